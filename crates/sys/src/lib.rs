@@ -1,1 +1,61 @@
-//! Skeleton.
+//! The only crate that talks to the operating system.
+//!
+//! Everything the engine does to a disk goes through two object-safe traits, [`Dir`] and [`File`]: an open folder
+//! from which one checked [`Name`] at a time is resolved, and an open file. Nothing here follows a symbolic link,
+//! and no operation takes a path that another program could redirect half-way; only [`open_root`] resolves a path,
+//! once, because the user typed it.
+//!
+//! Invariant: `unsafe` code and `cfg(target_os)` live here and nowhere else; each `unsafe` block states its contract.
+//!
+//! This crate must not know what a plan, a comparison, a verification or a report is. It offers facts and
+//! primitives; it never decides whether a copy is good.
+
+mod fault;
+mod meta;
+mod name;
+mod root;
+mod time;
+mod traits;
+mod volume;
+
+#[cfg(unix)]
+mod unix;
+
+pub mod portable;
+
+pub use fault::{OsReason, reason};
+pub use meta::{Attributes, FileId, Fingerprint, Kind, LinkTarget, Metadata, Owner, Times};
+pub use name::{BadName, Name, RESERVED_PREFIX, RelPath, escaped};
+pub use root::{Nesting, Root, RootError, is_unc, nesting, open_root};
+pub use time::Time;
+pub use traits::{
+    Access, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, Eviction, File, FileRef, Handle, Listed, Rename,
+    Stream, Tick, Window, copy_in_by_chunks, pace_writeback, write_all_at,
+};
+pub use volume::{CaseRule, CreatedTime, Place, Space, VolumeFacts};
+
+/// Raises this process's limit of open files to what the system allows it, because a batch keeps its files open.
+///
+/// Returns the limit in force afterwards, or `None` where the platform has no such limit or does not tell.
+pub fn raise_open_file_limit() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        unix::raise_open_file_limit()
+    }
+    #[cfg(not(unix))]
+    {
+        None
+    }
+}
+
+/// The host's name, for the lock and journal to say who holds a folder. Empty where it cannot be had.
+pub fn host_name() -> String {
+    #[cfg(unix)]
+    {
+        unix::host_name()
+    }
+    #[cfg(not(unix))]
+    {
+        String::new()
+    }
+}

@@ -1,0 +1,140 @@
+//! What a file system says about one item: plain data, no handles.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Time;
+
+/// What an item is. Links are never followed, so a link to a folder is a [`Kind::Symlink`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Symlink,
+    /// Anything that is not copied: device, pipe, socket, junction, unknown reparse point.
+    Other,
+}
+
+/// Which file a name stands for: two names with the same id on one machine are one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FileId {
+    /// The volume's number (Unix `st_dev`, Windows volume serial).
+    pub volume: u64,
+    /// The file's number on it (Unix inode; low half of the 128-bit id on Windows).
+    pub file: u64,
+    /// The high half of a 128-bit file id (`ReFS`); 0 elsewhere.
+    pub file_high: u64,
+}
+
+/// Permission bits (`0o7777`) on Unix, attribute bits on Windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Attributes(pub u32);
+
+impl Attributes {
+    /// Whether the item is marked so that nobody may write to it: no write bit at all on Unix, the read-only
+    /// attribute on Windows. Decided from the bits alone: root may write anything, and the mark is the owner's wish.
+    pub fn is_read_only(self) -> bool {
+        if cfg!(windows) { self.0 & 1 != 0 } else { self.0 & 0o222 == 0 }
+    }
+}
+
+/// Owning user and group by number (Unix).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Owner {
+    /// User id.
+    pub user: u32,
+    /// Group id.
+    pub group: u32,
+}
+
+/// The times to give an item; `None` leaves that time as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Times {
+    /// When the content last changed.
+    pub modified: Option<Time>,
+    /// When the item was made; ignored where the system cannot set it.
+    pub created: Option<Time>,
+}
+
+/// Where a symbolic link points, kept as the system stores it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkTarget {
+    /// The stored text: bytes on Unix, WTF-8 on Windows. Not resolved, not checked.
+    pub text: Vec<u8>,
+    /// Whether the link was made as a link to a folder (Windows keeps two sorts).
+    pub to_folder: bool,
+}
+
+/// Everything a file system says about one item without reading its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metadata {
+    /// What the item is.
+    pub kind: Kind,
+    /// Content size in bytes; for a symlink the length of its text; 0 or meaningless for folders.
+    pub size: u64,
+    /// Bytes the volume has set aside for the content.
+    pub allocated: u64,
+    /// When the content last changed.
+    pub modified: Time,
+    /// When content or metadata last changed (Unix ctime, NTFS change time); no program can set it back.
+    pub changed: Option<Time>,
+    /// When the item was made, where the file system keeps it.
+    pub created: Option<Time>,
+    /// Identity.
+    pub id: FileId,
+    /// How many names the file has.
+    pub links: u64,
+    /// Permission or attribute bits.
+    pub attributes: Attributes,
+    /// Owner, where the system has the notion.
+    pub owner: Option<Owner>,
+    /// Content lives elsewhere and reading would fetch it (cloud placeholder).
+    pub placeholder: bool,
+}
+
+impl Metadata {
+    /// What must stay the same for an item to count as unchanged since it was looked at.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint {
+            kind: self.kind,
+            id: self.id,
+            size: if self.kind == Kind::Folder { 0 } else { self.size },
+            modified: self.modified,
+            changed: self.changed,
+            attributes: self.attributes,
+        }
+    }
+}
+
+/// What an item looked like when it was observed; the basis of optimistic locking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// What the item is.
+    pub kind: Kind,
+    /// Identity.
+    pub id: FileId,
+    /// Size in bytes (0 for folders).
+    pub size: u64,
+    /// Modified time.
+    pub modified: Time,
+    /// Change time; moves with every write, rename and attribute change, and cannot be forged.
+    pub changed: Option<Time>,
+    /// Permission or attribute bits.
+    pub attributes: Attributes,
+}
+
+impl Fingerprint {
+    /// Whether `self` is the same file with the same content as `earlier`, allowing for a rename in between.
+    ///
+    /// Renaming moves the change time on most file systems, so after an exchange it proves nothing; identity, size
+    /// and modified time still do.
+    pub fn same_content_after_rename(&self, earlier: &Self) -> bool {
+        self.kind == earlier.kind
+            && self.id == earlier.id
+            && self.size == earlier.size
+            && self.modified == earlier.modified
+    }
+}

@@ -1,0 +1,221 @@
+//! What files and folders share on Unix: metadata, times, permissions, owner, extended attributes.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use rustix::fs::{AtFlags, Mode, Timespec, Timestamps};
+
+use super::retry;
+use crate::{Attributes, FileId, Kind, Metadata, Owner, Time, Times};
+
+pub(super) fn metadata(fd: BorrowedFd<'_>) -> io::Result<Metadata> {
+    #[cfg(target_os = "linux")]
+    {
+        statx(fd, c"", AtFlags::EMPTY_PATH)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        Ok(from_stat(&retry(|| rustix::fs::fstat(fd))?))
+    }
+}
+
+pub(super) fn metadata_at(fd: BorrowedFd<'_>, name: &[u8]) -> io::Result<Metadata> {
+    #[cfg(target_os = "linux")]
+    {
+        statx(fd, name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        Ok(from_stat(&retry(|| rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW))?))
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn statx<P: rustix::path::Arg + Copy>(fd: BorrowedFd<'_>, path: P, flags: AtFlags) -> io::Result<Metadata> {
+    use rustix::fs::StatxFlags;
+    // No automount: looking at a tree must not mount things.
+    let flags = flags | AtFlags::NO_AUTOMOUNT;
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+    let s = retry(|| rustix::fs::statx(fd, path, flags, wanted))?;
+    let time = |t: rustix::fs::StatxTimestamp| Time::new(t.tv_sec, t.tv_nsec);
+    let has_created = s.stx_mask & StatxFlags::BTIME.bits() != 0;
+    Ok(Metadata {
+        kind: kind(u32::from(s.stx_mode)),
+        size: s.stx_size,
+        allocated: s.stx_blocks.saturating_mul(512),
+        modified: time(s.stx_mtime),
+        changed: Some(time(s.stx_ctime)),
+        created: has_created.then(|| time(s.stx_btime)),
+        id: FileId {
+            volume: rustix::fs::makedev(s.stx_dev_major, s.stx_dev_minor),
+            file: s.stx_ino,
+            file_high: 0,
+        },
+        links: u64::from(s.stx_nlink),
+        attributes: Attributes(u32::from(s.stx_mode) & 0o7777),
+        owner: Some(Owner { user: s.stx_uid, group: s.stx_gid }),
+        placeholder: false,
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn from_stat(s: &rustix::fs::Stat) -> Metadata {
+    Metadata {
+        kind: kind(u32::from(s.st_mode)),
+        size: s.st_size as u64,
+        allocated: (s.st_blocks as u64).saturating_mul(512),
+        modified: Time::new(s.st_mtime as i64, s.st_mtime_nsec as u32),
+        changed: Some(Time::new(s.st_ctime as i64, s.st_ctime_nsec as u32)),
+        #[cfg(target_vendor = "apple")]
+        created: Some(Time::new(s.st_birthtime as i64, s.st_birthtime_nsec as u32)),
+        #[cfg(not(target_vendor = "apple"))]
+        created: None,
+        id: FileId { volume: s.st_dev as u64, file: s.st_ino as u64, file_high: 0 },
+        links: s.st_nlink as u64,
+        attributes: Attributes(u32::from(s.st_mode) & 0o7777),
+        owner: Some(Owner { user: s.st_uid, group: s.st_gid }),
+        placeholder: false,
+    }
+}
+
+fn kind(mode: u32) -> Kind {
+    use rustix::fs::FileType as T;
+    match T::from_raw_mode(mode as rustix::fs::RawMode) {
+        T::RegularFile => Kind::File,
+        T::Directory => Kind::Folder,
+        T::Symlink => Kind::Symlink,
+        _ => Kind::Other,
+    }
+}
+
+/// Times in the form the `utimensat` family takes; a time not given is left alone. The access time always is.
+pub(super) fn timestamps(times: Times) -> Timestamps {
+    let leave = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+    let modified =
+        times.modified.map_or(leave, |t| Timespec { tv_sec: t.seconds(), tv_nsec: t.nanos().into() });
+    Timestamps { last_access: leave, last_modification: modified }
+}
+
+pub(super) fn set_times(fd: BorrowedFd<'_>, times: Times) -> io::Result<()> {
+    retry(|| rustix::fs::futimens(fd, &timestamps(times)))
+}
+
+pub(super) fn set_attributes(fd: BorrowedFd<'_>, attributes: Attributes) -> io::Result<()> {
+    retry(|| rustix::fs::fchmod(fd, Mode::from_bits_truncate(attributes.0 as rustix::fs::RawMode)))
+}
+
+pub(super) fn set_owner(fd: BorrowedFd<'_>, owner: Owner) -> io::Result<()> {
+    let (user, group) = ids(owner);
+    retry(|| rustix::fs::fchown(fd, user, group))
+}
+
+pub(super) fn ids(owner: Owner) -> (Option<rustix::fs::Uid>, Option<rustix::fs::Gid>) {
+    // An id of all ones means "leave it" to the system and never names a user.
+    let user = (owner.user != u32::MAX).then(|| rustix::fs::Uid::from_raw(owner.user));
+    let group = (owner.group != u32::MAX).then(|| rustix::fs::Gid::from_raw(owner.group));
+    (user, group)
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+mod xattr {
+    use super::{BorrowedFd, io};
+    use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fsetxattr};
+    use rustix::io::Errno;
+
+    /// Tries ever larger buffers: most files have no attributes at all, which the first answers, and asking for the
+    /// size first would leave a gap in which it can change.
+    fn read_all(mut call: impl FnMut(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Vec<u8>> {
+        // Linux holds at most 64 KiB; macOS keeps resource forks of any size here.
+        const SIZES: [usize; 4] = [256, 64 << 10, 1 << 20, 64 << 20];
+        let mut sizes = SIZES.into_iter();
+        let mut buffer = vec![0; sizes.next().unwrap_or(256)];
+        loop {
+            match call(&mut buffer) {
+                Ok(n) => {
+                    buffer.truncate(n);
+                    return Ok(buffer);
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::RANGE) => match sizes.next() {
+                    Some(size) => buffer.resize(size, 0),
+                    None => return Err(Errno::RANGE.into()),
+                },
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+
+    pub(in crate::unix) fn list(fd: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
+        match read_all(|buffer| flistxattr(fd, buffer)) {
+            Ok(names) => Ok(names.split(|&b| b == 0).filter(|n| !n.is_empty()).map(<[u8]>::to_vec).collect()),
+            Err(e) if crate::reason(&e) == crate::OsReason::Unsupported => Ok(Vec::new()),
+            Err(e) => Err(e),
+        }
+    }
+
+    pub(in crate::unix) fn get(fd: BorrowedFd<'_>, name: &[u8]) -> io::Result<Vec<u8>> {
+        read_all(|buffer| fgetxattr(fd, name, buffer))
+    }
+
+    pub(in crate::unix) fn set(fd: BorrowedFd<'_>, name: &[u8], value: &[u8]) -> io::Result<()> {
+        super::retry(|| fsetxattr(fd, name, value, XattrFlags::empty()))
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+mod xattr {
+    use super::{BorrowedFd, io};
+
+    pub(in crate::unix) fn list(_: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
+        Ok(Vec::new())
+    }
+
+    pub(in crate::unix) fn get(_: BorrowedFd<'_>, _: &[u8]) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in crate::unix) fn set(_: BorrowedFd<'_>, _: &[u8], _: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+pub(super) use xattr::{get as xattr_get, list as xattr_list, set as xattr_set};
+
+/// Implements [`crate::Handle`] for a type with a field `fd`.
+macro_rules! impl_handle {
+    ($type:ty) => {
+        impl crate::Handle for $type {
+            fn as_any(&self) -> &dyn std::any::Any {
+                self
+            }
+            fn metadata(&self) -> io::Result<Metadata> {
+                handle::metadata(self.fd.as_fd())
+            }
+            fn set_times(&self, times: crate::Times) -> io::Result<()> {
+                handle::set_times(self.fd.as_fd(), times)
+            }
+            fn set_attributes(&self, attributes: crate::Attributes) -> io::Result<()> {
+                handle::set_attributes(self.fd.as_fd(), attributes)
+            }
+            fn set_owner(&self, owner: crate::Owner) -> io::Result<()> {
+                handle::set_owner(self.fd.as_fd(), owner)
+            }
+            fn xattrs(&self) -> io::Result<Vec<Vec<u8>>> {
+                handle::xattr_list(self.fd.as_fd())
+            }
+            fn xattr(&self, name: &[u8]) -> io::Result<Vec<u8>> {
+                handle::xattr_get(self.fd.as_fd(), name)
+            }
+            fn set_xattr(&self, name: &[u8], value: &[u8]) -> io::Result<()> {
+                handle::xattr_set(self.fd.as_fd(), name, value)
+            }
+            fn sync(&self) -> io::Result<()> {
+                // Not repeated after an error: the kernel may drop the pages it failed to write, and a second call
+                // would then report success for lost data (fsync(2), "fsyncgate").
+                rustix::fs::fsync(&self.fd).map_err(Into::into)
+            }
+        }
+    };
+}
+
+pub(super) use impl_handle;

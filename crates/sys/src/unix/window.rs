@@ -1,0 +1,306 @@
+//! A range of a file mapped for reading that cannot kill the process.
+//!
+//! Touching a mapped page whose device read fails, or that lies beyond a file cut short in the meantime, raises
+//! SIGBUS, which ends the process. Two things prevent that:
+//! * every page is brought in with `MADV_POPULATE_READ` (Linux 5.14), which returns an error instead;
+//! * a page may still be dropped again before it is read, so a handler for SIGBUS puts a page of zeros under any
+//!   faulting address inside a registered window and marks the window as faulted. Whatever was read is then thrown
+//!   away: every operation checks the mark after reading and returns an error.
+//!
+//! What remains: a SIGBUS outside our windows goes to whoever handled it before, by default ending the process.
+//!
+//! The content is never exposed as a slice, because another process may write to the file and Rust slices must not
+//! change; only copies and comparisons through raw pointers leave this module.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use memmap2::{MmapOptions, MmapRaw};
+
+use crate::Window;
+
+/// A mapped, populated, guarded range.
+pub(super) struct UnixWindow {
+    map: MmapRaw,
+    slot: &'static Slot,
+}
+
+/// One registered window; read by the signal handler, so only atomics.
+struct Slot {
+    start: AtomicUsize,
+    bytes: AtomicUsize,
+    taken: AtomicBool,
+    faulted: AtomicBool,
+}
+
+/// More windows than any run opens: two per large-file lane.
+const SLOTS: usize = 256;
+
+#[allow(clippy::declare_interior_mutable_const)]
+const EMPTY: Slot = Slot {
+    start: AtomicUsize::new(0),
+    bytes: AtomicUsize::new(0),
+    taken: AtomicBool::new(false),
+    faulted: AtomicBool::new(false),
+};
+static TABLE: [Slot; SLOTS] = [EMPTY; SLOTS];
+
+/// Asked before the handler is installed; the handler must not call anything that could.
+static PAGE_SIZE: AtomicUsize = AtomicUsize::new(4096);
+
+/// Maps a range without touching it.
+pub(super) fn map_raw(fd: impl AsFd, offset: u64, bytes: usize) -> io::Result<MmapRaw> {
+    use std::os::fd::AsRawFd;
+    MmapOptions::new().offset(offset).len(bytes).map_raw_read_only(fd.as_fd().as_raw_fd())
+}
+
+impl UnixWindow {
+    pub(super) fn new(fd: impl AsFd, offset: u64, bytes: usize) -> io::Result<Self> {
+        install_handler()?;
+        let map = map_raw(fd, offset, bytes)?;
+        let slot = TABLE
+            .iter()
+            .find(|s| s.taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok())
+            .ok_or_else(|| io::Error::from(io::ErrorKind::ResourceBusy))?;
+        slot.faulted.store(false, Ordering::Relaxed);
+        slot.start.store(map.as_ptr() as usize, Ordering::Relaxed);
+        slot.bytes.store(bytes, Ordering::Release);
+        let window = Self { map, slot };
+        window.populate()?;
+        Ok(window)
+    }
+
+    fn populate(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            // SAFETY: the range is exactly the mapping, which lives as long as `self`; the advice reads pages in and
+            // changes no content.
+            #[allow(unsafe_code)]
+            let result = unsafe {
+                libc::madvise(self.map.as_mut_ptr().cast(), self.map.len(), libc::MADV_POPULATE_READ)
+            };
+            if result != 0 {
+                let error = io::Error::last_os_error();
+                // EFAULT: the device failed or the file ends before the window does (madvise(2)).
+                return match error.raw_os_error() {
+                    Some(libc::EFAULT | libc::EHWPOISON) => Err(io::Error::from_raw_os_error(libc::EIO)),
+                    // Before Linux 5.14; the guarded touch below the comparison still protects us.
+                    Some(libc::EINVAL) => Ok(()),
+                    _ => Err(error),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    fn pointer(&self, offset: usize, bytes: usize) -> io::Result<*const u8> {
+        match offset.checked_add(bytes) {
+            Some(end) if end <= self.map.len() => Ok(self.map.as_ptr().wrapping_add(offset)),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    fn check_fault(&self) -> io::Result<()> {
+        if self.slot.faulted.load(Ordering::Acquire) {
+            return Err(io::Error::from_raw_os_error(libc::EIO));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for UnixWindow {
+    fn drop(&mut self) {
+        // Unregistered before the map goes (fields drop after this), so the handler never acts on a foreign mapping.
+        self.slot.bytes.store(0, Ordering::Release);
+        self.slot.start.store(0, Ordering::Release);
+        self.slot.taken.store(false, Ordering::Release);
+    }
+}
+
+impl Window for UnixWindow {
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn size(&self) -> usize {
+        self.map.len()
+    }
+
+    fn copy_out(&self, offset: usize, buffer: &mut [u8]) -> io::Result<()> {
+        let from = self.pointer(offset, buffer.len())?;
+        // SAFETY: `pointer` checked that the range lies in the mapping, which is readable and lives as long as
+        // `self`; a fault inside it is caught by the handler. `buffer` is ours alone, so the two cannot overlap.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::ptr::copy_nonoverlapping(from, buffer.as_mut_ptr(), buffer.len());
+        }
+        self.check_fault()
+    }
+
+    fn first_difference(&self, other: &dyn Window, offset: usize, bytes: usize) -> io::Result<Option<usize>> {
+        const STEP: usize = 64 << 10;
+        let Some(other) = other.as_any().downcast_ref::<Self>() else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let mine = self.pointer(offset, bytes)?;
+        let theirs = other.pointer(offset, bytes)?;
+        let mut at = 0;
+        while at < bytes {
+            let n = STEP.min(bytes - at);
+            let (a, b) = (mine.wrapping_add(at), theirs.wrapping_add(at));
+            // SAFETY: `pointer` checked both ranges against mappings that live through the call; memcmp only reads,
+            // and a fault is caught by the handler. Bytes that change meanwhile can change the result only.
+            #[allow(unsafe_code)]
+            let order = unsafe { libc::memcmp(a.cast(), b.cast(), n) };
+            if order != 0 {
+                self.check_fault()?;
+                other.check_fault()?;
+                let (mut left, mut right) = (vec![0; n], vec![0; n]);
+                self.copy_out(offset + at, &mut left)?;
+                other.copy_out(offset + at, &mut right)?;
+                // If the bytes became equal between the two looks, the place is the step's beginning: they differed.
+                let within = left.iter().zip(&right).position(|(x, y)| x != y).unwrap_or(0);
+                return Ok(Some(offset + at + within));
+            }
+            at += n;
+        }
+        self.check_fault()?;
+        other.check_fault()?;
+        Ok(None)
+    }
+}
+
+/// The handler that was there before ours, called for faults that are not ours.
+static PREVIOUS: std::sync::OnceLock<libc::sigaction> = std::sync::OnceLock::new();
+
+fn install_handler() -> io::Result<()> {
+    static ONCE: Once = Once::new();
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    ONCE.call_once(|| {
+        PAGE_SIZE.store(rustix::param::page_size(), Ordering::Relaxed);
+        // SAFETY: both structures are plain data for which zero is a valid value; the handler has the signature that
+        // SA_SIGINFO asks for and calls only async-signal-safe functions; the old action is read back by the same
+        // call, and stored before any window exists, so before our handler can be entered for one.
+        #[allow(unsafe_code)]
+        unsafe {
+            let mut old: libc::sigaction = std::mem::zeroed();
+            if libc::sigaction(libc::SIGBUS, std::ptr::null(), &raw mut old) != 0 {
+                return;
+            }
+            let _ = PREVIOUS.set(old);
+            let mut action: libc::sigaction = std::mem::zeroed();
+            let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = on_bus_error;
+            action.sa_sigaction = handler as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+            libc::sigemptyset(&raw mut action.sa_mask);
+            if libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) == 0 {
+                INSTALLED.store(true, Ordering::Release);
+            }
+        }
+    });
+    if INSTALLED.load(Ordering::Acquire) { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
+}
+
+extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the kernel passes a valid siginfo_t for SIGBUS, whose address field is set for synchronous faults.
+    #[allow(unsafe_code)]
+    let address = unsafe { (*info).si_addr() } as usize;
+    for slot in &TABLE {
+        let bytes = slot.bytes.load(Ordering::Acquire);
+        let start = slot.start.load(Ordering::Acquire);
+        if bytes == 0 || address < start || address - start >= bytes {
+            continue;
+        }
+        slot.faulted.store(true, Ordering::Release);
+        // The rest of the window is replaced at once: after one fault the window is worthless, and a truncated file
+        // would fault on every page.
+        let from = address & !(PAGE_SIZE.load(Ordering::Relaxed) - 1);
+        let len = start + bytes - from;
+        // SAFETY: the range lies inside a live mapping of ours (the slot is cleared before unmapping); MAP_FIXED
+        // replaces just these pages by readable zeros. mmap is a plain system call and safe in a handler on Linux.
+        #[allow(unsafe_code)]
+        let replaced = unsafe {
+            libc::mmap(
+                from as *mut libc::c_void,
+                len,
+                libc::PROT_READ,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED,
+                -1,
+                0,
+            )
+        };
+        if replaced != libc::MAP_FAILED {
+            return;
+        }
+    }
+    forward(signal, info, context);
+}
+
+/// Passes a fault that is not ours to the handler before us, or lets it end the process as it would have.
+fn forward(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: `PREVIOUS` holds what sigaction returned, so its handler field is one of the documented forms: the two
+    // constants, or a function of the signature its flags say. Resetting to the default and returning repeats the
+    // faulting instruction, which then ends the process.
+    #[allow(unsafe_code)]
+    unsafe {
+        if let Some(previous) = PREVIOUS.get()
+            && previous.sa_sigaction != libc::SIG_DFL
+            && previous.sa_sigaction != libc::SIG_IGN
+        {
+            if previous.sa_flags & libc::SA_SIGINFO != 0 {
+                let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+                    std::mem::transmute(previous.sa_sigaction);
+                handler(signal, info, context);
+            } else {
+                let handler: extern "C" fn(libc::c_int) = std::mem::transmute(previous.sa_sigaction);
+                handler(signal);
+            }
+            return;
+        }
+        libc::signal(signal, libc::SIG_DFL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn file_of(bytes: &[u8]) -> std::fs::File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    #[test]
+    fn windows_compare_and_find_the_first_difference() {
+        let mut content: Vec<u8> = (0..300_000_u32).map(|i| i as u8).collect();
+        let a = file_of(&content);
+        content[200_001] ^= 1;
+        let b = file_of(&content);
+        let (a, b) = (UnixWindow::new(&a, 0, 300_000).unwrap(), UnixWindow::new(&b, 0, 300_000).unwrap());
+        assert_eq!(a.first_difference(&b, 0, 200_001).unwrap(), None);
+        assert_eq!(a.first_difference(&b, 0, 300_000).unwrap(), Some(200_001));
+        assert!(a.first_difference(&b, 300_000, 1).is_err(), "beyond the window");
+    }
+
+    #[test]
+    fn a_window_beyond_the_end_of_the_file_is_an_error() {
+        let file = file_of(b"short");
+        assert!(UnixWindow::new(&file, 0, 1 << 20).is_err());
+    }
+
+    #[test]
+    fn a_file_cut_short_under_its_window_does_not_kill_the_process() {
+        let file = file_of(&vec![1; 1 << 20]);
+        let other = file_of(&vec![1; 1 << 20]);
+        let window = UnixWindow::new(&file, 0, 1 << 20).unwrap();
+        let same = UnixWindow::new(&other, 0, 1 << 20).unwrap();
+        assert_eq!(window.first_difference(&same, 0, 1 << 20).unwrap(), None);
+        file.set_len(4096).unwrap();
+        assert!(window.copy_out(8192, &mut [0; 16]).is_err(), "the fault was caught and reported");
+        assert!(window.first_difference(&same, 0, 1 << 20).is_err(), "and the window stays worthless");
+    }
+}

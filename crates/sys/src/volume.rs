@@ -1,0 +1,80 @@
+//! What a volume can and cannot do.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a volume's bytes live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// A disk of this machine.
+    Local,
+    /// A disk that can be unplugged.
+    Removable,
+    /// Another machine, or a user-space file system whose device cannot be known.
+    Network,
+    /// Memory: there is no device behind it.
+    Memory,
+}
+
+/// How a volume tells names apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CaseRule {
+    /// `A` and `a` are two names.
+    Sensitive,
+    /// `A` and `a` are one name.
+    Insensitive,
+}
+
+/// What a volume does with created times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CreatedTime {
+    /// Not stored.
+    Absent,
+    /// Stored, but no program can set it (Linux).
+    ReadOnly,
+    /// Stored and settable (Windows, macOS).
+    Settable,
+}
+
+/// Facts about the volume that holds a folder. Found by asking, or by the file system's own number where the
+/// system offers no question; never from a volume's label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeFacts {
+    /// The same number as in [`crate::FileId::volume`].
+    pub id: u64,
+    /// The file system's name, such as `ext4`, `fuse.sshfs`, `NTFS`; `unknown` where it cannot be had.
+    pub file_system: String,
+    /// Where the bytes live.
+    pub place: Place,
+    /// Mounted or marked read-only.
+    pub read_only: bool,
+    /// How names are told apart in this folder.
+    pub case: CaseRule,
+    /// The coarsest step, in nanoseconds, in which modified times are stored.
+    pub time_granularity_nanos: u64,
+    /// Created times.
+    pub created: CreatedTime,
+    /// The longest name, in bytes.
+    pub max_name_bytes: usize,
+    /// Whether [`crate::Dir::sync_volume`] makes every finished write on the volume durable and reports write
+    /// errors. False for network and user-space file systems, which may take the call and do nothing.
+    pub sync_volume: bool,
+    /// Whether a read after [`crate::File::evict`] comes from the device. False where the cache that answers may be
+    /// another one than the one that was emptied: a server's, a user-space daemon's, a stacked file system's.
+    pub device_reread: bool,
+    /// The largest file the file system can hold, in bytes; `u64::MAX` where not known to be limited.
+    pub max_file_bytes: u64,
+}
+
+/// Room on a volume for the current user, in bytes; quotas included where the system tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Space {
+    /// Bytes this user may still write.
+    pub free: u64,
+    /// Size of the volume.
+    pub total: u64,
+    /// Items that may still be made; `None` where the file system makes them as needed.
+    pub free_items: Option<u64>,
+}
