@@ -1,1 +1,32 @@
-//! Skeleton.
+//! Test means shared by the crates: real file systems on loop devices, hostile and random trees, an independent
+//! listing to compare trees by, a runner for the `fcs` program, and skips that cannot go unnoticed.
+//!
+//! Invariant: no oracle uses the crates it helps to test. A judge that shares code with what it judges would share
+//! its mistakes too, so the listing reads through std alone. Only [`faulty`] knows `fcs-sys`, whose traits it wraps.
+//!
+//! Everything is Linux-only for now, because the file systems and the `/proc` paths it relies on are. On other
+//! systems only [`bin`] and [`mod@skip`] exist.
+
+// Test support: a broken test bench should stop the test on the spot, with the place where it broke.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+// Names here hold line ends and terminal commands on purpose; the quoted form is the one that can be shown.
+#![allow(clippy::unnecessary_debug_formatting)]
+
+pub mod bin;
+pub mod faulty;
+#[cfg(target_os = "linux")]
+pub mod image;
+#[cfg(target_os = "linux")]
+pub mod listing;
+pub mod skip;
+#[cfg(target_os = "linux")]
+pub mod tree;
+
+pub use bin::{Fcs, Run};
+#[cfg(target_os = "linux")]
+pub use image::{FsKind, Image, ImageOptions, for_each_image};
+#[cfg(target_os = "linux")]
+pub use listing::{Item, Kind, Listing, Options, diff, listing};
+pub use skip::{Skip, skip};
+#[cfg(target_os = "linux")]
+pub use tree::{Hostile, TreeSpec, TreeTotals, deep_tree, hostile_tree, random_tree};

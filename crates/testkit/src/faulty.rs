@@ -1,0 +1,389 @@
+//! A backend around another one: sees every call before it happens, and may let it fail, lie, or let something else
+//! happen first.
+//!
+//! A test gives a script, a function from [`Event`] to [`Act`]. Because the engine reaches a disk only through
+//! [`Dir`] and [`File`], a script sees everything the engine does, in order; counting calls and bytes, failing the
+//! third write, or changing a source between two reads are all the same mechanism.
+//!
+//! Invariant: with a script that always says [`Act::Go`] the wrapped backend behaves as the bare one. Native copies
+//! are the exception: they are split into reads and writes so that a script sees them.
+
+use std::any::Any;
+use std::io;
+use std::sync::Arc;
+
+use fcs_sys::{
+    Access, Attributes, Dir, DirRef, Eviction, File, FileRef, Handle, LinkTarget, Listed, Metadata, Name,
+    Owner, RelPath, Rename, Root, Space, Times, VolumeFacts, Window,
+};
+
+/// Which call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Call {
+    List,
+    Stat,
+    OpenDir,
+    OpenFile,
+    OpenUncached,
+    CreateFile,
+    CreateDir,
+    CreateSymlink,
+    ReadLink,
+    SetLinkTimes,
+    SetLinkOwner,
+    RenameNoReplace,
+    RenameExchange,
+    RenameReplace,
+    HardLink,
+    RemoveFile,
+    RemoveDir,
+    SyncVolume,
+    Volume,
+    Space,
+    Metadata,
+    SetTimes,
+    SetAttributes,
+    SetOwner,
+    Xattrs,
+    Xattr,
+    SetXattr,
+    Sync,
+    Read,
+    Write,
+    StartWriteback,
+    WaitWriteback,
+    Evict,
+    HasHoles,
+    Map,
+}
+
+impl Call {
+    /// Every call, for sweeps.
+    pub const ALL: &'static [Self] = &[
+        Self::List,
+        Self::Stat,
+        Self::OpenDir,
+        Self::OpenFile,
+        Self::OpenUncached,
+        Self::CreateFile,
+        Self::CreateDir,
+        Self::CreateSymlink,
+        Self::ReadLink,
+        Self::SetLinkTimes,
+        Self::SetLinkOwner,
+        Self::RenameNoReplace,
+        Self::RenameExchange,
+        Self::RenameReplace,
+        Self::HardLink,
+        Self::RemoveFile,
+        Self::RemoveDir,
+        Self::SyncVolume,
+        Self::Volume,
+        Self::Space,
+        Self::Metadata,
+        Self::SetTimes,
+        Self::SetAttributes,
+        Self::SetOwner,
+        Self::Xattrs,
+        Self::Xattr,
+        Self::SetXattr,
+        Self::Sync,
+        Self::Read,
+        Self::Write,
+        Self::StartWriteback,
+        Self::WaitWriteback,
+        Self::Evict,
+        Self::HasHoles,
+        Self::Map,
+    ];
+}
+
+/// One call about to happen.
+#[derive(Debug)]
+pub struct Event<'a> {
+    /// The label given to [`wrap`].
+    pub side: &'static str,
+    /// Which call.
+    pub call: Call,
+    /// The item concerned, below the root; for renames the old name.
+    pub path: &'a RelPath,
+    /// Where a read, write or map begins; 0 for other calls.
+    pub offset: u64,
+    /// Bytes to be read, written or mapped; 0 for other calls.
+    pub bytes: usize,
+}
+
+/// What a script decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// The call happens.
+    Go,
+    /// The call fails with this error code and does nothing.
+    Fail(i32),
+    /// The call claims success and does nothing: a write that is lost, a sync or an eviction that never was.
+    Lie,
+    /// A read or write moves one byte only.
+    Short,
+    /// A read or write moves the bytes with one bit of the first changed.
+    Flip,
+}
+
+/// Decides what happens at each call. Called from the engine's threads.
+pub type Script = Arc<dyn Fn(&Event<'_>) -> Act + Send + Sync>;
+
+struct Shared {
+    side: &'static str,
+    script: Script,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.side)
+    }
+}
+
+impl Shared {
+    fn ask(&self, call: Call, path: &RelPath, offset: u64, bytes: usize) -> Act {
+        (self.script)(&Event { side: self.side, call, path, offset, bytes })
+    }
+
+    /// Runs `call` unless the script says otherwise; `lied` is what a lie returns.
+    fn run<T>(
+        &self,
+        call: Call,
+        path: &RelPath,
+        lied: impl FnOnce() -> io::Result<T>,
+        run: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        match self.ask(call, path, 0, 0) {
+            Act::Fail(code) => Err(io::Error::from_raw_os_error(code)),
+            Act::Lie => lied(),
+            _ => run(),
+        }
+    }
+}
+
+/// Wraps a root so that `script` sees every call below it.
+pub fn wrap(root: &Root, side: &'static str, script: Script) -> Root {
+    let shared = Arc::new(Shared { side, script });
+    let dir = FaultyDir { inner: Arc::clone(&root.dir), path: RelPath::root(), shared };
+    Root { dir: Arc::new(dir), path: root.path.clone() }
+}
+
+/// A lie that would need a made-up value: the call happens after all.
+macro_rules! no_lie {
+    ($e:expr) => {
+        || $e
+    };
+}
+
+#[derive(Debug)]
+struct FaultyDir {
+    inner: DirRef,
+    path: RelPath,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct FaultyFile {
+    inner: FileRef,
+    path: RelPath,
+    shared: Arc<Shared>,
+}
+
+macro_rules! handle {
+    ($type:ty) => {
+        impl Handle for $type {
+            fn as_any(&self) -> &dyn Any {
+                self
+            }
+            fn metadata(&self) -> io::Result<Metadata> {
+                let run = || self.inner.metadata();
+                self.shared.run(Call::Metadata, &self.path, run, run)
+            }
+            fn set_times(&self, times: Times) -> io::Result<()> {
+                self.shared.run(Call::SetTimes, &self.path, || Ok(()), || self.inner.set_times(times))
+            }
+            fn set_attributes(&self, attributes: Attributes) -> io::Result<()> {
+                let run = || self.inner.set_attributes(attributes);
+                self.shared.run(Call::SetAttributes, &self.path, || Ok(()), run)
+            }
+            fn set_owner(&self, owner: Owner) -> io::Result<()> {
+                self.shared.run(Call::SetOwner, &self.path, || Ok(()), || self.inner.set_owner(owner))
+            }
+            fn xattrs(&self) -> io::Result<Vec<Vec<u8>>> {
+                self.shared.run(Call::Xattrs, &self.path, || Ok(Vec::new()), || self.inner.xattrs())
+            }
+            fn xattr(&self, name: &[u8]) -> io::Result<Vec<u8>> {
+                self.shared.run(Call::Xattr, &self.path, || Ok(Vec::new()), || self.inner.xattr(name))
+            }
+            fn set_xattr(&self, name: &[u8], value: &[u8]) -> io::Result<()> {
+                let run = || self.inner.set_xattr(name, value);
+                self.shared.run(Call::SetXattr, &self.path, || Ok(()), run)
+            }
+            fn sync(&self) -> io::Result<()> {
+                self.shared.run(Call::Sync, &self.path, || Ok(()), || self.inner.sync())
+            }
+        }
+    };
+}
+
+handle!(FaultyDir);
+handle!(FaultyFile);
+
+impl FaultyDir {
+    fn file(&self, name: &Name, inner: FileRef) -> FileRef {
+        Arc::new(FaultyFile { inner, path: self.path.join(name), shared: Arc::clone(&self.shared) })
+    }
+
+    fn on<T>(&self, call: Call, name: &Name, run: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        self.shared.run(call, &self.path.join(name), no_lie!(run()), &run)
+    }
+
+    fn quiet(&self, call: Call, name: &Name, run: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        self.shared.run(call, &self.path.join(name), || Ok(()), run)
+    }
+}
+
+/// The backend below, if `dir` is wrapped.
+fn bare(dir: &dyn Dir) -> &dyn Dir {
+    dir.as_any().downcast_ref::<FaultyDir>().map_or(dir, |wrapped| &*wrapped.inner)
+}
+
+impl Dir for FaultyDir {
+    fn list(&self, sink: &mut dyn FnMut(Listed<'_>)) -> io::Result<()> {
+        self.shared.run(Call::List, &self.path, || Ok(()), || self.inner.list(sink))
+    }
+    fn stat(&self, name: &Name) -> io::Result<Metadata> {
+        self.on(Call::Stat, name, || self.inner.stat(name))
+    }
+    fn open_dir(&self, name: &Name) -> io::Result<DirRef> {
+        let inner = self.on(Call::OpenDir, name, || self.inner.open_dir(name))?;
+        Ok(Arc::new(Self { inner, path: self.path.join(name), shared: Arc::clone(&self.shared) }))
+    }
+    fn open_file(&self, name: &Name, access: Access) -> io::Result<FileRef> {
+        let call = if access == Access::Read { Call::OpenFile } else { Call::OpenUncached };
+        let inner = self.on(call, name, || self.inner.open_file(name, access))?;
+        Ok(self.file(name, inner))
+    }
+    fn create_file(&self, name: &Name) -> io::Result<FileRef> {
+        let inner = self.on(Call::CreateFile, name, || self.inner.create_file(name))?;
+        Ok(self.file(name, inner))
+    }
+    fn create_dir(&self, name: &Name) -> io::Result<()> {
+        self.quiet(Call::CreateDir, name, || self.inner.create_dir(name))
+    }
+    fn create_symlink(&self, name: &Name, target: &LinkTarget) -> io::Result<()> {
+        self.quiet(Call::CreateSymlink, name, || self.inner.create_symlink(name, target))
+    }
+    fn read_link(&self, name: &Name) -> io::Result<LinkTarget> {
+        self.on(Call::ReadLink, name, || self.inner.read_link(name))
+    }
+    fn set_link_times(&self, name: &Name, times: Times) -> io::Result<()> {
+        self.quiet(Call::SetLinkTimes, name, || self.inner.set_link_times(name, times))
+    }
+    fn set_link_owner(&self, name: &Name, owner: Owner) -> io::Result<()> {
+        self.quiet(Call::SetLinkOwner, name, || self.inner.set_link_owner(name, owner))
+    }
+    fn rename(&self, from: &Name, to_dir: &dyn Dir, to: &Name, how: Rename) -> io::Result<()> {
+        let call = match how {
+            Rename::NoReplace => Call::RenameNoReplace,
+            Rename::Exchange => Call::RenameExchange,
+            Rename::Replace => Call::RenameReplace,
+        };
+        self.quiet(call, from, || self.inner.rename(from, bare(to_dir), to, how))
+    }
+    fn hard_link(&self, from: &Name, to_dir: &dyn Dir, to: &Name) -> io::Result<()> {
+        self.quiet(Call::HardLink, from, || self.inner.hard_link(from, bare(to_dir), to))
+    }
+    fn remove_file(&self, name: &Name) -> io::Result<()> {
+        self.quiet(Call::RemoveFile, name, || self.inner.remove_file(name))
+    }
+    fn remove_dir(&self, name: &Name) -> io::Result<()> {
+        self.quiet(Call::RemoveDir, name, || self.inner.remove_dir(name))
+    }
+    fn sync_volume(&self) -> io::Result<()> {
+        self.shared.run(Call::SyncVolume, &self.path, || Ok(()), || self.inner.sync_volume())
+    }
+    fn volume(&self) -> io::Result<VolumeFacts> {
+        let run = || self.inner.volume();
+        self.shared.run(Call::Volume, &self.path, run, run)
+    }
+    fn space(&self) -> io::Result<Space> {
+        let run = || self.inner.space();
+        self.shared.run(Call::Space, &self.path, run, run)
+    }
+}
+
+impl FaultyFile {
+    /// Runs a call that moves bytes; `moved` does the real thing with as many bytes as the script lets through.
+    fn quiet(
+        &self,
+        call: Call,
+        offset: u64,
+        bytes: u64,
+        run: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        match self.shared.ask(call, &self.path, offset, bytes as usize) {
+            Act::Fail(code) => Err(io::Error::from_raw_os_error(code)),
+            Act::Lie => Ok(()),
+            _ => run(),
+        }
+    }
+}
+
+impl File for FaultyFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let act = self.shared.ask(Call::Read, &self.path, offset, buffer.len());
+        match act {
+            Act::Fail(code) => Err(io::Error::from_raw_os_error(code)),
+            Act::Lie => {
+                buffer.fill(0);
+                Ok(buffer.len())
+            }
+            Act::Short if !buffer.is_empty() => self.inner.read_at(&mut buffer[..1], offset),
+            _ => {
+                let n = self.inner.read_at(buffer, offset)?;
+                if act == Act::Flip && n > 0 {
+                    buffer[0] ^= 1;
+                }
+                Ok(n)
+            }
+        }
+    }
+    fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
+        match self.shared.ask(Call::Write, &self.path, offset, buffer.len()) {
+            Act::Fail(code) => Err(io::Error::from_raw_os_error(code)),
+            Act::Lie => Ok(buffer.len()),
+            Act::Short if !buffer.is_empty() => self.inner.write_at(&buffer[..1], offset),
+            Act::Flip if !buffer.is_empty() => {
+                let mut changed = buffer.to_vec();
+                changed[0] ^= 1;
+                self.inner.write_at(&changed, offset)
+            }
+            _ => self.inner.write_at(buffer, offset),
+        }
+    }
+    fn start_writeback(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        self.quiet(Call::StartWriteback, offset, bytes, || self.inner.start_writeback(offset, bytes))
+    }
+    fn wait_writeback(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        self.quiet(Call::WaitWriteback, offset, bytes, || self.inner.wait_writeback(offset, bytes))
+    }
+    fn evict(&self) -> io::Result<Eviction> {
+        self.shared.run(Call::Evict, &self.path, || Ok(Eviction::Proven), || self.inner.evict())
+    }
+    fn prefetch(&self, offset: u64, bytes: u64) {
+        self.inner.prefetch(offset, bytes);
+    }
+    fn has_holes(&self) -> io::Result<bool> {
+        self.shared.run(Call::HasHoles, &self.path, || Ok(false), || self.inner.has_holes())
+    }
+    fn map(&self, offset: u64, bytes: usize) -> io::Result<Box<dyn Window>> {
+        match self.shared.ask(Call::Map, &self.path, offset, bytes) {
+            Act::Fail(code) => Err(io::Error::from_raw_os_error(code)),
+            _ => self.inner.map(offset, bytes),
+        }
+    }
+}
