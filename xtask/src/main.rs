@@ -1,2 +1,49 @@
-//! Skeleton.
-fn main() {}
+//! Repository chores, run as `cargo xtask <chore>`.
+//!
+//! Invariant: a chore that could not do all it says ends with a non-zero exit code. Chores orchestrate cargo and
+//! system tools; they must not know how the product works inside.
+
+#[cfg(target_os = "linux")]
+mod bench;
+mod sh;
+mod tally;
+mod test;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask test     everything a change must pass: format, lints, tests, documentation
+cargo xtask bench    fcs against cp, rsync and rclone on a file system in memory (Linux, as root)
+    [small|large|compare|all]   which contest (default: all)
+    --rounds N                  rounds per contest (default: 5)
+    --files N                   files in the trees (default: 50000 to copy, 500000 to compare)
+    --mib N                     size of the large file in MiB (default: 1431)
+    --cold                      empty the page cache before each run (default: source in the cache)
+    --keep                      leave the file system mounted at the end
+cargo xtask help     this text
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let result = match args.split_first().map(|(chore, rest)| (chore.as_str(), rest)) {
+        Some(("test", [])) => test::run(),
+        #[cfg(target_os = "linux")]
+        Some(("bench", rest)) => bench::run(rest),
+        Some(("help" | "--help" | "-h", _)) => {
+            print!("{HELP}");
+            Ok(true)
+        }
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Counting tests from what the test programs print and from the skips they record.
+//!
+//! Invariant: a skip is never counted as passed. It knows the output of Rust's test harness and the format of the
+//! skip log; it must not know what any test does.
+
+use std::collections::BTreeMap;
+
+/// Counts over all test programs.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Tests the harness calls passed; those that skipped while running are among them.
+    returned: usize,
+    failed: usize,
+    /// Name and reason of each test that did not run: ignored ones and those that skipped while running.
+    skips: BTreeMap<String, String>,
+    skipped_while_running: usize,
+}
+
+impl Tally {
+    /// Takes in one line of a test program's output.
+    pub(crate) fn line(&mut self, line: &str) {
+        if let Some(counts) = line.strip_prefix("test result: ") {
+            let count = |what: &str| {
+                let mut words = counts.split_whitespace().collect::<Vec<_>>().into_iter().rev().peekable();
+                while let Some(word) = words.next() {
+                    if word.trim_end_matches(';') == what {
+                        return words.peek().and_then(|number| number.parse().ok()).unwrap_or(0);
+                    }
+                }
+                0
+            };
+            self.returned += count("passed");
+            self.failed += count("failed");
+        } else if let Some((name, outcome)) =
+            line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... "))
+            && let Some(reason) = outcome.strip_prefix("ignored")
+        {
+            let reason = reason.trim_start_matches(", ");
+            let reason = if reason.is_empty() { "ignored without a reason" } else { reason };
+            self.skips.insert(name.to_owned(), reason.to_owned());
+        }
+    }
+
+    /// Takes in the skip log, lines of `name<TAB>reason`. A test that skips several times is one test.
+    pub(crate) fn skip_log(&mut self, log: &str) {
+        for line in log.lines() {
+            let (name, reason) = line.split_once('\t').unwrap_or((line, "no reason given"));
+            match self.skips.get_mut(name) {
+                None => {
+                    self.skipped_while_running += 1;
+                    self.skips.insert(name.to_owned(), reason.to_owned());
+                }
+                Some(known) if !known.contains(reason) => {
+                    known.push_str("; ");
+                    known.push_str(reason);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Takes in that a test program died before it could count: that is at least one failure.
+    pub(crate) fn died_uncounted(&mut self) {
+        self.failed = self.failed.max(1);
+    }
+
+    pub(crate) fn skips(&self) -> &BTreeMap<String, String> {
+        &self.skips
+    }
+
+    /// The last line of the test chore.
+    pub(crate) fn summary(&self) -> String {
+        let passed = self.returned.saturating_sub(self.skipped_while_running);
+        format!("{passed} passed, {} failed, {} skipped", self.failed, self.skips.len())
+    }
+
+    /// What is wrong with the skips, given the text of the list of expected ones: lines `name reason`, `#` comments.
+    pub(crate) fn unexpected(&self, expected: &str) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut known = Vec::new();
+        for line in expected.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+        {
+            let Some((name, _reason)) = line.split_once(char::is_whitespace) else {
+                wrong.push(format!("{line} is expected to skip, but the list gives no reason"));
+                continue;
+            };
+            if !self.skips.contains_key(name) {
+                wrong.push(format!("{name} is expected to skip, but ran or does not exist"));
+            }
+            known.push(name);
+        }
+        let surprising = self.skips.iter().filter(|(name, _)| !known.contains(&name.as_str()));
+        wrong.extend(surprising.map(|(name, reason)| format!("{name} skipped: {reason}")));
+        wrong
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(output: &str, log: &str) -> Tally {
+        let mut tally = Tally::default();
+        output.lines().for_each(|line| tally.line(line));
+        tally.skip_log(log);
+        tally
+    }
+
+    const OUTPUT: &str = "\
+running 3 tests
+test a::one ... ok
+test a::two ... ignored, needs a tape drive
+test a::three ... ignored
+test result: ok. 1 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.01s
+
+test b::four ... FAILED
+test result: FAILED. 4 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s
+";
+
+    #[test]
+    fn counts_are_summed_and_skips_are_not_passes() {
+        let tally = tally(OUTPUT, "b::five\tno loop device\nb::five\tno loop device\nb::six\tnot root\n");
+        assert_eq!(tally.summary(), "3 passed, 1 failed, 4 skipped");
+        assert_eq!(tally.skips()["a::two"], "needs a tape drive");
+        assert_eq!(tally.skips()["a::three"], "ignored without a reason");
+        assert_eq!(tally.skips()["b::five"], "no loop device");
+    }
+
+    #[test]
+    fn several_reasons_of_one_test_are_all_kept() {
+        let tally = tally("", "a\txfs image: no tool\na\tbtrfs image: no tool\n");
+        assert_eq!(tally.skips()["a"], "xfs image: no tool; btrfs image: no tool");
+        assert_eq!(tally.skips().len(), 1);
+    }
+
+    #[test]
+    fn a_program_that_died_counts_as_a_failure() {
+        let mut tally = tally("running 3 tests\ntest a::one ... ok\n", "");
+        tally.died_uncounted();
+        assert_eq!(tally.summary(), "0 passed, 1 failed, 0 skipped");
+    }
+
+    #[test]
+    fn the_skips_must_equal_the_expected_ones_and_each_has_a_reason() {
+        let tally = tally("", "a::one\tx\na::two\ty\n");
+        assert_eq!(tally.unexpected("# comment\n\na::one it has to\na::two so has it\n"), [""; 0]);
+        assert_eq!(tally.unexpected("a::one it has to\n"), ["a::two skipped: y"]);
+        assert_eq!(
+            tally.unexpected("a::one it has to\na::two ok\na::gone was there once\n"),
+            ["a::gone is expected to skip, but ran or does not exist"]
+        );
+        assert_eq!(
+            tally.unexpected("a::one it has to\na::two ok\na::three\n"),
+            ["a::three is expected to skip, but the list gives no reason"]
+        );
+    }
+}

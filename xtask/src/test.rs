@@ -1,0 +1,126 @@
+//! `cargo xtask test`: everything a change must pass, the same on a desk and in continuous integration.
+//!
+//! Invariant: the last line is `N passed, N failed, N skipped`, and the exit code is zero only if every step passed
+//! and no test skipped that should have run. All steps run, so that one look shows everything that is wrong.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::sh::{self, Needed};
+use crate::tally::Tally;
+
+/// The tools that tests look for.
+const NEEDED: [Needed; 10] = [
+    ("cc", "gcc"),
+    ("cc", "libc6-dev"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.xfs", "xfsprogs"),
+    ("mkfs.btrfs", "btrfs-progs"),
+    ("losetup", "mount"),
+    ("unshare", "util-linux"),
+    ("setfattr", "attr"),
+    ("setfacl", "acl"),
+    ("strace", "strace"),
+];
+const NEEDED_FUSE: Needed = ("fusermount3", "fuse3");
+
+const PLAN: &str = "\
+This will, in this order and without stopping at the first failure:
+  1. install missing tools for the tests (only as root, only with apt-get)
+  2. cargo fmt --all --check
+  3. cargo clippy --workspace --all-targets -- -D warnings
+  4. cargo test --workspace --no-fail-fast
+  5. cargo doc --workspace --no-deps, with warnings as errors
+  6. list the tests that skipped; as root with loop devices they must equal xtask/expected-skips.txt
+";
+
+/// Runs all steps; true if everything passed.
+pub(crate) fn run() -> Result<bool, String> {
+    println!("{PLAN}");
+    sh::provide(&[&NEEDED[..], &[NEEDED_FUSE]].concat());
+
+    let mut wrong = Vec::new();
+    let mut step = |name: &str, command: &mut Command| {
+        println!("\n== {name}");
+        match command.status() {
+            Ok(status) if status.success() => {}
+            Ok(status) => wrong.push(format!("{name}: {status}")),
+            Err(error) => wrong.push(format!("{name}: does not start: {error}")),
+        }
+    };
+    step("cargo fmt", &mut sh::cargo(&["fmt", "--all", "--check"]));
+    let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    step("cargo clippy", &mut sh::cargo(&clippy));
+
+    println!("\n== cargo test");
+    let (tally, passed) = tests()?;
+
+    let doc = ["doc", "--workspace", "--no-deps"];
+    step("cargo doc", sh::cargo(&doc).env("RUSTDOCFLAGS", "-Dwarnings"));
+
+    if !passed {
+        wrong.push("cargo test: see the failures above".to_owned());
+    }
+    wrong.extend(judge_skips(&tally)?);
+
+    println!();
+    for what in &wrong {
+        println!("FAILED: {what}");
+    }
+    println!("{}", tally.summary());
+    Ok(wrong.is_empty())
+}
+
+/// Runs the tests, showing their output as it comes; false if any failed or could not be built.
+fn tests() -> Result<(Tally, bool), String> {
+    let log = sh::target_dir().join("skipped-tests.txt");
+    let said = |error: std::io::Error| format!("Could not run the tests: {error}");
+    fs::write(&log, "").map_err(|error| format!("Could not write {}: {error}", log.display()))?;
+
+    let mut command = sh::cargo(&["test", "--workspace", "--no-fail-fast"]);
+    let mut child = command.env("FCS_SKIP_LOG", &log).stdout(Stdio::piped()).spawn().map_err(said)?;
+    let mut tally = Tally::default();
+    if let Some(stdout) = child.stdout.take() {
+        // By bytes: a test may print names that are not UTF-8.
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line.map_err(said)?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            tally.line(&line);
+        }
+    }
+    let passed = child.wait().map_err(said)?.success();
+    if !passed {
+        tally.died_uncounted();
+    }
+    tally.skip_log(&fs::read_to_string(&log).map_err(said)?);
+    Ok((tally, passed))
+}
+
+/// Prints the skips and yields what is wrong with them, where they are enforced.
+fn judge_skips(tally: &Tally) -> Result<Vec<String>, String> {
+    println!("\n== skipped tests: {}", tally.skips().len());
+    for (name, reason) in tally.skips() {
+        println!("{name}: {reason}");
+    }
+    if let Some(missing) = not_enforced_because() {
+        println!("(not judged: {missing})");
+        return Ok(Vec::new());
+    }
+    let list = sh::repository().join("xtask/expected-skips.txt");
+    let expected =
+        fs::read_to_string(&list).map_err(|error| format!("Could not read {}: {error}", list.display()))?;
+    Ok(tally.unexpected(&expected))
+}
+
+/// Where some tests cannot run at all, their skips are nobody's fault.
+fn not_enforced_because() -> Option<&'static str> {
+    if !sh::is_root() {
+        return Some("not running as root");
+    }
+    let has_loops =
+        Path::new("/dev/loop-control").exists() && sh::output_of("losetup", &["--find"]).is_some();
+    (!has_loops).then_some("no loop devices here")
+}
