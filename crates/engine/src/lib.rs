@@ -1,1 +1,32 @@
-//! Skeleton.
+//! The engine of FolderCompareSync: two observations of folder trees become a comparison, the comparison becomes a
+//! plan, and the plan becomes committed files with evidence.
+//!
+//! ```text
+//! scan(left) ──┐
+//!              ├─ compare ─▶ Comparison ─ plan ─▶ Plan ─ run ─▶ Report
+//! scan(right) ─┘
+//! ```
+//!
+//! Each arrow is plain data. Everything that touches a disk goes through [`fcs_sys::Dir`] and [`fcs_sys::File`].
+//!
+//! The engine never touches a terminal, the environment or a home directory, and knows no words of a user interface
+//! beyond its own error messages.
+
+pub mod compare;
+mod content;
+pub mod error;
+pub mod filter;
+mod handles;
+#[cfg(test)]
+mod model;
+pub mod plan;
+pub mod preflight;
+pub mod progress;
+pub mod report;
+pub mod scan;
+pub mod settings;
+pub mod tree;
+
+pub use error::{Error, ErrorKind, Op, Result, TargetState};
+pub use progress::{Cancel, Control, Observer, Progress};
+pub use settings::Settings;

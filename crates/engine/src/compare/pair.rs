@@ -1,0 +1,368 @@
+//! The pairing itself: rows and verdicts from two sorted trees. Reads no disk.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use fcs_sys::{CreatedTime, Kind};
+
+use super::{Differences, Row, RowId, Side, Summary, Verdict};
+use crate::content::{Finding, Verdicts};
+use crate::settings::ContentCheck;
+use crate::tree::{NameOrder, NodeId, Tree};
+use crate::{Control, Settings};
+
+/// What pairing gives.
+pub(super) struct Paired {
+    pub(super) rows: Vec<Row>,
+    /// Rows whose files must be read to be judged: both sides have one, of equal size above zero.
+    pub(super) candidates: Vec<RowId>,
+    pub(super) cancelled: bool,
+}
+
+/// The criteria in force for this pair of volumes.
+struct Rules {
+    size: bool,
+    modified: bool,
+    created: bool,
+    content: bool,
+    tolerance_nanos: u128,
+}
+
+fn created_counts(left: &Tree, right: &Tree, settings: &Settings) -> bool {
+    let settable = |tree: &Tree| tree.volume.created == CreatedTime::Settable;
+    settings.compare_created && settable(left) && settable(right)
+}
+
+/// The coarser of both volumes' steps; 0 where both store every nanosecond.
+fn granularity(left: &Tree, right: &Tree) -> u64 {
+    match left.volume.time_granularity_nanos.max(right.volume.time_granularity_nanos) {
+        1 => 0,
+        coarse => coarse,
+    }
+}
+
+/// What the user should know once about criteria that these volumes do not support.
+pub(super) fn notes(left: &Tree, right: &Tree, settings: &Settings) -> Vec<String> {
+    let mut notes = Vec::new();
+    if settings.compare_created && !created_counts(left, right, settings) {
+        let cannot = |tree: &Tree| tree.volume.created != CreatedTime::Settable;
+        // Where no volume of the system can set them (Linux), saying so in every run would be noise.
+        let who = match (cannot(left), cannot(right)) {
+            (true, false) => Some(("left", left)),
+            (false, true) => Some(("right", right)),
+            _ => None,
+        };
+        if let Some((side, tree)) = who {
+            let file_system = &tree.volume.file_system;
+            notes.push(format!(
+                "Created times are not compared: they cannot be set on the {side} volume ({file_system})."
+            ));
+        }
+    }
+    let coarse = granularity(left, right);
+    if coarse > settings.time_tolerance_nanos
+        && (settings.compare_modified || created_counts(left, right, settings))
+    {
+        let (name, tree) =
+            if left.volume.time_granularity_nanos == coarse { ("left", left) } else { ("right", right) };
+        notes.push(format!(
+            "Times count as different only when more than {} apart: the {name} volume ({}) stores no finer ones.",
+            duration_words(coarse),
+            tree.volume.file_system
+        ));
+    }
+    notes
+}
+
+fn duration_words(nanos: u64) -> String {
+    for (unit, name) in [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")] {
+        if nanos.is_multiple_of(unit) {
+            return format!("{} {name}", nanos / unit);
+        }
+    }
+    format!("{nanos} ns")
+}
+
+/// Pairs two trees.
+pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Control) -> Paired {
+    let rules = Rules {
+        size: settings.compare_size,
+        modified: settings.compare_modified,
+        created: created_counts(left, right, settings),
+        content: settings.compare_content != ContentCheck::Off,
+        tolerance_nanos: u128::from(settings.time_tolerance_nanos.max(granularity(left, right))),
+    };
+    // The most there can be; memory that is never touched costs nothing, and growing would copy.
+    let most = (left.items() + right.items() + 1) as usize;
+    let mut pairer = Pairer { left, right, rules, rows: Vec::with_capacity(most), candidates: Vec::new() };
+    pairer.push_both(0, NodeId::ROOT, NodeId::ROOT, None);
+    let mut at = 0;
+    let mut cancelled = false;
+    while at < pairer.rows.len() && !cancelled {
+        pairer.expand(at as RowId);
+        at += 1;
+        cancelled = at.is_multiple_of(4096) && control.cancel.should_stop();
+    }
+    pairer.rows.shrink_to_fit();
+    Paired { rows: pairer.rows, candidates: pairer.candidates, cancelled }
+}
+
+struct Pairer<'a> {
+    left: &'a Tree,
+    right: &'a Tree,
+    rules: Rules,
+    rows: Vec<Row>,
+    candidates: Vec<RowId>,
+}
+
+/// What a folder's row means for the rows in it.
+struct Inherited {
+    parent: RowId,
+    /// Verdict of items that only the left has.
+    left_only: Verdict,
+    /// Verdict of items that only the right has.
+    right_only: Verdict,
+    /// Verdict of items that both have, if it is not to be found out.
+    both: Option<Verdict>,
+}
+
+/// One folder's children, while they are merged.
+#[derive(Clone, Copy)]
+struct Listing<'a> {
+    tree: &'a Tree,
+    folder: Option<u32>,
+    count: u32,
+}
+
+impl<'a> Listing<'a> {
+    fn new(tree: &'a Tree, node: Option<NodeId>) -> Self {
+        let folder = node.and_then(|node| tree.folder_of(node));
+        let count = folder.map_or(0, |f| tree.children(f).len() as u32);
+        Self { tree, folder, count }
+    }
+
+    /// Whether what is not listed is known not to be there.
+    fn is_complete(&self) -> bool {
+        self.folder.is_some_and(|f| self.tree.folder_error(f).is_none())
+    }
+
+    fn node(&self, child: u32) -> NodeId {
+        NodeId { folder: self.folder.unwrap_or_default(), child }
+    }
+
+    fn name(&self, child: u32) -> &'a [u8] {
+        self.tree.name(self.node(child))
+    }
+
+    /// The end of the run of names from `child` on that count as one.
+    fn run_end(&self, order: NameOrder, child: u32) -> u32 {
+        let mut end = child + 1;
+        if order == NameOrder::Folded {
+            while end < self.count && order.same(self.name(child), self.name(end)) {
+                end += 1;
+            }
+        }
+        end
+    }
+}
+
+impl Pairer<'_> {
+    /// Adds the rows in the folder that `parent` is.
+    fn expand(&mut self, parent: RowId) {
+        let row = self.rows[parent as usize];
+        let (left, right) = (Listing::new(self.left, row.left), Listing::new(self.right, row.right));
+        let first_child = self.rows.len() as RowId;
+        if left.count + right.count > 0 {
+            let inherited = inherit(parent, row.verdict, left.is_complete(), right.is_complete());
+            self.merge(&inherited, left, right);
+        }
+        let children = self.rows.len() as RowId - first_child;
+        let row = &mut self.rows[parent as usize];
+        (row.first_child, row.children) = (first_child, children);
+    }
+
+    fn merge(&mut self, inherited: &Inherited, left: Listing<'_>, right: Listing<'_>) {
+        let order = self.left.order();
+        let (mut l, mut r) = (0, 0);
+        while l < left.count || r < right.count {
+            let which = match (l < left.count, r < right.count) {
+                (true, true) => order.compare_keys(left.name(l), right.name(r)),
+                (true, false) => Ordering::Less,
+                (false, _) => Ordering::Greater,
+            };
+            let l_end = if which == Ordering::Greater { l } else { left.run_end(order, l) };
+            let r_end = if which == Ordering::Less { r } else { right.run_end(order, r) };
+            if l_end - l > 1 || r_end - r > 1 {
+                let clash = Inherited {
+                    parent: inherited.parent,
+                    left_only: Verdict::NameClash,
+                    right_only: Verdict::NameClash,
+                    both: Some(Verdict::NameClash),
+                };
+                self.merge_exact(&clash, left, l..l_end, right, r..r_end);
+            } else {
+                self.merge_one(inherited, which, left.node(l), right.node(r));
+            }
+            (l, r) = (l_end, r_end);
+        }
+    }
+
+    fn merge_one(&mut self, inherited: &Inherited, which: Ordering, left: NodeId, right: NodeId) {
+        match which {
+            Ordering::Less => self.push_one(inherited.parent, Side::Left, left, inherited.left_only),
+            Ordering::Greater => self.push_one(inherited.parent, Side::Right, right, inherited.right_only),
+            Ordering::Equal => self.push_both(inherited.parent, left, right, inherited.both),
+        }
+    }
+
+    /// Merges names that fold to one, by their exact spelling.
+    fn merge_exact(
+        &mut self,
+        inherited: &Inherited,
+        left: Listing<'_>,
+        mut l: Range<u32>,
+        right: Listing<'_>,
+        mut r: Range<u32>,
+    ) {
+        while l.start < l.end || r.start < r.end {
+            let which = match (l.start < l.end, r.start < r.end) {
+                (true, true) => left.name(l.start).cmp(right.name(r.start)),
+                (true, false) => Ordering::Less,
+                (false, _) => Ordering::Greater,
+            };
+            self.merge_one(inherited, which, left.node(l.start), right.node(r.start));
+            l.start += u32::from(which != Ordering::Greater);
+            r.start += u32::from(which != Ordering::Less);
+        }
+    }
+
+    fn push_one(&mut self, parent: RowId, side: Side, node: NodeId, verdict: Verdict) {
+        let tree = if side == Side::Left { self.left } else { self.right };
+        let verdict = if is_unreadable(tree, node) { Verdict::Unreadable } else { verdict };
+        let (left, right) = if side == Side::Left { (Some(node), None) } else { (None, Some(node)) };
+        self.rows.push(Row { left, right, parent, first_child: 0, children: 0, verdict });
+    }
+
+    fn push_both(&mut self, parent: RowId, left: NodeId, right: NodeId, verdict: Option<Verdict>) {
+        let verdict = if is_unreadable(self.left, left) || is_unreadable(self.right, right) {
+            Verdict::Unreadable
+        } else {
+            verdict.unwrap_or_else(|| self.judge(left, right))
+        };
+        self.rows.push(Row {
+            left: Some(left),
+            right: Some(right),
+            parent,
+            first_child: 0,
+            children: 0,
+            verdict,
+        });
+    }
+
+    /// Compares two readable items, content excepted. Files whose content must be read become candidates.
+    fn judge(&mut self, left_node: NodeId, right_node: NodeId) -> Verdict {
+        let (left, right) = (self.left.entry(left_node), self.right.entry(right_node));
+        if left.kind != right.kind {
+            return Verdict::KindClash;
+        }
+        let apart = |a: fcs_sys::Time, b| a.distance_nanos(b) > self.rules.tolerance_nanos;
+        let mut found = Differences {
+            modified: self.rules.modified
+                && left.modified != right.modified
+                && apart(left.modified, right.modified),
+            ..Differences::default()
+        };
+        if self.rules.created
+            && left.kind != Kind::Symlink
+            && let (Some(a), Some(b)) = (left.created(), right.created())
+        {
+            found.created = apart(a, b);
+        }
+        match left.kind {
+            Kind::File if left.size != right.size => {
+                found.size = self.rules.size;
+                // Sizes that are no criterion still prove that the content differs.
+                found.content = !self.rules.size && self.rules.content;
+            }
+            Kind::File if self.rules.content && left.size > 0 => {
+                self.candidates.push(self.rows.len() as RowId);
+            }
+            Kind::Symlink => {
+                let (left, right) = (self.left.link(left_node), self.right.link(right_node));
+                found.content = left.map(|link| &link.text) != right.map(|link| &link.text);
+            }
+            Kind::File | Kind::Folder | Kind::Other => {}
+        }
+        if found == Differences::default() { Verdict::Same } else { Verdict::Different(found) }
+    }
+}
+
+/// What is known about the items in a folder, given its row's verdict and whether each side's listing is complete.
+fn inherit(parent: RowId, verdict: Verdict, left_complete: bool, right_complete: bool) -> Inherited {
+    let (left_only, right_only, both) = match verdict {
+        Verdict::KindClash | Verdict::NameClash => (verdict, verdict, Some(verdict)),
+        // An item that one side lists is missing on the other only if the other's listing is complete.
+        Verdict::Unreadable => (
+            if right_complete { Verdict::LeftOnly } else { Verdict::Unreadable },
+            if left_complete { Verdict::RightOnly } else { Verdict::Unreadable },
+            None,
+        ),
+        _ => (Verdict::LeftOnly, Verdict::RightOnly, None),
+    };
+    Inherited { parent, left_only, right_only, both }
+}
+
+fn is_unreadable(tree: &Tree, node: NodeId) -> bool {
+    tree.node_error(node).is_some() || tree.folder_of(node).is_some_and(|f| tree.folder_error(f).is_some())
+}
+
+/// Adds what reading the files has shown.
+pub(super) fn apply(rows: &mut [Row], verdicts: &Verdicts) {
+    for &(row, finding) in &verdicts.findings {
+        let verdict = &mut rows[row as usize].verdict;
+        *verdict = match (finding, *verdict) {
+            (Finding::Unknown, _) => Verdict::NotComparable,
+            (Finding::Differs, Verdict::Different(others)) => {
+                Verdict::Different(Differences { content: true, ..others })
+            }
+            (Finding::Differs, _) => {
+                Verdict::Different(Differences { content: true, ..Differences::default() })
+            }
+        };
+    }
+}
+
+/// Counts the rows.
+pub(super) fn summarise(rows: &[Row], left: &Tree, right: &Tree, settings: &Settings) -> Summary {
+    let mut s = Summary {
+        existence_counts: settings.compare_existence,
+        root_differs: rows.first().is_some_and(|r| matches!(r.verdict, Verdict::Different(_))),
+        root_unreadable: rows.first().is_some_and(|r| r.verdict == Verdict::Unreadable),
+        ..Summary::default()
+    };
+    for row in rows.iter().skip(1) {
+        s.items += 1;
+        match row.verdict {
+            Verdict::Same => s.same += 1,
+            Verdict::LeftOnly => s.left_only += 1,
+            Verdict::RightOnly => s.right_only += 1,
+            Verdict::Different(_) => s.different += 1,
+            Verdict::KindClash | Verdict::NameClash => s.clashes += 1,
+            Verdict::Unreadable => s.unreadable += 1,
+            Verdict::NotComparable => s.not_comparable += 1,
+        }
+        let counts = match row.verdict {
+            Verdict::LeftOnly | Verdict::RightOnly => settings.compare_existence,
+            Verdict::Different(_) => true,
+            _ => false,
+        };
+        if counts {
+            let bytes = |tree: &Tree, node: Option<NodeId>| {
+                node.map(|n| tree.entry(n)).filter(|e| e.kind == Kind::File).map_or(0, |e| e.size)
+            };
+            s.bytes_left_to_right = s.bytes_left_to_right.saturating_add(bytes(left, row.left));
+            s.bytes_right_to_left = s.bytes_right_to_left.saturating_add(bytes(right, row.right));
+        }
+    }
+    s
+}

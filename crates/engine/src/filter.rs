@@ -1,0 +1,332 @@
+//! Which items take part in a comparison, by wildcard.
+//!
+//! Invariant: the verdict on an item depends on its path and on whether it is a folder, nothing else; so both sides
+//! of a pair are judged alike. Names are bytes: one that is not valid UTF-8 can be matched too. This module must not
+//! touch a disk.
+//!
+//! The wildcard grammar and its errors are those of `globset`. Its own matcher is not used, because there `?` stands
+//! for one byte and a class such as `[é]` for any byte of the letter; here both stand for characters.
+
+use globset::GlobBuilder;
+use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
+
+use fcs_sys::RelPath;
+
+use crate::tree::fold;
+use crate::{Error, ErrorKind, Op, Result};
+
+/// Compiled include and exclude patterns.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    include: Option<Patterns>,
+    exclude: Option<Patterns>,
+    ignore_case: bool,
+}
+
+impl Filter {
+    /// Compiles patterns. A pattern without `/` is matched against the name, one with `/` against the path below the
+    /// root; a pattern that matches a folder takes everything below with it. Excludes win. With any include, only
+    /// files and links that match one (or lie in a folder that does) take part; folders stay, because they hold them.
+    ///
+    /// A leading `/` matches at the root only, a trailing `/` folders only. `*` and `?` do not match `/`; `**` does,
+    /// as a whole component. With `ignore_case`, letters of all scripts match as on case-insensitive volumes.
+    ///
+    /// A pattern that is not valid is an error of kind [`ErrorKind::BadPattern`] whose path is the pattern.
+    pub fn new(include: &[String], exclude: &[String], ignore_case: bool) -> Result<Self> {
+        Ok(Self {
+            include: Patterns::new(include, ignore_case)?,
+            exclude: Patterns::new(exclude, ignore_case)?,
+            ignore_case,
+        })
+    }
+
+    /// Whether an item takes part; a folder that does not is not entered.
+    pub fn accepts(&self, path: &RelPath, is_folder: bool) -> bool {
+        let bytes = path.as_bytes();
+        let mut included = false;
+        let mut start = 0;
+        while start < bytes.len() {
+            let end = bytes[start..].iter().position(|&b| b == b'/').map_or(bytes.len(), |at| start + at);
+            let item = Item {
+                name: &bytes[start..end],
+                path: &bytes[..end],
+                is_folder: end < bytes.len() || is_folder,
+            };
+            if self.excludes(item) {
+                return false;
+            }
+            included |= self.includes(item);
+            start = end + 1;
+        }
+        included || is_folder || bytes.is_empty() || self.include.is_none()
+    }
+
+    /// Whether everything takes part.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.include.is_none() && self.exclude.is_none()
+    }
+
+    /// Whether any pattern looks at more than the name, so that [`Item::path`] must be filled.
+    pub(crate) fn needs_path(&self) -> bool {
+        [&self.include, &self.exclude].into_iter().flatten().any(|p| p.paths.is_some())
+    }
+
+    /// Whether an exclude pattern matches this very item; folders above it are not looked at.
+    pub(crate) fn excludes(&self, item: Item<'_>) -> bool {
+        self.exclude.as_ref().is_some_and(|p| p.match_item(item, self.ignore_case))
+    }
+
+    /// Whether an include pattern matches this very item, or there is none.
+    pub(crate) fn includes(&self, item: Item<'_>) -> bool {
+        self.include.as_ref().is_none_or(|p| p.match_item(item, self.ignore_case))
+    }
+}
+
+/// What a pattern can look at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Item<'a> {
+    /// The last component.
+    pub(crate) name: &'a [u8],
+    /// All components, joined by `/`.
+    pub(crate) path: &'a [u8],
+    /// Patterns with a trailing `/` match folders only.
+    pub(crate) is_folder: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Patterns {
+    names: Option<Set>,
+    paths: Option<Set>,
+}
+
+impl Patterns {
+    fn new(patterns: &[String], ignore_case: bool) -> Result<Option<Self>> {
+        if patterns.is_empty() {
+            return Ok(None);
+        }
+        let (mut names, mut paths) = (Vec::new(), Vec::new());
+        for pattern in patterns {
+            let bad = || Error::new(Op::UsePattern, pattern, ErrorKind::BadPattern);
+            let (core, folders_only) = match pattern.strip_suffix('/') {
+                Some(core) => (core, true),
+                None => (pattern.as_str(), false),
+            };
+            let (core, anchored) = match core.strip_prefix('/') {
+                Some(core) => (core, true),
+                None => (core, core.contains('/')),
+            };
+            if core.is_empty() {
+                return Err(bad());
+            }
+            let regex = translate(core, ignore_case).ok_or_else(bad)?;
+            let list = if anchored { &mut paths } else { &mut names };
+            list.push((regex, folders_only));
+        }
+        let bad = |()| Error::new(Op::UsePattern, patterns.join(" "), ErrorKind::BadPattern);
+        Ok(Some(Self { names: Set::new(&names).map_err(bad)?, paths: Set::new(&paths).map_err(bad)? }))
+    }
+
+    fn match_item(&self, item: Item<'_>, ignore_case: bool) -> bool {
+        let hit = |set: &Option<Set>, text: &[u8]| {
+            set.as_ref().is_some_and(|set| {
+                if ignore_case {
+                    set.hits(&fold(text), item.is_folder)
+                } else {
+                    set.hits(text, item.is_folder)
+                }
+            })
+        };
+        hit(&self.names, item.name) || hit(&self.paths, item.path)
+    }
+}
+
+/// Several patterns matched in one pass.
+#[derive(Debug, Clone)]
+struct Set {
+    any_kind: Option<Regex>,
+    all: Regex,
+}
+
+impl Set {
+    fn new(patterns: &[(String, bool)]) -> std::result::Result<Option<Self>, ()> {
+        let compile = |only_any_kind: bool| -> std::result::Result<Option<Regex>, ()> {
+            let chosen: Vec<&str> = patterns
+                .iter()
+                .filter(|(_, folders_only)| !(only_any_kind && *folders_only))
+                .map(|(regex, _)| regex.as_str())
+                .collect();
+            if chosen.is_empty() {
+                return Ok(None);
+            }
+            Regex::builder()
+                .syntax(syntax::Config::new().utf8(false).dot_matches_new_line(true))
+                .configure(Regex::config().utf8_empty(false))
+                .build_many(&chosen)
+                .map(Some)
+                .map_err(drop)
+        };
+        compile(false)?.map(|all| Ok(Self { all, any_kind: compile(true)? })).transpose()
+    }
+
+    fn hits(&self, text: &[u8], is_folder: bool) -> bool {
+        if is_folder {
+            self.all.is_match(text)
+        } else {
+            self.any_kind.as_ref().is_some_and(|r| r.is_match(text))
+        }
+    }
+}
+
+/// The regular expression of a wildcard; `None` if it is not a valid one. See the module's head for what differs
+/// from `globset`'s own. A byte that is part of no character is matched by `*` and `**` only.
+fn translate(wildcard: &str, ignore_case: bool) -> Option<String> {
+    let wildcard =
+        if ignore_case { String::from_utf8(fold(wildcard.as_bytes())).ok()? } else { wildcard.into() };
+    let glob = GlobBuilder::new(&wildcard).literal_separator(true).backslash_escape(true).build().ok()?;
+    let mut rest = glob.regex().strip_prefix("(?-u)")?;
+    let mut out = String::from("(?s-u)");
+    while let Some(c) = rest.chars().next() {
+        let token = match c {
+            '\\' => rest.get(..2)?,
+            '[' if rest.starts_with("[^/]*") => "[^/]*",
+            '[' => {
+                let token = class_token(rest)?;
+                out.push_str("(?u:[[");
+                push_characters(&mut out, &token[1..token.len() - 1])?;
+                out.push_str("]&&[^/]])");
+                rest = &rest[token.len()..];
+                continue;
+            }
+            _ => &rest[..c.len_utf8()],
+        };
+        out.push_str(token);
+        rest = &rest[token.len()..];
+    }
+    Some(out)
+}
+
+/// The class at the start of `regex`, brackets included. Every bracket inside is escaped.
+fn class_token(regex: &str) -> Option<&str> {
+    let bytes = regex.as_bytes();
+    let mut at = 1;
+    while *bytes.get(at)? != b']' {
+        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    }
+    Some(&regex[..=at])
+}
+
+/// Appends the body of a class, its `\xNN` bytes joined to the characters they encode.
+fn push_characters(out: &mut String, body: &str) -> Option<()> {
+    let mut bytes = Vec::new();
+    let mut rest = body;
+    while let Some(c) = rest.chars().next() {
+        if let Some(hex) = rest.strip_prefix("\\x") {
+            bytes.push(u8::from_str_radix(hex.get(..2)?, 16).ok()?);
+            rest = hex.get(2..)?;
+        } else {
+            bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    out.push_str(std::str::from_utf8(&bytes).ok()?);
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(include: &[&str], exclude: &[&str]) -> Filter {
+        let own = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        Filter::new(&own(include), &own(exclude), false).unwrap()
+    }
+
+    fn takes(filter: &Filter, path: &str) -> bool {
+        let (path, is_folder) = path.strip_suffix('/').map_or((path, false), |p| (p, true));
+        filter.accepts(&RelPath::parse(path.as_bytes()).unwrap(), is_folder)
+    }
+
+    #[test]
+    fn a_pattern_without_slash_is_matched_against_the_name_at_any_depth() {
+        let f = filter(&[], &["*.tmp"]);
+        assert!(!takes(&f, "a.tmp") && !takes(&f, "x/y/a.tmp"));
+        assert!(!takes(&f, "x.tmp/inside/file"), "a matching folder takes everything below with it");
+        assert!(takes(&f, "a.tmpx") && takes(&f, "tmp") && takes(&f, ""));
+    }
+
+    #[test]
+    fn a_pattern_with_slash_is_matched_against_the_path_from_the_root() {
+        let f = filter(&[], &["a/*.o", "/top", "x/**/z"]);
+        assert!(!takes(&f, "a/b.o") && takes(&f, "q/a/b.o") && takes(&f, "a/b/c.o"));
+        assert!(!takes(&f, "top") && takes(&f, "q/top"));
+        assert!(!takes(&f, "x/z") && !takes(&f, "x/1/2/z") && !takes(&f, "x/1/z/below"));
+    }
+
+    #[test]
+    fn a_trailing_slash_matches_folders_only() {
+        let f = filter(&[], &["build/"]);
+        assert!(takes(&f, "build") && !takes(&f, "build/") && !takes(&f, "a/build/x"));
+    }
+
+    #[test]
+    fn includes_choose_files_and_whole_folders_and_excludes_win() {
+        let f = filter(&["*.jpg", "keep/"], &["*.raw.jpg"]);
+        assert!(takes(&f, "a.jpg") && takes(&f, "d/a.jpg") && !takes(&f, "a.txt") && !takes(&f, "a.raw.jpg"));
+        assert!(takes(&f, "x/keep/a.txt") && !takes(&f, "x/keep/a.raw.jpg") && !takes(&f, "keep"));
+        assert!(takes(&f, "d/"), "a folder may hold something that matches");
+    }
+
+    #[test]
+    fn wildcards_stand_for_characters_not_bytes() {
+        let f = filter(&[], &["?.a", "[é-ü].b", "[!x].c", "{ö,p}.d"]);
+        for out in ["é.a", "q.a", "ê.b", "é.c", "y.c", "ö.d", "p.d"] {
+            assert!(!takes(&f, out), "{out}");
+        }
+        for kept in ["éé.a", "qq.a", "e.b", "x.c", "éé.c", "o.d"] {
+            assert!(takes(&f, kept), "{kept}");
+        }
+        assert!(takes(&filter(&[], &["a[!b]c/d"]), "a/c/d"), "a class never matches a separator");
+    }
+
+    #[test]
+    fn names_that_are_not_text_can_be_matched() {
+        let f = filter(&[], &["*.tmp"]);
+        assert!(!f.accepts(&RelPath::parse(b"\xff\xfe.tmp").unwrap(), false));
+        assert!(f.accepts(&RelPath::parse(b"\xff\xfe.txt").unwrap(), false));
+    }
+
+    #[test]
+    fn case_is_ignored_in_all_scripts_when_asked() {
+        let f = Filter::new(&[], &["É*.TXT".into(), "[a-c]/x".into()], true).unwrap();
+        assert!(!takes(&f, "éa.txt") && !takes(&f, "B/X"));
+        assert!(takes(&filter(&[], &["É*.TXT"]), "éa.txt"));
+    }
+
+    #[test]
+    fn a_bad_pattern_is_named() {
+        for bad in ["[a", "", "/", "a{b", "[z-a]"] {
+            let error = Filter::new(&[], &["ok".into(), bad.into()], false).unwrap_err();
+            assert_eq!((error.kind, error.path.to_str()), (ErrorKind::BadPattern, Some(bad)), "{bad}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn on_plain_text_every_wildcard_means_what_globset_says(
+            pattern in "[ab?*{},!\\[\\]\\-\\\\]{1,8}",
+            names in proptest::collection::vec("[ab,!\\-\\]\\[]{1,5}", 8),
+        ) {
+            let glob = GlobBuilder::new(&pattern).literal_separator(true).backslash_escape(true).build();
+            let ours = translate(&pattern, false);
+            proptest::prop_assert_eq!(glob.is_ok(), ours.is_some());
+            if let Ok(glob) = glob {
+                let matcher = glob.compile_matcher();
+                let set = Set::new(&[(ours.unwrap(), false)]).unwrap().unwrap();
+                for name in names {
+                    proptest::prop_assert_eq!(matcher.is_match(&name), set.hits(name.as_bytes(), false), "{}", name);
+                }
+            }
+        }
+    }
+}

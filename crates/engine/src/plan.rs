@@ -1,0 +1,449 @@
+//! Turns a comparison into steps. Pure: reads no disk, so it can be tested by properties and shown to the user as it
+//! is.
+//!
+//! A file that differs in its dates alone is copied like any other: equal size and unequal dates say nothing about
+//! the content.
+//!
+//! Invariant: every step says what source and target looked like when they were compared; the run refuses a step
+//! whose items have changed since.
+
+use fcs_sys::{Fingerprint, Kind, Name, Place, RelPath};
+
+use crate::Settings;
+use crate::compare::{Comparison, RowId, Side, Verdict};
+use crate::report::{ActionKind, Chosen, SkipReason};
+use crate::settings::{Strategy, Verify};
+use crate::tree::Entry;
+
+/// Which side is the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Left is the source.
+    LeftToRight,
+    /// Right is the source.
+    RightToLeft,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Copies a file by this strategy; verified or not.
+    CopyFile {
+        /// Which strategy and why.
+        strategy: Chosen,
+        /// Whether the copy is read back.
+        verify: bool,
+    },
+    /// Makes a symbolic link with the same text.
+    CopyLink,
+}
+
+/// One file or link to bring over.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its name on the source.
+    pub source_name: Name,
+    /// Its name on the target; differs from the source's only in case.
+    pub target_name: Name,
+    /// What to do.
+    pub action: Action,
+    /// What the source looked like.
+    pub expect_source: Fingerprint,
+    /// What the target looked like; `None` if there was none.
+    pub expect_target: Option<Fingerprint>,
+    /// Fewer bytes are set aside for the source than its size says.
+    pub may_be_sparse: bool,
+    /// The source has more than one name.
+    pub hard_linked: bool,
+}
+
+/// One folder of the plan, with the steps directly in it. Folders come before the folders inside them.
+#[derive(Debug, Clone)]
+pub struct FolderPlan {
+    /// Path below the source root.
+    pub source_path: RelPath,
+    /// Path below the target root.
+    pub target_path: RelPath,
+    /// The folder must be made.
+    pub create: bool,
+    /// Give the folder the source's times (and, if made, everything else) once everything in it is done.
+    pub sync_times: bool,
+    /// What the source folder looked like.
+    pub expect_source: Fingerprint,
+    /// What the target folder looked like; `None` if there was none.
+    pub expect_target: Option<Fingerprint>,
+    /// Files and links directly in this folder.
+    pub steps: Vec<Step>,
+}
+
+/// An item that is left alone, and why.
+#[derive(Debug, Clone)]
+pub struct Skip {
+    /// Path below the target root.
+    pub path: RelPath,
+    /// Why.
+    pub why: SkipReason,
+}
+
+/// What a run will do. Made by [`plan`].
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Which side is the source.
+    pub direction: Direction,
+    /// Only folders in which something is to be done, and the folders on the way to them if they must be made. In the
+    /// order of a tree: each folder is followed by those inside it. The root is in every plan that is not empty,
+    /// because a run itself changes the root's times.
+    pub folders: Vec<FolderPlan>,
+    /// Items left alone.
+    pub skipped: Vec<Skip>,
+    /// Said once in the report.
+    pub notes: Vec<String>,
+    /// Totals.
+    pub totals: Totals,
+}
+
+/// Totals of a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Totals {
+    /// Folders to make.
+    pub create_folders: u64,
+    /// Existing folders whose times are set.
+    pub folder_times: u64,
+    /// Files to copy to a free name.
+    pub new_files: u64,
+    /// Files to replace.
+    pub replaced_files: u64,
+    /// Links to make or replace.
+    pub links: u64,
+    /// Content bytes to copy.
+    pub bytes: u64,
+    /// Content bytes of the target's files that are replaced, as they are now.
+    pub bytes_replaced: u64,
+    /// Files copied directly, and their bytes.
+    pub direct: (u64, u64),
+    /// Files staged, and their bytes.
+    pub staged: (u64, u64),
+    /// Files verified, and their bytes.
+    pub verified: (u64, u64),
+    /// The largest file.
+    pub largest: u64,
+}
+
+impl Step {
+    /// What the step is called in a report.
+    pub fn kind(&self) -> ActionKind {
+        match (self.action, self.expect_target) {
+            (Action::CopyLink, _) => ActionKind::CopyLink,
+            (Action::CopyFile { .. }, None) => ActionKind::CopyNew,
+            (Action::CopyFile { .. }, Some(_)) => ActionKind::Replace,
+        }
+    }
+}
+
+impl FolderPlan {
+    /// What the folder itself is called in a report; `None` if nothing is done to it.
+    pub fn kind(&self) -> Option<ActionKind> {
+        match (self.create, self.sync_times) {
+            (true, _) => Some(ActionKind::CreateFolder),
+            (false, true) => Some(ActionKind::FolderTimes),
+            (false, false) => None,
+        }
+    }
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.totals == Totals::default()
+    }
+
+    /// Steps and folder actions, for progress.
+    pub fn step_count(&self) -> u64 {
+        let t = &self.totals;
+        t.create_folders + t.folder_times + t.new_files + t.replaced_files + t.links
+    }
+}
+
+impl Plan {
+    /// Folders with each step in them, in the order of the plan.
+    pub fn steps(&self) -> impl Iterator<Item = (&FolderPlan, &Step)> {
+        self.folders.iter().flat_map(|folder| folder.steps.iter().map(move |step| (folder, step)))
+    }
+
+    /// The paths below the target root of the first `count` items that are made or replaced.
+    pub fn example_paths(&self, count: usize) -> Vec<RelPath> {
+        let folders = self.folders.iter().flat_map(|folder| {
+            let made = folder.create.then(|| folder.target_path.clone());
+            made.into_iter().chain(folder.steps.iter().map(|step| folder.target_path.join(&step.target_name)))
+        });
+        folders.take(count).collect()
+    }
+}
+
+impl Direction {
+    /// The side that is read.
+    pub fn source(self) -> Side {
+        match self {
+            Self::LeftToRight => Side::Left,
+            Self::RightToLeft => Side::Right,
+        }
+    }
+
+    /// The side that is written.
+    pub fn target(self) -> Side {
+        self.source().other()
+    }
+}
+
+/// Makes the plan for the rows that `selected` accepts.
+///
+/// Every selected row that the source has and that differs becomes a step, a folder action or an entry of
+/// [`Plan::skipped`], exactly one of them; equal rows become nothing, and so do rows that only the target has. One-sided rows
+/// become nothing when existence is no criterion. Folders that a selected item needs are made although they are not
+/// selected. Nothing below a folder that is skipped is planned. A cancelled comparison gives an empty plan.
+pub fn plan(
+    comparison: &Comparison,
+    direction: Direction,
+    selected: &dyn Fn(RowId) -> bool,
+    settings: &Settings,
+) -> Plan {
+    let mut planner = Planner::new(comparison, direction, settings);
+    if comparison.cancelled {
+        planner.plan.notes.push("The comparison was cancelled, so nothing is planned.".into());
+        return planner.plan;
+    }
+    planner.mark(selected);
+    for row in comparison.walk() {
+        planner.emit(row);
+    }
+    planner.plan
+}
+
+/// What is to be done with one row if it is selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Nothing,
+    Copy,
+    CopyLink,
+    MakeFolder,
+    FolderTimes,
+    Skip(SkipReason),
+}
+
+/// The row was selected.
+const SELECTED: u8 = 1;
+/// The row lies in a folder about which too little is known, or is one.
+const BLOCKED: u8 = 2;
+/// The row is planned as a step or as a folder to be made.
+const PLANNED: u8 = 4;
+/// Something directly in this folder is planned, which changes its modified time.
+const TOUCHED: u8 = 8;
+
+struct Planner<'a> {
+    comparison: &'a Comparison,
+    source: Side,
+    target: Side,
+    settings: &'a Settings,
+    network: bool,
+    /// One byte per row.
+    marks: Vec<u8>,
+    plan: Plan,
+}
+
+impl<'a> Planner<'a> {
+    fn new(comparison: &'a Comparison, direction: Direction, settings: &'a Settings) -> Self {
+        let network = [&comparison.left, &comparison.right].iter().any(|t| t.volume.place == Place::Network);
+        Self {
+            comparison,
+            source: direction.source(),
+            target: direction.target(),
+            settings,
+            network,
+            marks: vec![0; comparison.rows.len()],
+            plan: Plan {
+                direction,
+                folders: Vec::new(),
+                skipped: Vec::new(),
+                notes: comparison.notes.clone(),
+                totals: Totals::default(),
+            },
+        }
+    }
+
+    fn has(&self, row: RowId, mark: u8) -> bool {
+        self.marks[row as usize] & mark != 0
+    }
+
+    fn set(&mut self, row: RowId, mark: u8) {
+        self.marks[row as usize] |= mark;
+    }
+
+    /// Decides what is planned: down for what is blocked, up for what is needed. Rows are breadth-first, so one loop
+    /// each way does it at any depth.
+    fn mark(&mut self, selected: &dyn Fn(RowId) -> bool) {
+        let rows = self.comparison.rows.len() as RowId;
+        for row in 0..rows {
+            if selected(row) {
+                self.set(row, SELECTED);
+            }
+            let r = self.comparison.row(row);
+            let unknown = matches!(r.verdict, Verdict::Unreadable | Verdict::KindClash | Verdict::NameClash);
+            if unknown || self.has(r.parent, BLOCKED) {
+                self.set(row, BLOCKED);
+            }
+        }
+        let mut anything = false;
+        for row in (0..rows).rev() {
+            let wanted = match self.deed(row) {
+                Deed::Copy | Deed::CopyLink => self.has(row, SELECTED),
+                Deed::MakeFolder => self.has(row, SELECTED | TOUCHED),
+                Deed::FolderTimes => {
+                    anything |= self.has(row, SELECTED);
+                    false
+                }
+                Deed::Nothing | Deed::Skip(_) => false,
+            };
+            if wanted {
+                anything = true;
+                self.set(row, PLANNED);
+                self.set(self.comparison.row(row).parent, TOUCHED);
+            }
+        }
+        if anything {
+            self.set(Comparison::ROOT, TOUCHED);
+        }
+    }
+
+    /// What is to be done with a row if it is selected.
+    fn deed(&self, row: RowId) -> Deed {
+        let Some(source) = self.comparison.entry(row, self.source) else { return Deed::Nothing };
+        let one_sided = match self.comparison.row(row).verdict {
+            Verdict::Same => return Deed::Nothing,
+            Verdict::KindClash => return Deed::Skip(SkipReason::KindClash),
+            Verdict::NameClash => return Deed::Skip(SkipReason::NameClash),
+            Verdict::Unreadable => return Deed::Skip(SkipReason::Unreadable),
+            Verdict::NotComparable => return Deed::Skip(SkipReason::NotComparable),
+            Verdict::LeftOnly | Verdict::RightOnly if !self.settings.compare_existence => {
+                return Deed::Nothing;
+            }
+            Verdict::LeftOnly | Verdict::RightOnly => true,
+            Verdict::Different(_) => false,
+        };
+        match source.kind {
+            _ if self.has(row, BLOCKED) => Deed::Skip(SkipReason::Unreadable),
+            Kind::File => Deed::Copy,
+            Kind::Symlink => Deed::CopyLink,
+            Kind::Folder if one_sided => Deed::MakeFolder,
+            Kind::Folder => Deed::FolderTimes,
+            Kind::Other => Deed::Skip(SkipReason::SpecialFile),
+        }
+    }
+
+    fn emit(&mut self, row: RowId) {
+        let deed = self.deed(row);
+        match deed {
+            Deed::Skip(why) if self.has(row, SELECTED) => {
+                let path = self.comparison.path_on(row, self.target);
+                self.plan.skipped.push(Skip { path, why });
+            }
+            Deed::MakeFolder if self.has(row, PLANNED) => self.emit_folder(row, true),
+            Deed::FolderTimes if self.has(row, SELECTED | TOUCHED) => self.emit_folder(row, false),
+            Deed::Nothing if self.has(row, TOUCHED) => self.emit_folder(row, false),
+            _ => {}
+        }
+    }
+
+    /// Adds a folder with the steps directly in it.
+    fn emit_folder(&mut self, row: RowId, create: bool) {
+        let comparison = self.comparison;
+        let Some(source) = comparison.entry(row, self.source) else { return };
+        let expect_target = comparison.entry(row, self.target).map(Entry::fingerprint);
+        let steps: Vec<Step> = comparison.children(row).filter_map(|child| self.step(child)).collect();
+        let totals = &mut self.plan.totals;
+        *(if create { &mut totals.create_folders } else { &mut totals.folder_times }) += 1;
+        self.plan.folders.push(FolderPlan {
+            source_path: comparison.path_on(row, self.source),
+            target_path: comparison.path_on(row, self.target),
+            create,
+            sync_times: true,
+            expect_source: source.fingerprint(),
+            expect_target,
+            steps,
+        });
+    }
+
+    /// The step for a file or link, counted; `None` if the row is no such thing or not planned.
+    fn step(&mut self, row: RowId) -> Option<Step> {
+        let deed = self.deed(row);
+        if !self.has(row, PLANNED) || !matches!(deed, Deed::Copy | Deed::CopyLink) {
+            return None;
+        }
+        let source = self.comparison.entry(row, self.source)?;
+        let target = self.comparison.entry(row, self.target);
+        // Names were checked when they were listed.
+        let name = |side| Name::new(self.comparison.name_on(row, side)).ok();
+        let step = Step {
+            source_name: name(self.source)?,
+            target_name: name(self.target)?,
+            action: if deed == Deed::CopyLink {
+                Action::CopyLink
+            } else {
+                Action::CopyFile { strategy: self.strategy(source.size), verify: self.verify(source.size) }
+            },
+            expect_source: source.fingerprint(),
+            expect_target: target.map(Entry::fingerprint),
+            may_be_sparse: source.may_be_sparse(),
+            hard_linked: source.is_hard_linked(),
+        };
+        self.count(&step);
+        Some(step)
+    }
+
+    fn strategy(&self, size: u64) -> Chosen {
+        match self.settings.strategy {
+            Strategy::Direct => Chosen::DirectForced,
+            Strategy::Staged => Chosen::StagedForced,
+            Strategy::Auto if self.network => Chosen::StagedNetwork,
+            Strategy::Auto if size < self.settings.direct_max_bytes => Chosen::Direct,
+            Strategy::Auto => Chosen::StagedSize,
+        }
+    }
+
+    fn verify(&self, size: u64) -> bool {
+        match self.settings.verify {
+            Verify::Off => false,
+            Verify::All => true,
+            Verify::Below => size < self.settings.verify_below_bytes,
+        }
+    }
+
+    fn count(&mut self, step: &Step) {
+        let totals = &mut self.plan.totals;
+        let Action::CopyFile { strategy, verify } = step.action else {
+            totals.links += 1;
+            return;
+        };
+        let size = step.expect_source.size;
+        let tally = |(files, bytes): &mut (u64, u64)| {
+            *files += 1;
+            *bytes = bytes.saturating_add(size);
+        };
+        match step.expect_target {
+            None => totals.new_files += 1,
+            Some(old) => {
+                totals.replaced_files += 1;
+                totals.bytes_replaced = totals.bytes_replaced.saturating_add(old.size);
+            }
+        }
+        totals.bytes = totals.bytes.saturating_add(size);
+        totals.largest = totals.largest.max(size);
+        tally(if strategy.is_direct() { &mut totals.direct } else { &mut totals.staged });
+        if verify {
+            tally(&mut totals.verified);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

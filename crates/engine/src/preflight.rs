@@ -1,0 +1,231 @@
+//! What can be known to go wrong before anything is written. All problems at once.
+//!
+//! Invariant: nothing is written, not even to try; so whether this user may write to the target shows only in the
+//! run. This module must not know how a run works beyond the room it needs.
+
+mod names;
+
+use fcs_sys::{Nesting, Place, RelPath, Root, Space, VolumeFacts, escaped, nesting};
+
+use crate::Settings;
+use crate::error::shown;
+use crate::plan::{Action, FolderPlan, Plan, Step};
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The run must not start.
+    Refuses,
+    /// These items will fail; the rest can go ahead.
+    ItemFails,
+    /// Worth knowing.
+    Warns,
+}
+
+/// One problem.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Problem {
+    /// How bad.
+    pub severity: Severity,
+    /// In words, with what to do.
+    pub text: String,
+}
+
+/// What preflight found.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Preflight {
+    /// Content bytes the plan will write, margin not included. A replaced file counts in full: its original stays
+    /// until the new one has taken its place.
+    pub bytes_needed: u64,
+    /// Bytes the target has; `None` where it cannot be had.
+    pub bytes_free: Option<u64>,
+    /// Worst first.
+    pub problems: Vec<Problem>,
+}
+
+impl Preflight {
+    /// Whether the run must not start.
+    pub fn refuses(&self) -> bool {
+        self.problems.iter().any(|p| p.severity == Severity::Refuses)
+    }
+}
+
+/// Checks two roots before anything is scanned: same folder, one inside the other.
+pub fn check_roots(left: &Root, right: &Root) -> Vec<Problem> {
+    let (l, r) = (shown(&left.path), shown(&right.path));
+    let text = match nesting(left, right) {
+        Ok(Nesting::Apart) => return Vec::new(),
+        Ok(Nesting::Same) => format!("{l} and {r} are the same folder. Choose two different folders."),
+        Ok(Nesting::FirstInSecond) => {
+            format!("{l} lies inside {r}. Choose folders that do not contain each other.")
+        }
+        Ok(Nesting::SecondInFirst) => {
+            format!("{r} lies inside {l}. Choose folders that do not contain each other.")
+        }
+        Err(e) => format!(
+            "It could not be found out whether {l} and {r} contain each other: {e}. Check both folders."
+        ),
+    };
+    vec![Problem { severity: Severity::Refuses, text }]
+}
+
+/// Checks a plan against its roots as they are now. Asks the target's volume; reads nothing else.
+pub fn check(plan: &Plan, source: &Root, target: &Root, settings: &Settings) -> Preflight {
+    let mut found = Preflight { bytes_needed: plan.totals.bytes, ..Preflight::default() };
+    found.problems.extend(check_roots(source, target));
+    if plan.is_empty() {
+        return found;
+    }
+    let to = shown(&target.path);
+    match target.dir.volume() {
+        Ok(volume) => check_volume(plan, &volume, &to, &mut found.problems),
+        Err(e) => found.problems.push(Problem {
+            severity: Severity::Warns,
+            text: format!("The volume of {to} could not be asked what it can hold: {e}."),
+        }),
+    }
+    let is_network = target.dir.volume().is_ok_and(|v| v.place == Place::Network);
+    match target.dir.space() {
+        Ok(space) => {
+            found.bytes_free = Some(space.free);
+            found.problems.extend(check_space(plan, space, is_network, &to, settings));
+        }
+        Err(e) => found.problems.push(Problem {
+            severity: Severity::Warns,
+            text: format!("It could not be found out how much room {to} has: {e}."),
+        }),
+    }
+    found.problems.sort_by_key(|p| p.severity);
+    found
+}
+
+fn check_volume(plan: &Plan, volume: &VolumeFacts, to: &str, problems: &mut Vec<Problem>) {
+    if volume.read_only {
+        problems.push(Problem {
+            severity: Severity::Refuses,
+            text: format!("The volume of {to} is read-only. Make it writable, or choose another target."),
+        });
+    }
+    if plan.totals.verified.0 > 0 && volume.place == Place::Memory {
+        problems.push(Problem {
+            severity: Severity::Warns,
+            text: format!(
+                "{to} lies in memory: there is no device behind it, so verification reads back from memory, and \
+                 everything is gone when the machine is switched off."
+            ),
+        });
+    }
+    let mut too_large = Sample::default();
+    let mut marked = Sample::default();
+    for (folder, step) in plan.steps() {
+        if matches!(step.action, Action::CopyFile { .. }) && step.expect_source.size > volume.max_file_bytes {
+            too_large.add(|| path_of(folder, step));
+        }
+        // A link has no such mark: its bits mean nothing.
+        if step.expect_target.is_some_and(|t| t.kind == fcs_sys::Kind::File && t.attributes.is_read_only()) {
+            marked.add(|| path_of(folder, step));
+        }
+    }
+    problems.extend(too_large.problem(|files, which| {
+        format!(
+            "{files} larger than {} bytes, the most that {} can hold: {which}. Use a target with another file system.",
+            volume.max_file_bytes, volume.file_system
+        )
+    }));
+    problems.extend(marked.problem(|files, which| {
+        format!(
+            "{files} marked read-only on the target and will not be replaced: {which}. Clear the mark first."
+        )
+    }));
+    names::check(plan, volume, problems);
+}
+
+fn check_space(plan: &Plan, space: Space, is_network: bool, to: &str, settings: &Settings) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    // A server's answer may be wrong or about something else (quotas, thin provisioning), so it is only a warning.
+    let severity = if is_network { Severity::Warns } else { Severity::Refuses };
+    let needed = plan.totals.bytes;
+    let margin = settings.space_margin_bytes;
+    if needed.saturating_add(margin) > space.free {
+        let short = needed.saturating_add(margin) - space.free;
+        problems.push(Problem {
+            severity,
+            text: format!(
+                "{to} is too full: {needed} bytes are to be written and {margin} bytes must stay free, but only {} \
+                 bytes are free. Free {short} bytes, choose fewer items, or lower space_margin_bytes.",
+                space.free
+            ),
+        });
+    } else if rounded_bytes(plan).saturating_add(margin) > space.free {
+        problems.push(Problem {
+            severity: Severity::Warns,
+            text: format!(
+                "{to} may become full: {needed} bytes are to be written and {} are free, but most file systems give \
+                 each file whole blocks, so many small files need more.",
+                space.free
+            ),
+        });
+    }
+    let t = &plan.totals;
+    // A replaced file exists twice until the new one has taken its place.
+    let items = t.create_folders + t.new_files + t.replaced_files + t.links;
+    if let Some(free) = space.free_items.filter(|&free| items > free) {
+        problems.push(Problem {
+            severity,
+            text: format!(
+                "The volume of {to} has room for {free} more items (inodes), but {items} are needed. Remove items \
+                 there, or choose another target."
+            ),
+        });
+    }
+    problems
+}
+
+/// The bytes of the plan in whole blocks of 4096, the usual size.
+fn rounded_bytes(plan: &Plan) -> u64 {
+    let files = plan.steps().filter(|(_, step)| matches!(step.action, Action::CopyFile { .. }));
+    files.fold(0, |sum, (_, step)| sum.saturating_add(step.expect_source.size.saturating_add(4095) & !4095))
+}
+
+fn path_of(folder: &FolderPlan, step: &Step) -> RelPath {
+    folder.target_path.join(&step.target_name)
+}
+
+/// The first few of many paths.
+#[derive(Default)]
+struct Sample {
+    count: u64,
+    first: Vec<RelPath>,
+}
+
+impl Sample {
+    fn add(&mut self, path: impl FnOnce() -> RelPath) {
+        self.count += 1;
+        if self.first.len() < 3 {
+            self.first.push(path());
+        }
+    }
+
+    /// The problem that these items will fail, if there are any. `text` gets "1 item is" or "7 items are" and the
+    /// list of the first ones.
+    fn problem(&self, text: impl FnOnce(&str, &str) -> String) -> Option<Problem> {
+        self.problem_of(Severity::ItemFails, text)
+    }
+
+    fn problem_of(&self, severity: Severity, text: impl FnOnce(&str, &str) -> String) -> Option<Problem> {
+        if self.count == 0 {
+            return None;
+        }
+        let how_many =
+            if self.count == 1 { "1 item is".to_owned() } else { format!("{} items are", self.count) };
+        let which: Vec<String> = self.first.iter().map(|p| escaped(p.as_bytes()).into_owned()).collect();
+        let more = self.count - self.first.len() as u64;
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let which = which.join(", ") + &more;
+        Some(Problem { severity, text: text(&how_many, &which) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Names that the target's file system will not take. Judged by the rules of the file system, because trying would
+//! write.
+
+use std::collections::{HashMap, HashSet};
+
+use fcs_sys::{CaseRule, Name, RelPath, VolumeFacts};
+
+use super::{Problem, Sample, Severity};
+use crate::plan::Plan;
+use crate::tree::fold;
+
+/// What a file system does with names that Windows does not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strictness {
+    /// Takes anything.
+    None,
+    /// May refuse them, depending on how it is mounted or what serves it.
+    Maybe,
+    /// Refuses them.
+    Always,
+}
+
+impl Strictness {
+    /// By the file system's name. Linux and Windows name NTFS differently (`ntfs3`, `NTFS`), and only Windows always
+    /// refuses.
+    fn of(file_system: &str) -> Self {
+        match file_system {
+            "vfat" | "msdos" | "exfat" | "exFAT" | "FAT" | "FAT32" | "NTFS" | "ReFS" => Self::Always,
+            "ntfs" | "ntfs3" | "cifs" | "smb3" | "smbfs" => Self::Maybe,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Checks every name that the plan makes on the target.
+pub(super) fn check(plan: &Plan, volume: &VolumeFacts, problems: &mut Vec<Problem>) {
+    let strictness = Strictness::of(&volume.file_system);
+    let folded = volume.case == CaseRule::Insensitive;
+    let (mut too_long, mut illegal, mut colliding) =
+        (Sample::default(), Sample::default(), Sample::default());
+    let mut made_folders: HashMap<RelPath, Vec<Name>> = HashMap::new();
+    let mut judge = |parent: &RelPath, name: &Name| {
+        if name.as_bytes().len() > volume.max_name_bytes {
+            too_long.add(|| parent.join(name));
+        }
+        if strictness != Strictness::None && !is_legal_on_windows(name.as_bytes()) {
+            illegal.add(|| parent.join(name));
+        }
+    };
+    for folder in plan.folders.iter().filter(|f| f.create) {
+        if let Some((parent, name)) = folder.target_path.split() {
+            judge(&parent, &name);
+            if folded {
+                made_folders.entry(parent).or_default().push(name);
+            }
+        }
+    }
+    let mut taken: HashSet<Vec<u8>> = HashSet::new();
+    for folder in &plan.folders {
+        let new_files = folder.steps.iter().filter(|s| s.expect_target.is_none());
+        new_files.for_each(|step| judge(&folder.target_path, &step.target_name));
+        if folded {
+            taken.clear();
+            let subfolders = made_folders.get(&folder.target_path).into_iter().flatten();
+            for name in folder.steps.iter().map(|s| &s.target_name).chain(subfolders) {
+                if !taken.insert(fold(name.as_bytes())) {
+                    colliding.add(|| folder.target_path.join(name));
+                }
+            }
+        }
+    }
+    problems.extend(too_long.problem(|items, which| {
+        format!(
+            "{items} longer in name than {} bytes, the most that {} can hold: {which}. Give shorter names on the source.",
+            volume.max_name_bytes, volume.file_system
+        )
+    }));
+    problems.extend(colliding.problem(|items, which| {
+        format!(
+            "{items} in the way of another: the target does not tell capital from small letters, and the names differ \
+             in nothing else: {which}. Rename one of each on the source."
+        )
+    }));
+    let severity = if strictness == Strictness::Always { Severity::ItemFails } else { Severity::Warns };
+    problems.extend(illegal.problem_of(severity, |items, which| {
+        let refuses = if strictness == Strictness::Always { "does not allow" } else { "may not allow" };
+        format!(
+            "{items} named in a way that {} {refuses} (one of < > : \" | ? * \\, a control character, a dot or space \
+             at the end, or a device name such as CON): {which}. Rename them on the source.",
+            volume.file_system
+        )
+    }));
+}
+
+/// Whether Windows takes a name. Source: Microsoft's "Naming Files, Paths, and Namespaces",
+/// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>.
+fn is_legal_on_windows(name: &[u8]) -> bool {
+    if name.iter().any(|b| *b < 0x20 || br#"<>:"|?*\/"#.contains(b))
+        || matches!(name.last(), Some(b'.' | b' '))
+    {
+        return false;
+    }
+    // The device names are taken with any extension, and with spaces before the dot.
+    let stem = name.split(|&b| b == b'.').next().unwrap_or_default().trim_ascii_end().to_ascii_uppercase();
+    !is_device(&stem)
+}
+
+fn is_device(stem: &[u8]) -> bool {
+    match stem {
+        b"CON" | b"PRN" | b"AUX" | b"NUL" | b"CONIN$" | b"CONOUT$" => true,
+        // Superscript digits count as digits there.
+        [b'C', b'O', b'M', number @ ..] | [b'L', b'P', b'T', number @ ..] => {
+            matches!(number, [b'1'..=b'9'] | [0xC2, 0xB9 | 0xB2 | 0xB3])
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_windows_refuses_are_known() {
+        for bad in [
+            "a:b",
+            "a?",
+            "what*",
+            "x\\y",
+            "end.",
+            "end ",
+            "con",
+            "Con.txt",
+            "nul .tar.gz",
+            "COM1",
+            "lpt9.x",
+            "com\u{b9}",
+            "a\tb",
+        ] {
+            assert!(!is_legal_on_windows(bad.as_bytes()), "{bad:?}");
+        }
+        for good in ["console", "COM0", "COM10", "a.con", ".hidden", "é", "a b", "lpt", "nulls.txt"] {
+            assert!(is_legal_on_windows(good.as_bytes()), "{good:?}");
+        }
+    }
+}

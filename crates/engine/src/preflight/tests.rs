@@ -1,0 +1,160 @@
+//! Preflight, on models of plans and real roots.
+
+use fcs_sys::{CaseRule, open_root};
+
+use super::*;
+use crate::compare::Comparison;
+use crate::model::{Item, compare_models, compare_trees, volume};
+use crate::plan::{Direction, plan};
+use crate::tree::NameOrder::Exact;
+
+fn plan_of(left: &Item, right: &Item) -> Plan {
+    let comparison: Comparison = compare_models(left, right, Exact, &Settings::default());
+    plan(&comparison, Direction::LeftToRight, &|_| true, &Settings::default())
+}
+
+fn on_volume(plan: &Plan, volume: &VolumeFacts) -> Vec<(Severity, String)> {
+    let mut problems = Vec::new();
+    check_volume(plan, volume, "/target", &mut problems);
+    problems.into_iter().map(|p| (p.severity, p.text)).collect()
+}
+
+fn facts(file_system: &str) -> VolumeFacts {
+    VolumeFacts { file_system: file_system.into(), ..volume(CaseRule::Sensitive) }
+}
+
+fn files<const N: usize>(names: [&str; N]) -> Plan {
+    plan_of(&Item::folder(0, names.map(|n| (n, Item::file(5, 0)))), &Item::folder(0, []))
+}
+
+#[test]
+fn roots_that_contain_each_other_are_refused_with_both_paths() {
+    let tmp = tempfile::tempdir().unwrap();
+    let inner = tmp.path().join("a/b");
+    std::fs::create_dir_all(&inner).unwrap();
+    std::fs::create_dir(tmp.path().join("c")).unwrap();
+    let open = |name: &str| open_root(&tmp.path().join(name)).unwrap();
+    let texts =
+        |l: &str, r: &str| check_roots(&open(l), &open(r)).into_iter().map(|p| p.text).collect::<Vec<_>>();
+    assert!(texts("a", "c").is_empty());
+    assert!(texts("a", "a")[0].contains("the same folder"));
+    let (a, b) = (shown(&open("a").path), shown(&open("a/b").path));
+    assert!(texts("a", "a/b")[0].starts_with(&format!("{b} lies inside {a}.")));
+    assert!(texts("a/b", "a")[0].starts_with(&format!("{b} lies inside {a}.")));
+    assert!(check_roots(&open("a"), &open("a/b")).iter().all(|p| p.severity == Severity::Refuses));
+}
+
+#[test]
+fn names_are_judged_by_the_rules_of_the_targets_file_system() {
+    let plan = files(["a:b", "con", "fine", "end."]);
+    assert!(on_volume(&plan, &facts("ext4")).is_empty());
+    for (file_system, severity) in
+        [("vfat", Severity::ItemFails), ("NTFS", Severity::ItemFails), ("ntfs3", Severity::Warns)]
+    {
+        let problems = on_volume(&plan, &facts(file_system));
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].0, severity, "{file_system}");
+        assert!(
+            problems[0].1.starts_with("3 items are") && problems[0].1.contains("a:b, con, end."),
+            "{}",
+            problems[0].1
+        );
+    }
+    let long = VolumeFacts { max_name_bytes: 4, ..facts("ext4") };
+    let folder = Item::folder(
+        0,
+        [("longer", Item::folder(0, [("x", Item::file(1, 0))])), ("five5", Item::file(1, 0))],
+    );
+    let problems = on_volume(&plan_of(&folder, &Item::folder(0, [])), &long);
+    assert!(
+        problems[0].1.contains("2 items are longer") && problems[0].1.contains("longer, five5"),
+        "{}",
+        problems[0].1
+    );
+}
+
+#[test]
+fn names_that_differ_only_in_case_collide_where_case_is_not_told_apart() {
+    let left =
+        Item::folder(0, [("a", Item::file(1, 0)), ("A", Item::folder(0, [])), ("b", Item::file(1, 0))]);
+    let plan = plan_of(&left, &Item::folder(0, []));
+    let insensitive = VolumeFacts { case: CaseRule::Insensitive, ..facts("ext4") };
+    let problems = on_volume(&plan, &insensitive);
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].1.starts_with("1 item is in the way of another"), "{}", problems[0].1);
+    assert!(on_volume(&plan, &facts("ext4")).is_empty());
+}
+
+#[test]
+fn a_list_of_many_names_is_cut_and_counted() {
+    let problems = on_volume(&files(["a?", "b?", "c?", "d?", "e?"]), &facts("exfat"));
+    assert!(problems[0].1.contains("a?, b?, c? and 2 more"), "{}", problems[0].1);
+}
+
+#[test]
+fn files_too_large_and_targets_marked_read_only_fail_as_items() {
+    let limit = VolumeFacts { max_file_bytes: 4, ..facts("vfat") };
+    let problems = on_volume(&files(["f"]), &limit);
+    assert_eq!(problems[0].0, Severity::ItemFails);
+    assert!(problems[0].1.starts_with("1 item is larger than 4 bytes"), "{}", problems[0].1);
+    let comparison = {
+        let right = Item::folder(0, [("f", Item::file(1, 0))]).scan(Exact);
+        compare_trees(Item::folder(0, [("f", Item::file(5, 0))]).scan(Exact), right, &Settings::default())
+    };
+    let mut plan = plan(&comparison, Direction::LeftToRight, &|_| true, &Settings::default());
+    assert!(on_volume(&plan, &facts("ext4")).is_empty());
+    let read_only = fcs_sys::Attributes(if cfg!(windows) { 1 } else { 0o444 });
+    plan.folders[0].steps[0].expect_target.as_mut().unwrap().attributes = read_only;
+    let problems = on_volume(&plan, &facts("ext4"));
+    assert_eq!(problems[0].0, Severity::ItemFails);
+    assert!(problems[0].1.contains("read-only") && problems[0].1.contains(": f."), "{}", problems[0].1);
+}
+
+#[test]
+fn a_read_only_volume_refuses_and_one_in_memory_warns_only_if_something_is_verified() {
+    let plan = files(["f"]);
+    let read_only = VolumeFacts { read_only: true, ..facts("ext4") };
+    assert_eq!(on_volume(&plan, &read_only)[0].0, Severity::Refuses);
+    let memory = VolumeFacts { place: Place::Memory, ..facts("tmpfs") };
+    assert_eq!(on_volume(&plan, &memory)[0].0, Severity::Warns);
+    let mut unverified = plan;
+    unverified.totals.verified = (0, 0);
+    assert!(on_volume(&unverified, &memory).is_empty());
+}
+
+#[test]
+fn too_little_room_refuses_locally_and_warns_on_a_network() {
+    let plan = files(["a", "b"]);
+    let settings = Settings { space_margin_bytes: 100, ..Settings::default() };
+    let verdicts = |free, free_items, network| {
+        let space = Space { free, total: 1 << 40, free_items };
+        let problems = check_space(&plan, space, network, "/target", &settings);
+        problems.into_iter().map(|p| p.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(verdicts(109, None, false), [Severity::Refuses]);
+    assert_eq!(verdicts(109, None, true), [Severity::Warns]);
+    assert_eq!(verdicts(110, None, false), [Severity::Warns], "fits, but perhaps not in whole blocks");
+    assert_eq!(verdicts(2 * 4096 + 100, None, false), []);
+    assert_eq!(verdicts(1 << 30, Some(1), false), [Severity::Refuses]);
+    assert_eq!(verdicts(1 << 30, Some(2), false), []);
+}
+
+#[test]
+fn everything_is_found_at_once_and_the_worst_comes_first() {
+    let tmp = tempfile::tempdir().unwrap();
+    let left = tmp.path().join("l");
+    let right = tmp.path().join("l/r");
+    std::fs::create_dir_all(&right).unwrap();
+    let mut plan = files(["a"]);
+    plan.totals.bytes = u64::MAX / 2;
+    let found = check(&plan, &open_root(&left).unwrap(), &open_root(&right).unwrap(), &Settings::default());
+    assert!(found.refuses());
+    assert!(found.problems.iter().filter(|p| p.severity == Severity::Refuses).count() >= 2);
+    assert!(found.problems.is_sorted_by_key(|p| p.severity));
+    assert!(found.bytes_free.is_some() && found.bytes_needed == u64::MAX / 2);
+    let empty = plan_of(&Item::folder(0, []), &Item::folder(0, []));
+    let other = tmp.path().join("o");
+    std::fs::create_dir(&other).unwrap();
+    let found = check(&empty, &open_root(&left).unwrap(), &open_root(&other).unwrap(), &Settings::default());
+    assert!(found.problems.is_empty());
+}

@@ -1,0 +1,325 @@
+//! What a run leaves behind: one versioned data type that front ends print and programs read.
+//!
+//! Invariant: evidence is never rounded up, and a failed item is never missing.
+
+use fcs_sys::{RelPath, Time};
+use serde::Serialize;
+
+use crate::{Error, Settings, TargetState};
+
+/// The version of the report's shape; raised when a field changes its meaning or goes away, not when one is added.
+pub const SCHEMA: &str = "fcs-report/1";
+
+/// A BLAKE3 hash, shown as 64 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What is known about a copy being equal to its source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Evidence {
+    /// Every byte was read back from the device, past any cache, and equals the source.
+    DeviceReread {
+        /// BLAKE3 of the content; absent when source and copy were compared byte for byte.
+        hash: Option<Digest>,
+    },
+    /// Every byte was read back and equals the source, but may have come from a cache.
+    CacheReread {
+        /// BLAKE3 of the content; absent when source and copy were compared byte for byte.
+        hash: Option<Digest>,
+        /// Why the device could not be reached.
+        why: String,
+    },
+    /// Source and copy are the same blocks on the device; there is one copy of the bytes, not two.
+    SharedExtents,
+    /// The user asked for no verification of this file.
+    NotRequested,
+    /// The item has no content to verify (folder, link).
+    NoContent,
+}
+
+/// Which strategy copied a file, and why it was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Chosen {
+    /// Direct: local and small enough.
+    Direct,
+    /// Direct because the user said so.
+    DirectForced,
+    /// Staged: a side is on a network volume.
+    StagedNetwork,
+    /// Staged: at least `direct_max_bytes` large.
+    StagedSize,
+    /// Staged because the user said so.
+    StagedForced,
+}
+
+impl Chosen {
+    /// Whether it is one of the direct reasons.
+    pub fn is_direct(self) -> bool {
+        matches!(self, Self::Direct | Self::DirectForced)
+    }
+
+    /// `direct` or `staged`.
+    pub fn strategy(self) -> &'static str {
+        if self.is_direct() { "direct" } else { "staged" }
+    }
+
+    /// The reason in words.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Direct => "both sides local and below direct_max_bytes",
+            Self::DirectForced | Self::StagedForced => "asked for",
+            Self::StagedNetwork => "a side is on a network volume",
+            Self::StagedSize => "not below direct_max_bytes",
+        }
+    }
+}
+
+/// What kind of step an item was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActionKind {
+    /// A folder was made.
+    CreateFolder,
+    /// Times of an existing folder were set.
+    FolderTimes,
+    /// A file was copied to a free name.
+    CopyNew,
+    /// A file was copied over an existing one.
+    Replace,
+    /// A symbolic link was made or replaced.
+    CopyLink,
+    /// Nothing is done with the item; the outcome says why.
+    None,
+}
+
+/// Why an item was left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SkipReason {
+    /// A device, pipe, socket, junction or the like.
+    SpecialFile,
+    /// The target holds an item of another kind under that name.
+    KindClash,
+    /// Two names on one side are one name on the other.
+    NameClash,
+    /// The item, or what it would replace, could not be read.
+    Unreadable,
+    /// Whether the two sides differ could not be found out.
+    NotComparable,
+    /// The run was cancelled first.
+    Cancelled,
+    /// A dry run writes nothing.
+    DryRun,
+}
+
+impl SkipReason {
+    /// The reason in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SpecialFile => "not a file, folder or link",
+            Self::KindClash => "the target has an item of another kind under that name",
+            Self::NameClash => "two names here are one name on the other side",
+            Self::Unreadable => "it could not be read",
+            Self::NotComparable => "whether it differs could not be found out",
+            Self::Cancelled => "the run was cancelled first",
+            Self::DryRun => "dry run",
+        }
+    }
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Committed and durable.
+    Done {
+        /// What proves it.
+        evidence: Evidence,
+    },
+    /// Left alone.
+    Skipped {
+        /// Why.
+        why: SkipReason,
+    },
+    /// Not done; the error says what is at the target's name.
+    Failed {
+        /// What went wrong.
+        error: Error,
+    },
+}
+
+/// One item of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct ItemReport {
+    /// Path below the target root.
+    pub path: RelPath,
+    /// What was to be done.
+    pub action: ActionKind,
+    /// Content bytes.
+    pub bytes: u64,
+    /// Which strategy, for files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Chosen>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What could not be kept, such as `owner`, `xattr user.foo`; empty when the copy is complete.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_kept: Vec<String>,
+}
+
+impl ItemReport {
+    /// What is at the target's name, if the step failed.
+    pub fn failed_target(&self) -> Option<TargetState> {
+        match &self.outcome {
+            Outcome::Failed { error } => error.target,
+            _ => None,
+        }
+    }
+}
+
+/// Totals of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Files and links copied.
+    pub copied: u64,
+    /// Of these, read back from the device.
+    pub verified_on_device: u64,
+    /// Of these, read back, possibly from a cache.
+    pub verified_in_cache: u64,
+    /// Of these, sharing blocks with their source.
+    pub shared_extents: u64,
+    /// Of these, files that were not verified because the user asked for it.
+    pub not_verified: u64,
+    /// Folders made.
+    pub folders_created: u64,
+    /// Existing folders whose times were set.
+    pub folder_times: u64,
+    /// Items left alone.
+    pub skipped: u64,
+    /// Items that failed.
+    pub failed: u64,
+    /// Of these, because the copy was not equal to its source.
+    pub failed_verification: u64,
+    /// Of these, because source or target changed after the comparison.
+    pub failed_stale: u64,
+    /// Content bytes copied.
+    pub bytes_copied: u64,
+    /// Content bytes read back.
+    pub bytes_verified: u64,
+    /// Items of which something could not be kept.
+    pub incomplete: u64,
+}
+
+impl Counts {
+    /// Adds one item.
+    pub fn add(&mut self, item: &ItemReport) {
+        use crate::ErrorKind as K;
+        match &item.outcome {
+            Outcome::Done { evidence } => {
+                match item.action {
+                    ActionKind::CreateFolder => self.folders_created += 1,
+                    ActionKind::FolderTimes => self.folder_times += 1,
+                    ActionKind::CopyNew | ActionKind::Replace | ActionKind::CopyLink => {
+                        self.copied += 1;
+                        self.bytes_copied += item.bytes;
+                    }
+                    ActionKind::None => {}
+                }
+                match evidence {
+                    Evidence::DeviceReread { .. } => self.verified_on_device += 1,
+                    Evidence::CacheReread { .. } => self.verified_in_cache += 1,
+                    Evidence::SharedExtents => self.shared_extents += 1,
+                    Evidence::NotRequested => self.not_verified += 1,
+                    Evidence::NoContent => {}
+                }
+                if matches!(evidence, Evidence::DeviceReread { .. } | Evidence::CacheReread { .. }) {
+                    self.bytes_verified += item.bytes;
+                }
+            }
+            Outcome::Skipped { .. } => self.skipped += 1,
+            Outcome::Failed { error } => {
+                self.failed += 1;
+                self.failed_verification += u64::from(matches!(error.kind, K::Mismatch { .. }));
+                self.failed_stale += u64::from(matches!(error.kind, K::SourceStale | K::TargetStale));
+            }
+        }
+        self.incomplete += u64::from(!item.not_kept.is_empty());
+    }
+}
+
+/// How a run ended as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunResult {
+    /// Every step was done or skipped.
+    Completed,
+    /// Some steps failed.
+    CompletedWithFailures,
+    /// The user ended it early; what was committed stays.
+    Cancelled,
+    /// Nothing was written because it was a dry run.
+    DryRun,
+}
+
+/// Everything about one run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// Version of the engine.
+    pub engine_version: &'static str,
+    /// The run's id, as in the names of its staged files.
+    pub run: String,
+    /// When it began, seconds and nanoseconds since 1970 UTC.
+    pub started: Time,
+    /// When it ended.
+    pub finished: Time,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// The source root.
+    pub source: String,
+    /// The target root.
+    pub target: String,
+    /// The settings in force.
+    pub settings: Settings,
+    /// How it ended.
+    pub result: RunResult,
+    /// Totals.
+    pub counts: Counts,
+    /// Things the user should know once: criteria that volumes cannot support, sparse files, hard links.
+    pub notes: Vec<String>,
+    /// Every item the run touched or left alone.
+    pub items: Vec<ItemReport>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_prints_as_hex() {
+        let mut d = Digest([0; 32]);
+        d.0[0] = 0xab;
+        assert_eq!(d.to_string(), format!("ab{}", "00".repeat(31)));
+    }
+}

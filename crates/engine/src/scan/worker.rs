@@ -1,0 +1,371 @@
+//! What a scan worker does with one folder: open it, list it, examine what is in it, file the result.
+
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use fcs_sys::{DirRef, Kind, Name, OsReason, reason};
+
+use super::names::{Extras, Names};
+use super::queue::{Anchor, Big, Group, Queue, Task, Work};
+use super::{Listing, Side};
+use crate::filter::{Filter, Item};
+use crate::progress::add;
+use crate::tree::Entry;
+use crate::{Control, Error, ErrorKind, Op, Result, Settings};
+
+/// Folders with at least this many items are examined by several workers.
+const BIG_FOLDER: usize = 2048;
+/// Items of a big folder examined in one go. Bounds how long a cancel can go unseen. Their entries are large enough
+/// for the allocator to hand the memory back as soon as they are put in order.
+const PART: usize = 2048;
+/// One folder in this many levels stays open while anything below it waits; deeper ones are reached from there.
+/// Smaller would hold more handles in a very deep tree, larger would walk further: 512 holds 196 at depth 100,000.
+const ANCHOR_LEVELS: u32 = 512;
+/// How long to wait for others to give handles back when the system is out of them, and how often in one scan: a
+/// shortage that does not pass must not hold up each of a million folders.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(10);
+const EXHAUSTED_PAUSES: u32 = 200;
+
+/// An open folder about to be listed or being examined.
+pub(super) struct Open {
+    side: usize,
+    number: u32,
+    depth: u32,
+    dir: DirRef,
+    anchor: Arc<Anchor>,
+    /// Path below the root, where the filter needs it.
+    path: Option<Arc<[u8]>>,
+    included: bool,
+}
+
+/// Room a worker reuses from folder to folder.
+#[derive(Default)]
+struct Scratch {
+    names: Names,
+    path: Vec<u8>,
+}
+
+/// A name about to be examined.
+struct Listed {
+    /// Its place in the listing.
+    at: u32,
+    name: Name,
+    /// What the listing told already.
+    known: Option<Entry>,
+}
+
+/// The entries of a run of names, in the order of the listing, and what came with them.
+pub(super) type Examined = (Vec<Option<Entry>>, Extras);
+
+/// The whole scan.
+struct Walk<'a> {
+    sides: &'a [Side<'a>],
+    filter: &'a Filter,
+    control: &'a Control,
+    queue: Queue,
+    max_items: u64,
+    /// How many more times the scan waits for handles.
+    patience: AtomicU32,
+    cancelled: AtomicBool,
+    failed: Mutex<Option<Error>>,
+}
+
+/// Scans all sides. True when a cancel ended it early.
+pub(super) fn run(
+    sides: &[Side<'_>],
+    filter: &Filter,
+    settings: &Settings,
+    control: &Control,
+) -> Result<bool> {
+    // An eighth of what the process may open: the copy, the window and the other side's anchors need some too.
+    let files = fcs_sys::raise_open_file_limit().unwrap_or(4096);
+    let most_held = (files / 8).clamp(2, 256) as usize;
+    let walk = Walk {
+        sides,
+        filter,
+        control,
+        queue: Queue::new(most_held, sides.len()),
+        max_items: settings.max_items,
+        patience: AtomicU32::new(EXHAUSTED_PAUSES),
+        cancelled: AtomicBool::new(false),
+        failed: Mutex::new(None),
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..settings.effective_scan_workers() {
+            let worker = std::thread::Builder::new().name("fcs-scan".into());
+            if worker.spawn_scoped(scope, || walk.work()).is_err() {
+                break; // fewer workers do the same
+            }
+        }
+        walk.work();
+    });
+    match walk.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(walk.cancelled.into_inner()),
+    }
+}
+
+/// Lets the other workers go when one panics; they would wait for it for ever.
+struct StopOnPanic<'a>(&'a Queue);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
+impl Walk<'_> {
+    fn work(&self) {
+        let _guard = StopOnPanic(&self.queue);
+        let mut scratch = Scratch::default();
+        let mut was_busy = false;
+        while let Some(work) = self.queue.take(was_busy) {
+            was_busy = true;
+            if self.control.cancel.should_stop() {
+                self.cancelled.store(true, Ordering::Relaxed);
+                self.queue.stop();
+                return;
+            }
+            match work {
+                Work::Root(side) => self.list(self.root(side), &mut scratch),
+                Work::Folder(task) => self.enter(task, &mut scratch),
+                Work::Part(big, part) => self.examine_part(&big, part, &mut scratch),
+            }
+        }
+    }
+
+    fn root(&self, side: usize) -> Open {
+        let dir = Arc::clone(&self.sides[side].root.dir);
+        Open {
+            side,
+            number: 0,
+            depth: 0,
+            anchor: Arc::new(Anchor { folder: 0, dir: Arc::clone(&dir) }),
+            dir,
+            path: self.filter.needs_path().then(|| Arc::from([].as_slice())),
+            included: false,
+        }
+    }
+
+    fn enter(&self, mut task: Task, scratch: &mut Scratch) {
+        match self.open(&mut task) {
+            Ok((dir, name)) => {
+                let path = task.path.as_deref().map(|parent| {
+                    join(parent, name.as_bytes(), &mut scratch.path);
+                    Arc::from(scratch.path.as_slice())
+                });
+                // Lets go of the parent before the folder is listed: a chain of folders holds one handle, not all.
+                let Task { side, number, depth, anchor, sub, .. } = task;
+                self.list(Open { side, number, depth, dir, anchor, path, included: sub.included }, scratch);
+            }
+            Err(e) => {
+                let error = Some(self.fact(task.side, task.number, None, Op::Open, e));
+                self.sides[task.side].store(task.number, Listing { error, ..Listing::default() });
+            }
+        }
+    }
+
+    /// Opens a folder from its parent or, where that was let go, from its anchor.
+    fn open(&self, task: &mut Task) -> io::Result<(DirRef, Name)> {
+        let start = task.dir.take();
+        let top = if start.is_some() { task.parent } else { task.anchor.folder };
+        let names = self.sides[task.side].names_down(top, task.number)?;
+        let start = start.unwrap_or_else(|| Arc::clone(&task.anchor.dir));
+        let opened = self.with_patience(|| {
+            let mut dir = Arc::clone(&start);
+            for name in &names {
+                dir = dir.open_dir(name)?;
+            }
+            Ok(dir)
+        });
+        let name = names.into_iter().next_back().ok_or(io::ErrorKind::NotFound)?;
+        Ok((opened?, name))
+    }
+
+    /// Does something that needs handles, again after a pause as long as the system has none.
+    fn with_patience<T>(&self, mut what: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match what() {
+                Err(e) if reason(&e) == OsReason::Exhausted && !self.control.cancel.should_stop() => {
+                    let one_less = |left: u32| left.checked_sub(1);
+                    if self.patience.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
+                        return Err(e);
+                    }
+                    std::thread::sleep(EXHAUSTED_PAUSE);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn list(&self, open: Open, scratch: &mut Scratch) {
+        let side = &self.sides[open.side];
+        let mut names = std::mem::take(&mut scratch.names);
+        let room = self.max_items.saturating_sub(side.listed.load(Ordering::Relaxed));
+        let mut too_many = false;
+        let listed = self.with_patience(|| {
+            names.clear();
+            open.dir.list(&mut |item| {
+                // A listing cannot be broken off, but it need not be kept.
+                too_many |= names.count() as u64 > room;
+                if !too_many && !is_reserved(item.name) {
+                    too_many |= !names.push(item.name, item.metadata.as_ref().map(Entry::from));
+                }
+            })
+        });
+        let count = names.count();
+        let before = side.listed.fetch_add(count as u64, Ordering::Relaxed);
+        if too_many || before + count as u64 > self.max_items {
+            let error = Error::new(Op::List, &side.root.path, ErrorKind::TooManyItems);
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            self.queue.stop();
+            return;
+        }
+        let error = listed.err().map(|e| self.fact(open.side, open.number, None, Op::List, e));
+        if count >= BIG_FOLDER {
+            let parts = count.div_ceil(PART);
+            let mut slots = Vec::new();
+            slots.resize_with(parts, || None);
+            let left = AtomicUsize::new(parts);
+            let big = Big { folder: open, names, error, parts: Mutex::new(slots), left };
+            self.queue.push_parts(Arc::new(big), parts);
+        } else {
+            let examined = self.examine(&open, &names, 0..count, scratch);
+            let mut listing = names.assemble(side.order, std::iter::once(examined));
+            listing.error = error.or(listing.error);
+            self.finish(&open, listing);
+            scratch.names = names;
+        }
+    }
+
+    fn examine_part(&self, big: &Big, part: usize, scratch: &mut Scratch) {
+        let end = ((part + 1) * PART).min(big.names.count());
+        let examined = self.examine(&big.folder, &big.names, part * PART..end, scratch);
+        big.parts.lock().unwrap_or_else(PoisonError::into_inner)[part] = Some(examined);
+        if big.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let parts = std::mem::take(&mut *big.parts.lock().unwrap_or_else(PoisonError::into_inner));
+            let order = self.sides[big.folder.side].order;
+            let mut listing = big.names.assemble(order, parts.into_iter().flatten());
+            listing.error = big.error.clone().or(listing.error);
+            self.finish(&big.folder, listing);
+        }
+    }
+
+    /// Asks for the metadata of a range of names.
+    fn examine(&self, open: &Open, names: &Names, range: Range<usize>, scratch: &mut Scratch) -> Examined {
+        add(&self.control.progress.items_scanned, range.len() as u64);
+        let mut extras = Extras::default();
+        let entries = range
+            .map(|at| {
+                let Ok(name) = Name::new(names.name(at)) else {
+                    // Not a name on this system, so it cannot be asked; the folder is then not fully known.
+                    let error = io::Error::from(io::ErrorKind::InvalidFilename);
+                    extras.error = Some(self.fact(open.side, open.number, None, Op::List, error));
+                    return None;
+                };
+                let item = Listed { at: at as u32, name, known: names.known(at) };
+                self.examine_one(open, &item, &mut scratch.path, &mut extras)
+            })
+            .collect();
+        (entries, extras)
+    }
+
+    /// What one name stands for; `None` if it is gone or does not take part.
+    fn examine_one(
+        &self,
+        open: &Open,
+        listed: &Listed,
+        path: &mut Vec<u8>,
+        extras: &mut Extras,
+    ) -> Option<Entry> {
+        let Listed { at, name, known } = listed;
+        if let Some(parent) = &open.path {
+            join(parent, name.as_bytes(), path);
+        }
+        let item = |is_folder| Item { name: name.as_bytes(), path, is_folder };
+        if !self.filter.is_empty() && self.filter.excludes(item(false)) {
+            return None;
+        }
+        let entry = match known.map_or_else(|| open.dir.stat(name).map(|m| Entry::from(&m)), Ok) {
+            Ok(entry) => entry,
+            Err(e) if reason(&e) == OsReason::NotFound => return None,
+            Err(e) => {
+                // It may be a folder, so no include pattern can leave it out.
+                let error = self.fact(open.side, open.number, Some(name), Op::Examine, e);
+                extras.unreadable.push((*at, error));
+                return Some(Entry::UNKNOWN);
+            }
+        };
+        let is_folder = entry.kind == Kind::Folder;
+        let mut included = open.included;
+        if !self.filter.is_empty() {
+            included = included || self.filter.includes(item(is_folder));
+            if (is_folder && self.filter.excludes(item(true))) || (!is_folder && !included) {
+                return None;
+            }
+        }
+        match entry.kind {
+            Kind::Folder => extras.folders.push((*at, included)),
+            Kind::Symlink => match open.dir.read_link(name) {
+                Ok(text) => extras.links.push((*at, text)),
+                Err(e) if reason(&e) == OsReason::NotFound => return None,
+                Err(e) => {
+                    let error = self.fact(open.side, open.number, Some(name), Op::Read, e);
+                    extras.unreadable.push((*at, error));
+                }
+            },
+            Kind::File | Kind::Other => {}
+        }
+        Some(entry)
+    }
+
+    fn finish(&self, open: &Open, listing: Listing) {
+        let (base, folders) = self.sides[open.side].store(open.number, listing);
+        if folders.is_empty() {
+            return;
+        }
+        let anchor = if open.depth.is_multiple_of(ANCHOR_LEVELS) {
+            Arc::new(Anchor { folder: open.number, dir: Arc::clone(&open.dir) })
+        } else {
+            Arc::clone(&open.anchor)
+        };
+        self.queue.push(Group {
+            side: open.side,
+            parent: open.number,
+            base,
+            folders,
+            next: 0,
+            depth: open.depth + 1,
+            dir: Some(Arc::clone(&open.dir)),
+            anchor,
+            path: open.path.clone(),
+        });
+    }
+
+    /// Makes an error of the system a fact and tells the observer.
+    fn fact(&self, side: usize, folder: u32, name: Option<&Name>, op: Op, error: io::Error) -> Error {
+        let error = Error::os(op, self.sides[side].path(folder, name), error);
+        self.control.observer.error(&error);
+        error
+    }
+}
+
+/// Whether a listed name belongs to this program. Asked of raw bytes, because most names are dropped or kept
+/// without ever being a [`Name`].
+fn is_reserved(raw: &[u8]) -> bool {
+    raw.first() == Some(&b'.') && Name::new(raw).is_ok_and(|name| name.is_reserved())
+}
+
+fn join(parent: &[u8], name: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    if !parent.is_empty() {
+        out.extend_from_slice(parent);
+        out.push(b'/');
+    }
+    out.extend_from_slice(name);
+}

@@ -1,0 +1,423 @@
+//! Every named threshold, size and choice of the engine: one table.
+//!
+//! Invariant: a setting exists in exactly one place, here, with its unit, default, range and meaning; the command
+//! line, the settings file and the window read this table. This module reads no file and no environment.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+/// What a setting's number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes; read as `1048576`, `1MiB`, `1M` (1024-based).
+    Bytes,
+    /// A plain count.
+    Count,
+    /// Nanoseconds; read as `10000000`, `10ms`, `0.5s`, `100us`.
+    Nanoseconds,
+    /// Milliseconds; read as `2000`, `2s`, `500ms`.
+    Milliseconds,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// `true` or `false`.
+    Switch,
+}
+
+impl Unit {
+    /// The unit's name as shown in tables; empty for counts, choices and switches.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Nanoseconds => "ns",
+            Self::Milliseconds => "ms",
+            Self::Count | Self::Choice(_) | Self::Switch => "",
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Debug, Clone)]
+pub struct SettingInfo {
+    /// The name used in the file, on the command line and in the code.
+    pub name: &'static str,
+    /// What the number counts.
+    pub unit: Unit,
+    /// The default, as text.
+    pub default: String,
+    /// Smallest and largest value; `None` for choices and switches.
+    pub range: Option<RangeInclusive<u64>>,
+    /// What it does, in one or two sentences.
+    pub meaning: &'static str,
+}
+
+/// Why a value was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingError {
+    /// No setting of that name.
+    #[error("there is no setting called {0}")]
+    UnknownName(String),
+    /// The text is not a value of the setting's unit.
+    #[error("{value:?} is not a valid value for {name}: {expected}")]
+    BadValue {
+        /// The setting.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What would have been accepted.
+        expected: String,
+    },
+    /// The number is outside the range.
+    #[error("{name} = {value} is outside its range {min} to {max}")]
+    OutOfRange {
+        /// The setting.
+        name: &'static str,
+        /// What was given.
+        value: u64,
+        /// Smallest value.
+        min: u64,
+        /// Largest value.
+        max: u64,
+    },
+}
+
+macro_rules! choice {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vmeta])* #[serde(rename = $word)] $variant),+ }
+
+        impl $name {
+            /// The words a user may write, in the order of the variants.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => $word),+ })
+            }
+        }
+
+        impl Value for $name {
+            fn parse(text: &str, _unit: Unit) -> Result<Self, String> {
+                match text { $($word => Ok(Self::$variant),)+ _ => Err(format!("one of {}", Self::WORDS.join(", "))) }
+            }
+            fn number(&self) -> Option<u64> { None }
+        }
+    };
+}
+
+/// A type a setting can have.
+trait Value: Sized + fmt::Display {
+    fn parse(text: &str, unit: Unit) -> Result<Self, String>;
+    /// The number that the range bounds; `None` where there is no range.
+    fn number(&self) -> Option<u64>;
+}
+
+impl Value for u64 {
+    fn parse(text: &str, unit: Unit) -> Result<Self, String> {
+        match unit {
+            Unit::Bytes => parse_bytes(text).ok_or_else(|| "a size such as 1048576, 64MiB or 2G".into()),
+            Unit::Nanoseconds => parse_nanos(text).ok_or_else(|| "a time such as 10ms, 2s or 100us".into()),
+            Unit::Milliseconds => text
+                .parse()
+                .ok()
+                .or_else(|| parse_nanos(text).map(|n| n / 1_000_000))
+                .ok_or_else(|| "a time such as 500ms or 2s".into()),
+            _ => text.parse().map_err(|_| "a whole number".into()),
+        }
+    }
+    fn number(&self) -> Option<u64> {
+        Some(*self)
+    }
+}
+
+impl Value for bool {
+    fn parse(text: &str, _unit: Unit) -> Result<Self, String> {
+        match text {
+            "true" | "on" | "yes" => Ok(true),
+            "false" | "off" | "no" => Ok(false),
+            _ => Err("true or false".into()),
+        }
+    }
+    fn number(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// A size in bytes from text such as `4096`, `64MiB`, `1.5G` (K, M, G, T are powers of 1024).
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    parse_size::Config::new().with_binary().parse_size(text).ok()
+}
+
+/// Nanoseconds from text such as `250`, `10ms`, `0.5s`, `100us`, `2m`; a bare number is nanoseconds.
+pub fn parse_nanos(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let scale: u64 = match unit.trim() {
+        "" | "ns" => 1,
+        "us" | "µs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" | "min" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        _ => return None,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut nanos = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()?.checked_mul(scale)? };
+    let mut step = scale;
+    for digit in fraction.bytes() {
+        step /= 10;
+        nanos = nanos.checked_add(u64::from(digit.checked_sub(b'0')?) * step)?;
+    }
+    Some(nanos)
+}
+
+choice! {
+    /// Which strategy copies a file.
+    Strategy {
+        /// Direct for local files below `direct_max_bytes`, staged for the rest.
+        Auto = "auto",
+        /// Native copy, then a windowed comparison of source and copy.
+        Direct = "direct",
+        /// Chunked copy with a hash of the source, then a re-read of the copy.
+        Staged = "staged",
+    }
+}
+
+choice! {
+    /// Which copied files are re-read and compared with their source.
+    Verify {
+        /// None.
+        Off = "none",
+        /// Every file.
+        All = "all",
+        /// Only files smaller than `verify_below_bytes`.
+        Below = "below",
+    }
+}
+
+choice! {
+    /// Whether and how content counts when two files are compared.
+    ContentCheck {
+        /// Content is not read.
+        Off = "none",
+        /// BLAKE3 of both sides.
+        Blake3 = "blake3",
+        /// SHA-512 of both sides.
+        Sha512 = "sha512",
+        /// Byte for byte.
+        Bytes = "bytes",
+    }
+}
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $unit:expr $(, $range:expr)?;)+) => {
+        /// All settings of the engine, by name. See [`Settings::table`] for units, defaults, ranges and meanings.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Settings {
+            $($(#[doc = $doc])+ pub $name: $type,)+
+        }
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Settings {
+            /// One row per setting, in the order of the groups: strategy, verification, batches, threads, comparison.
+            pub fn table() -> Vec<SettingInfo> {
+                let d = Self::default();
+                vec![$(SettingInfo {
+                    name: stringify!($name),
+                    unit: $unit,
+                    default: d.$name.to_string(),
+                    range: settings!(@range $($range)?),
+                    meaning: concat!($($doc),+).trim_ascii(),
+                },)+]
+            }
+
+            /// The value of a setting as text that [`Settings::set`] reads back.
+            pub fn get(&self, name: &str) -> Result<String, SettingError> {
+                match name {
+                    $(stringify!($name) => Ok(self.$name.to_string()),)+
+                    _ => Err(SettingError::UnknownName(name.into())),
+                }
+            }
+
+            /// Sets one setting from text; the old value stays if the text is refused.
+            pub fn set(&mut self, name: &str, value: &str) -> Result<(), SettingError> {
+                match name {
+                    $(stringify!($name) => {
+                        let parsed = <$type as Value>::parse(value.trim(), $unit).map_err(|expected| {
+                            SettingError::BadValue { name: stringify!($name), value: value.into(), expected }
+                        })?;
+                        check(stringify!($name), parsed.number(), settings!(@range $($range)?))?;
+                        self.$name = parsed;
+                    })+
+                    _ => return Err(SettingError::UnknownName(name.into())),
+                }
+                Ok(())
+            }
+
+            /// Checks every range; for settings that came from a file.
+            pub fn check(&self) -> Result<(), SettingError> {
+                $(check(stringify!($name), self.$name.number(), settings!(@range $($range)?))?;)+
+                Ok(())
+            }
+        }
+    };
+    (@range) => { None };
+    (@range $range:expr) => { Some($range) };
+}
+
+fn check(
+    name: &'static str,
+    number: Option<u64>,
+    range: Option<RangeInclusive<u64>>,
+) -> Result<(), SettingError> {
+    match (number, range) {
+        (Some(value), Some(range)) if !range.contains(&value) => {
+            Err(SettingError::OutOfRange { name, value, min: *range.start(), max: *range.end() })
+        }
+        _ => Ok(()),
+    }
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+settings! {
+    /// Which strategy copies a file: chosen per file, or always direct, or always staged.
+    strategy: Strategy = Strategy::Auto, Unit::Choice(Strategy::WORDS);
+    /// Local files below this size are copied directly; larger ones are staged in chunks with a hash.
+    direct_max_bytes: u64 = 2 * GIB, Unit::Bytes, 0..=u64::MAX;
+    /// Bytes between two progress reports of a direct copy.
+    direct_chunk_bytes: u64 = 8 * MIB, Unit::Bytes, 64 * KIB..=8 * MIB;
+    /// Size of one read and write of a staged copy.
+    network_chunk_bytes: u64 = 4 * MIB, Unit::Bytes, MIB..=8 * MIB;
+    /// Most bytes a copy may have in the system's cache before it waits for the device; 0 leaves it to the system.
+    writeback_window_bytes: u64 = 64 * MIB, Unit::Bytes, 0..=4 * GIB;
+    /// Allow the file system to share blocks between source and copy instead of copying them.
+    reflink: bool = false, Unit::Switch;
+
+    /// Which copied files are re-read from the device and compared with their source.
+    verify: Verify = Verify::All, Unit::Choice(Verify::WORDS);
+    /// With verify = below: files of this size or larger are not verified.
+    verify_below_bytes: u64 = GIB, Unit::Bytes, 1..=u64::MAX;
+    /// Size of one memory window when source and copy are compared after a direct copy.
+    mmap_window_bytes: u64 = 64 * MIB, Unit::Bytes, 8 * MIB..=256 * MIB;
+    /// A file fails when more windows in a row than this cannot be mapped or read.
+    mmap_max_failures: u64 = 5, Unit::Count, 0..=1000;
+    /// Size of one read when a staged copy is verified.
+    verify_chunk_bytes: u64 = 4 * MIB, Unit::Bytes, MIB..=8 * MIB;
+    /// How often a file is copied again because its source changed while it was read.
+    source_retries: u64 = 2, Unit::Count, 0..=10;
+
+    /// Files up to this size are made durable, verified and committed in groups.
+    batch_max_file_bytes: u64 = MIB, Unit::Bytes, 0..=64 * MIB;
+    /// Most files in a group.
+    batch_max_files: u64 = 4096, Unit::Count, 1..=1_000_000;
+    /// Most bytes in a group.
+    batch_max_bytes: u64 = 64 * MIB, Unit::Bytes, MIB..=4 * GIB;
+    /// Longest time a group waits for more files.
+    batch_max_milliseconds: u64 = 2000, Unit::Milliseconds, 1..=600_000;
+
+    /// Files copied at once; 0 chooses by the number of processors.
+    copy_workers: u64 = 0, Unit::Count, 0..=64;
+    /// Files too large for a group that are copied at once; more than one makes a spinning disk seek.
+    large_file_lanes: u64 = 1, Unit::Count, 1..=64;
+    /// Folders listed and files hashed at once; 0 chooses by the number of processors.
+    scan_workers: u64 = 0, Unit::Count, 0..=64;
+
+    /// Room that must stay free on a local target after the copy.
+    space_margin_bytes: u64 = 64 * MIB, Unit::Bytes, 0..=u64::MAX;
+    /// Give copies the owner and group of their source where permitted.
+    keep_owner: bool = true, Unit::Switch;
+    /// Give copies the extended attributes of their source, access control lists included.
+    keep_xattrs: bool = true, Unit::Switch;
+
+    /// Most items one side of a comparison may hold.
+    max_items: u64 = 20_000_000, Unit::Count, 1..=4_000_000_000;
+    /// Items on one side only count as differences.
+    compare_existence: bool = true, Unit::Switch;
+    /// Files of different size count as different.
+    compare_size: bool = true, Unit::Switch;
+    /// Different created times count, where both volumes can set them.
+    compare_created: bool = true, Unit::Switch;
+    /// Different modified times count.
+    compare_modified: bool = true, Unit::Switch;
+    /// Whether content counts; only files of equal size on both sides are read.
+    compare_content: ContentCheck = ContentCheck::Off, Unit::Choice(ContentCheck::WORDS);
+    /// Times differ when they are further apart than this; raised to what the coarser volume can store.
+    time_tolerance_nanos: u64 = 10_000_000, Unit::Nanoseconds, 0..=3_600_000_000_000;
+}
+
+impl Settings {
+    /// The number of scan workers in force.
+    pub fn effective_scan_workers(&self) -> usize {
+        effective(self.scan_workers, 16)
+    }
+
+    /// The number of copy workers in force.
+    pub fn effective_copy_workers(&self) -> usize {
+        effective(self.copy_workers, 8)
+    }
+}
+
+fn effective(setting: u64, most: usize) -> usize {
+    match setting {
+        0 => std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(most),
+        n => n as usize,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_inside_its_range_and_reads_back() {
+        let defaults = Settings::default();
+        assert_eq!(defaults.check(), Ok(()));
+        for info in Settings::table() {
+            let mut changed = Settings::default();
+            changed.set(info.name, &info.default).unwrap();
+            assert_eq!(changed, defaults, "{}", info.name);
+            assert_eq!(changed.get(info.name).unwrap(), info.default);
+            assert!(!info.meaning.is_empty());
+        }
+    }
+
+    #[test]
+    fn values_outside_the_range_are_refused_and_change_nothing() {
+        let mut s = Settings::default();
+        assert!(matches!(s.set("mmap_window_bytes", "1"), Err(SettingError::OutOfRange { .. })));
+        assert!(matches!(s.set("verify", "some"), Err(SettingError::BadValue { .. })));
+        assert!(matches!(s.set("nonsense", "1"), Err(SettingError::UnknownName(_))));
+        assert_eq!(s, Settings::default());
+        s.mmap_window_bytes = 1;
+        assert!(s.check().is_err());
+    }
+
+    #[test]
+    fn sizes_and_times_read_as_people_write_them() {
+        assert_eq!(parse_bytes("1GiB"), Some(GIB));
+        assert_eq!(parse_bytes("64M"), Some(64 * MIB));
+        assert_eq!(parse_bytes("1.5k"), Some(1536));
+        assert_eq!(parse_bytes("-1"), None);
+        assert_eq!(parse_nanos("10ms"), Some(10_000_000));
+        assert_eq!(parse_nanos("0.01s"), Some(10_000_000));
+        assert_eq!(parse_nanos("2"), Some(2));
+        assert_eq!(parse_nanos("ms"), None);
+        assert_eq!(parse_nanos("1x"), None);
+    }
+}

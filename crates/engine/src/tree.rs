@@ -1,0 +1,354 @@
+//! One scanned side, compact: what was there, and what could not be read.
+//!
+//! Invariant: *unreadable is not absent*. A folder that could not be listed, or an item that could not be asked, is a
+//! fact in the tree, never a gap. Children are sorted by the tree's [`NameOrder`], so two trees of one order can be
+//! merged in one pass. The tree knows nothing of the other side.
+
+use std::cmp::Ordering;
+
+use fcs_sys::{
+    Attributes, CaseRule, FileId, Fingerprint, Kind, LinkTarget, Metadata, Name, RelPath, Time, VolumeFacts,
+};
+
+use crate::Error;
+
+/// An item of a [`Tree`]: the folder it lies in, and its place among the children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId {
+    /// Index into the tree's folders.
+    pub folder: u32,
+    /// Index into that folder's children.
+    pub child: u32,
+}
+
+impl NodeId {
+    /// The root itself, which is nobody's child.
+    pub const ROOT: Self = Self { folder: u32::MAX, child: u32::MAX };
+}
+
+/// How names are ordered and paired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameOrder {
+    /// By bytes.
+    Exact,
+    /// By [`fold`]ed form, then by bytes.
+    Folded,
+}
+
+impl NameOrder {
+    /// The order for two volumes: folded as soon as one of them does not tell case apart.
+    pub fn for_pair(left: &VolumeFacts, right: &VolumeFacts) -> Self {
+        if left.case == CaseRule::Insensitive || right.case == CaseRule::Insensitive {
+            Self::Folded
+        } else {
+            Self::Exact
+        }
+    }
+
+    /// Total order of names.
+    pub fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
+        match self {
+            Self::Exact => a.cmp(b),
+            Self::Folded => self.compare_keys(a, b).then_with(|| a.cmp(b)),
+        }
+    }
+
+    /// Whether two names count as one.
+    pub fn same(self, a: &[u8], b: &[u8]) -> bool {
+        self.compare_keys(a, b) == Ordering::Equal
+    }
+
+    /// Order by what counts for pairing only.
+    pub fn compare_keys(self, a: &[u8], b: &[u8]) -> Ordering {
+        match self {
+            Self::Exact => a.cmp(b),
+            // Comparing lazily keeps the common case free of allocation.
+            Self::Folded if a.is_ascii() && b.is_ascii() => {
+                a.iter().map(u8::to_ascii_uppercase).cmp(b.iter().map(u8::to_ascii_uppercase))
+            }
+            Self::Folded => fold(a).cmp(&fold(b)),
+        }
+    }
+}
+
+/// A name as case-insensitive volumes see it: each character by its one-to-one upper case, like NTFS's table.
+///
+/// Characters whose upper case is more than one character (`ß`) stay, and so do `ς` and `ı`, which NTFS tells apart
+/// from `σ` and `i`. Invalid UTF-8 stays as it is.
+pub fn fold(name: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            let mut upper = c.to_uppercase();
+            let folded = match (upper.next(), upper.next()) {
+                (Some(one), None) if c != 'ς' && c != 'ı' => one,
+                _ => c,
+            };
+            out.extend_from_slice(folded.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        out.extend_from_slice(chunk.invalid());
+    }
+    out
+}
+
+/// What the scan learned about one item; times are kept as the volume stores them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Content size in bytes.
+    pub size: u64,
+    file: u64,
+    file_high: u64,
+    volume: u64,
+    /// Modified time.
+    pub modified: Time,
+    changed: Time,
+    created: Time,
+    /// Permission or attribute bits.
+    pub attributes: Attributes,
+    /// What it is.
+    pub kind: Kind,
+    flags: u8,
+}
+
+const HAS_CHANGED: u8 = 1;
+const HAS_CREATED: u8 = 2;
+const SPARSE: u8 = 4;
+const HARD_LINKED: u8 = 8;
+const PLACEHOLDER: u8 = 16;
+
+impl Entry {
+    /// What stands for an item that could not be asked. Nothing may be concluded from it.
+    pub(crate) const UNKNOWN: Self = Self {
+        size: 0,
+        file: 0,
+        file_high: 0,
+        volume: 0,
+        modified: Time::EPOCH,
+        changed: Time::EPOCH,
+        created: Time::EPOCH,
+        attributes: Attributes(0),
+        kind: Kind::Other,
+        flags: 0,
+    };
+
+    /// The created time, where the volume keeps one.
+    pub fn created(&self) -> Option<Time> {
+        (self.flags & HAS_CREATED != 0).then_some(self.created)
+    }
+
+    /// Fewer bytes are set aside than the size says; the file may have holes.
+    pub fn may_be_sparse(&self) -> bool {
+        self.flags & SPARSE != 0
+    }
+
+    /// The file has more than one name.
+    pub fn is_hard_linked(&self) -> bool {
+        self.flags & HARD_LINKED != 0
+    }
+
+    /// Reading the content would fetch it from elsewhere.
+    pub fn is_placeholder(&self) -> bool {
+        self.flags & PLACEHOLDER != 0
+    }
+
+    /// What must stay the same for the item to count as unchanged.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint {
+            kind: self.kind,
+            id: FileId { volume: self.volume, file: self.file, file_high: self.file_high },
+            size: if self.kind == Kind::Folder { 0 } else { self.size },
+            modified: self.modified,
+            changed: (self.flags & HAS_CHANGED != 0).then_some(self.changed),
+            attributes: self.attributes,
+        }
+    }
+}
+
+impl From<&Metadata> for Entry {
+    fn from(m: &Metadata) -> Self {
+        let mut flags = 0;
+        let mut mark = |when: bool, flag: u8| flags |= if when { flag } else { 0 };
+        mark(m.changed.is_some(), HAS_CHANGED);
+        mark(m.created.is_some(), HAS_CREATED);
+        mark(m.kind == Kind::File && m.allocated < m.size && m.size >= 4096, SPARSE);
+        mark(m.kind == Kind::File && m.links > 1, HARD_LINKED);
+        mark(m.placeholder, PLACEHOLDER);
+        Self {
+            size: m.size,
+            file: m.id.file,
+            file_high: m.id.file_high,
+            volume: m.id.volume,
+            modified: m.modified,
+            changed: m.changed.unwrap_or(Time::EPOCH),
+            created: m.created.unwrap_or(Time::EPOCH),
+            attributes: m.attributes,
+            kind: m.kind,
+            flags,
+        }
+    }
+}
+
+/// One child of a scanned folder.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Child {
+    /// Where the name ends in the folder's names; it begins where the one before ends.
+    pub(crate) name_end: u32,
+    /// The child's own folder, or [`NO_FOLDER`] if it is not a folder or could not be entered.
+    pub(crate) folder: u32,
+    pub(crate) entry: Entry,
+}
+
+pub(crate) const NO_FOLDER: u32 = u32::MAX;
+
+/// One scanned folder.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    /// The node that this folder is; [`NodeId::ROOT`] for the root.
+    pub(crate) node: NodeId,
+    pub(crate) names: Box<[u8]>,
+    pub(crate) children: Box<[Child]>,
+    /// Why the listing is missing or incomplete: an index into the tree's errors.
+    pub(crate) error: Option<u32>,
+}
+
+/// One scanned side.
+#[derive(Debug)]
+pub struct Tree {
+    /// The root's absolute path.
+    pub root_path: std::path::PathBuf,
+    /// The volume of the root.
+    pub volume: VolumeFacts,
+    /// The root folder itself.
+    pub root: Entry,
+    pub(crate) order: NameOrder,
+    /// Folder 0 is the root; a folder comes after the folder it lies in.
+    pub(crate) folders: Vec<Folder>,
+    /// Items that could not be asked, sorted by node; their [`Entry`] is empty.
+    pub(crate) unreadable: Vec<(NodeId, u32)>,
+    /// Where links point, sorted by node.
+    pub(crate) links: Vec<(NodeId, LinkTarget)>,
+    pub(crate) errors: Vec<Error>,
+    pub(crate) items: u64,
+    /// The scan was ended early. What it did not reach is in the tree as unreadable, so nothing can be mistaken for
+    /// absent.
+    pub cancelled: bool,
+}
+
+impl Tree {
+    /// How the children are sorted.
+    pub fn order(&self) -> NameOrder {
+        self.order
+    }
+
+    /// How many items there are below the root.
+    pub fn items(&self) -> u64 {
+        self.items
+    }
+
+    /// Everything that could not be read.
+    pub fn errors(&self) -> &[Error] {
+        &self.errors
+    }
+
+    /// The listed item `node` stands for; `None` for the root.
+    fn child(&self, node: NodeId) -> Option<&Child> {
+        (node != NodeId::ROOT).then(|| &self.folders[node.folder as usize].children[node.child as usize])
+    }
+
+    /// An item's metadata as scanned.
+    pub fn entry(&self, node: NodeId) -> &Entry {
+        self.child(node).map_or(&self.root, |child| &child.entry)
+    }
+
+    /// An item's raw name; empty for the root.
+    pub fn name(&self, node: NodeId) -> &[u8] {
+        if node == NodeId::ROOT { &[] } else { self.folders[node.folder as usize].name(node.child) }
+    }
+
+    /// The children of folder number `folder`, in order.
+    pub fn children(&self, folder: u32) -> impl ExactSizeIterator<Item = NodeId> + use<> {
+        (0..self.folders[folder as usize].children.len() as u32).map(move |child| NodeId { folder, child })
+    }
+
+    /// The number of the folder that `node` is, if it is a folder. Whether its listing is complete says
+    /// [`Tree::folder_error`].
+    pub fn folder_of(&self, node: NodeId) -> Option<u32> {
+        let folder = self.child(node).map_or(0, |child| child.folder);
+        (folder != NO_FOLDER).then_some(folder)
+    }
+
+    /// Why the listing of a folder is missing or incomplete.
+    pub fn folder_error(&self, folder: u32) -> Option<&Error> {
+        self.folders[folder as usize].error.map(|e| &self.errors[e as usize])
+    }
+
+    /// Why an item could not be asked.
+    pub fn node_error(&self, node: NodeId) -> Option<&Error> {
+        let at = self.unreadable.binary_search_by_key(&node, |(n, _)| *n).ok()?;
+        Some(&self.errors[self.unreadable[at].1 as usize])
+    }
+
+    /// Where a link points.
+    pub fn link(&self, node: NodeId) -> Option<&LinkTarget> {
+        let at = self.links.binary_search_by_key(&node, |(n, _)| *n).ok()?;
+        Some(&self.links[at].1)
+    }
+
+    /// An item's path below the root.
+    pub fn path(&self, node: NodeId) -> RelPath {
+        path_of(&self.folders, node)
+    }
+
+    /// The path of folder number `folder`.
+    pub fn folder_path(&self, folder: u32) -> RelPath {
+        self.path(self.folders[folder as usize].node)
+    }
+}
+
+/// An item's path below the root. Climbs in a loop: a tree may be deeper than a stack.
+pub(crate) fn path_of(folders: &[Folder], node: NodeId) -> RelPath {
+    let mut names: Vec<&[u8]> = Vec::new();
+    let mut at = node;
+    while at != NodeId::ROOT {
+        let folder = &folders[at.folder as usize];
+        names.push(folder.name(at.child));
+        at = folder.node;
+    }
+    let mut path = RelPath::root();
+    for name in names.into_iter().rev() {
+        // Names were checked when they were listed; one that is not a name never became a child.
+        if let Ok(name) = Name::new(name) {
+            path.push(&name);
+        }
+    }
+    path
+}
+
+impl Folder {
+    pub(crate) fn name(&self, child: u32) -> &[u8] {
+        let child = child as usize;
+        let start = if child == 0 { 0 } else { self.children[child - 1].name_end as usize };
+        &self.names[start..self.children[child].name_end as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folding_follows_the_ntfs_table_for_the_known_hard_cases() {
+        let same = |a: &str, b: &str| NameOrder::Folded.same(a.as_bytes(), b.as_bytes());
+        assert!(same("readme.TXT", "README.txt"));
+        assert!(same("É", "é") && same("Ж", "ж"));
+        assert!(!same("İ", "i") && !same("ß", "ẞ") && !same("Σ", "ς") && !same("ı", "I"));
+        assert!(!same("é", "e\u{301}"), "composed and decomposed are two names");
+        assert!(!NameOrder::Exact.same(b"a", b"A"));
+        assert!(NameOrder::Folded.same(b"\xff", b"\xff") && !NameOrder::Folded.same(b"\xff", b"\xfe"));
+    }
+
+    #[test]
+    fn an_item_of_a_tree_stays_small() {
+        assert!(size_of::<Child>() <= 96, "{}", size_of::<Child>());
+    }
+}
