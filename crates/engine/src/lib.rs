@@ -23,6 +23,7 @@ pub mod plan;
 pub mod preflight;
 pub mod progress;
 pub mod report;
+pub mod run;
 pub mod scan;
 pub mod settings;
 pub mod tree;

@@ -1,0 +1,277 @@
+//! What every part of a run shares: the plan, the roots, the settings, and where results go.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fcs_sys::{DirRef, Name, Place, RelPath, Root, VolumeFacts};
+
+use crate::plan::{Action, FolderPlan, Plan, Step};
+use crate::progress::{add, full_path};
+use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
+use crate::{Control, Error, ErrorKind, Op, Settings, TargetState};
+
+/// One run.
+pub(super) struct Context<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) source: &'a Root,
+    pub(super) target: &'a Root,
+    pub(super) settings: &'a Settings,
+    pub(super) control: &'a Control,
+    pub(super) run_id: String,
+    /// Most staged files held open at once.
+    pub(super) batch_files: usize,
+    items: Mutex<Vec<ItemReport>>,
+    pub(super) tally: Tally,
+    volumes: Mutex<HashMap<u64, Arc<Volume>>>,
+}
+
+/// Things counted over the run and said once at its end.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) owner_not_kept: AtomicU64,
+    pub(super) hard_linked: AtomicU64,
+}
+
+/// A volume on which the target tree lies; a tree can span several.
+pub(super) struct Volume {
+    pub(super) facts: VolumeFacts,
+    /// Opened before the first write, because the kernel reports only write errors that come after that.
+    pub(super) dir: DirRef,
+}
+
+impl Volume {
+    /// Why a re-read on this volume may be answered by a cache; `None` when it reaches the device.
+    pub(super) fn reread_is_cached(&self) -> Option<&'static str> {
+        match self.facts.place {
+            Place::Memory => Some("the file system lives in memory; there is no device"),
+            Place::Network => {
+                Some("the target is on a network volume, whose server may answer from its own cache")
+            }
+            _ if !self.facts.device_reread => {
+                Some("it is not known whether this file system reads from the device")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A folder being worked in, held open on both sides.
+pub(super) struct Folder<'a> {
+    pub(super) plan: &'a FolderPlan,
+    pub(super) source: DirRef,
+    pub(super) target: DirRef,
+    pub(super) volume: Arc<Volume>,
+}
+
+/// One step to be done by a worker.
+#[derive(Clone)]
+pub(super) struct Job<'a> {
+    pub(super) folder: Arc<Folder<'a>>,
+    pub(super) step: &'a Step,
+    /// Number of the step in the run; part of its staged name.
+    pub(super) number: u64,
+}
+
+/// The parts of a finished run that make its report.
+pub(super) struct Items {
+    pub(super) list: Vec<ItemReport>,
+    pub(super) run_id: String,
+    pub(super) source: String,
+    pub(super) target: String,
+    pub(super) settings: Settings,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(
+        plan: &'a Plan,
+        source: &'a Root,
+        target: &'a Root,
+        settings: &'a Settings,
+        control: &'a Control,
+        run_id: String,
+    ) -> Self {
+        // A quarter of the limit: a group being committed, the next one being staged, and room for folders.
+        let open_files = fcs_sys::raise_open_file_limit().unwrap_or(1024);
+        let batch_files = settings.batch_max_files.min(open_files / 4).max(1) as usize;
+        Self {
+            plan,
+            source,
+            target,
+            settings,
+            control,
+            run_id,
+            batch_files,
+            items: Mutex::default(),
+            tally: Tally::default(),
+            volumes: Mutex::default(),
+        }
+    }
+
+    /// The volume a target folder lies on, asked once per volume.
+    pub(super) fn volume_of(&self, dir: &DirRef) -> std::io::Result<Arc<Volume>> {
+        let id = dir.metadata()?.id.volume;
+        let mut volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(volume) = volumes.get(&id) {
+            return Ok(Arc::clone(volume));
+        }
+        let volume = Arc::new(Volume { facts: dir.volume()?, dir: Arc::clone(dir) });
+        volumes.insert(id, Arc::clone(&volume));
+        Ok(volume)
+    }
+
+    /// Syncs every volume the run wrote to that can be synced as a whole. Returns a maker of the first error.
+    pub(super) fn sync_all_volumes(&self) -> Option<impl Fn() -> std::io::Error + use<>> {
+        let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed =
+            volumes.values().filter(|v| v.facts.sync_volume).find_map(|v| v.dir.sync_volume().err())?;
+        Some(move || match failed.raw_os_error() {
+            Some(code) => std::io::Error::from_raw_os_error(code),
+            None => failed.kind().into(),
+        })
+    }
+
+    /// Absolute path on the source.
+    pub(super) fn source_path(&self, below: &RelPath) -> PathBuf {
+        full_path(&self.source.path, below)
+    }
+
+    /// Absolute path on the target.
+    pub(super) fn target_path(&self, below: &RelPath) -> PathBuf {
+        full_path(&self.target.path, below)
+    }
+
+    /// The name under which a step is staged.
+    pub(super) fn staged_name(&self, number: u64) -> Result<Name, fcs_sys::BadName> {
+        Name::new(format!(".fcs-{}-{number}.part", self.run_id).into_bytes())
+    }
+
+    /// An item for a step; the caller fills in the outcome.
+    pub(super) fn item(folder: &FolderPlan, step: &Step) -> ItemReport {
+        let (strategy, bytes) = match step.action {
+            Action::CopyFile { strategy, .. } => (Some(strategy), step.expect_source.size),
+            Action::CopyLink => (None, 0),
+        };
+        ItemReport {
+            path: folder.target_path.join(&step.target_name),
+            action: step.kind(),
+            bytes,
+            strategy,
+            outcome: Outcome::Done { evidence: Evidence::NoContent },
+            not_kept: Vec::new(),
+        }
+    }
+
+    /// An item that was left alone.
+    pub(super) fn skipped(path: RelPath, why: SkipReason) -> ItemReport {
+        ItemReport {
+            path,
+            action: ActionKind::None,
+            bytes: 0,
+            strategy: None,
+            outcome: Outcome::Skipped { why },
+            not_kept: Vec::new(),
+        }
+    }
+
+    /// Ends a step with a failure. The error's target state follows from the plan unless it was set already.
+    pub(super) fn fail(&self, folder: &FolderPlan, step: &Step, mut error: Error) {
+        let untouched =
+            if step.expect_target.is_some() { TargetState::Original } else { TargetState::Absent };
+        error.target.get_or_insert(untouched);
+        self.emit(ItemReport { outcome: Outcome::Failed { error }, ..Self::item(folder, step) });
+    }
+
+    /// Ends all steps of a folder that could not be opened.
+    pub(super) fn fail_all(&self, folder: &FolderPlan) {
+        for step in &folder.steps {
+            let path = self.target_path(&folder.target_path.join(&step.target_name));
+            self.fail(folder, step, Error::new(Op::Copy, path, ErrorKind::ParentFailed));
+        }
+    }
+
+    /// Ends a step because the run was cancelled.
+    pub(super) fn cancel(&self, folder: &FolderPlan, step: &Step) {
+        let outcome = Outcome::Skipped { why: SkipReason::Cancelled };
+        self.emit(ItemReport { outcome, ..Self::item(folder, step) });
+    }
+
+    /// Records how a step ended.
+    pub(super) fn emit(&self, item: ItemReport) {
+        let progress = &self.control.progress;
+        if item.action != ActionKind::None {
+            add(&progress.steps_done, 1);
+        }
+        if let Outcome::Failed { error } = &item.outcome {
+            add(&progress.steps_failed, 1);
+            tracing::warn!(path = %item.path, %error, "failed");
+        }
+        self.control.observer.item(&item);
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+    }
+
+    /// A failure that concerns no step, such as a staged file that could not be removed.
+    pub(super) fn complain(&self, error: &Error) {
+        tracing::warn!(%error, "trouble");
+        self.control.observer.error(error);
+    }
+
+    pub(super) fn into_parts(self) -> (Items, Vec<String>) {
+        let mut notes = self.plan.notes.clone();
+        let mut count = |counter: &AtomicU64, one: &str, many: &str| match counter.load(Ordering::Relaxed) {
+            0 => {}
+            1 => notes.push(format!("1 {one}")),
+            n => notes.push(format!("{n} {many}")),
+        };
+        count(
+            &self.tally.owner_not_kept,
+            "item has another owner or group than its source: only an administrator may give files away.",
+            "items have another owner or group than their source: only an administrator may give files away.",
+        );
+        count(
+            &self.tally.hard_linked,
+            "file has further names (hard links) on the source; it was copied as a file of its own.",
+            "files have further names (hard links) on the source; each name was copied as a file of its own.",
+        );
+        let items = Items {
+            list: self.items.into_inner().unwrap_or_else(PoisonError::into_inner),
+            run_id: self.run_id,
+            source: crate::error::shown(&self.source.path),
+            target: crate::error::shown(&self.target.path),
+            settings: self.settings.clone(),
+        };
+        (items, notes)
+    }
+}
+
+/// Counts bytes of one file into the overall progress, and takes them back if the file starts over.
+pub(super) struct Meter<'a> {
+    overall: &'a AtomicU64,
+    file: Option<&'a AtomicU64>,
+    counted: u64,
+}
+
+impl<'a> Meter<'a> {
+    pub(super) fn new(overall: &'a AtomicU64, file: Option<&'a AtomicU64>) -> Self {
+        Self { overall, file, counted: 0 }
+    }
+
+    /// The file is done up to `bytes`.
+    pub(super) fn reach(&mut self, bytes: u64) {
+        add(self.overall, bytes.saturating_sub(self.counted));
+        self.counted = self.counted.max(bytes);
+        if let Some(file) = self.file {
+            file.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// The file starts over, or failed.
+    pub(super) fn take_back(&mut self) {
+        self.overall.fetch_sub(self.counted, Ordering::Relaxed);
+        self.counted = 0;
+        if let Some(file) = self.file {
+            file.store(0, Ordering::Relaxed);
+        }
+    }
+}

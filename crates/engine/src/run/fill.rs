@@ -1,0 +1,445 @@
+//! Fills staged files: the two strategies, and the small-file path in which both become one.
+//!
+//! A file that fits into one buffer is read once, hashed and written, whichever strategy was chosen: a kernel copy
+//! followed by two memory maps costs more than the copy itself at that size. Larger files go their strategy's way.
+//!
+//! Invariant: what is returned as staged was read from one unchanged version of the source. Fingerprints are taken
+//! before and after, and include the change time, which no program can set back.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use fcs_sys::{
+    Access, CopyMethod, CopyOptions, File, FileRef, Metadata, Name, OsReason, pace_writeback, reason,
+    write_all_at,
+};
+
+use super::context::{Context, Job, Meter};
+use super::metadata;
+use super::staged::{Expected, Staged, discard_name};
+use crate::plan::Action;
+use crate::progress::CurrentFile;
+use crate::report::Digest;
+use crate::{Error, ErrorKind, Op};
+
+/// Why a step stopped before its end.
+pub(super) enum Stop {
+    /// The run was cancelled.
+    Cancelled,
+    /// The step failed; `SourceUnsteady` means that trying again may help.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What a strategy produced.
+struct Filled {
+    file: FileRef,
+    bytes: u64,
+    expected: Expected,
+}
+
+/// Whether a file takes the small-file path and is committed in a group.
+pub(super) fn is_small(context: &Context<'_>, size: u64) -> bool {
+    size <= context.settings.batch_max_file_bytes
+}
+
+/// Stages one step. `first` is false when the source changed during an earlier attempt, in which case the plan's
+/// fingerprint no longer applies; the source must then be steady from now on.
+pub(super) fn stage<'a>(
+    context: &Context<'_>,
+    job: &Job<'a>,
+    first: bool,
+    current: Option<&Arc<CurrentFile>>,
+    buffer: &mut Vec<u8>,
+) -> Result<Staged<'a>, Stop> {
+    let name = context
+        .staged_name(job.number)
+        .map_err(|_| Error::new(Op::Create, context.target.path.clone(), ErrorKind::StagedLost))?;
+    match job.step.action {
+        Action::CopyLink => stage_link(context, job, name),
+        Action::CopyFile { .. } => stage_file(context, job, name, first, current, buffer),
+    }
+}
+
+fn source_path(context: &Context<'_>, job: &Job<'_>) -> std::path::PathBuf {
+    context.source_path(&job.folder.plan.source_path.join(&job.step.source_name))
+}
+
+fn target_path(context: &Context<'_>, job: &Job<'_>) -> std::path::PathBuf {
+    context.target_path(&job.folder.plan.target_path.join(&job.step.target_name))
+}
+
+fn stage_file<'a>(
+    context: &Context<'_>,
+    job: &Job<'a>,
+    name: Name,
+    first: bool,
+    current: Option<&Arc<CurrentFile>>,
+    buffer: &mut Vec<u8>,
+) -> Result<Staged<'a>, Stop> {
+    let step = job.step;
+    if step.expect_target.is_some_and(|t| t.attributes.is_read_only()) {
+        return Err(Error::new(Op::Replace, target_path(context, job), ErrorKind::TargetReadOnly).into());
+    }
+    let read_error = |op| move |e| Error::os(op, source_path(context, job), e);
+    let source =
+        job.folder.source.open_file(&step.source_name, Access::Read).map_err(read_error(Op::Open))?;
+    let before = source.metadata().map_err(read_error(Op::Examine))?;
+    if first && before.fingerprint() != step.expect_source {
+        return Err(Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceStale).into());
+    }
+    let mut not_kept = Vec::new();
+    if step.may_be_sparse && source.has_holes().unwrap_or(false) {
+        not_kept.push("holes (the source is sparse; the copy takes its full size on the volume)".into());
+    }
+    if step.hard_linked && first {
+        context.tally.hard_linked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    let mut meter = Meter::new(&context.control.progress.copy_bytes_done, current.map(|c| &c.copied));
+    let result = fill_and_dress(context, job, &name, &source, &before, &mut meter, &mut not_kept, buffer);
+    match result {
+        Ok((filled, now)) => Ok(Staged {
+            job: job.clone(),
+            name,
+            id: now.id,
+            size: filled.bytes,
+            file: Some(filled.file),
+            expected: filled.expected,
+            not_kept,
+            reader: None,
+        }),
+        Err((why, created)) => {
+            meter.take_back();
+            if created {
+                discard_name(context, job, &name);
+            }
+            Err(why)
+        }
+    }
+}
+
+/// Fills the file, checks that the source held still, and gives the copy its metadata. An error says whether the
+/// staged name may exist.
+#[allow(clippy::too_many_arguments)]
+fn fill_and_dress(
+    context: &Context<'_>,
+    job: &Job<'_>,
+    name: &Name,
+    source: &FileRef,
+    before: &Metadata,
+    meter: &mut Meter<'_>,
+    not_kept: &mut Vec<String>,
+    buffer: &mut Vec<u8>,
+) -> Result<(Filled, Metadata), (Stop, bool)> {
+    let filled = fill(context, job, name, source, before, meter, buffer)?;
+    let unsteady = || Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceUnsteady);
+    // By name, not by handle: that the name now leads to another file is a change too.
+    let after = job.folder.source.stat(&job.step.source_name);
+    if filled.bytes != before.size || !after.is_ok_and(|m| m.fingerprint() == before.fingerprint()) {
+        return Err((unsteady().into(), true));
+    }
+    let kept = metadata::give(
+        &*filled.file,
+        &**source,
+        before,
+        &job.folder.volume.facts,
+        context.settings,
+        &context.tally,
+    )
+    .map_err(|e| (Error::os(Op::SetMetadata, target_path(context, job), e).into(), true))?;
+    not_kept.extend(kept.not_kept);
+    Ok((filled, kept.now))
+}
+
+fn fill(
+    context: &Context<'_>,
+    job: &Job<'_>,
+    name: &Name,
+    source: &FileRef,
+    before: &Metadata,
+    meter: &mut Meter<'_>,
+    buffer: &mut Vec<u8>,
+) -> Result<Filled, (Stop, bool)> {
+    let Action::CopyFile { strategy, verify } = job.step.action else {
+        return Err((Error::new(Op::Copy, source_path(context, job), ErrorKind::KindClash).into(), false));
+    };
+    let share = context.settings.reflink && strategy.is_direct();
+    if is_small(context, before.size) && !share {
+        fill_small(context, job, name, &**source, before.size, verify, meter, buffer)
+    } else if strategy.is_direct() {
+        fill_direct(context, job, name, source, before, verify, meter)
+    } else {
+        fill_staged(context, job, name, &**source, before.size, verify, meter)
+    }
+}
+
+/// One read, one hash, one write.
+#[allow(clippy::too_many_arguments)]
+fn fill_small(
+    context: &Context<'_>,
+    job: &Job<'_>,
+    name: &Name,
+    source: &dyn File,
+    size: u64,
+    verify: bool,
+    meter: &mut Meter<'_>,
+    buffer: &mut Vec<u8>,
+) -> Result<Filled, (Stop, bool)> {
+    // One byte more than expected shows a file that has grown.
+    let room = size as usize + 1;
+    if buffer.len() < room {
+        buffer.resize(room, 0);
+    }
+    let n = read_full(source, &mut buffer[..room], 0)
+        .map_err(|e| (Error::os(Op::Read, source_path(context, job), e).into(), false))?;
+    if n as u64 != size {
+        return Err((
+            Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceUnsteady).into(),
+            false,
+        ));
+    }
+    let expected = if verify {
+        Expected::Hash(Digest(*blake3::hash(&buffer[..n]).as_bytes()))
+    } else {
+        Expected::Nothing
+    };
+    let file = create(context, job, name)?;
+    write_all_at(&*file, &buffer[..n], 0)
+        .map_err(|e| (Error::os(Op::Copy, target_path(context, job), e).into(), true))?;
+    meter.reach(size);
+    Ok(Filled { file, bytes: size, expected })
+}
+
+fn create(context: &Context<'_>, job: &Job<'_>, name: &Name) -> Result<FileRef, (Stop, bool)> {
+    job.folder.target.create_file(name).map_err(|e| create_error(context, job, e))
+}
+
+/// A staged name that is taken is not ours and must not be removed.
+fn create_error(context: &Context<'_>, job: &Job<'_>, e: io::Error) -> (Stop, bool) {
+    let created = reason(&e) != OsReason::AlreadyExists;
+    (Error::os(Op::Create, target_path(context, job), e).into(), created)
+}
+
+/// The system's own copy. Verification compares with the source, so no hash is taken here.
+fn fill_direct(
+    context: &Context<'_>,
+    job: &Job<'_>,
+    name: &Name,
+    source: &FileRef,
+    before: &Metadata,
+    verify: bool,
+    meter: &mut Meter<'_>,
+) -> Result<Filled, (Stop, bool)> {
+    let cancel = &context.control.cancel;
+    let options = CopyOptions {
+        size: before.size,
+        chunk: context.settings.direct_chunk_bytes as usize,
+        share_blocks: context.settings.reflink,
+        writeback_window: context.settings.writeback_window_bytes,
+    };
+    let mut tick = |bytes| {
+        meter.reach(bytes);
+        if cancel.should_stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let copy = job.folder.target.copy_in(name, &**source, options, &mut tick).map_err(|e| {
+        // A native copy does not say which end failed; these reasons can only be the target's.
+        let of_target = matches!(
+            reason(&e),
+            OsReason::NoSpace | OsReason::QuotaExceeded | OsReason::FileTooLarge | OsReason::ReadOnlyVolume
+        );
+        let created = reason(&e) != OsReason::AlreadyExists;
+        let path = if of_target { target_path(context, job) } else { source_path(context, job) };
+        (Error::os(Op::Copy, path, e).into(), created)
+    })?;
+    if copy.stopped && copy.bytes < before.size {
+        return Err((Stop::Cancelled, true));
+    }
+    let expected = match (copy.method, verify) {
+        (CopyMethod::Shared, _) => Expected::SharedBlocks,
+        (_, false) => Expected::Nothing,
+        (_, true) => Expected::Source(Arc::clone(source), before.fingerprint()),
+    };
+    Ok(Filled { file: copy.file, bytes: copy.bytes, expected })
+}
+
+/// Chunks, hashed on the way: the source is read exactly once.
+fn fill_staged(
+    context: &Context<'_>,
+    job: &Job<'_>,
+    name: &Name,
+    source: &dyn File,
+    size: u64,
+    verify: bool,
+    meter: &mut Meter<'_>,
+) -> Result<Filled, (Stop, bool)> {
+    let file = create(context, job, name)?;
+    let chunk = context.settings.network_chunk_bytes as usize;
+    let window = context.settings.writeback_window_bytes;
+    let write = |offset: u64, bytes: &[u8]| -> Result<(), Stop> {
+        let end = offset + bytes.len() as u64;
+        write_all_at(&*file, bytes, offset)
+            .and_then(|()| {
+                if window > 0 { pace_writeback(&*file, end, bytes.len() as u64, window) } else { Ok(()) }
+            })
+            .map_err(|e| Error::os(Op::Copy, target_path(context, job), e))?;
+        meter.reach(end);
+        if context.control.cancel.should_stop() { Err(Stop::Cancelled) } else { Ok(()) }
+    };
+    match pump(source, size, chunk, verify, write) {
+        Ok((bytes, hash)) => {
+            let expected = hash.map_or(Expected::Nothing, Expected::Hash);
+            Ok(Filled { file, bytes, expected })
+        }
+        Err(PumpError::Read(e)) => Err((Error::os(Op::Read, source_path(context, job), e).into(), true)),
+        Err(PumpError::Consume(stop)) => Err((stop, true)),
+    }
+}
+
+fn stage_link<'a>(context: &Context<'_>, job: &Job<'a>, name: Name) -> Result<Staged<'a>, Stop> {
+    let (folder, step) = (&job.folder, job.step);
+    let read_error = |op| move |e| Error::os(op, source_path(context, job), e);
+    let before = folder.source.stat(&step.source_name).map_err(read_error(Op::Examine))?;
+    if before.fingerprint() != step.expect_source {
+        return Err(Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceStale).into());
+    }
+    let link = folder.source.read_link(&step.source_name).map_err(read_error(Op::Read))?;
+    folder.target.create_symlink(&name, &link).map_err(|e| create_error(context, job, e).0)?;
+    let mut not_kept = Vec::new();
+    let dressed = dress_link(context, job, &name, &before, &mut not_kept).and_then(|now| {
+        // Read back at once: a link's text lives in the folder's metadata, which the group's sync makes durable.
+        Ok((folder.target.read_link(&name)?.text == link.text, now))
+    });
+    let failed = match dressed {
+        Ok((true, now)) => {
+            return Ok(Staged {
+                job: job.clone(),
+                name,
+                file: None,
+                id: now.id,
+                size: 0,
+                expected: Expected::Link,
+                not_kept,
+                reader: None,
+            });
+        }
+        Ok((false, _)) => {
+            Error::new(Op::Verify, target_path(context, job), ErrorKind::Mismatch { offset: None })
+        }
+        Err(e) => Error::os(Op::SetMetadata, target_path(context, job), e),
+    };
+    discard_name(context, job, &name);
+    Err(failed.into())
+}
+
+fn dress_link(
+    context: &Context<'_>,
+    job: &Job<'_>,
+    name: &Name,
+    wanted: &Metadata,
+    not_kept: &mut Vec<String>,
+) -> io::Result<Metadata> {
+    let target = &job.folder.target;
+    let made = target.stat(name)?;
+    if context.settings.keep_owner
+        && made.owner != wanted.owner
+        && let Some(owner) = wanted.owner
+        && target.set_link_owner(name, owner).is_err()
+    {
+        context.tally.owner_not_kept.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    let times = fcs_sys::Times { modified: Some(wanted.modified), created: None };
+    // An error shows in the read-back.
+    let _ = target.set_link_times(name, times);
+    let now = target.stat(name)?;
+    let granularity = u128::from(job.folder.volume.facts.time_granularity_nanos.max(1));
+    if now.modified.distance_nanos(wanted.modified) >= granularity {
+        not_kept.push("modified time".into());
+    }
+    Ok(now)
+}
+
+/// Reads until the buffer is full or the file ends.
+pub(super) fn read_full(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64)? {
+            0 => break,
+            n if n > buffer.len() - filled => {
+                return Err(io::Error::other("the system says it read more than there was room for"));
+            }
+            n => filled += n,
+        }
+    }
+    Ok(filled)
+}
+
+/// Where a pump failed.
+pub(super) enum PumpError<E> {
+    /// Reading.
+    Read(io::Error),
+    /// The consumer.
+    Consume(E),
+}
+
+/// Reads `size` bytes in chunks on a thread of its own, hashing there if asked, while `consume` works on the chunk
+/// before. Memory: four chunks. Returns the bytes read, fewer than `size` if the file ends early, and their hash.
+pub(super) fn pump<E>(
+    file: &dyn File,
+    size: u64,
+    chunk: usize,
+    hash: bool,
+    mut consume: impl FnMut(u64, &[u8]) -> Result<(), E>,
+) -> Result<(u64, Option<Digest>), PumpError<E>> {
+    const BUFFERS: usize = 4;
+    let (full, filled) = crossbeam_channel::bounded::<(Vec<u8>, usize)>(BUFFERS);
+    let (give_back, free) = crossbeam_channel::bounded::<Vec<u8>>(BUFFERS);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(move || -> io::Result<(u64, Option<Digest>)> {
+            let mut hasher = hash.then(blake3::Hasher::new);
+            let (mut at, mut made) = (0, 0);
+            while at < size {
+                let mut buffer = if made < BUFFERS {
+                    made += 1;
+                    vec![0; chunk]
+                } else {
+                    // Disconnected: the consumer gave up.
+                    let Ok(buffer) = free.recv() else { break };
+                    buffer
+                };
+                let want = (size - at).min(chunk as u64) as usize;
+                file.prefetch(at + want as u64, chunk as u64);
+                let n = read_full(file, &mut buffer[..want], at)?;
+                if let Some(hasher) = &mut hasher {
+                    hasher.update(&buffer[..n]);
+                }
+                at += n as u64;
+                if full.send((buffer, n)).is_err() || n < want {
+                    break;
+                }
+            }
+            Ok((at, hasher.map(|h| Digest(*h.finalize().as_bytes()))))
+        });
+        let mut at = 0;
+        let mut consumed = Ok(());
+        for (buffer, n) in &filled {
+            consumed = consume(at, &buffer[..n]);
+            if consumed.is_err() {
+                break;
+            }
+            at += n as u64;
+            // The reader may be gone already.
+            let _ = give_back.send(buffer);
+        }
+        drop((filled, give_back));
+        let read =
+            reader.join().unwrap_or_else(|_| Err(io::Error::other("the reading thread ended in a panic")));
+        consumed.map_err(PumpError::Consume)?;
+        read.map_err(PumpError::Read)
+    })
+}

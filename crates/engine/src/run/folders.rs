@@ -1,0 +1,212 @@
+//! Folders of a run: opened and made on the way in, given their metadata on the way out, deepest first.
+
+use crossbeam_channel::Sender;
+use std::sync::Arc;
+
+use fcs_sys::{DirRef, Metadata, Name, OsReason, RelPath, reason};
+
+use super::context::{Context, Folder, Job};
+use super::fill::is_small;
+use super::metadata;
+use crate::plan::FolderPlan;
+use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
+use crate::{Error, ErrorKind, Op, TargetState};
+
+/// How far a folder got.
+pub(super) enum Entered {
+    /// Opened, made if it had to be; its steps were handed out.
+    Yes,
+    /// It could not be; the error is reported with it, and its steps have failed.
+    Failed(Box<Error>),
+    /// The run was cancelled first.
+    Cancelled,
+}
+
+/// Keeps the way from the roots to the folder opened last, so that the next one costs few opens.
+struct Walker<'a> {
+    roots: (&'a DirRef, &'a DirRef),
+    way: Vec<(Name, Name, DirRef, DirRef)>,
+}
+
+/// Why the walker could not open a folder, and on which side.
+struct Closed {
+    on_source: bool,
+    error: std::io::Error,
+}
+
+impl<'a> Walker<'a> {
+    fn new(context: &'a Context<'_>) -> Self {
+        Self { roots: (&context.source.dir, &context.target.dir), way: Vec::new() }
+    }
+
+    /// Opens a folder on both sides. The two paths have the same depth and differ at most in case.
+    fn open(&mut self, source: &RelPath, target: &RelPath) -> Result<(DirRef, DirRef), Closed> {
+        let names: Vec<(Name, Name)> = source.names().zip(target.names()).collect();
+        let shared = self.way.iter().zip(&names).take_while(|(w, n)| w.0 == n.0 && w.1 == n.1).count();
+        self.way.truncate(shared);
+        for (source_name, target_name) in names.into_iter().skip(shared) {
+            let (source, target) = self.here();
+            let source = source.open_dir(&source_name).map_err(|error| Closed { on_source: true, error })?;
+            let target = target.open_dir(&target_name).map_err(|error| Closed { on_source: false, error })?;
+            self.way.push((source_name, target_name, source, target));
+        }
+        let (source, target) = self.here();
+        Ok((Arc::clone(source), Arc::clone(target)))
+    }
+
+    fn here(&self) -> (&DirRef, &DirRef) {
+        self.way.last().map_or(self.roots, |(_, _, source, target)| (source, target))
+    }
+}
+
+/// Enters every folder of the plan in order and hands out its steps. Returns how far each folder got.
+pub(super) fn feed<'a>(
+    context: &Context<'a>,
+    small: &Sender<Job<'a>>,
+    large: &Sender<Job<'a>>,
+) -> Vec<Entered> {
+    let mut walker = Walker::new(context);
+    let mut number = 0;
+    let mut entered = Vec::with_capacity(context.plan.folders.len());
+    for plan in &context.plan.folders {
+        if context.control.cancel.should_stop() {
+            plan.steps.iter().for_each(|step| context.cancel(plan, step));
+            entered.push(Entered::Cancelled);
+            continue;
+        }
+        match enter(context, &mut walker, plan) {
+            Ok(folder) => {
+                let folder = Arc::new(folder);
+                for step in &plan.steps {
+                    number += 1;
+                    let job = Job { folder: Arc::clone(&folder), step, number };
+                    let queue = if is_small(context, step.expect_source.size) { small } else { large };
+                    if let Err(unsent) = queue.send(job) {
+                        context.cancel(unsent.0.folder.plan, unsent.0.step);
+                    }
+                }
+                entered.push(Entered::Yes);
+            }
+            Err(error) => {
+                context.fail_all(plan);
+                entered.push(Entered::Failed(Box::new(error)));
+            }
+        }
+    }
+    entered
+}
+
+fn enter<'a>(
+    context: &Context<'a>,
+    walker: &mut Walker<'_>,
+    plan: &'a FolderPlan,
+) -> Result<Folder<'a>, Error> {
+    if plan.create {
+        create(context, walker, plan)?;
+    }
+    let (source, target) =
+        walker.open(&plan.source_path, &plan.target_path).map_err(|c| closed(context, plan, c))?;
+    let on_target = |e| Error::os(Op::Open, context.target_path(&plan.target_path), e);
+    let now =
+        source.metadata().map_err(|e| Error::os(Op::Examine, context.source_path(&plan.source_path), e))?;
+    if now.id != plan.expect_source.id {
+        return Err(Error::new(Op::Open, context.source_path(&plan.source_path), ErrorKind::SourceStale));
+    }
+    let there = target.metadata().map_err(on_target)?;
+    if plan.expect_target.is_some_and(|expected| expected.id != there.id) {
+        return Err(Error::new(Op::Open, context.target_path(&plan.target_path), ErrorKind::TargetStale));
+    }
+    let volume = context.volume_of(&target).map_err(on_target)?;
+    Ok(Folder { plan, source, target, volume })
+}
+
+/// Makes the folder, for its owner only until everything in it is done.
+fn create(context: &Context<'_>, walker: &mut Walker<'_>, plan: &FolderPlan) -> Result<(), Error> {
+    let (Some((source_parent, _)), Some((target_parent, name))) =
+        (plan.source_path.split(), plan.target_path.split())
+    else {
+        return Err(Error::new(Op::Create, context.target.path.clone(), ErrorKind::TargetStale));
+    };
+    let path = || context.target_path(&plan.target_path);
+    let (_, parent) = walker.open(&source_parent, &target_parent).map_err(|_| {
+        Error::new(Op::Create, path(), ErrorKind::ParentFailed).with_target(TargetState::Absent)
+    })?;
+    parent.create_dir(&name).map_err(|e| match reason(&e) {
+        OsReason::AlreadyExists => {
+            Error::new(Op::Create, path(), ErrorKind::TargetStale).with_target(TargetState::Original)
+        }
+        _ => Error::os(Op::Create, path(), e).with_target(TargetState::Absent),
+    })
+}
+
+fn closed(context: &Context<'_>, plan: &FolderPlan, closed: Closed) -> Error {
+    let path = if closed.on_source {
+        context.source_path(&plan.source_path)
+    } else {
+        context.target_path(&plan.target_path)
+    };
+    Error::os(Op::Open, path, closed.error)
+}
+
+/// Gives folders their metadata, deepest first, makes them durable and reports them.
+pub(super) fn finish(context: &Context<'_>, entered: &[Entered]) {
+    let mut walker = Walker::new(context);
+    let mut done = Vec::new();
+    for (plan, entered) in context.plan.folders.iter().zip(entered).rev() {
+        let Some(action) = plan.kind() else {
+            if let Entered::Failed(error) = entered {
+                context.complain(error);
+            }
+            continue;
+        };
+        let item = ItemReport { action, ..Context::skipped(plan.target_path.clone(), SkipReason::Cancelled) };
+        match entered {
+            Entered::Cancelled => context.emit(item),
+            Entered::Failed(error) => {
+                context.emit(ItemReport { outcome: Outcome::Failed { error: (**error).clone() }, ..item });
+            }
+            Entered::Yes => match dress(context, &mut walker, plan) {
+                Ok(not_kept) => done.push(ItemReport {
+                    outcome: Outcome::Done { evidence: Evidence::NoContent },
+                    not_kept,
+                    ..item
+                }),
+                Err(error) => context.emit(ItemReport { outcome: Outcome::Failed { error }, ..item }),
+            },
+        }
+    }
+    let failed = context.sync_all_volumes();
+    for item in done {
+        match &failed {
+            Some(code) => {
+                let error = Error::os(Op::Sync, context.target_path(&item.path), code());
+                context.emit(ItemReport { outcome: Outcome::Failed { error }, ..item });
+            }
+            None => context.emit(item),
+        }
+    }
+}
+
+/// Gives one folder its metadata: everything if the run made it, else only the times. Returns what was not kept.
+fn dress(context: &Context<'_>, walker: &mut Walker<'_>, plan: &FolderPlan) -> Result<Vec<String>, Error> {
+    let path = || context.target_path(&plan.target_path);
+    let (source, target) =
+        walker.open(&plan.source_path, &plan.target_path).map_err(|c| closed(context, plan, c))?;
+    let wanted: Metadata =
+        source.metadata().map_err(|e| Error::os(Op::Examine, context.source_path(&plan.source_path), e))?;
+    let volume = context.volume_of(&target).map_err(|e| Error::os(Op::AskVolume, path(), e))?;
+    let set = |e| Error::os(Op::SetMetadata, path(), e);
+    let not_kept = if plan.kind() == Some(ActionKind::CreateFolder) {
+        let kept =
+            metadata::give(&*target, &*source, &wanted, &volume.facts, context.settings, &context.tally);
+        kept.map_err(set)?.not_kept
+    } else {
+        let mut not_kept = Vec::new();
+        metadata::give_times(&*target, &wanted, &volume.facts, &mut not_kept).map_err(set)?;
+        not_kept
+    };
+    if !volume.facts.sync_volume {
+        target.sync().map_err(|e| Error::os(Op::Sync, path(), e))?;
+    }
+    Ok(not_kept)
+}

@@ -1,0 +1,115 @@
+//! Gives a copy the metadata of its source, and says what could not be kept.
+//!
+//! The order matters: changing the owner clears set-user-id bits and capabilities, attributes need write permission,
+//! and every one of these moves the times. So: owner, extended attributes, permissions, times; then read back.
+
+use std::io;
+use std::sync::atomic::Ordering;
+
+use fcs_sys::{Attributes, CreatedTime, Handle, Metadata, OsReason, Owner, Times, VolumeFacts, reason};
+
+use super::context::Tally;
+use crate::Settings;
+
+/// What setting metadata came to.
+pub(super) struct Kept {
+    /// What could not be kept, in words; empty when all was.
+    pub(super) not_kept: Vec<String>,
+    /// The copy's metadata, read back.
+    pub(super) now: Metadata,
+}
+
+/// Gives `copy` the metadata `wanted`, which was read from `source`.
+///
+/// Fails only when the copy's metadata cannot be read back; what cannot be set is listed instead.
+pub(super) fn give(
+    copy: &dyn Handle,
+    source: &dyn Handle,
+    wanted: &Metadata,
+    volume: &VolumeFacts,
+    settings: &Settings,
+    tally: &Tally,
+) -> io::Result<Kept> {
+    let mut not_kept = Vec::new();
+    let before = copy.metadata()?;
+    let mut owner_kept = wanted.owner == before.owner;
+    if settings.keep_owner
+        && let (Some(want), Some(have)) = (wanted.owner, before.owner)
+        && want != have
+    {
+        owner_kept = give_owner(copy, want, have);
+        if !owner_kept {
+            tally.owner_not_kept.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    if settings.keep_xattrs {
+        give_xattrs(copy, source, &mut not_kept);
+    }
+    give_attributes(copy, wanted.attributes, owner_kept, &mut not_kept);
+    let now = give_times(copy, wanted, volume, &mut not_kept)?;
+    Ok(Kept { not_kept, now })
+}
+
+/// Sets owner and group, or at least the group, which a plain user may set to one of his own.
+fn give_owner(copy: &dyn Handle, want: Owner, have: Owner) -> bool {
+    if copy.set_owner(want).is_ok() {
+        return true;
+    }
+    if want.group != have.group {
+        // Half a success is still reported as not kept.
+        let _ = copy.set_owner(Owner { user: have.user, group: want.group });
+    }
+    false
+}
+
+fn give_xattrs(copy: &dyn Handle, source: &dyn Handle, not_kept: &mut Vec<String>) {
+    let Ok(names) = source.xattrs() else {
+        not_kept.push("extended attributes (they could not be listed)".into());
+        return;
+    };
+    for name in names {
+        let done = source.xattr(&name).and_then(|value| copy.set_xattr(&name, &value));
+        if let Err(error) = done {
+            // Removed between listing and reading: the source has changed, which is found out elsewhere.
+            let gone = reason(&error) == OsReason::NotFound;
+            if !gone {
+                not_kept.push(format!("extended attribute {}", fcs_sys::escaped(&name)));
+            }
+        }
+    }
+}
+
+fn give_attributes(copy: &dyn Handle, want: Attributes, owner_kept: bool, not_kept: &mut Vec<String>) {
+    const SET_ID: u32 = 0o6000;
+    // A set-user-id program must not run as another user than the one it was made for.
+    let safe = if owner_kept || cfg!(windows) { want } else { Attributes(want.0 & !SET_ID) };
+    if safe != want {
+        not_kept.push("set-user-id or set-group-id bit (the owner could not be kept)".into());
+    }
+    if copy.set_attributes(safe).is_err() {
+        not_kept.push("permissions".into());
+    }
+}
+
+/// Sets the times and reads them back; a time further off than the volume's granularity counts as not kept.
+pub(super) fn give_times(
+    copy: &dyn Handle,
+    wanted: &Metadata,
+    volume: &VolumeFacts,
+    not_kept: &mut Vec<String>,
+) -> io::Result<Metadata> {
+    let created = wanted.created.filter(|_| volume.created == CreatedTime::Settable);
+    // An error shows in the read-back.
+    let _ = copy.set_times(Times { modified: Some(wanted.modified), created });
+    let now = copy.metadata()?;
+    let granularity = u128::from(volume.time_granularity_nanos.max(1));
+    if now.modified.distance_nanos(wanted.modified) >= granularity {
+        not_kept.push("modified time".into());
+    }
+    if let (Some(want), Some(have)) = (created, now.created)
+        && have.distance_nanos(want) >= granularity
+    {
+        not_kept.push("created time".into());
+    }
+    Ok(now)
+}

@@ -1,0 +1,314 @@
+//! One file or link on its way to the target: staged → verified → committed → settled.
+//!
+//! Each state is a type of its own that the next one consumes. Only [`Verified`] can be committed, and only this
+//! module can make one, so "only verified files appear at the target" is not a rule to remember but one that the
+//! compiler keeps. Nothing happens in `Drop`: every end is explicit, because every end can fail and matters.
+
+use fcs_sys::{FileId, FileRef, Fingerprint, Name, OsReason, Rename, reason};
+
+use super::context::{Context, Job};
+use super::fill::Stop;
+use super::verify::{self, Reader};
+use crate::plan::Action;
+use crate::report::{Digest, Evidence, ItemReport, Outcome};
+use crate::{Error, ErrorKind, Op, TargetState};
+
+/// What the copy is compared with when it is read back.
+pub(super) enum Expected {
+    /// The hash of what was read from the source.
+    Hash(Digest),
+    /// The source itself, still open, and what it looked like.
+    Source(FileRef, Fingerprint),
+    /// Nothing: the user wants no verification.
+    Nothing,
+    /// The blocks themselves are shared with the source.
+    SharedBlocks,
+    /// A link: its text was compared when it was made.
+    Link,
+}
+
+/// A filled staged file (or link) with its final metadata, not yet proven.
+#[must_use]
+pub(super) struct Staged<'a> {
+    pub(super) job: Job<'a>,
+    pub(super) name: Name,
+    /// `None` for a link.
+    pub(super) file: Option<FileRef>,
+    pub(super) id: FileId,
+    pub(super) size: u64,
+    pub(super) expected: Expected,
+    pub(super) not_kept: Vec<String>,
+    /// Set by [`Staged::start_reread`].
+    pub(super) reader: Option<Reader>,
+}
+
+/// A staged file whose content on the target is known to be as good as the user asked for.
+#[must_use]
+pub(super) struct Verified<'a> {
+    staged: Staged<'a>,
+    evidence: Evidence,
+}
+
+/// A file in place under its final name; durable once its folder has been synced.
+#[must_use]
+pub(super) struct Committed<'a> {
+    job: Job<'a>,
+    /// Where the replaced original waits.
+    displaced: Option<Name>,
+    evidence: Evidence,
+    not_kept: Vec<String>,
+    size: u64,
+}
+
+impl<'a> Staged<'a> {
+    /// Empties the cache of the copy and lets the device begin to read it back. The content must have been synced.
+    /// Called for several files before the first is verified, it keeps the device busy; an error shows in
+    /// [`Staged::verify`].
+    pub(super) fn start_reread(&mut self, context: &Context<'_>) {
+        if matches!(self.expected, Expected::Hash(_))
+            && let Ok(reader) = verify::reach_device(context, self)
+        {
+            reader.prefetch(self.size);
+            self.reader = Some(reader);
+        }
+    }
+
+    /// Reads the copy back and compares. The content must have been synced before. On failure the staged file is
+    /// removed.
+    pub(super) fn verify(mut self, context: &Context<'_>) -> Result<Verified<'a>, (Job<'a>, Stop)> {
+        let begun = self.reader.take();
+        let reader = |staged: &Self, begun: Option<Reader>| match begun {
+            Some(reader) => Ok(reader),
+            None => verify::reach_device(context, staged).map_err(Stop::from),
+        };
+        let evidence = match &self.expected {
+            Expected::Nothing => Ok(Evidence::NotRequested),
+            Expected::SharedBlocks => Ok(Evidence::SharedExtents),
+            Expected::Link => Ok(Evidence::NoContent),
+            Expected::Hash(hash) => {
+                reader(&self, begun).and_then(|reader| verify::by_hash(context, &self, reader, *hash))
+            }
+            Expected::Source(source, fingerprint) => reader(&self, begun)
+                .and_then(|reader| verify::by_comparison(context, &self, reader, &**source, fingerprint)),
+        };
+        match evidence {
+            Ok(evidence) => Ok(Verified { staged: self, evidence }),
+            Err(stop) => {
+                let job = self.job.clone();
+                self.discard(context);
+                Err((job, stop))
+            }
+        }
+    }
+
+    /// Removes the staged file. One that cannot be removed is reported, never left unmentioned.
+    pub(super) fn discard(self, context: &Context<'_>) {
+        drop(self.file);
+        discard_name(context, &self.job, &self.name);
+    }
+}
+
+/// Removes a staged name of ours; used also before a [`Staged`] exists.
+pub(super) fn discard_name(context: &Context<'_>, job: &Job<'_>, name: &Name) {
+    match job.folder.target.remove_file(name) {
+        Ok(()) => {}
+        Err(e) if reason(&e) == OsReason::NotFound => {}
+        Err(e) => {
+            let path = context.target_path(&job.folder.plan.target_path.join(name));
+            context.complain(&Error::os(Op::CleanUp, path, e));
+        }
+    }
+}
+
+impl<'a> Verified<'a> {
+    /// Brings the file to its final name. On failure the target is as it was and the staged file is removed; where
+    /// even that failed, the error says so.
+    pub(super) fn commit(self, context: &Context<'_>) -> Result<Committed<'a>, (Job<'a>, Error)> {
+        let Self { staged, evidence } = self;
+        match place(context, &staged) {
+            Ok(displaced) => Ok(Committed {
+                displaced,
+                evidence,
+                not_kept: staged.not_kept,
+                size: staged.size,
+                job: staged.job,
+            }),
+            Err(error) => {
+                let job = staged.job.clone();
+                // With the target in an unknown state the staged name may hold the original.
+                if error.target != Some(TargetState::Unknown) {
+                    staged.discard(context);
+                }
+                Err((job, error))
+            }
+        }
+    }
+
+    /// Content bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.staged.size
+    }
+
+    /// Gives up, because the run was cancelled.
+    pub(super) fn discard(self, context: &Context<'_>) -> Job<'a> {
+        let job = self.staged.job.clone();
+        self.staged.discard(context);
+        job
+    }
+}
+
+/// The swap itself. Returns the name under which the replaced original waits.
+fn place(context: &Context<'_>, staged: &Staged<'_>) -> Result<Option<Name>, Error> {
+    let (dir, step) = (&staged.job.folder.target, staged.job.step);
+    let path = context.target_path(&staged.job.folder.plan.target_path.join(&step.target_name));
+    let op = if step.expect_target.is_some() { Op::Replace } else { Op::Create };
+    let os = |e| Error::os(op, path.clone(), e);
+    let stale = || Error::new(op, path.clone(), ErrorKind::TargetStale);
+
+    // The name must still hold the file that was verified.
+    match dir.stat(&staged.name) {
+        Ok(now) if now.id == staged.id => {}
+        Ok(_) => return Err(Error::new(op, path.clone(), ErrorKind::StagedLost)),
+        Err(e) if reason(&e) == OsReason::NotFound => {
+            return Err(Error::new(op, path.clone(), ErrorKind::StagedLost));
+        }
+        Err(e) => return Err(os(e)),
+    }
+    let Some(expected) = &step.expect_target else {
+        return match place_new(staged) {
+            Ok(()) => Ok(None),
+            Err(e) if reason(&e) == OsReason::AlreadyExists => Err(stale()),
+            Err(e) => Err(os(e)),
+        };
+    };
+    match dir.stat(&step.target_name) {
+        Ok(now) if now.fingerprint() == *expected => {}
+        Ok(_) => return Err(stale()),
+        Err(e) if reason(&e) == OsReason::NotFound => return Err(stale()),
+        Err(e) => return Err(os(e)),
+    }
+    match dir.rename(&staged.name, &**dir, &step.target_name, Rename::Exchange) {
+        Ok(()) => {}
+        Err(e) if reason(&e) == OsReason::Unsupported => {
+            return replace_without_exchange(context, staged, expected);
+        }
+        Err(e) => return Err(os(e)),
+    }
+    // Between the look and the swap another program may have replaced the target: what came out must be what was
+    // seen, or it goes back.
+    if dir.stat(&staged.name).is_ok_and(|out| out.fingerprint().same_content_after_rename(expected)) {
+        return Ok(Some(staged.name.clone()));
+    }
+    match dir.rename(&staged.name, &**dir, &step.target_name, Rename::Exchange) {
+        Ok(()) => Err(stale()),
+        Err(e) => Err(os(e).with_target(TargetState::Unknown)),
+    }
+}
+
+/// Brings a staged file to a free name, never over something that appeared there.
+fn place_new(staged: &Staged<'_>) -> std::io::Result<()> {
+    let (dir, to) = (&staged.job.folder.target, &staged.job.step.target_name);
+    match dir.rename(&staged.name, &**dir, to, Rename::NoReplace) {
+        Err(e) if reason(&e) == OsReason::Unsupported => {}
+        other => return other,
+    }
+    // A second name fails if the name is taken, just as atomically; then the first one goes.
+    match dir.hard_link(&staged.name, &**dir, to) {
+        Ok(()) => {
+            // The file is in place; a staged name that stays behind is found by its prefix.
+            let _ = dir.remove_file(&staged.name);
+            return Ok(());
+        }
+        Err(e) if reason(&e) == OsReason::Unsupported => {}
+        Err(e) => return Err(e),
+    }
+    // Neither (FAT, some network shares): look, then rename. Another program that makes the same name in between
+    // loses it; PROMISES.md says so.
+    match dir.stat(to) {
+        Ok(_) => Err(std::io::ErrorKind::AlreadyExists.into()),
+        Err(e) if reason(&e) == OsReason::NotFound => dir.rename(&staged.name, &**dir, to, Rename::Replace),
+        Err(e) => Err(e),
+    }
+}
+
+/// Replaces where two names cannot be exchanged: the original gets a second name (or is renamed aside), then the
+/// staged file takes the first.
+fn replace_without_exchange(
+    context: &Context<'_>,
+    staged: &Staged<'_>,
+    expected: &Fingerprint,
+) -> Result<Option<Name>, Error> {
+    let (dir, step) = (&staged.job.folder.target, staged.job.step);
+    let path = context.target_path(&staged.job.folder.plan.target_path.join(&step.target_name));
+    let os = |e| Error::os(Op::Replace, path.clone(), e);
+    let Ok(aside) = Name::new(format!(".fcs-{}-{}.orig", context.run_id, staged.job.number).into_bytes())
+    else {
+        return Err(Error::new(Op::Replace, path.clone(), ErrorKind::StagedLost));
+    };
+    let linked = match dir.hard_link(&step.target_name, &**dir, &aside) {
+        Ok(()) => true,
+        Err(e) if reason(&e) == OsReason::Unsupported => {
+            dir.rename(&step.target_name, &**dir, &aside, Rename::Replace).map_err(os)?;
+            false
+        }
+        Err(e) => return Err(os(e)),
+    };
+    let put_back = |error: Error| {
+        let undone = if linked {
+            dir.remove_file(&aside)
+        } else {
+            dir.rename(&aside, &**dir, &step.target_name, Rename::Replace)
+        };
+        match undone {
+            Ok(()) => error,
+            Err(_) => error.with_target(TargetState::Unknown),
+        }
+    };
+    match dir.stat(&aside) {
+        Ok(out) if out.fingerprint().same_content_after_rename(expected) => {}
+        _ => {
+            return Err(put_back(Error::new(Op::Replace, path.clone(), ErrorKind::TargetStale)));
+        }
+    }
+    match dir.rename(&staged.name, &**dir, &step.target_name, Rename::Replace) {
+        Ok(()) => Ok(Some(aside)),
+        Err(e) => Err(put_back(os(e))),
+    }
+}
+
+impl<'a> Committed<'a> {
+    /// The job it belongs to.
+    pub(super) fn job(&self) -> &Job<'a> {
+        &self.job
+    }
+
+    /// Called once the new name is durable: lets the replaced original go and makes the item of the report.
+    pub(super) fn settle(self, context: &Context<'_>) -> ItemReport {
+        if let Some(displaced) = &self.displaced {
+            discard_name(context, &self.job, displaced);
+        }
+        let bytes = if matches!(self.job.step.action, Action::CopyFile { .. }) { self.size } else { 0 };
+        ItemReport {
+            bytes,
+            outcome: Outcome::Done { evidence: self.evidence },
+            not_kept: self.not_kept,
+            ..Context::item(self.job.folder.plan, self.job.step)
+        }
+    }
+
+    /// Called when the new name could not be made durable: the old state is restored as far as the system lets us.
+    pub(super) fn revert(self, context: &Context<'_>, error: Error) -> Error {
+        let (dir, step) = (&self.job.folder.target, self.job.step);
+        let undone = match &self.displaced {
+            Some(displaced) => dir.rename(displaced, &**dir, &step.target_name, Rename::Replace),
+            None => dir.remove_file(&step.target_name),
+        };
+        let state = match (undone, &self.displaced) {
+            (Ok(()), Some(_)) => TargetState::Original,
+            (Ok(()), None) => TargetState::Absent,
+            (Err(_), _) => TargetState::Unknown,
+        };
+        context.complain(&error);
+        error.with_target(state)
+    }
+}

@@ -1,0 +1,249 @@
+//! Reads copies back and says what that proves.
+//!
+//! Measured: after a sync, a re-read is answered from the system's cache and misses a bit flipped on the device. So
+//! a copy's pages are evicted, the eviction is proven, and only then is anything read or mapped. Where that cannot
+//! be done the copy is read past the cache; where that cannot be done either, the evidence says so.
+
+use fcs_sys::{Access, Eviction, File, FileRef, Fingerprint, Window};
+
+use super::context::{Context, Meter};
+use super::fill::{PumpError, Stop, is_small, pump, read_full};
+use super::staged::Staged;
+use crate::report::{Digest, Evidence};
+use crate::{Error, ErrorKind, Op};
+
+/// Bytes compared between two looks at the cancel flag.
+const SLICE: usize = 8 << 20;
+
+/// A way to read the staged file, and what such a read proves.
+pub(super) struct Reader {
+    file: FileRef,
+    /// `None`: the device; else why it may be a cache.
+    cached: Option<String>,
+    /// Reading past the cache: memory maps would use the cache again.
+    uncached: bool,
+}
+
+impl Reader {
+    /// Starts reading the beginning of the file, so that the device works on several files at once.
+    pub(super) fn prefetch(&self, bytes: u64) {
+        if !self.uncached && bytes > 0 {
+            self.file.prefetch(0, bytes);
+        }
+    }
+
+    fn evidence(self, hash: Option<Digest>) -> Evidence {
+        match self.cached {
+            None => Evidence::DeviceReread { hash },
+            Some(why) => Evidence::CacheReread { hash, why },
+        }
+    }
+}
+
+fn path_of(context: &Context<'_>, staged: &Staged<'_>) -> std::path::PathBuf {
+    let job = &staged.job;
+    context.target_path(&job.folder.plan.target_path.join(&job.step.target_name))
+}
+
+/// Makes the next read of the staged file come from the device, or finds out why it cannot.
+pub(super) fn reach_device(context: &Context<'_>, staged: &Staged<'_>) -> Result<Reader, Error> {
+    let Some(file) = &staged.file else {
+        return Err(Error::new(Op::Verify, path_of(context, staged), ErrorKind::KindClash));
+    };
+    let file = FileRef::clone(file);
+    if let Some(why) = staged.job.folder.volume.reread_is_cached() {
+        return Ok(Reader { file, cached: Some(why.into()), uncached: false });
+    }
+    let why = match file.evict() {
+        Ok(Eviction::Proven) => {
+            return Ok(Reader { file, cached: None, uncached: false });
+        }
+        Ok(Eviction::Unproven(why)) => why.to_owned(),
+        Err(e) => format!("the cache could not be emptied: {e}"),
+    };
+    if let Ok(past) = staged.job.folder.target.open_file(&staged.name, Access::ReadUncached)
+        && past.metadata().is_ok_and(|m| m.id == staged.id)
+        // Some file systems refuse only at the first read.
+        && (staged.size == 0 || past.read_at(&mut [0; 512], 0).is_ok())
+    {
+        return Ok(Reader { file: past, cached: None, uncached: true });
+    }
+    Ok(Reader { file, cached: Some(why), uncached: false })
+}
+
+/// Compares the copy's hash with the hash of what was read from the source.
+pub(super) fn by_hash(
+    context: &Context<'_>,
+    staged: &Staged<'_>,
+    reader: Reader,
+    expected: Digest,
+) -> Result<Evidence, Stop> {
+    let path = || path_of(context, staged);
+    let mut meter = Meter::new(&context.control.progress.verify_bytes_done, None);
+    let (bytes, hash) = if is_small(context, staged.size) {
+        let mut buffer = vec![0; staged.size as usize + 1];
+        let n = read_full(&*reader.file, &mut buffer, 0).map_err(|e| Error::os(Op::Verify, path(), e))?;
+        meter.reach(n as u64);
+        (n as u64, Digest(*blake3::hash(&buffer[..n]).as_bytes()))
+    } else {
+        let chunk = context.settings.verify_chunk_bytes as usize;
+        let count = |offset: u64, bytes: &[u8]| {
+            meter.reach(offset + bytes.len() as u64);
+            if context.control.cancel.should_stop() { Err(()) } else { Ok(()) }
+        };
+        match pump(&*reader.file, staged.size, chunk, true, count) {
+            Ok((bytes, Some(hash))) => (bytes, hash),
+            Ok((_, None)) | Err(PumpError::Consume(())) => return Err(Stop::Cancelled),
+            Err(PumpError::Read(e)) => return Err(Error::os(Op::Verify, path(), e).into()),
+        }
+    };
+    if bytes == staged.size && hash == expected {
+        return Ok(reader.evidence(Some(hash)));
+    }
+    meter.take_back();
+    Err(Error::new(Op::Verify, path(), ErrorKind::Mismatch { offset: None }).into())
+}
+
+/// Compares the copy with the source, window by window.
+pub(super) fn by_comparison(
+    context: &Context<'_>,
+    staged: &Staged<'_>,
+    reader: Reader,
+    source: &dyn File,
+    fingerprint: &Fingerprint,
+) -> Result<Evidence, Stop> {
+    let mut meter = Meter::new(&context.control.progress.verify_bytes_done, None);
+    let compared = compare_windows(context, staged, source, &reader, &mut meter);
+    // A difference, or an error, that comes from a source being written to is no fault of the copy.
+    let job = &staged.job;
+    let steady =
+        job.folder.source.stat(&job.step.source_name).is_ok_and(|now| now.fingerprint() == *fingerprint);
+    let difference = match compared {
+        Err(Stop::Cancelled) => Err(Stop::Cancelled),
+        _ if !steady => {
+            let path = context.source_path(&job.folder.plan.source_path.join(&job.step.source_name));
+            Err(Error::new(Op::Copy, path, ErrorKind::SourceUnsteady).into())
+        }
+        other => other,
+    };
+    match difference {
+        Ok(None) => Ok(reader.evidence(None)),
+        Ok(offset) => {
+            meter.take_back();
+            Err(Error::new(Op::Verify, path_of(context, staged), ErrorKind::Mismatch { offset }).into())
+        }
+        Err(stop) => {
+            meter.take_back();
+            Err(stop)
+        }
+    }
+}
+
+/// The first offset at which copy and source differ.
+fn compare_windows(
+    context: &Context<'_>,
+    staged: &Staged<'_>,
+    source: &dyn File,
+    reader: &Reader,
+    meter: &mut Meter<'_>,
+) -> Result<Option<u64>, Stop> {
+    let window = context.settings.mmap_window_bytes;
+    let mut failures_in_a_row = 0;
+    let mut offset = 0;
+    while offset < staged.size {
+        let bytes = (staged.size - offset).min(window) as usize;
+        reader.file.prefetch(offset + bytes as u64, window);
+        // The place for a hash of the window, should one be wanted beside the comparison: both mapped ranges are at
+        // hand in `mapped_difference`, both buffers in `buffered_difference`.
+        let mapped = if reader.uncached {
+            Err(MapFailed)
+        } else {
+            mapped_difference(context, source, &*reader.file, offset, bytes, meter)
+        };
+        let difference = if let Ok(found) = mapped {
+            failures_in_a_row = 0;
+            found?
+        } else {
+            failures_in_a_row += u64::from(!reader.uncached);
+            if failures_in_a_row > context.settings.mmap_max_failures {
+                let unsupported = std::io::Error::from(std::io::ErrorKind::Unsupported);
+                return Err(Error::os(Op::Verify, path_of(context, staged), unsupported).into());
+            }
+            buffered_difference(context, staged, source, &*reader.file, offset, bytes, meter)?
+        };
+        if difference.is_some() {
+            return Ok(difference);
+        }
+        offset += bytes as u64;
+    }
+    Ok(None)
+}
+
+/// A window could not be mapped, or a page of it could not be read.
+struct MapFailed;
+
+fn mapped_difference(
+    context: &Context<'_>,
+    source: &dyn File,
+    copy: &dyn File,
+    offset: u64,
+    bytes: usize,
+    meter: &mut Meter<'_>,
+) -> Result<Result<Option<u64>, Stop>, MapFailed> {
+    let copy: Box<dyn Window> = copy.map(offset, bytes).map_err(|_| MapFailed)?;
+    let source: Box<dyn Window> = source.map(offset, bytes).map_err(|_| MapFailed)?;
+    let mut at = 0;
+    while at < bytes {
+        if context.control.cancel.should_stop() {
+            return Ok(Err(Stop::Cancelled));
+        }
+        let n = SLICE.min(bytes - at);
+        match source.first_difference(&*copy, at, n) {
+            Ok(None) => {}
+            Ok(Some(found)) => return Ok(Ok(Some(offset + found as u64))),
+            Err(_) => return Err(MapFailed),
+        }
+        at += n;
+        meter.reach(offset + at as u64);
+    }
+    Ok(Ok(None))
+}
+
+/// The fallback for one window: both sides read through buffers.
+fn buffered_difference(
+    context: &Context<'_>,
+    staged: &Staged<'_>,
+    source: &dyn File,
+    copy: &dyn File,
+    offset: u64,
+    bytes: usize,
+    meter: &mut Meter<'_>,
+) -> Result<Option<u64>, Stop> {
+    let step = (1 << 20).min(bytes);
+    let (mut left, mut right) = (vec![0; step], vec![0; step]);
+    let mut at = 0;
+    while at < bytes {
+        if context.control.cancel.should_stop() {
+            return Err(Stop::Cancelled);
+        }
+        let want = step.min(bytes - at);
+        let place = offset + at as u64;
+        let job = &staged.job;
+        let read = read_full(source, &mut left[..want], place).map_err(|e| {
+            let path = context.source_path(&job.folder.plan.source_path.join(&job.step.source_name));
+            Error::os(Op::Read, path, e)
+        })?;
+        let reread = read_full(copy, &mut right[..want], place)
+            .map_err(|e| Error::os(Op::Verify, path_of(context, staged), e))?;
+        let n = read.min(reread);
+        if let Some(i) = left[..n].iter().zip(&right[..n]).position(|(a, b)| a != b) {
+            return Ok(Some(place + i as u64));
+        }
+        if n < want {
+            return Ok(Some(place + n as u64));
+        }
+        at += want;
+        meter.reach(offset + at as u64);
+    }
+    Ok(None)
+}

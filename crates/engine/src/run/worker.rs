@@ -1,0 +1,140 @@
+//! Takes jobs, stages them, and hands them to the committer. Large files are synced and verified here, so that the
+//! committer never waits for one.
+
+use std::sync::atomic::AtomicU64;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::context::{Context, Job};
+use super::fill::{Stop, is_small, stage};
+use super::staged::{Staged, Verified};
+use crate::plan::Action;
+use crate::progress::CurrentFile;
+use crate::{Error, ErrorKind, Op};
+
+/// A staged step on its way to the committer.
+pub(super) enum Prepared<'a> {
+    /// To be synced and verified with its group.
+    InGroup(Staged<'a>),
+    /// Synced and verified already.
+    Verified(Verified<'a>),
+}
+
+impl Prepared<'_> {
+    /// Content bytes, for the group's limit.
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            Self::InGroup(staged) => staged.size,
+            Self::Verified(verified) => verified.bytes(),
+        }
+    }
+}
+
+/// Works until the queue is closed and empty.
+pub(super) fn work<'a>(context: &Context<'_>, queue: &Receiver<Job<'a>>, staged: &Sender<Prepared<'a>>) {
+    let mut buffer = Vec::new();
+    for job in queue {
+        match prepare(context, &job, false, &mut buffer) {
+            Ok(prepared) => {
+                if let Err(unsent) = staged.send(prepared) {
+                    // The committer is gone, which only a defect of ours can cause; leave no stray behind.
+                    let job = give_up(context, unsent.0);
+                    context.cancel(job.folder.plan, job.step);
+                }
+            }
+            Err(Stop::Cancelled) => context.cancel(job.folder.plan, job.step),
+            Err(Stop::Failed(error)) => context.fail(job.folder.plan, job.step, error),
+        }
+    }
+}
+
+/// Removes what was staged.
+pub(super) fn give_up<'a>(context: &Context<'_>, prepared: Prepared<'a>) -> Job<'a> {
+    match prepared {
+        Prepared::InGroup(staged) => {
+            let job = staged.job.clone();
+            staged.discard(context);
+            job
+        }
+        Prepared::Verified(verified) => verified.discard(context),
+    }
+}
+
+/// Stages a step, again if its source changed meanwhile. With `alone`, even a small file is synced and verified by
+/// itself: for files whose group could not be synced.
+pub(super) fn prepare<'a>(
+    context: &Context<'_>,
+    job: &Job<'a>,
+    alone: bool,
+    buffer: &mut Vec<u8>,
+) -> Result<Prepared<'a>, Stop> {
+    let alone = alone || !is_small(context, job.step.expect_source.size);
+    let current = alone.then(|| context.control.progress.start_file(describe(context, job)));
+    let result = attempt(context, job, alone, current.as_ref(), buffer);
+    if let Some(current) = &current {
+        context.control.progress.finish_file(current);
+    }
+    result
+}
+
+fn attempt<'a>(
+    context: &Context<'_>,
+    job: &Job<'a>,
+    alone: bool,
+    current: Option<&std::sync::Arc<CurrentFile>>,
+    buffer: &mut Vec<u8>,
+) -> Result<Prepared<'a>, Stop> {
+    let unsteady = |stop: &Stop| matches!(stop, Stop::Failed(e) if e.kind == ErrorKind::SourceUnsteady);
+    let mut tries = 0;
+    let mut failed_syncs = 0;
+    loop {
+        if context.control.cancel.should_stop() {
+            return Err(Stop::Cancelled);
+        }
+        let staged = match stage(context, job, tries == 0, current, buffer) {
+            Ok(staged) => staged,
+            Err(stop) if unsteady(&stop) && tries < context.settings.source_retries => {
+                tries += 1;
+                continue;
+            }
+            Err(stop) => return Err(stop),
+        };
+        if !alone && staged.job.step.action != Action::CopyLink {
+            return Ok(Prepared::InGroup(staged));
+        }
+        if let Some(file) = &staged.file
+            && let Err(e) = file.sync()
+        {
+            staged.discard(context);
+            // A failed sync may have dropped the pages it could not write, so syncing the same file again proves
+            // nothing. Once, the copy starts over from the source.
+            failed_syncs += 1;
+            if failed_syncs > 1 {
+                let path = context.target_path(&job.folder.plan.target_path.join(&job.step.target_name));
+                return Err(Error::os(Op::Sync, path, e).into());
+            }
+            continue;
+        }
+        match staged.verify(context) {
+            Ok(verified) => return Ok(Prepared::Verified(verified)),
+            Err((_, stop)) if unsteady(&stop) && tries < context.settings.source_retries => tries += 1,
+            Err((_, stop)) => return Err(stop),
+        }
+    }
+}
+
+fn describe(context: &Context<'_>, job: &Job<'_>) -> CurrentFile {
+    let (strategy, will_verify) = match job.step.action {
+        Action::CopyFile { strategy, verify } => (strategy.strategy(), verify),
+        Action::CopyLink => ("link", false),
+    };
+    let _ = context;
+    CurrentFile {
+        path: job.folder.plan.target_path.join(&job.step.target_name).to_string(),
+        strategy,
+        size: job.step.expect_source.size,
+        copied: AtomicU64::new(0),
+        verified: AtomicU64::new(0),
+        will_verify,
+    }
+}

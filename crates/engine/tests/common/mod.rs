@@ -1,0 +1,178 @@
+//! What the engine's integration tests share: the whole way from two folders to a report, and the questions every
+//! safety test asks afterwards.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::new_without_default)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fcs_engine::compare::{Comparison, compare};
+use fcs_engine::filter::Filter;
+use fcs_engine::plan::{Direction, Plan, plan};
+use fcs_engine::report::{ItemReport, Outcome, Report};
+use fcs_engine::run::{RunOptions, run};
+use fcs_engine::scan::scan_pair;
+use fcs_engine::settings::{Strategy, Verify};
+use fcs_engine::{Control, Settings};
+use fcs_sys::{Root, open_root};
+use fcs_testkit::faulty::{Script, wrap};
+
+/// Two folders in a temporary place, and the settings to bring one to the other.
+pub struct Bench {
+    pub left: PathBuf,
+    pub right: PathBuf,
+    pub settings: Settings,
+    pub control: Control,
+    pub run_script: Option<Script>,
+    temporary_kept: Option<tempfile::TempDir>,
+}
+
+impl Bench {
+    /// In the system's temporary folder.
+    pub fn new() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut bench = Self::at(temporary.path());
+        bench.temporary_kept = Some(temporary);
+        bench
+    }
+
+    /// Below an existing folder, such as a mounted image.
+    pub fn at(place: &Path) -> Self {
+        let (left, right) = (place.join("left"), place.join("right"));
+        std::fs::create_dir(&left).unwrap();
+        std::fs::create_dir(&right).unwrap();
+        Self {
+            left,
+            right,
+            settings: Settings::default(),
+            control: Control::default(),
+            run_script: None,
+            temporary_kept: None,
+        }
+    }
+
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.settings.strategy = strategy;
+        self
+    }
+
+    pub fn verify(mut self, verify: Verify) -> Self {
+        self.settings.verify = verify;
+        self
+    }
+
+    /// Every file takes its strategy's own way, however small.
+    pub fn no_groups(mut self) -> Self {
+        self.settings.batch_max_file_bytes = 0;
+        self
+    }
+
+    /// The run, but neither scan nor comparison, goes through this script; sides are `source` and `target`.
+    pub fn script(
+        mut self,
+        script: impl Fn(&fcs_testkit::faulty::Event<'_>) -> fcs_testkit::faulty::Act + Send + Sync + 'static,
+    ) -> Self {
+        self.run_script = Some(Arc::new(script));
+        self
+    }
+
+    pub fn roots(&self) -> (Root, Root) {
+        (open_root(&self.left).unwrap(), open_root(&self.right).unwrap())
+    }
+
+    pub fn compare(&self) -> Comparison {
+        let (left, right) = self.roots();
+        let filter = Filter::default();
+        let (a, b) = scan_pair(&left, &right, &filter, &self.settings, &self.control).unwrap();
+        compare((&left, Arc::new(a)), (&right, Arc::new(b)), &self.settings, &self.control).unwrap()
+    }
+
+    pub fn plan(&self) -> Plan {
+        plan(&self.compare(), Direction::LeftToRight, &|_| true, &self.settings)
+    }
+
+    pub fn run(&self, plan: &Plan) -> Report {
+        let (mut left, mut right) = self.roots();
+        if let Some(script) = &self.run_script {
+            left = wrap(&left, "source", Arc::clone(script));
+            right = wrap(&right, "target", Arc::clone(script));
+        }
+        run(plan, &left, &right, &self.settings, &RunOptions::default(), &self.control)
+    }
+
+    /// Compare, plan, run.
+    pub fn copy(&self) -> Report {
+        self.run(&self.plan())
+    }
+}
+
+/// The item of a path.
+pub fn item<'a>(report: &'a Report, path: &str) -> &'a ItemReport {
+    report
+        .items
+        .iter()
+        .find(|i| i.path.as_bytes() == path.as_bytes())
+        .unwrap_or_else(|| panic!("no item {path} in {:#?}", report.items))
+}
+
+/// The message of a failed item.
+pub fn failure<'a>(report: &'a Report, path: &str) -> &'a fcs_engine::Error {
+    match &item(report, path).outcome {
+        Outcome::Failed { error } => error,
+        other => panic!("{path} did not fail: {other:?}"),
+    }
+}
+
+/// Panics, naming each, if a run left anything of its own in a tree.
+pub fn assert_no_strays(root: &Path) {
+    let mut stack = vec![root.to_path_buf()];
+    while let Some(folder) = stack.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name();
+            assert!(!name.as_encoded_bytes().starts_with(b".fcs"), "stray {}", entry.path().display());
+            if entry.file_type().unwrap().is_dir() {
+                stack.push(entry.path());
+            }
+        }
+    }
+}
+
+/// What must not change when a copy over an existing file fails.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Original {
+    bytes: Vec<u8>,
+    modified: std::time::SystemTime,
+    mode: u32,
+    inode: u64,
+}
+
+pub fn original(path: &Path) -> Original {
+    use std::os::unix::fs::MetadataExt;
+    let meta = std::fs::symlink_metadata(path).unwrap();
+    Original {
+        bytes: std::fs::read(path).unwrap(),
+        modified: meta.modified().unwrap(),
+        mode: meta.mode(),
+        inode: meta.ino(),
+    }
+}
+
+/// Bytes that no compression shrinks and that differ everywhere; the same for the same seed.
+pub fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2).wrapping_add(1);
+    let mut out = Vec::with_capacity(bytes + 8);
+    while out.len() < bytes {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        out.extend_from_slice(&(state ^ (state >> 29)).to_le_bytes());
+    }
+    out.truncate(bytes);
+    out
+}
+
+/// Sets a file's modified time well away from now, so that a time that is not kept shows.
+pub fn age(path: &Path) {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000, 123_456_789);
+    std::fs::File::open(path).unwrap().set_modified(time).unwrap();
+}

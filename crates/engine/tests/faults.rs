@@ -1,0 +1,481 @@
+//! When something goes wrong with a file: it fails with a message, its target keeps its original, nothing is left
+//! behind, and the rest of the run goes on. Every test asserts that its fault fired.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{Bench, Original, age, assert_no_strays, failure, item, noise, original};
+use fcs_engine::report::{Outcome, RunResult};
+use fcs_engine::settings::Strategy;
+use fcs_engine::{ErrorKind, TargetState};
+use fcs_testkit::faulty::{Act, Call};
+
+const ENOENT: i32 = 2;
+const EIO: i32 = 5;
+const EACCES: i32 = 13;
+const EBUSY: i32 = 16;
+const EINVAL: i32 = 22;
+const ENOSPC: i32 = 28;
+const EROFS: i32 = 30;
+const ENAMETOOLONG: i32 = 36;
+const ESTALE: i32 = 116;
+const EDQUOT: i32 = 122;
+
+const SIZE: usize = 2_500_000;
+
+/// `f` exists on both sides and differs; `other` must arrive whatever happens to `f`.
+fn bench(strategy: Strategy, grouped: bool) -> (Bench, Original) {
+    let mut bench = Bench::new().strategy(strategy);
+    bench.settings.batch_max_file_bytes = if grouped { 64 << 20 } else { 0 };
+    bench.settings.network_chunk_bytes = 1 << 20;
+    bench.settings.direct_chunk_bytes = 1 << 20;
+    std::fs::write(bench.left.join("f"), noise(SIZE, 1)).unwrap();
+    std::fs::write(bench.left.join("other"), noise(5000, 2)).unwrap();
+    std::fs::write(bench.right.join("f"), noise(777, 3)).unwrap();
+    age(&bench.left.join("f"));
+    age(&bench.right.join("f"));
+    let kept = original(&bench.right.join("f"));
+    (bench, kept)
+}
+
+fn every_way() -> impl Iterator<Item = (Strategy, bool)> {
+    [(Strategy::Direct, false), (Strategy::Staged, false), (Strategy::Direct, true), (Strategy::Staged, true)]
+        .into_iter()
+}
+
+/// Runs `act` before the `nth` (from 0) call of this sort on this item; returns how often it ran.
+fn before(
+    bench: Bench,
+    call: Call,
+    side: &'static str,
+    path: &'static str,
+    when: impl Fn(usize) -> bool + Send + Sync + 'static,
+    act: impl Fn() -> Act + Send + Sync + 'static,
+) -> (Bench, Arc<AtomicUsize>) {
+    let (seen, fired) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&fired);
+    let bench = bench.script(move |event| {
+        let about = event.side == side && (path == "*" || event.path.as_bytes() == path.as_bytes());
+        if about && event.call == call && when(seen.fetch_add(1, Ordering::SeqCst)) {
+            count.fetch_add(1, Ordering::SeqCst);
+            return act();
+        }
+        Act::Go
+    });
+    (bench, fired)
+}
+
+fn assert_rest_went_on(bench: &Bench) {
+    assert_eq!(std::fs::read(bench.right.join("other")).unwrap(), noise(5000, 2), "the run went on");
+    assert_no_strays(&bench.right);
+}
+
+/// Ways to disturb a file while it is read.
+fn disturbances() -> BTreeMap<&'static str, fn(&Path)> {
+    fn write_over(path: &Path, bytes: &[u8], at: u64) {
+        use std::os::unix::fs::FileExt;
+        std::fs::File::options().write(true).open(path).unwrap().write_all_at(bytes, at).unwrap();
+    }
+    BTreeMap::from([
+        ("grown", (|p| write_over(p, b"more", SIZE as u64)) as fn(&Path)),
+        ("shrunk", |p| std::fs::File::options().write(true).open(p).unwrap().set_len(1000).unwrap()),
+        ("rewritten", |p| write_over(p, &noise(1 << 20, 99), 4096)),
+        ("rewritten with its old time", |p| {
+            let time = std::fs::metadata(p).unwrap().modified().unwrap();
+            write_over(p, b"x", 17);
+            std::fs::File::options().write(true).open(p).unwrap().set_modified(time).unwrap();
+        }),
+        ("replaced", |p| {
+            let new = p.with_extension("new");
+            std::fs::write(&new, noise(SIZE, 50)).unwrap();
+            std::fs::rename(new, p).unwrap();
+        }),
+        ("removed", |p| {
+            let _ = std::fs::remove_file(p);
+        }),
+        ("turned into a link", |p| {
+            let _ = std::fs::remove_file(p);
+            let _ = std::os::unix::fs::symlink("/etc/hostname", p);
+        }),
+    ])
+}
+
+#[test]
+fn a_source_that_changes_while_it_is_read_is_never_committed_half_old_half_new() {
+    for (what, disturb) in disturbances() {
+        for (strategy, grouped) in every_way() {
+            let (bench, kept) = bench(strategy, grouped);
+            let source = bench.left.join("f");
+            let path = source.clone();
+            // Once, between two reads: the copy starts over and finds a file at rest, or none.
+            let (bench, fired) = before(
+                bench,
+                Call::Read,
+                "source",
+                "f",
+                move |n| n == usize::from(!grouped),
+                move || {
+                    disturb(&path);
+                    Act::Go
+                },
+            );
+            let report = bench.copy();
+            assert_eq!(fired.load(Ordering::SeqCst), 1, "the fault fired");
+            match &item(&report, "f").outcome {
+                Outcome::Done { .. } => {
+                    let (a, b) =
+                        (std::fs::read(&source).unwrap(), std::fs::read(bench.right.join("f")).unwrap());
+                    assert!(
+                        a == b,
+                        "{what} {strategy} {grouped}: committed something that never was the source"
+                    );
+                }
+                Outcome::Failed { error } => {
+                    assert_eq!(error.target, Some(TargetState::Original), "{what}: {error}");
+                    assert_eq!(original(&bench.right.join("f")), kept, "{what}: {error}");
+                    assert!(what == "removed" || what == "turned into a link", "{what}: {error}");
+                }
+                other @ Outcome::Skipped { .. } => panic!("{other:?}"),
+            }
+            assert_rest_went_on(&bench);
+        }
+    }
+}
+
+#[test]
+fn a_source_that_never_rests_fails_and_says_so() {
+    for (strategy, grouped) in every_way() {
+        let (bench, kept) = bench(strategy, grouped);
+        let path = bench.left.join("f");
+        let counter = AtomicUsize::new(0);
+        let (bench, fired) = before(
+            bench,
+            Call::Read,
+            "source",
+            "f",
+            |_| true,
+            move || {
+                use std::os::unix::fs::FileExt;
+                let n = counter.fetch_add(1, Ordering::SeqCst) as u64;
+                let file = std::fs::File::options().write(true).open(&path).unwrap();
+                file.write_all_at(&n.to_le_bytes(), 100).unwrap();
+                Act::Go
+            },
+        );
+        let report = bench.copy();
+        assert!(fired.load(Ordering::SeqCst) >= 3, "it was tried three times");
+        let error = failure(&report, "f");
+        assert_eq!(error.kind, ErrorKind::SourceUnsteady);
+        assert!(error.to_string().contains("it kept changing while it was read"), "{error}");
+        assert_eq!(original(&bench.right.join("f")), kept);
+        assert_rest_went_on(&bench);
+    }
+}
+
+#[test]
+fn what_changed_between_comparison_and_run_is_left_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    for (side, content) in [("left", true), ("right", true), ("right", false)] {
+        for (strategy, grouped) in every_way() {
+            let (bench, _) = bench(strategy, grouped);
+            let plan = bench.plan();
+            let changed = if side == "left" { bench.left.join("f") } else { bench.right.join("f") };
+            if content {
+                std::fs::write(&changed, "changed since").unwrap();
+            } else {
+                // Somebody's decision about the file that a look at size and date would miss.
+                std::fs::set_permissions(&changed, std::fs::Permissions::from_mode(0o600)).unwrap();
+            }
+            let kept = original(&bench.right.join("f"));
+            let report = bench.run(&plan);
+            let wanted = if side == "left" { ErrorKind::SourceStale } else { ErrorKind::TargetStale };
+            assert_eq!(failure(&report, "f").kind, wanted);
+            assert_eq!(report.counts.failed_stale, 1);
+            assert_eq!(original(&bench.right.join("f")), kept);
+            assert_rest_went_on(&bench);
+        }
+    }
+}
+
+#[test]
+fn a_target_that_appears_or_changes_in_the_last_moment_is_not_overwritten() {
+    // The fault fires between the engine's last look at the target and its rename.
+    for (call, there_before) in [(Call::RenameExchange, true), (Call::RenameNoReplace, false)] {
+        for (strategy, grouped) in every_way() {
+            let (bench, _) = bench(strategy, grouped);
+            if !there_before {
+                std::fs::remove_file(bench.right.join("f")).unwrap();
+            }
+            let path = bench.right.join("f");
+            let fired = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&fired);
+            let bench = bench.script(move |event| {
+                if event.side == "target" && event.call == call && count.fetch_add(1, Ordering::SeqCst) == 0 {
+                    let new = path.with_extension("new");
+                    std::fs::write(&new, "somebody else's").unwrap();
+                    std::fs::rename(&new, &path).unwrap();
+                }
+                Act::Go
+            });
+            let report = bench.copy();
+            assert!(fired.load(Ordering::SeqCst) >= 1, "the fault fired");
+            let f = std::fs::read(bench.right.join("f")).unwrap();
+            assert_eq!(f, b"somebody else's", "{call:?} {strategy} {grouped}");
+            assert_eq!(failure(&report, "f").kind, ErrorKind::TargetStale);
+            assert_rest_went_on(&bench);
+        }
+    }
+}
+
+#[test]
+fn failures_say_what_happened_what_is_there_and_what_to_do() {
+    let cases: [(Call, &str, i32, &str); 9] = [
+        (Call::Write, "target", ENOSPC, "the volume is full"),
+        (Call::Write, "target", EDQUOT, "your quota on the volume is used up"),
+        (Call::Write, "target", EIO, "the device reported an error"),
+        (Call::Read, "source", EIO, "the device reported an error"),
+        (Call::Read, "source", ESTALE, "the server no longer knows the file"),
+        (Call::OpenFile, "source", EACCES, "you do not have permission"),
+        (Call::OpenFile, "source", EBUSY, "another program is using it"),
+        (Call::CreateFile, "target", EROFS, "the volume is read-only"),
+        (Call::CreateFile, "target", ENAMETOOLONG, "the name is too long for the file system"),
+    ];
+    for (call, side, code, words) in cases {
+        for (strategy, grouped) in every_way() {
+            let (bench, kept) = bench(strategy, grouped);
+            let counted = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&counted);
+            let bench = bench.script(move |event| {
+                // Staged names carry numbers; the step of f is told by its size.
+                let about_f = if side == "source" {
+                    event.path.as_bytes() == b"f"
+                } else {
+                    event.call == Call::CreateFile || event.bytes > 5000
+                };
+                if event.side == side && event.call == call && about_f {
+                    // In the middle of the file where it has one.
+                    let n = count.fetch_add(1, Ordering::SeqCst);
+                    if call != Call::CreateFile || n == 0 {
+                        return Act::Fail(code);
+                    }
+                }
+                Act::Go
+            });
+            let report = bench.copy();
+            assert!(counted.load(Ordering::SeqCst) > 0, "the fault fired");
+            assert_eq!(report.result, RunResult::CompletedWithFailures);
+            if call == Call::CreateFile {
+                // Whichever came first failed; the other went through.
+                assert_eq!((report.counts.failed, report.counts.copied), (1, 1), "{:#?}", report.items);
+                continue;
+            }
+            let error = failure(&report, "f");
+            let text = error.to_string();
+            assert!(text.contains(words), "{text}");
+            assert!(text.starts_with("Could not ") && text.contains("The original is unchanged."), "{text}");
+            assert_eq!(error.code(), Some(code));
+            assert_eq!(original(&bench.right.join("f")), kept);
+            assert_rest_went_on(&bench);
+        }
+    }
+}
+
+#[test]
+fn a_target_marked_read_only_is_not_replaced() {
+    use std::os::unix::fs::PermissionsExt;
+    for (strategy, grouped) in every_way() {
+        let (bench, _) = bench(strategy, grouped);
+        let target = bench.right.join("f");
+        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o444)).unwrap();
+        let kept = original(&target);
+        let report = bench.copy();
+        let error = failure(&report, "f");
+        assert_eq!(error.kind, ErrorKind::TargetReadOnly);
+        assert!(
+            error.to_string().contains("read-only")
+                && error.to_string().contains("The original is unchanged.")
+        );
+        assert_eq!(original(&target), kept);
+        assert_rest_went_on(&bench);
+    }
+}
+
+#[test]
+fn a_group_whose_sync_fails_starts_over_one_by_one() {
+    let (bench, _) = bench(Strategy::Auto, true);
+    let [fired, made]: [Arc<AtomicUsize>; 2] = Default::default();
+    let (fault, creations) = (Arc::clone(&fired), Arc::clone(&made));
+    let bench = bench.script(move |event| {
+        if event.call == Call::CreateFile {
+            creations.fetch_add(1, Ordering::SeqCst);
+        }
+        if event.call == Call::SyncVolume && fault.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Act::Fail(EIO);
+        }
+        Act::Go
+    });
+    let created = bench.left.join("f");
+    let report = bench.copy();
+    assert!(fired.load(Ordering::SeqCst) > 1, "the fault fired, and a later sync went through");
+    assert_eq!(
+        made.load(Ordering::SeqCst),
+        4,
+        "both files were staged again: what a failed sync covered is not trusted"
+    );
+    assert_eq!(report.counts.failed, 0, "{:#?}", report.items);
+    assert_eq!(std::fs::read(bench.right.join("f")).unwrap(), std::fs::read(created).unwrap());
+    assert_rest_went_on(&bench);
+}
+
+#[test]
+fn a_file_that_cannot_be_synced_is_never_committed() {
+    for (strategy, grouped) in every_way() {
+        let (bench, kept) = bench(strategy, grouped);
+        let [syncs, renamed]: [Arc<AtomicUsize>; 2] = Default::default();
+        let (count, moves) = (Arc::clone(&syncs), Arc::clone(&renamed));
+        let bench = bench.script(move |event| {
+            if event.side == "target" && matches!(event.call, Call::Sync | Call::SyncVolume) {
+                count.fetch_add(1, Ordering::SeqCst);
+                return Act::Fail(EIO);
+            }
+            let renames = [Call::RenameExchange, Call::RenameNoReplace, Call::RenameReplace];
+            moves.fetch_add(usize::from(renames.contains(&event.call)), Ordering::SeqCst);
+            Act::Go
+        });
+        let report = bench.copy();
+        assert_eq!(renamed.load(Ordering::SeqCst), 0, "not even for a moment");
+        assert!(syncs.load(Ordering::SeqCst) > 0, "the fault fired");
+        assert_eq!(report.counts.copied, 0, "{:#?}", report.items);
+        assert!(failure(&report, "f").to_string().contains("make durable"), "{}", failure(&report, "f"));
+        assert_eq!(original(&bench.right.join("f")), kept);
+        assert!(!bench.right.join("other").exists());
+        assert_no_strays(&bench.right);
+    }
+}
+
+#[test]
+fn file_systems_without_exchange_or_links_still_replace_safely() {
+    // What FAT and some network shares answer.
+    for without in
+        [&[Call::RenameExchange][..], &[Call::RenameExchange, Call::RenameNoReplace, Call::HardLink]]
+    {
+        for (strategy, grouped) in every_way() {
+            let (bench, _) = bench(strategy, grouped);
+            let fired = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&fired);
+            let bench = bench.script(move |event| {
+                if without.contains(&event.call) {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    return Act::Fail(95);
+                }
+                Act::Go
+            });
+            let report = bench.copy();
+            assert!(fired.load(Ordering::SeqCst) > 0, "the fault fired");
+            assert_eq!(report.counts.failed, 0, "{:#?}", report.items);
+            assert_eq!(std::fs::read(bench.right.join("f")).unwrap(), noise(SIZE, 1));
+            assert_rest_went_on(&bench);
+        }
+    }
+}
+
+/// Each path's new bytes, and its old ones if it had any.
+type Expected = BTreeMap<PathBuf, (Vec<u8>, Option<Vec<u8>>)>;
+
+/// A tree with every sort of step, small enough to run a thousand times.
+fn sweep_bench() -> (Bench, Expected) {
+    let mut bench = Bench::new();
+    bench.settings.batch_max_file_bytes = 1000;
+    bench.settings.copy_workers = 1;
+    let mut files = BTreeMap::new();
+    for (path, new, old) in [
+        ("small", 300, Some(20)),
+        ("large", 3000, Some(4000)),
+        ("d/new", 500, None),
+        ("e/new large", 2000, None),
+    ] {
+        let path = PathBuf::from(path);
+        let old = old.map(|n| noise(n, 1));
+        std::fs::create_dir_all(bench.left.join(&path).parent().unwrap()).unwrap();
+        std::fs::write(bench.left.join(&path), noise(new, 2)).unwrap();
+        age(&bench.left.join(&path));
+        if let Some(old) = &old {
+            std::fs::write(bench.right.join(&path), old).unwrap();
+        }
+        files.insert(path, (noise(new, 2), old));
+    }
+    std::fs::create_dir(bench.right.join("e")).unwrap();
+    std::os::unix::fs::symlink("nowhere", bench.left.join("link")).unwrap();
+    xattr::set(bench.left.join("small"), "user.x", b"y").unwrap_or_default();
+    (bench, files)
+}
+
+#[test]
+fn any_error_at_any_call_leaves_each_file_whole_and_every_step_reported() {
+    let codes = [ENOSPC, EIO, EDQUOT, EACCES, EROFS, EBUSY, ENAMETOOLONG, ESTALE, EINVAL, ENOENT];
+    let mut fired_at = std::collections::BTreeSet::new();
+    for &call in Call::ALL {
+        for code in codes {
+            for nth in 0..6 {
+                let (bench, files) = sweep_bench();
+                let plan = bench.plan();
+                let (bench, fired) = before_any(bench, call, nth, code);
+                let report = bench.run(&plan);
+                if fired.load(Ordering::SeqCst) == 0 {
+                    break;
+                }
+                fired_at.insert(format!("{call:?}"));
+                let case = format!("{call:?} #{nth} code {code}");
+                assert_whole(&bench, &files, &report, &case);
+                if !matches!(call, Call::RemoveFile | Call::HardLink) {
+                    assert_no_strays(&bench.right);
+                }
+            }
+        }
+    }
+    println!("fired at {fired_at:?}");
+    assert!(fired_at.len() >= 20, "the sweep reached too few calls: {fired_at:?}");
+}
+
+fn before_any(bench: Bench, call: Call, nth: usize, code: i32) -> (Bench, Arc<AtomicUsize>) {
+    let (seen, fired) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&fired);
+    let bench = bench.script(move |event| {
+        if event.call == call && seen.fetch_add(1, Ordering::SeqCst) == nth {
+            count.fetch_add(1, Ordering::SeqCst);
+            return Act::Fail(code);
+        }
+        Act::Go
+    });
+    (bench, fired)
+}
+
+/// Every file is its whole old or whole new self, and the report says which.
+fn assert_whole(bench: &Bench, files: &Expected, report: &fcs_engine::report::Report, case: &str) {
+    for (path, (new, old)) in files {
+        let found = std::fs::read(bench.right.join(path)).ok();
+        let text = path.to_str().unwrap();
+        match &item(report, text).outcome {
+            Outcome::Done { .. } => assert!(found.as_ref() == Some(new), "{case}: {text} is not new"),
+            Outcome::Failed { error } => match error.target {
+                Some(TargetState::Original | TargetState::Absent) => {
+                    assert!(found == *old, "{case}: {text} is not as it was: {error}");
+                }
+                Some(TargetState::New) => assert!(found.as_ref() == Some(new), "{case}: {text}"),
+                Some(TargetState::Unknown) | None => {
+                    assert!(found == *old || found.as_ref() == Some(new), "{case}: {text} is torn: {error}");
+                }
+            },
+            other @ Outcome::Skipped { .. } => panic!("{case}: {text} {other:?}"),
+        }
+    }
+    // Four files, a link, the made folder and two others whose times are set.
+    assert_eq!(report.items.len(), 8, "{case}: {:#?}", report.items);
+}
