@@ -1,2 +1,77 @@
-//! Skeleton.
-fn main() {}
+//! `fcs`: compares two folders, copies what differs, proves that it arrived.
+//!
+//! Each module has one concern: `args` and `values` say what can be typed, `options` and `session` turn that into
+//! work for the engine, the `*_cmd` modules are the commands, `rows`, `preview`, `outcome`, `events` and `json` show data,
+//! `terminal`, `progress` and `text` know how text reaches the user, `exit` and `failure` say how it ended.
+//!
+//! Invariant: no decision about files is made here; what to copy and whether it arrived is for the engine to say.
+
+mod args;
+mod compare_cmd;
+mod config;
+mod copy_cmd;
+mod demo;
+mod docs;
+mod estimate;
+mod events;
+mod exit;
+mod failure;
+mod interrupt;
+mod json;
+mod options;
+mod outcome;
+mod preview;
+mod progress;
+mod report_file;
+mod rows;
+mod session;
+mod settings_cmd;
+mod terminal;
+mod text;
+mod values;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command, Show};
+use crate::failure::Outcome;
+use crate::terminal::Screen;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return terminal::print_usage(&error).into(),
+    };
+    let (show, live) = match &cli.command {
+        Command::Compare(args) => (args.show.clone(), false),
+        Command::Copy(args) => (args.show.clone(), true),
+        Command::Demo(args) => (Show { verbose: true, color: args.color, ..Show::default() }, true),
+        _ => (Show::default(), false),
+    };
+    let screen = Arc::new(Screen::new(show, live));
+    let code = run(&cli.command, &screen).unwrap_or_else(|failure| {
+        screen.tell(&failure);
+        failure.code
+    });
+    match screen.finish() {
+        Ok(()) => code,
+        Err(failure) => {
+            screen.tell(&failure);
+            failure.code
+        }
+    }
+    .into()
+}
+
+fn run(command: &Command, screen: &Arc<Screen>) -> Outcome {
+    match command {
+        Command::Compare(args) => compare_cmd::run(args, screen),
+        Command::Copy(args) => copy_cmd::run(args, screen),
+        Command::Demo(args) => demo::run(args, screen),
+        Command::Settings(args) => settings_cmd::run(args.action.as_ref(), screen),
+        Command::Completions(args) => Ok(docs::completions(args.shell, screen)),
+        Command::Man(args) => docs::man(args.out.as_deref(), screen),
+    }
+}

@@ -1,0 +1,241 @@
+//! The events of `fcs copy --json`: start, plan, item, error, note, progress, end.
+//!
+//! Invariant: each event can be read alone; `start` and `end` frame a run, and `end` carries the exit code.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fcs_engine::error::shown;
+use fcs_engine::plan::{Plan, Totals};
+use fcs_engine::preflight::Preflight;
+use fcs_engine::progress::{Phase, Snapshot};
+use fcs_engine::report::{Chosen, Counts, ItemReport, Report, RunResult, SkipReason};
+use fcs_engine::{Error, Observer, Progress, Settings};
+use serde::Serialize;
+
+use crate::copy_cmd::How;
+use crate::exit::Code;
+use crate::json;
+use crate::preview::planned;
+use crate::progress::Ticker;
+use crate::session::Session;
+use crate::terminal::Screen;
+
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Event<'a> {
+    Start {
+        schema: &'static str,
+        version: &'static str,
+        command: &'static str,
+        left: String,
+        right: String,
+        dry_run: bool,
+        criteria: String,
+        settings: &'a Settings,
+    },
+    Plan {
+        totals: &'a Totals,
+        left_alone: usize,
+        preflight: &'a Preflight,
+        refused: bool,
+    },
+    Item(&'a ItemReport),
+    /// An item of a dry run: what would be done with it and why.
+    #[serde(rename = "item")]
+    Decision {
+        path: &'a fcs_sys::RelPath,
+        action: fcs_engine::report::ActionKind,
+        bytes: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        strategy: Option<Chosen>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'static str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        verify: Option<bool>,
+        outcome: Skipped,
+    },
+    Error {
+        error: &'a Error,
+    },
+    Note {
+        text: &'a str,
+    },
+    Progress(Counters),
+    End {
+        exit_code: u8,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result: Option<RunResult>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        run: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        counts: Option<&'a Counts>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seconds: Option<f64>,
+    },
+}
+
+/// The same shape as the outcome of an item that was skipped.
+#[derive(Serialize)]
+struct Skipped {
+    kind: &'static str,
+    why: SkipReason,
+}
+
+#[derive(Serialize)]
+struct Counters {
+    phase: &'static str,
+    items_scanned: u64,
+    compare_bytes_total: u64,
+    compare_bytes_done: u64,
+    steps_total: u64,
+    steps_done: u64,
+    steps_failed: u64,
+    copy_bytes_total: u64,
+    copy_bytes_done: u64,
+    verify_bytes_total: u64,
+    verify_bytes_done: u64,
+}
+
+impl From<Snapshot> for Counters {
+    fn from(s: Snapshot) -> Self {
+        Self {
+            phase: phase_name(s.phase),
+            items_scanned: s.items_scanned,
+            compare_bytes_total: s.compare_bytes_total,
+            compare_bytes_done: s.compare_bytes_done,
+            steps_total: s.steps_total,
+            steps_done: s.steps_done,
+            steps_failed: s.steps_failed,
+            copy_bytes_total: s.copy_bytes_total,
+            copy_bytes_done: s.copy_bytes_done,
+            verify_bytes_total: s.verify_bytes_total,
+            verify_bytes_done: s.verify_bytes_done,
+        }
+    }
+}
+
+fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Idle => "idle",
+        Phase::Scan => "scan",
+        Phase::Compare => "compare",
+        Phase::Copy => "copy",
+        Phase::Finish => "finish",
+        Phase::Done => "done",
+    }
+}
+
+/// Turns what the engine tells into events.
+pub(crate) struct Listener {
+    pub(crate) screen: Arc<Screen>,
+    /// The decisions of a dry run are told from the plan, which knows more of them.
+    pub(crate) dry_run: bool,
+}
+
+impl Observer for Listener {
+    fn item(&self, item: &ItemReport) {
+        if !self.dry_run {
+            json::print(&self.screen, &Event::Item(item));
+        }
+    }
+
+    fn error(&self, error: &Error) {
+        json::print(&self.screen, &Event::Error { error });
+    }
+
+    fn note(&self, text: &str) {
+        json::print(&self.screen, &Event::Note { text });
+    }
+}
+
+/// Tells the counters at regular times.
+pub(crate) struct ProgressEvents(Ticker);
+
+impl ProgressEvents {
+    pub(crate) fn start(screen: &Arc<Screen>, progress: &Arc<Progress>) -> Self {
+        let (screen, progress) = (Arc::clone(screen), Arc::clone(progress));
+        Self(Ticker::start(PROGRESS_EVERY, move || {
+            json::print(&screen, &Event::Progress(progress.snapshot().into()));
+        }))
+    }
+
+    pub(crate) fn stop(self) {
+        self.0.stop();
+    }
+}
+
+/// The first event.
+pub(crate) fn start(session: &Session, how: How, screen: &Screen) {
+    json::print(
+        screen,
+        &Event::Start {
+            schema: json::SCHEMA,
+            version: env!("CARGO_PKG_VERSION"),
+            command: "copy",
+            left: shown(&session.left.path),
+            right: shown(&session.right.path),
+            dry_run: how.dry_run,
+            criteria: session.criteria.clone(),
+            settings: &session.settings,
+        },
+    );
+    session.warnings.iter().for_each(|text| json::print(screen, &Event::Note { text }));
+}
+
+/// What will be done; in a dry run also each decision.
+pub(crate) fn plan(plan: &Plan, preflight: &Preflight, how: How, screen: &Screen) {
+    json::print(
+        screen,
+        &Event::Plan {
+            totals: &plan.totals,
+            left_alone: plan.skipped.len(),
+            preflight,
+            refused: preflight.refuses(),
+        },
+    );
+    if !how.dry_run {
+        return;
+    }
+    let skipped = |why| Skipped { kind: "skipped", why };
+    for item in planned(plan) {
+        let decision = Event::Decision {
+            path: &item.path,
+            action: item.action,
+            bytes: item.bytes,
+            strategy: item.file.map(|(chosen, _)| chosen),
+            reason: item.file.map(|(chosen, _)| chosen.reason()),
+            verify: item.file.map(|(_, verify)| verify),
+            outcome: skipped(SkipReason::DryRun),
+        };
+        json::print(screen, &decision);
+    }
+    for skip in &plan.skipped {
+        let decision = Event::Decision {
+            path: &skip.path,
+            action: fcs_engine::report::ActionKind::None,
+            bytes: 0,
+            strategy: None,
+            reason: Some(skip.why.words()),
+            verify: None,
+            outcome: skipped(skip.why),
+        };
+        json::print(screen, &decision);
+    }
+}
+
+/// The last event.
+pub(crate) fn end(report: Option<&Report>, code: Code, screen: &Screen) {
+    json::print(
+        screen,
+        &Event::End {
+            exit_code: code as u8,
+            result: report.map(|r| r.result),
+            run: report.map(|r| r.run.as_str()),
+            counts: report.map(|r| &r.counts),
+            seconds: report.map(|r| r.seconds),
+        },
+    );
+}

@@ -1,0 +1,139 @@
+//! What the options mean for the engine: settings for one run.
+//!
+//! Invariant: the nearer wish wins: defaults, then the settings file, then `--set`, then the options that name a
+//! thing directly. Every value passes the range checks of the engine's table.
+
+use fcs_engine::Settings;
+use fcs_engine::settings::{ContentCheck, SettingError, Verify};
+
+use crate::args::{CompareOptions, CopyArgs, Tuning};
+use crate::config;
+use crate::failure::Failure;
+use crate::settings_cmd::refused;
+use crate::values::VerifyChoice;
+
+/// Settings for a comparison.
+pub(crate) fn for_compare(compare: &CompareOptions, tuning: &Tuning) -> Result<Settings, Failure> {
+    let mut settings = config::load()?;
+    apply(&mut settings, compare, tuning).map_err(|e| refused(&e))?;
+    Ok(settings)
+}
+
+/// Settings for a copy.
+pub(crate) fn for_copy(args: &CopyArgs) -> Result<Settings, Failure> {
+    let mut settings = for_compare(&args.compare, &args.tuning)?;
+    apply_copy(&mut settings, args).map_err(|e| refused(&e))?;
+    Ok(settings)
+}
+
+fn apply(settings: &mut Settings, compare: &CompareOptions, tuning: &Tuning) -> Result<(), SettingError> {
+    for wish in &tuning.set {
+        settings.set(&wish.name, &wish.value)?;
+    }
+    if let Some(jobs) = tuning.jobs {
+        settings.set("scan_workers", &jobs.0.to_string())?;
+        settings.set("copy_workers", &jobs.0.to_string())?;
+    }
+    if let Some(criteria) = compare.criteria {
+        settings.compare_size = criteria.size;
+        settings.compare_created = criteria.created;
+        settings.compare_modified = criteria.modified;
+        settings.compare_content = criteria.content;
+    }
+    if let Some(tolerance) = compare.tolerance {
+        settings.set("time_tolerance_nanos", &tolerance.0.to_string())?;
+    }
+    Ok(())
+}
+
+fn apply_copy(settings: &mut Settings, args: &CopyArgs) -> Result<(), SettingError> {
+    match args.verify {
+        None => {}
+        Some(VerifyChoice::Nothing) => settings.verify = Verify::Off,
+        Some(VerifyChoice::All) => settings.verify = Verify::All,
+        Some(VerifyChoice::BelowSetting) => settings.verify = Verify::Below,
+        Some(VerifyChoice::Below(bytes)) => {
+            settings.verify = Verify::Below;
+            settings.set("verify_below_bytes", &bytes.to_string())?;
+        }
+    }
+    if let Some(strategy) = &args.strategy {
+        settings.set("strategy", strategy)?;
+    }
+    settings.reflink |= args.reflink;
+    Ok(())
+}
+
+/// What counts, in words: `existence, size, modified`. Created times are left out where the volumes cannot have them.
+pub(crate) fn criteria_in_words(settings: &Settings, created_is_settable: bool) -> String {
+    let content = match settings.compare_content {
+        ContentCheck::Off => None,
+        ContentCheck::Blake3 => Some("content (BLAKE3)"),
+        ContentCheck::Sha512 => Some("content (SHA-512)"),
+        ContentCheck::Bytes => Some("content (byte for byte)"),
+    };
+    let words = [
+        settings.compare_existence.then_some("existence"),
+        settings.compare_size.then_some("size"),
+        (settings.compare_created && created_is_settable).then_some("created"),
+        settings.compare_modified.then_some("modified"),
+        content,
+    ];
+    words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    fn copy(args: &[&str]) -> Result<Settings, SettingError> {
+        let cli = Cli::try_parse_from(["fcs", "copy", "a", "b"].iter().chain(args)).unwrap();
+        let Command::Copy(args) = cli.command else { panic!("not copy") };
+        let mut settings = Settings::default();
+        apply(&mut settings, &args.compare, &args.tuning)?;
+        apply_copy(&mut settings, &args)?;
+        Ok(settings)
+    }
+
+    #[test]
+    fn options_reach_the_settings_they_stand_for() {
+        let s = copy(&[
+            "--verify",
+            "1MiB",
+            "--strategy",
+            "staged",
+            "--reflink",
+            "--jobs",
+            "3",
+            "--tolerance",
+            "2s",
+            "--criteria",
+            "size,sha512",
+            "--set",
+            "batch_max_files=7",
+        ])
+        .unwrap();
+        assert_eq!((s.verify, s.verify_below_bytes), (Verify::Below, 1 << 20));
+        assert_eq!((s.scan_workers, s.copy_workers, s.batch_max_files), (3, 3, 7));
+        assert_eq!(
+            (s.compare_content, s.compare_modified, s.compare_existence),
+            (ContentCheck::Sha512, false, true)
+        );
+        assert_eq!((s.time_tolerance_nanos, s.reflink), (2_000_000_000, true));
+        assert_eq!(criteria_in_words(&s, true), "existence, size, content (SHA-512)");
+    }
+
+    #[test]
+    fn an_option_wins_over_set_whatever_the_order() {
+        assert_eq!(copy(&["--verify", "all", "--set", "verify=none"]).unwrap().verify, Verify::All);
+    }
+
+    #[test]
+    fn set_is_checked_like_the_settings_file() {
+        assert!(matches!(copy(&["--set", "nonsense=1"]), Err(SettingError::UnknownName(_))));
+        assert!(matches!(copy(&["--set", "mmap_window_bytes=1"]), Err(SettingError::OutOfRange { .. })));
+    }
+}

@@ -1,0 +1,68 @@
+//! The file of `--report`: checked before anything is copied, written after.
+//!
+//! Invariant: the report never becomes a part of what it reports on: a file inside one of the two folders is refused.
+
+use std::path::{Path, PathBuf};
+
+use fcs_engine::error::shown;
+use fcs_engine::report::Report;
+use fcs_sys::{Nesting, Root, RootError, nesting, open_root};
+
+use crate::config::write_in_one_step;
+use crate::exit::Code;
+use crate::failure::Failure;
+
+/// A place for a report that was found to be good.
+pub(crate) struct ReportFile {
+    path: PathBuf,
+}
+
+impl ReportFile {
+    /// Checks the place, so that a long run does not end without its report. Leaves nothing there.
+    pub(crate) fn check(path: &Path, left: &Root, right: &Root) -> Result<Self, Failure> {
+        let refused =
+            |why: &str| Failure::usage(format_args!("Could not write the report {}: {why}.", shown(path)));
+        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+        if extension == "html" || extension == "htm" || extension == "csv" {
+            return Err(refused("reports are written as JSON only").hint("Give a name that ends in .json."));
+        }
+        if path.is_dir() || path.file_name().is_none() {
+            return Err(refused("it is a folder").hint("Give the name of a file."));
+        }
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = open_root(folder).map_err(|error| match error {
+            RootError::Unc => refused("network paths such as \\\\server\\share are not accepted"),
+            RootError::NotAFolder => refused("the place it should be in is not a folder"),
+            RootError::Io(error) => refused(&format!("its folder cannot be opened: {error}"))
+                .hint("Make the folder first, or give another name."),
+        })?;
+        for (side, root) in [("LEFT", left), ("RIGHT", right)] {
+            let inside = matches!(nesting(&folder, root), Ok(Nesting::Same | Nesting::FirstInSecond));
+            if inside {
+                return Err(refused(&format!("it would lie inside {side} and be a difference itself"))
+                    .hint("Give a file outside both folders."));
+            }
+        }
+        let path = folder.path.join(path.file_name().unwrap_or_default());
+        if !path.exists() {
+            let probe = path.with_file_name(format!(".fcs-probe-{}", std::process::id()));
+            std::fs::File::create_new(&probe)
+                .and_then(|_| std::fs::remove_file(&probe))
+                .map_err(|e| refused(&e.to_string()))?;
+        }
+        Ok(Self { path })
+    }
+
+    /// Writes the report. A failure makes a good run one with warnings; it does not make it a failed one.
+    pub(crate) fn write(&self, report: &Report) -> Result<(), Failure> {
+        let failed = |why: String| {
+            Failure::new(
+                Code::Warnings,
+                format_args!("Could not write the report {}: {why}.", shown(&self.path)),
+            )
+        };
+        let mut text = serde_json::to_vec_pretty(report).map_err(|e| failed(e.to_string()))?;
+        text.push(b'\n');
+        write_in_one_step(&self.path, &text).map_err(|e| failed(e.to_string()))
+    }
+}
