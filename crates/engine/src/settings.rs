@@ -203,6 +203,16 @@ choice! {
 }
 
 choice! {
+    /// How large copies are read back from the device.
+    Reread {
+        /// Past the system's cache, which keeps what it holds.
+        Uncached = "uncached",
+        /// Through the cache after the file was evicted from it, in memory windows.
+        Evicted = "evicted",
+    }
+}
+
+choice! {
     /// Whether and how content counts when two files are compared.
     ContentCheck {
         /// Content is not read.
@@ -313,6 +323,8 @@ settings! {
     verify: Verify = Verify::All, Unit::Choice(Verify::WORDS);
     /// With verify = below: files of this size or larger are not verified.
     verify_below_bytes: u64 = GIB, Unit::Bytes, 1..=u64::MAX;
+    /// How files too large for a group are read back: past the cache, or through it after emptying it of them.
+    large_reread: Reread = Reread::Uncached, Unit::Choice(Reread::WORDS);
     /// Size of one memory window when source and copy are compared after a direct copy.
     mmap_window_bytes: u64 = 64 * MIB, Unit::Bytes, 8 * MIB..=256 * MIB;
     /// A file fails when more windows in a row than this cannot be mapped or read.

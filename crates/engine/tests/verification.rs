@@ -11,22 +11,31 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use common::{Bench, assert_no_strays, failure, noise, original};
 use fcs_engine::ErrorKind;
 use fcs_engine::report::{Outcome, RunResult};
-use fcs_engine::settings::Strategy;
+use fcs_engine::settings::{Reread, Strategy};
 use fcs_testkit::faulty::{Act, Call};
 use fcs_testkit::{FsKind, Image, for_each_image, test_name};
 
 /// Bytes found in the image exactly once: where the file's content lies on the device.
 const SIZE: usize = 3 << 20;
 
+/// The ways a copy is read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Grouped,
+    Evicted,
+    Uncached,
+}
+
 /// Flips one bit of the staged copy on the device between the sync and the re-read, as a bad disk would. With
 /// `evict` false the eviction is skipped and claimed, as a program would that trusts the cache.
-fn copy_with_a_flipped_bit(image: &Image, strategy: Strategy, grouped: bool, evict: bool) -> (Bench, bool) {
-    let place = image.mount_point().join(format!("{strategy}-{grouped}-{evict}"));
+fn copy_with_a_flipped_bit(image: &Image, strategy: Strategy, way: Way, evict: bool) -> (Bench, bool) {
+    let place = image.mount_point().join(format!("{strategy}-{way:?}-{evict}"));
     std::fs::create_dir(&place).unwrap();
     let mut bench = Bench::at(&place).strategy(strategy);
-    bench.settings.batch_max_file_bytes = if grouped { 64 << 20 } else { 0 };
+    bench.settings.batch_max_file_bytes = if way == Way::Grouped { 64 << 20 } else { 0 };
+    bench.settings.large_reread = if way == Way::Uncached { Reread::Uncached } else { Reread::Evicted };
     // Each case has bytes of its own, so that what an earlier one left on the device is not found again.
-    let seed = u64::from(strategy == Strategy::Staged) * 4 + u64::from(grouped) * 2 + u64::from(evict);
+    let seed = u64::from(strategy == Strategy::Staged) * 8 + way as u64 * 2 + u64::from(evict);
     let content = noise(SIZE, seed);
     std::fs::write(bench.left.join("f"), &content).unwrap();
     image.sync();
@@ -34,12 +43,12 @@ fn copy_with_a_flipped_bit(image: &Image, strategy: Strategy, grouped: bool, evi
     let before = image.find_all_in_backing(&marker);
     assert_eq!(before.len(), 1, "the source lies once on the device");
 
-    // The flip happens at the first eviction: after the sync, before the first byte is read back.
+    // The flip happens after the sync, before the first byte is read back.
     let flipped = Arc::new(AtomicU64::new(0));
     let backing = image.backing_file().unwrap().to_path_buf();
     let count = Arc::clone(&flipped);
     let bench = bench.script(move |event| {
-        if event.call != Call::Evict {
+        if event.call != (if way == Way::Uncached { Call::OpenUncached } else { Call::Evict }) {
             return Act::Go;
         }
         if count.load(Ordering::SeqCst) == 0 {
@@ -67,9 +76,9 @@ fn copy_with_a_flipped_bit(image: &Image, strategy: Strategy, grouped: bool, evi
 fn a_bit_flipped_on_the_device_is_caught_by_both_strategies() {
     for_each_image(test_name!(), &FsKind::ON_DEVICE, 128 << 20, |image| {
         for strategy in [Strategy::Direct, Strategy::Staged] {
-            for grouped in [false, true] {
-                let (_, caught) = copy_with_a_flipped_bit(image, strategy, grouped, true);
-                assert!(caught, "{:?} {strategy} grouped={grouped}", image.kind());
+            for way in [Way::Grouped, Way::Evicted, Way::Uncached] {
+                let (_, caught) = copy_with_a_flipped_bit(image, strategy, way, true);
+                assert!(caught, "{:?} {strategy} {way:?}", image.kind());
             }
         }
     });
@@ -79,8 +88,8 @@ fn a_bit_flipped_on_the_device_is_caught_by_both_strategies() {
 fn without_eviction_the_same_flip_is_missed() {
     for_each_image(test_name!(), &[FsKind::Ext4, FsKind::Xfs], 128 << 20, |image| {
         for strategy in [Strategy::Direct, Strategy::Staged] {
-            for grouped in [false, true] {
-                let (_, caught) = copy_with_a_flipped_bit(image, strategy, grouped, false);
+            for way in [Way::Grouped, Way::Evicted] {
+                let (_, caught) = copy_with_a_flipped_bit(image, strategy, way, false);
                 assert!(!caught, "the cache hides the flip: {:?} {strategy}", image.kind());
             }
         }
@@ -148,6 +157,8 @@ fn staged_reads_the_source_once_and_the_target_once() {
         let bench = bench.script(move |event| {
             let slot = match (event.side, event.call) {
                 ("source", Call::Read) => 0,
+                // A look whether reading past the cache works here at all.
+                ("target", Call::Read) if event.bytes == 512 => return Act::Go,
                 ("target", Call::Read) => 1,
                 ("target", Call::Write) => 2,
                 (_, Call::Map) => panic!("staged copies map nothing"),
@@ -166,8 +177,12 @@ fn staged_reads_the_source_once_and_the_target_once() {
 
 #[test]
 fn a_window_that_cannot_be_mapped_is_compared_through_buffers() {
-    for (failures, ok) in [(3, true), (usize::MAX, false)] {
+    let cases = [(3, true), (usize::MAX, false)];
+    for (reread, (failures, ok)) in
+        [Reread::Evicted, Reread::Uncached].into_iter().flat_map(|r| cases.map(|c| (r, c)))
+    {
         let mut bench = Bench::new().strategy(Strategy::Direct).no_groups();
+        bench.settings.large_reread = reread;
         bench.settings.mmap_window_bytes = 8 << 20;
         bench.settings.mmap_max_failures = 4;
         std::fs::write(bench.left.join("f"), noise(60 << 20, 5)).unwrap();
@@ -200,7 +215,8 @@ fn where_the_cache_cannot_be_emptied_the_copy_is_read_past_it_or_the_evidence_sa
         ] {
             let place = image.mount_point().join(format!("{uncached_works}-{strategy}"));
             std::fs::create_dir(&place).unwrap();
-            let bench = Bench::at(&place).strategy(strategy).no_groups();
+            let mut bench = Bench::at(&place).strategy(strategy).no_groups();
+            bench.settings.large_reread = Reread::Evicted;
             std::fs::write(bench.left.join("f"), noise(1_000_001, 5)).unwrap();
             let bench = bench.script(move |event| match event.call {
                 Call::Evict => Act::Fail(5),

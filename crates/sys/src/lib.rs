@@ -10,6 +10,7 @@
 //! This crate must not know what a plan, a comparison, a verification or a report is. It offers facts and
 //! primitives; it never decides whether a copy is good.
 
+mod buffer;
 mod fault;
 mod meta;
 mod name;
@@ -23,6 +24,7 @@ mod unix;
 
 pub mod portable;
 
+pub use buffer::AlignedBuffer;
 pub use fault::{OsReason, reason};
 pub use meta::{Attributes, FileId, Fingerprint, Kind, LinkTarget, Metadata, Owner, Times};
 pub use name::{BadName, Name, RESERVED_PREFIX, RelPath, escaped};

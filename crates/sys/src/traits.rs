@@ -261,6 +261,20 @@ pub trait Window: Send {
     /// Copies out bytes from `offset` on. An error if a page could no longer be read.
     fn copy_out(&self, offset: usize, buffer: &mut [u8]) -> io::Result<()>;
 
+    /// The first offset, counted in the window, at which the bytes from `offset` on differ from `bytes`. An error if
+    /// a page could no longer be read.
+    fn first_difference_from(&self, offset: usize, bytes: &[u8]) -> io::Result<Option<usize>> {
+        let mut mine = vec![0; bytes.len().min(64 << 10)];
+        for (start, theirs) in (offset..).step_by(64 << 10).zip(bytes.chunks(64 << 10)) {
+            let mine = &mut mine[..theirs.len()];
+            self.copy_out(start, mine)?;
+            if let Some(i) = mine.iter().zip(theirs).position(|(a, b)| a != b) {
+                return Ok(Some(start + i));
+            }
+        }
+        Ok(None)
+    }
+
     /// The first offset in `offset .. offset + bytes` at which this window and `other` differ. An error if a page of
     /// either could no longer be read, in which case nothing is known about equality.
     fn first_difference(&self, other: &dyn Window, offset: usize, bytes: usize) -> io::Result<Option<usize>> {

@@ -11,8 +11,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fcs_sys::{
-    Access, CopyMethod, CopyOptions, File, FileRef, Metadata, Name, OsReason, pace_writeback, reason,
-    write_all_at,
+    Access, AlignedBuffer, CopyMethod, CopyOptions, File, FileRef, Metadata, Name, OsReason, pace_writeback,
+    reason, write_all_at,
 };
 
 use super::context::{Context, Job, Meter};
@@ -397,8 +397,8 @@ pub(super) fn pump<E>(
     mut consume: impl FnMut(u64, &[u8]) -> Result<(), E>,
 ) -> Result<(u64, Option<Digest>), PumpError<E>> {
     const BUFFERS: usize = 4;
-    let (full, filled) = crossbeam_channel::bounded::<(Vec<u8>, usize)>(BUFFERS);
-    let (give_back, free) = crossbeam_channel::bounded::<Vec<u8>>(BUFFERS);
+    let (full, filled) = crossbeam_channel::bounded::<(AlignedBuffer, usize)>(BUFFERS);
+    let (give_back, free) = crossbeam_channel::bounded::<AlignedBuffer>(BUFFERS);
     std::thread::scope(|scope| {
         let reader = scope.spawn(move || -> io::Result<(u64, Option<Digest>)> {
             let mut hasher = hash.then(blake3::Hasher::new);
@@ -406,7 +406,7 @@ pub(super) fn pump<E>(
             while at < size {
                 let mut buffer = if made < BUFFERS {
                     made += 1;
-                    vec![0; chunk]
+                    AlignedBuffer::new(chunk)
                 } else {
                     // Disconnected: the consumer gave up.
                     let Ok(buffer) = free.recv() else { break };

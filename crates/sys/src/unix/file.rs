@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use super::{cache, handle, retry, window};
+use crate::buffer::{ALIGNMENT, AlignedBuffer};
 use crate::traits::pace_writeback;
 use crate::{CopyIn, CopyMethod, CopyOptions, Eviction, File, Metadata, Tick, Window, copy_in_by_chunks};
 
@@ -18,24 +19,24 @@ pub(super) struct UnixFile {
 
 handle::impl_handle!(UnixFile);
 
-/// Alignment for reads past the cache. Devices ask for 512 or 4096 bytes; 4096 satisfies both.
-const ALIGNMENT: usize = 4096;
-
 impl UnixFile {
     pub(super) fn new(fd: OwnedFd, direct: bool) -> Self {
         Self { fd, direct }
     }
 
-    /// Reads past the cache through an aligned bounce buffer.
+    /// Reads past the cache: straight into the buffer if it is aligned, else through one that is.
     fn read_aligned(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let before = (offset % ALIGNMENT as u64) as usize;
-        let span = (before + buffer.len()).next_multiple_of(ALIGNMENT);
-        let mut bounce = vec![0_u8; span + ALIGNMENT];
-        let start = bounce.as_ptr().align_offset(ALIGNMENT);
-        let aligned = &mut bounce[start..start + span];
-        let n = retry(|| rustix::io::pread(&self.fd, &mut *aligned, offset - before as u64))?;
+        let aligned = before == 0
+            && buffer.as_ptr().addr().is_multiple_of(ALIGNMENT)
+            && buffer.len().is_multiple_of(ALIGNMENT);
+        if aligned {
+            return retry(|| rustix::io::pread(&self.fd, &mut *buffer, offset));
+        }
+        let mut bounce = AlignedBuffer::new((before + buffer.len()).next_multiple_of(ALIGNMENT));
+        let n = retry(|| rustix::io::pread(&self.fd, &mut *bounce, offset - before as u64))?;
         let got = n.saturating_sub(before).min(buffer.len());
-        buffer[..got].copy_from_slice(&aligned[before..before + got]);
+        buffer[..got].copy_from_slice(&bounce[before..before + got]);
         Ok(got)
     }
 }

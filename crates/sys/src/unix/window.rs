@@ -140,35 +140,58 @@ impl Window for UnixWindow {
     }
 
     fn first_difference(&self, other: &dyn Window, offset: usize, bytes: usize) -> io::Result<Option<usize>> {
-        const STEP: usize = 64 << 10;
         let Some(other) = other.as_any().downcast_ref::<Self>() else {
             return Err(io::ErrorKind::Unsupported.into());
         };
-        let mine = self.pointer(offset, bytes)?;
-        let theirs = other.pointer(offset, bytes)?;
-        let mut at = 0;
-        while at < bytes {
-            let n = STEP.min(bytes - at);
-            let (a, b) = (mine.wrapping_add(at), theirs.wrapping_add(at));
-            // SAFETY: `pointer` checked both ranges against mappings that live through the call; memcmp only reads,
-            // and a fault is caught by the handler. Bytes that change meanwhile can change the result only.
-            #[allow(unsafe_code)]
-            let order = unsafe { libc::memcmp(a.cast(), b.cast(), n) };
-            if order != 0 {
-                self.check_fault()?;
-                other.check_fault()?;
-                let (mut left, mut right) = (vec![0; n], vec![0; n]);
-                self.copy_out(offset + at, &mut left)?;
-                other.copy_out(offset + at, &mut right)?;
-                // If the bytes became equal between the two looks, the place is the step's beginning: they differed.
-                let within = left.iter().zip(&right).position(|(x, y)| x != y).unwrap_or(0);
-                return Ok(Some(offset + at + within));
-            }
-            at += n;
-        }
-        self.check_fault()?;
-        other.check_fault()?;
-        Ok(None)
+        let (mine, theirs) = (self.pointer(offset, bytes)?, other.pointer(offset, bytes)?);
+        let Some(step) = first_unequal_step(mine, theirs, bytes) else {
+            self.check_fault()?;
+            other.check_fault()?;
+            return Ok(None);
+        };
+        let n = STEP.min(bytes - step);
+        let mut right = vec![0; n];
+        other.copy_out(offset + step, &mut right)?;
+        self.place_in_step(offset + step, &right)
+    }
+
+    fn first_difference_from(&self, offset: usize, bytes: &[u8]) -> io::Result<Option<usize>> {
+        let mine = self.pointer(offset, bytes.len())?;
+        let Some(step) = first_unequal_step(mine, bytes.as_ptr(), bytes.len()) else {
+            self.check_fault()?;
+            return Ok(None);
+        };
+        let n = STEP.min(bytes.len() - step);
+        self.place_in_step(offset + step, &bytes[step..step + n])
+    }
+}
+
+/// Bytes compared by one memcmp.
+const STEP: usize = 64 << 10;
+
+/// The beginning of the first step in which two ranges differ. Both pointers must be readable for `bytes`: ranges of
+/// live windows (checked by [`UnixWindow::pointer`]) or slices.
+fn first_unequal_step(mine: *const u8, theirs: *const u8, bytes: usize) -> Option<usize> {
+    (0..bytes).step_by(STEP).find(|&at| {
+        let n = STEP.min(bytes - at);
+        let (a, b) = (mine.wrapping_add(at), theirs.wrapping_add(at));
+        // SAFETY: the callers pass ranges of live mappings or slices that are at least `bytes` long; memcmp only
+        // reads, and a fault inside a mapping is caught by the handler. Bytes that change meanwhile can change the
+        // result only.
+        #[allow(unsafe_code)]
+        let order = unsafe { libc::memcmp(a.cast(), b.cast(), n) };
+        order != 0
+    })
+}
+
+impl UnixWindow {
+    /// Where exactly the step at `offset` differs from `theirs`.
+    fn place_in_step(&self, offset: usize, theirs: &[u8]) -> io::Result<Option<usize>> {
+        let mut mine = vec![0; theirs.len()];
+        self.copy_out(offset, &mut mine)?;
+        // If the bytes became equal between the two looks, the place is the step's beginning: they differed.
+        let within = mine.iter().zip(theirs).position(|(x, y)| x != y).unwrap_or(0);
+        Ok(Some(offset + within))
     }
 }
 
@@ -284,6 +307,9 @@ mod tests {
         assert_eq!(a.first_difference(&b, 0, 200_001).unwrap(), None);
         assert_eq!(a.first_difference(&b, 0, 300_000).unwrap(), Some(200_001));
         assert!(a.first_difference(&b, 300_000, 1).is_err(), "beyond the window");
+        assert_eq!(a.first_difference_from(1000, &content[1000..200_001]).unwrap(), None);
+        assert_eq!(a.first_difference_from(1000, &content[1000..]).unwrap(), Some(200_001));
+        assert!(a.first_difference_from(200_001, &content[..100_000]).is_err(), "beyond the window");
     }
 
     #[test]
