@@ -23,23 +23,29 @@ pub(crate) struct Handles<'a> {
     kept: Mutex<Kept>,
 }
 
-#[derive(Default)]
-struct Kept {
+/// A few open folders by number; the one not asked for longest gives way.
+pub(crate) struct Kept {
     /// Handle and when it was last asked for.
     folders: HashMap<u32, (DirRef, u64)>,
     clock: u64,
+    most: usize,
 }
 
 impl Kept {
-    fn get(&mut self, folder: u32) -> Option<DirRef> {
+    /// Keeps at most `most` folders open.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { folders: HashMap::new(), clock: 0, most: most.max(1) }
+    }
+
+    pub(crate) fn get(&mut self, folder: u32) -> Option<DirRef> {
         self.clock += 1;
         let (dir, used) = self.folders.get_mut(&folder)?;
         *used = self.clock;
         Some(Arc::clone(dir))
     }
 
-    fn put(&mut self, folder: u32, dir: DirRef) {
-        if self.folders.len() >= MOST_OPEN
+    pub(crate) fn put(&mut self, folder: u32, dir: DirRef) {
+        if self.folders.len() >= self.most
             && let Some(oldest) = self.folders.iter().min_by_key(|(_, (_, used))| *used).map(|(&f, _)| f)
         {
             self.folders.remove(&oldest);
@@ -51,7 +57,7 @@ impl Kept {
 
 impl<'a> Handles<'a> {
     pub(crate) fn new(tree: &'a Tree, root: &DirRef) -> Self {
-        Self { tree, root: Arc::clone(root), kept: Mutex::default() }
+        Self { tree, root: Arc::clone(root), kept: Mutex::new(Kept::new(MOST_OPEN)) }
     }
 
     /// Folder number `folder`, open.

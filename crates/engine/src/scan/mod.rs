@@ -146,19 +146,12 @@ impl<'a> Side<'a> {
         full_path(&self.root.path, &path)
     }
 
-    /// The names on the way from folder `top` down to folder `number`.
-    fn names_down(&self, top: u32, number: u32) -> std::io::Result<Vec<Name>> {
+    /// The folder that a folder lies in, and its name there.
+    fn folder_name(&self, number: u32) -> std::io::Result<(u32, Name)> {
         let table = self.table();
-        let mut names = Vec::new();
-        let mut at = number;
-        while at != top {
-            let node = table.folders[at as usize].node;
-            let name = Name::new(table.folders[node.folder as usize].name(node.child));
-            names.push(name.map_err(|_| std::io::ErrorKind::InvalidFilename)?);
-            at = node.folder;
-        }
-        names.reverse();
-        Ok(names)
+        let node = table.folders[number as usize].node;
+        let name = Name::new(table.folders[node.folder as usize].name(node.child));
+        Ok((node.folder, name.map_err(|_| std::io::ErrorKind::InvalidFilename)?))
     }
 
     /// Files a finished folder and makes room for the folders in it. Returns these and the first of their numbers.

@@ -3,7 +3,7 @@
 //! Invariant: the newest folder is taken first, so the stack holds the brothers of the folders on the way down to
 //! where the workers are, and little else. Handles held by the stack are bounded (see [`Group::dir`]).
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use fcs_sys::DirRef;
@@ -25,6 +25,14 @@ pub(super) struct SubFolder {
 pub(super) struct Anchor {
     pub(super) folder: u32,
     pub(super) dir: DirRef,
+    /// Counts the anchors there are.
+    pub(super) alive: Arc<AtomicUsize>,
+}
+
+impl Drop for Anchor {
+    fn drop(&mut self) {
+        self.alive.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Folders in one folder, still to be listed.
@@ -39,9 +47,11 @@ pub(super) struct Group {
     pub(super) next: usize,
     /// How deep the folders lie; those in the root have depth 1.
     pub(super) depth: u32,
-    /// The parent, open. `None` when the stack holds enough handles already; the folder is then reached by walking
-    /// down from `anchor`.
+    /// The parent, open; `None` once it was let go. A folder is then reached by walking down from `anchor`.
     pub(super) dir: Option<DirRef>,
+    /// The stack holds enough handles: only the first folder gets `dir`. It is taken next, so a way down, however
+    /// deep, costs one open per level.
+    pub(super) lets_go: bool,
     /// The nearest folder above that is kept open for such walks.
     pub(super) anchor: Arc<Anchor>,
     /// The parent's path below the root, where the filter needs it.
@@ -111,14 +121,11 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a group. A group of one keeps its handle always: it is the next to be taken, and a deep chain of single
-    /// folders then costs one open per level.
+    /// Adds a group; whether it lets go of its handle is decided here.
     pub(super) fn push(&self, mut group: Group) {
         let mut state = self.state();
-        if state.holding >= self.most_held && group.folders.len() > 1 {
-            group.dir = None;
-        }
-        state.holding += usize::from(group.dir.is_some());
+        group.lets_go = state.holding >= self.most_held;
+        state.holding += usize::from(!group.lets_go);
         state.groups.push(group);
         self.wake(&state);
     }
@@ -184,22 +191,20 @@ impl State {
             return Some(Work::Root(side));
         }
         let group = self.groups.last_mut()?;
-        let mut task = Task {
+        let task = Task {
             side: group.side,
             parent: group.parent,
             number: group.base + group.next as u32,
             sub: group.folders[group.next],
             depth: group.depth,
-            dir: group.dir.clone(),
+            dir: if group.lets_go { group.dir.take() } else { group.dir.clone() },
             anchor: Arc::clone(&group.anchor),
             path: group.path.clone(),
         };
         group.next += 1;
-        if group.next == group.folders.len()
-            && let Some(done) = self.groups.pop()
-        {
-            self.holding -= usize::from(done.dir.is_some());
-            task.dir = done.dir;
+        if group.next == group.folders.len() {
+            self.holding -= usize::from(!group.lets_go);
+            self.groups.pop();
         }
         Some(Work::Folder(task))
     }

@@ -12,6 +12,7 @@ use super::names::{Extras, Names};
 use super::queue::{Anchor, Big, Group, Queue, Task, Work};
 use super::{Listing, Side};
 use crate::filter::{Filter, Item};
+use crate::handles::Kept;
 use crate::progress::add;
 use crate::tree::Entry;
 use crate::{Control, Error, ErrorKind, Op, Result, Settings};
@@ -21,8 +22,9 @@ const BIG_FOLDER: usize = 2048;
 /// Items of a big folder examined in one go. Bounds how long a cancel can go unseen. Their entries are large enough
 /// for the allocator to hand the memory back as soon as they are put in order.
 const PART: usize = 2048;
-/// One folder in this many levels stays open while anything below it waits; deeper ones are reached from there.
-/// Smaller would hold more handles in a very deep tree, larger would walk further: 512 holds 196 at depth 100,000.
+/// One folder in this many levels stays open while anything below it waits, as far as the limit of open files
+/// allows; deeper ones are reached from there. Smaller would hold more handles in a very deep tree, larger would walk
+/// further: 512 holds 196 at depth 100,000.
 const ANCHOR_LEVELS: u32 = 512;
 /// How long to wait for others to give handles back when the system is out of them, and how often in one scan: a
 /// shortage that does not pass must not hold up each of a million folders.
@@ -66,6 +68,10 @@ struct Walk<'a> {
     filter: &'a Filter,
     control: &'a Control,
     queue: Queue,
+    /// Per side, folders reopened from their anchors.
+    reopened: Vec<Mutex<Kept>>,
+    anchors: Arc<AtomicUsize>,
+    most_anchors: usize,
     max_items: u64,
     /// How many more times the scan waits for handles.
     patience: AtomicU32,
@@ -80,14 +86,17 @@ pub(super) fn run(
     settings: &Settings,
     control: &Control,
 ) -> Result<bool> {
-    // An eighth of what the process may open: the copy, the window and the other side's anchors need some too.
+    // Three eighths of what the process may open at most: whoever uses the engine needs some too.
     let files = fcs_sys::raise_open_file_limit().unwrap_or(4096);
-    let most_held = (files / 8).clamp(2, 256) as usize;
+    let eighth = |most: u64| (files / 8).clamp(2, most) as usize;
     let walk = Walk {
         sides,
         filter,
         control,
-        queue: Queue::new(most_held, sides.len()),
+        queue: Queue::new(eighth(256), sides.len()),
+        reopened: sides.iter().map(|_| Mutex::new(Kept::new(eighth(128) / 2))).collect(),
+        anchors: Arc::default(),
+        most_anchors: eighth(1024),
         max_items: settings.max_items,
         patience: AtomicU32::new(EXHAUSTED_PAUSES),
         cancelled: AtomicBool::new(false),
@@ -145,11 +154,16 @@ impl Walk<'_> {
             side,
             number: 0,
             depth: 0,
-            anchor: Arc::new(Anchor { folder: 0, dir: Arc::clone(&dir) }),
+            anchor: self.anchor(0, &dir),
             dir,
             path: self.filter.needs_path().then(|| Arc::from([].as_slice())),
             included: false,
         }
+    }
+
+    fn anchor(&self, folder: u32, dir: &DirRef) -> Arc<Anchor> {
+        self.anchors.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Anchor { folder, dir: Arc::clone(dir), alive: Arc::clone(&self.anchors) })
     }
 
     fn enter(&self, mut task: Task, scratch: &mut Scratch) {
@@ -170,21 +184,39 @@ impl Walk<'_> {
         }
     }
 
-    /// Opens a folder from its parent or, where that was let go, from its anchor.
+    /// Opens a folder from its parent or, where that was let go, from the nearest folder above that is open.
     fn open(&self, task: &mut Task) -> io::Result<(DirRef, Name)> {
-        let start = task.dir.take();
-        let top = if start.is_some() { task.parent } else { task.anchor.folder };
-        let names = self.sides[task.side].names_down(top, task.number)?;
-        let start = start.unwrap_or_else(|| Arc::clone(&task.anchor.dir));
-        let opened = self.with_patience(|| {
-            let mut dir = Arc::clone(&start);
-            for name in &names {
-                dir = dir.open_dir(name)?;
+        let parent = match task.dir.take() {
+            Some(dir) => dir,
+            None => self.reopen(task)?,
+        };
+        let name = self.sides[task.side].folder_name(task.number)?.1;
+        Ok((self.with_patience(|| parent.open_dir(&name))?, name))
+    }
+
+    /// Opens a task's parent again. What is opened on the way down is kept, because the next folders to be taken lie
+    /// along the same way, one level up at a time.
+    fn reopen(&self, task: &Task) -> io::Result<DirRef> {
+        let side = &self.sides[task.side];
+        let kept = || self.reopened[task.side].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut way = Vec::new();
+        let mut at = task.parent;
+        let mut dir = loop {
+            if at == task.anchor.folder {
+                break Arc::clone(&task.anchor.dir);
             }
-            Ok(dir)
-        });
-        let name = names.into_iter().next_back().ok_or(io::ErrorKind::NotFound)?;
-        Ok((opened?, name))
+            if let Some(dir) = kept().get(at) {
+                break dir;
+            }
+            let (above, name) = side.folder_name(at)?;
+            way.push((at, name));
+            at = above;
+        };
+        for (folder, name) in way.into_iter().rev() {
+            dir = self.with_patience(|| dir.open_dir(&name))?;
+            kept().put(folder, Arc::clone(&dir));
+        }
+        Ok(dir)
     }
 
     /// Does something that needs handles, again after a pause as long as the system has none.
@@ -329,8 +361,9 @@ impl Walk<'_> {
         if folders.is_empty() {
             return;
         }
-        let anchor = if open.depth.is_multiple_of(ANCHOR_LEVELS) {
-            Arc::new(Anchor { folder: open.number, dir: Arc::clone(&open.dir) })
+        let has_room = self.anchors.load(Ordering::Relaxed) < self.most_anchors;
+        let anchor = if open.depth.is_multiple_of(ANCHOR_LEVELS) && has_room {
+            self.anchor(open.number, &open.dir)
         } else {
             Arc::clone(&open.anchor)
         };
@@ -342,6 +375,7 @@ impl Walk<'_> {
             next: 0,
             depth: open.depth + 1,
             dir: Some(Arc::clone(&open.dir)),
+            lets_go: false,
             anchor,
             path: open.path.clone(),
         });
