@@ -59,6 +59,13 @@ impl Config {
         let stored = match std::fs::read_to_string(&path) {
             Ok(text) => parse(&text).map_err(|(line, what)| broken(&path, line, &what))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            // A home of somebody else (a service started with root's environment) holds no settings of this user's.
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied
+                    && std::env::var_os(PATH_VARIABLE).is_none() =>
+            {
+                BTreeMap::new()
+            }
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Err(broken(&path, 1, "it is not UTF-8 text"));
             }

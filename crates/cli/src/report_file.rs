@@ -12,6 +12,14 @@ use crate::config::write_in_one_step;
 use crate::exit::Code;
 use crate::failure::Failure;
 
+/// Whether a file begins as our reports do; an empty one is nobody's loss.
+fn is_report(path: &Path) -> bool {
+    use std::io::Read;
+    let mut start = String::new();
+    let opened = std::fs::File::open(path).map(|file| file.take(256).read_to_string(&mut start));
+    matches!(opened, Ok(Ok(_))) && (start.is_empty() || start.contains("\"fcs-report/"))
+}
+
 /// A place for a report that was found to be good.
 pub(crate) struct ReportFile {
     path: PathBuf,
@@ -44,6 +52,15 @@ impl ReportFile {
             }
         }
         let path = folder.path.join(path.file_name().unwrap_or_default());
+        // A link could lead into one of the folders, and any other file may be somebody's only copy; a report is
+        // something of ours to replace.
+        if path.is_symlink() {
+            return Err(refused("it is a link").hint("Name the file itself."));
+        }
+        if path.exists() && !is_report(&path) {
+            return Err(refused("a file of that name is there, and it is not a report")
+                .hint("Give another name, or move that file away."));
+        }
         if !path.exists() {
             let probe = path.with_file_name(format!(".fcs-probe-{}", std::process::id()));
             std::fs::File::create_new(&probe)

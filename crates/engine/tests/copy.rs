@@ -219,3 +219,25 @@ fn owners_are_kept_where_permitted_and_set_user_id_bits_only_with_them() {
     );
     assert!(!item(&report, "tool").not_kept.is_empty());
 }
+
+#[test]
+fn a_copy_does_not_inherit_access_its_source_does_not_grant() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.left.join("d")).unwrap();
+    std::fs::write(bench.left.join("d/secret"), "x").unwrap();
+    let ran =
+        std::process::Command::new("setfacl").args(["-d", "-m", "u:65534:rw"]).arg(&bench.right).status();
+    if !ran.is_ok_and(|status| status.success()) {
+        return fcs_testkit::skip(
+            test_name!(),
+            "setfacl is not installed, or the file system has no access lists",
+        );
+    }
+    assert!(xattr::get(&bench.right, "system.posix_acl_default").unwrap().is_some(), "the fault is in place");
+    bench.copy();
+    for path in ["d", "d/secret"] {
+        let names: Vec<_> = xattr::list(bench.right.join(path)).unwrap().collect();
+        assert!(names.is_empty(), "{path}: {names:?}");
+    }
+    assert_equal_trees(&bench);
+}

@@ -479,3 +479,122 @@ fn assert_whole(bench: &Bench, files: &Expected, report: &fcs_engine::report::Re
     // Four files, a link, the made folder and two others whose times are set.
     assert_eq!(report.items.len(), 8, "{case}: {:#?}", report.items);
 }
+
+#[test]
+fn an_original_that_is_written_to_after_the_swap_comes_back() {
+    use std::io::Write;
+    for (strategy, grouped) in every_way() {
+        let (bench, _) = bench(strategy, grouped);
+        let open = std::fs::File::options().append(true).open(bench.right.join("f")).unwrap();
+        let fired = Arc::new(AtomicUsize::new(0));
+        let (count, swapped) = (Arc::clone(&fired), AtomicUsize::new(0));
+        // A program that had the file open goes on writing to it: after the swap, before the sync that settles it.
+        let bench = bench.script(move |event| {
+            if event.call == Call::RenameExchange {
+                swapped.fetch_add(1, Ordering::SeqCst);
+            }
+            if event.call == Call::SyncVolume
+                && swapped.load(Ordering::SeqCst) == 1
+                && count.fetch_add(1, Ordering::SeqCst) == 0
+            {
+                (&open).write_all(b"late words").unwrap();
+            }
+            Act::Go
+        });
+        let report = bench.copy();
+        assert!(fired.load(Ordering::SeqCst) > 0, "the fault fired");
+        let error = failure(&report, "f");
+        assert_eq!(
+            (error.kind, error.target),
+            (ErrorKind::TargetStale, Some(TargetState::Original)),
+            "{error}"
+        );
+        assert!(
+            std::fs::read(bench.right.join("f")).unwrap().ends_with(b"late words"),
+            "nothing written is lost"
+        );
+        assert_rest_went_on(&bench);
+    }
+}
+
+#[test]
+fn a_folder_put_in_place_of_the_runs_own_keeps_its_permissions() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    let bench = Bench::new();
+    std::fs::create_dir(bench.left.join("d")).unwrap();
+    std::fs::set_permissions(bench.left.join("d"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    std::fs::write(bench.left.join("d/f"), "x").unwrap();
+    let private = bench.right.with_file_name("private");
+    std::fs::create_dir(&private).unwrap();
+    std::fs::set_permissions(&private, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let (there, away) = (bench.right.join("d"), bench.right.with_file_name("away"));
+    let fired = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&fired);
+    let bench = bench.script(move |event| {
+        if event.call == Call::RenameNoReplace && count.fetch_add(1, Ordering::SeqCst) == 0 {
+            std::fs::rename(&there, &away).unwrap();
+            std::fs::rename(&private, &there).unwrap();
+        }
+        Act::Go
+    });
+    let report = bench.copy();
+    assert_eq!(fired.load(Ordering::SeqCst), 1, "the fault fired");
+    assert_eq!(failure(&report, "d").kind, ErrorKind::TargetStale);
+    assert_eq!(mode(&bench.right.join("d")), 0o700, "a private folder stays private");
+}
+
+#[test]
+fn a_new_name_that_cannot_be_made_durable_is_taken_back_only_while_it_is_ours() {
+    for foreign in [false, true] {
+        let (bench, kept) = bench(Strategy::Auto, true);
+        let path = bench.right.join("f");
+        let fired = Arc::new(AtomicUsize::new(0));
+        let (count, swapped) = (Arc::clone(&fired), AtomicUsize::new(0));
+        let bench = bench.script(move |event| {
+            if event.call == Call::RenameExchange {
+                swapped.fetch_add(1, Ordering::SeqCst);
+            }
+            let after = swapped.load(Ordering::SeqCst) > 0;
+            if after && event.side == "target" && matches!(event.call, Call::SyncVolume | Call::Sync) {
+                if foreign && count.load(Ordering::SeqCst) == 0 {
+                    let new = path.with_extension("new");
+                    std::fs::write(&new, "somebody else's").unwrap();
+                    std::fs::rename(&new, &path).unwrap();
+                }
+                count.fetch_add(1, Ordering::SeqCst);
+                return Act::Fail(EIO);
+            }
+            Act::Go
+        });
+        let report = bench.copy();
+        assert!(fired.load(Ordering::SeqCst) > 0, "the fault fired");
+        let error = failure(&report, "f");
+        if foreign {
+            assert_eq!(error.target, Some(TargetState::Unknown), "{error}");
+            assert_eq!(std::fs::read(bench.right.join("f")).unwrap(), b"somebody else's");
+        } else {
+            assert_eq!(error.target, Some(TargetState::Original), "{error}");
+            assert_eq!(original(&bench.right.join("f")), kept);
+        }
+    }
+}
+
+#[test]
+fn targets_that_are_names_of_one_file_are_all_replaced() {
+    for grouped in [true, false] {
+        let mut bench = Bench::new();
+        bench.settings.batch_max_files = if grouped { 4096 } else { 1 };
+        for name in ["a", "b", "c"] {
+            std::fs::write(bench.left.join(name), format!("new {name}")).unwrap();
+        }
+        std::fs::write(bench.right.join("a"), "old").unwrap();
+        age(&bench.right.join("a"));
+        std::fs::hard_link(bench.right.join("a"), bench.right.join("b")).unwrap();
+        std::fs::hard_link(bench.right.join("a"), bench.right.join("c")).unwrap();
+        let report = bench.copy();
+        assert_eq!((report.counts.copied, report.counts.failed), (3, 0), "{:#?}", report.items);
+        assert_eq!(std::fs::read(bench.right.join("c")).unwrap(), b"new c");
+        assert_no_strays(&bench.right);
+    }
+}

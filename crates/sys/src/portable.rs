@@ -134,6 +134,9 @@ macro_rules! portable_handle {
             fn set_xattr(&self, _: &[u8], _: &[u8]) -> io::Result<()> {
                 unsupported()
             }
+            fn remove_xattr(&self, _: &[u8]) -> io::Result<()> {
+                unsupported()
+            }
             fn sync(&self) -> io::Result<()> {
                 let sync: fn(&Self) -> io::Result<()> = $sync;
                 sync(self)

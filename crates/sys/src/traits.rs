@@ -135,6 +135,9 @@ pub trait Handle: Send + Sync + Debug {
     /// Sets one extended attribute.
     fn set_xattr(&self, name: &[u8], value: &[u8]) -> io::Result<()>;
 
+    /// Removes one extended attribute.
+    fn remove_xattr(&self, name: &[u8]) -> io::Result<()>;
+
     /// Makes everything known about the item durable: content and metadata of a file, the entries of a folder.
     fn sync(&self) -> io::Result<()>;
 

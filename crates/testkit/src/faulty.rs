@@ -48,6 +48,7 @@ pub enum Call {
     Xattrs,
     Xattr,
     SetXattr,
+    RemoveXattr,
     Sync,
     Read,
     Write,
@@ -88,6 +89,7 @@ impl Call {
         Self::Xattrs,
         Self::Xattr,
         Self::SetXattr,
+        Self::RemoveXattr,
         Self::Sync,
         Self::Read,
         Self::Write,
@@ -221,6 +223,9 @@ macro_rules! handle {
             fn set_xattr(&self, name: &[u8], value: &[u8]) -> io::Result<()> {
                 let run = || self.inner.set_xattr(name, value);
                 self.shared.run(Call::SetXattr, &self.path, || Ok(()), run)
+            }
+            fn remove_xattr(&self, name: &[u8]) -> io::Result<()> {
+                self.shared.run(Call::RemoveXattr, &self.path, || Ok(()), || self.inner.remove_xattr(name))
             }
             fn sync(&self) -> io::Result<()> {
                 self.shared.run(Call::Sync, &self.path, || Ok(()), || self.inner.sync())

@@ -20,13 +20,16 @@ use crate::{Error, Op};
 struct Group<'a> {
     steps: Vec<Prepared<'a>>,
     bytes: u64,
+    /// Open files and folders the steps hold; an estimate from above.
+    handles: usize,
+    last_folder: usize,
     since: Instant,
 }
 
 /// Commits whatever arrives until the workers are done.
 pub(super) fn commit_all(context: &Context<'_>, queue: &Receiver<Prepared<'_>>) {
     let patience = Duration::from_millis(context.settings.batch_max_milliseconds);
-    let empty = || Group { steps: Vec::new(), bytes: 0, since: Instant::now() };
+    let empty = || Group { steps: Vec::new(), bytes: 0, handles: 0, last_folder: 0, since: Instant::now() };
     let mut group = empty();
     let mut waiting = Vec::new();
     loop {
@@ -36,8 +39,12 @@ pub(super) fn commit_all(context: &Context<'_>, queue: &Receiver<Prepared<'_>>) 
                     group.since = Instant::now();
                 }
                 group.bytes += prepared.bytes();
+                let folder = folder_key(prepared.job());
+                group.handles += if folder == group.last_folder { 1 } else { 3 };
+                group.last_folder = folder;
                 group.steps.push(prepared);
                 let full = group.steps.len() >= context.batch_files
+                    || group.handles >= context.batch_handles
                     || group.bytes >= context.settings.batch_max_bytes
                     || context.control.cancel.is_cancelled();
                 if !full {
@@ -171,8 +178,12 @@ fn verify_group<'a>(context: &Context<'_>, staged: Vec<Staged<'a>>) -> Vec<Verif
         return verify();
     }
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(verify)).collect();
-        workers.into_iter().filter_map(|w| w.join().ok()).flatten().collect()
+        // This thread verifies too, so that helpers which cannot be started are only missed.
+        let start = |_| std::thread::Builder::new().spawn_scoped(scope, verify).ok();
+        let helpers: Vec<_> = (1..threads).filter_map(start).collect();
+        let mut done = verify();
+        done.extend(helpers.into_iter().filter_map(|helper| helper.join().ok()).flatten());
+        done
     })
 }
 

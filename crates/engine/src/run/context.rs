@@ -1,11 +1,11 @@
 //! What every part of a run shares: the plan, the roots, the settings, and where results go.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fcs_sys::{DirRef, Name, Place, RelPath, Root, VolumeFacts};
+use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, Name, Place, RelPath, Root, VolumeFacts};
 
 use crate::plan::{Action, FolderPlan, Plan, Step};
 use crate::progress::{add, full_path};
@@ -20,11 +20,17 @@ pub(super) struct Context<'a> {
     pub(super) settings: &'a Settings,
     pub(super) control: &'a Control,
     pub(super) run_id: String,
-    /// Most staged files held open at once.
+    /// Most files in a group.
     pub(super) batch_files: usize,
+    /// Most handles a group may hold: one per file, two per folder.
+    pub(super) batch_handles: usize,
+    /// Most jobs, or staged files, waiting in a queue; each holds up to three handles.
+    pub(super) queue_length: usize,
     items: Mutex<Vec<ItemReport>>,
     pub(super) tally: Tally,
     volumes: Mutex<HashMap<u64, Arc<Volume>>>,
+    /// Originals with several names of which this run displaced one: that moved the change time of the others.
+    moved: Mutex<HashSet<FileId>>,
 }
 
 /// Things counted over the run and said once at its end.
@@ -92,9 +98,11 @@ impl<'a> Context<'a> {
         control: &'a Control,
         run_id: String,
     ) -> Self {
-        // A quarter of the limit: a group being committed, the next one being staged, and room for folders.
-        let open_files = fcs_sys::raise_open_file_limit().unwrap_or(1024);
-        let batch_files = settings.batch_max_files.min(open_files / 4).max(1) as usize;
+        // Shares of the limit, so that even one file per folder stays within it: the group being filled 1/4, the one
+        // waiting for its sync 1/6 (its files are closed, its folders are not), staged files on their way 3/32, jobs
+        // 1/8; the rest is for folders on the way and everything else in the process.
+        let open_files = fcs_sys::raise_open_file_limit().unwrap_or(1024).min(1 << 20) as usize;
+        let batch_files = usize::try_from(settings.batch_max_files).unwrap_or(usize::MAX);
         Self {
             plan,
             source,
@@ -103,9 +111,12 @@ impl<'a> Context<'a> {
             control,
             run_id,
             batch_files,
+            batch_handles: (open_files / 4).max(3),
+            queue_length: (open_files / 32).clamp(1, 256),
             items: Mutex::default(),
             tally: Tally::default(),
             volumes: Mutex::default(),
+            moved: Mutex::default(),
         }
     }
 
@@ -130,6 +141,20 @@ impl<'a> Context<'a> {
             Some(code) => std::io::Error::from_raw_os_error(code),
             None => failed.kind().into(),
         })
+    }
+
+    /// Remembers a target that is about to be displaced and has further names.
+    pub(super) fn will_move(&self, target: &Metadata) {
+        if target.links > 1 {
+            self.moved.lock().unwrap_or_else(PoisonError::into_inner).insert(target.id);
+        }
+    }
+
+    /// Whether a target differs from what was expected only in its change time, which this run itself moved when it
+    /// displaced another name of the same file.
+    pub(super) fn is_moved_by_us(&self, now: &Metadata, expected: &Fingerprint) -> bool {
+        let same = Fingerprint { changed: expected.changed, ..now.fingerprint() } == *expected;
+        same && self.moved.lock().unwrap_or_else(PoisonError::into_inner).contains(&now.id)
     }
 
     /// Absolute path on the source.

@@ -11,8 +11,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fcs_sys::{
-    Access, AlignedBuffer, CopyMethod, CopyOptions, File, FileRef, Metadata, Name, OsReason, pace_writeback,
-    reason, write_all_at,
+    Access, AlignedBuffer, CopyMethod, CopyOptions, File, FileRef, Metadata, Name, OsReason, Time,
+    pace_writeback, reason, write_all_at,
 };
 
 use super::context::{Context, Job, Meter};
@@ -94,6 +94,7 @@ fn stage_file<'a>(
     if first && before.fingerprint() != step.expect_source {
         return Err(Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceStale).into());
     }
+    let before = wait_until_settled(&*source, before).map_err(read_error(Op::Examine))?;
     let mut not_kept = Vec::new();
     if step.may_be_sparse && source.has_holes().unwrap_or(false) {
         not_kept.push("holes (the source is sparse; the copy takes its full size on the volume)".into());
@@ -122,6 +123,30 @@ fn stage_file<'a>(
             Err(why)
         }
     }
+}
+
+/// How old a change must be before the file is read.
+const SETTLED: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// Waits until the last change of a file that was changed a moment ago is old enough to be told from the next.
+///
+/// A change gets its time when it begins, and on some kernels in steps of some milliseconds. So a write that is still
+/// going on, or falls into the same step, leaves the same fingerprint before and after a read; git calls such files
+/// racily clean. Once the time is older than any such step, every later write shows. What remains is one single write
+/// call that has been going on for longer.
+fn wait_until_settled(source: &dyn File, mut now: Metadata) -> io::Result<Metadata> {
+    // A file that is always just written is found out by the second look after the read.
+    for _ in 0..3 {
+        let changed = now.changed.unwrap_or(now.modified);
+        let age = Time::now().as_nanos() - changed.as_nanos();
+        // Times in the future come from another clock, and waiting for them would have no end.
+        if !(0..SETTLED.as_nanos() as i128).contains(&age) {
+            break;
+        }
+        std::thread::sleep(SETTLED.saturating_sub(std::time::Duration::from_nanos(age as u64)));
+        now = source.metadata()?;
+    }
+    Ok(now)
 }
 
 /// Fills the file, checks that the source held still, and gives the copy its metadata. An error says whether the
@@ -254,6 +279,10 @@ fn fill_direct(
             OsReason::NoSpace | OsReason::QuotaExceeded | OsReason::FileTooLarge | OsReason::ReadOnlyVolume
         );
         let created = reason(&e) != OsReason::AlreadyExists;
+        // Nothing there means that making it was what failed.
+        if !created || job.folder.target.stat(name).is_err_and(|e| reason(&e) == OsReason::NotFound) {
+            return (Error::os(Op::Create, target_path(context, job), e).into(), false);
+        }
         let path = if of_target { target_path(context, job) } else { source_path(context, job) };
         (Error::os(Op::Copy, path, e).into(), created)
     })?;
@@ -400,31 +429,36 @@ pub(super) fn pump<E>(
     let (full, filled) = crossbeam_channel::bounded::<(AlignedBuffer, usize)>(BUFFERS);
     let (give_back, free) = crossbeam_channel::bounded::<AlignedBuffer>(BUFFERS);
     std::thread::scope(|scope| {
-        let reader = scope.spawn(move || -> io::Result<(u64, Option<Digest>)> {
-            let mut hasher = hash.then(blake3::Hasher::new);
-            let (mut at, mut made) = (0, 0);
-            while at < size {
-                let mut buffer = if made < BUFFERS {
-                    made += 1;
-                    AlignedBuffer::new(chunk)
-                } else {
-                    // Disconnected: the consumer gave up.
-                    let Ok(buffer) = free.recv() else { break };
-                    buffer
-                };
-                let want = (size - at).min(chunk as u64) as usize;
-                file.prefetch(at + want as u64, chunk as u64);
-                let n = read_full(file, &mut buffer[..want], at)?;
-                if let Some(hasher) = &mut hasher {
-                    hasher.update(&buffer[..n]);
+        let reader =
+            std::thread::Builder::new().spawn_scoped(scope, move || -> io::Result<(u64, Option<Digest>)> {
+                let mut hasher = hash.then(blake3::Hasher::new);
+                let (mut at, mut made) = (0, 0);
+                while at < size {
+                    let mut buffer = if made < BUFFERS {
+                        made += 1;
+                        AlignedBuffer::new(chunk)
+                    } else {
+                        // Disconnected: the consumer gave up.
+                        let Ok(buffer) = free.recv() else { break };
+                        buffer
+                    };
+                    let want = (size - at).min(chunk as u64) as usize;
+                    file.prefetch(at + want as u64, chunk as u64);
+                    let n = read_full(file, &mut buffer[..want], at)?;
+                    if let Some(hasher) = &mut hasher {
+                        hasher.update(&buffer[..n]);
+                    }
+                    at += n as u64;
+                    if full.send((buffer, n)).is_err() || n < want {
+                        break;
+                    }
                 }
-                at += n as u64;
-                if full.send((buffer, n)).is_err() || n < want {
-                    break;
-                }
-            }
-            Ok((at, hasher.map(|h| Digest(*h.finalize().as_bytes()))))
-        });
+                Ok((at, hasher.map(|h| Digest(*h.finalize().as_bytes()))))
+            });
+        // No thread to be had is shortage like any other: the file fails, the run goes on.
+        let Ok(reader) = reader else {
+            return Err(PumpError::Read(io::ErrorKind::OutOfMemory.into()));
+        };
         let mut at = 0;
         let mut consumed = Ok(());
         for (buffer, n) in &filled {

@@ -3,7 +3,7 @@
 use crossbeam_channel::Sender;
 use std::sync::Arc;
 
-use fcs_sys::{DirRef, Metadata, Name, OsReason, RelPath, reason};
+use fcs_sys::{DirRef, FileId, Metadata, Name, OsReason, RelPath, reason};
 
 use super::context::{Context, Folder, Job};
 use super::fill::is_small;
@@ -14,8 +14,9 @@ use crate::{Error, ErrorKind, Op, TargetState};
 
 /// How far a folder got.
 pub(super) enum Entered {
-    /// Opened, made if it had to be; its steps were handed out.
-    Yes,
+    /// Opened, made if it had to be; its steps were handed out. Its identity on the target, so that another folder
+    /// put in its place meanwhile does not get its permissions and times.
+    Yes(FileId),
     /// It could not be; the error is reported with it, and its steps have failed.
     Failed(Box<Error>),
     /// The run was cancelled first.
@@ -75,7 +76,7 @@ pub(super) fn feed<'a>(
             continue;
         }
         match enter(context, &mut walker, plan) {
-            Ok(folder) => {
+            Ok((folder, id)) => {
                 let folder = Arc::new(folder);
                 for step in &plan.steps {
                     number += 1;
@@ -85,7 +86,7 @@ pub(super) fn feed<'a>(
                         context.cancel(unsent.0.folder.plan, unsent.0.step);
                     }
                 }
-                entered.push(Entered::Yes);
+                entered.push(Entered::Yes(id));
             }
             Err(error) => {
                 context.fail_all(plan);
@@ -100,7 +101,7 @@ fn enter<'a>(
     context: &Context<'a>,
     walker: &mut Walker<'_>,
     plan: &'a FolderPlan,
-) -> Result<Folder<'a>, Error> {
+) -> Result<(Folder<'a>, FileId), Error> {
     if plan.create {
         create(context, walker, plan)?;
     }
@@ -117,7 +118,7 @@ fn enter<'a>(
         return Err(Error::new(Op::Open, context.target_path(&plan.target_path), ErrorKind::TargetStale));
     }
     let volume = context.volume_of(&target).map_err(on_target)?;
-    Ok(Folder { plan, source, target, volume })
+    Ok((Folder { plan, source, target, volume }, there.id))
 }
 
 /// Makes the folder, for its owner only until everything in it is done.
@@ -165,7 +166,7 @@ pub(super) fn finish(context: &Context<'_>, entered: &[Entered]) {
             Entered::Failed(error) => {
                 context.emit(ItemReport { outcome: Outcome::Failed { error: (**error).clone() }, ..item });
             }
-            Entered::Yes => match dress(context, &mut walker, plan) {
+            Entered::Yes(id) => match dress(context, &mut walker, plan, *id) {
                 Ok(not_kept) => done.push(ItemReport {
                     outcome: Outcome::Done { evidence: Evidence::NoContent },
                     not_kept,
@@ -188,7 +189,12 @@ pub(super) fn finish(context: &Context<'_>, entered: &[Entered]) {
 }
 
 /// Gives one folder its metadata: everything if the run made it, else only the times. Returns what was not kept.
-fn dress(context: &Context<'_>, walker: &mut Walker<'_>, plan: &FolderPlan) -> Result<Vec<String>, Error> {
+fn dress(
+    context: &Context<'_>,
+    walker: &mut Walker<'_>,
+    plan: &FolderPlan,
+    id: FileId,
+) -> Result<Vec<String>, Error> {
     let path = || context.target_path(&plan.target_path);
     let (source, target) =
         walker.open(&plan.source_path, &plan.target_path).map_err(|c| closed(context, plan, c))?;
@@ -196,6 +202,11 @@ fn dress(context: &Context<'_>, walker: &mut Walker<'_>, plan: &FolderPlan) -> R
         source.metadata().map_err(|e| Error::os(Op::Examine, context.source_path(&plan.source_path), e))?;
     let volume = context.volume_of(&target).map_err(|e| Error::os(Op::AskVolume, path(), e))?;
     let set = |e| Error::os(Op::SetMetadata, path(), e);
+    if target.metadata().map_err(set)?.id != id {
+        return Err(
+            Error::new(Op::SetMetadata, path(), ErrorKind::TargetStale).with_target(TargetState::Unknown)
+        );
+    }
     let not_kept = if plan.kind() == Some(ActionKind::CreateFolder) {
         let kept =
             metadata::give(&*target, &*source, &wanted, &volume.facts, context.settings, &context.tally);

@@ -67,6 +67,13 @@ fn give_xattrs(copy: &dyn Handle, source: &dyn Handle, not_kept: &mut Vec<String
         not_kept.push("extended attributes (they could not be listed)".into());
         return;
     };
+    let inherited = copy.xattrs().unwrap_or_default();
+    for name in inherited.iter().filter(|n| n.starts_with(b"system.posix_acl_") && !names.contains(n)) {
+        // A default access list of the folder would let others read what the source does not let them.
+        if copy.remove_xattr(name).is_err() {
+            not_kept.push(format!("absence of {}, inherited from the folder", fcs_sys::escaped(name)));
+        }
+    }
     for name in names {
         let done = source.xattr(&name).and_then(|value| copy.set_xattr(&name, &value));
         if let Err(error) = done {

@@ -72,25 +72,37 @@ pub fn run(
 
 fn carry_out(context: &Context<'_>) {
     let finished = std::thread::scope(|scope| {
-        let (small_jobs, small_queue) = crossbeam_channel::bounded(256);
-        let (large_jobs, large_queue) = crossbeam_channel::bounded(256);
-        let (staged, to_commit) = crossbeam_channel::bounded(256);
+        let (small_jobs, small_queue) = crossbeam_channel::bounded(context.queue_length);
+        let (large_jobs, large_queue) = crossbeam_channel::bounded(context.queue_length);
+        let (staged, to_commit) = crossbeam_channel::bounded(context.queue_length);
         for (queue, workers) in [
-            (&small_queue, context.settings.effective_copy_workers()),
-            (&large_queue, context.settings.large_file_lanes as usize),
+            (small_queue, context.settings.effective_copy_workers()),
+            (large_queue, context.settings.large_file_lanes as usize),
         ] {
             for _ in 0..workers.max(1) {
                 let (queue, staged) = (queue.clone(), staged.clone());
-                scope.spawn(move || worker::work(context, &queue, &staged));
+                // Refused: fewer workers do the same work. Were there none, the feeder's jobs would come back to it
+                // (it holds no receiver), and end as not done.
+                let spawned = std::thread::Builder::new()
+                    .spawn_scoped(scope, move || worker::work(context, &queue, &staged));
+                if let Err(error) = spawned {
+                    tracing::warn!(%error, "a worker could not be started");
+                }
             }
         }
         // The committer ends when the last worker has let go of its sender.
         drop(staged);
-        let committer = scope.spawn(move || committer::commit_all(context, &to_commit));
+        let committer = std::thread::Builder::new()
+            .spawn_scoped(scope, move || committer::commit_all(context, &to_commit));
         let folders = folders::feed(context, &small_jobs, &large_jobs);
         drop((small_jobs, large_jobs));
-        if committer.join().is_err() {
-            tracing::error!("the committer ended in a panic");
+        match committer {
+            Ok(committer) => {
+                if committer.join().is_err() {
+                    tracing::error!("the committer ended in a panic");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the committer could not be started"),
         }
         folders
     });

@@ -55,6 +55,8 @@ pub(super) struct Committed<'a> {
     job: Job<'a>,
     /// Where the replaced original waits.
     displaced: Option<Name>,
+    /// The file that was put in place.
+    id: FileId,
     evidence: Evidence,
     not_kept: Vec<String>,
     size: u64,
@@ -128,6 +130,7 @@ impl<'a> Verified<'a> {
         match place(context, &staged) {
             Ok(displaced) => Ok(Committed {
                 displaced,
+                id: staged.id,
                 evidence,
                 not_kept: staged.not_kept,
                 size: staged.size,
@@ -142,6 +145,11 @@ impl<'a> Verified<'a> {
                 Err((job, error))
             }
         }
+    }
+
+    /// The job it belongs to.
+    pub(super) fn job(&self) -> &Job<'a> {
+        &self.staged.job
     }
 
     /// Content bytes.
@@ -182,7 +190,9 @@ fn place(context: &Context<'_>, staged: &Staged<'_>) -> Result<Option<Name>, Err
         };
     };
     match dir.stat(&step.target_name) {
-        Ok(now) if now.fingerprint() == *expected => {}
+        Ok(now) if now.fingerprint() == *expected || context.is_moved_by_us(&now, expected) => {
+            context.will_move(&now);
+        }
         Ok(_) => return Err(stale()),
         Err(e) if reason(&e) == OsReason::NotFound => return Err(stale()),
         Err(e) => return Err(os(e)),
@@ -282,33 +292,65 @@ impl<'a> Committed<'a> {
         &self.job
     }
 
-    /// Called once the new name is durable: lets the replaced original go and makes the item of the report.
+    /// Called once the new name is durable: lets the replaced original go and makes the item of the report. If the
+    /// original was written to since the swap, through a handle that was open before it, it comes back instead.
     pub(super) fn settle(self, context: &Context<'_>) -> ItemReport {
-        if let Some(displaced) = &self.displaced {
-            discard_name(context, &self.job, displaced);
+        let (plan, step) = (self.job.folder.plan, self.job.step);
+        if let (Some(displaced), Some(expected)) = (&self.displaced, &step.expect_target) {
+            match self.job.folder.target.stat(displaced) {
+                Ok(now) if now.fingerprint().same_content_after_rename(expected) => {
+                    discard_name(context, &self.job, displaced);
+                }
+                // Somebody removed it; that is not ours to mend.
+                Err(e) if reason(&e) == OsReason::NotFound => {}
+                _ => {
+                    let path = context.target_path(&plan.target_path.join(&step.target_name));
+                    let state = self.swap_back(context);
+                    let error = Error::new(Op::Replace, path, ErrorKind::TargetStale).with_target(state);
+                    return ItemReport { outcome: Outcome::Failed { error }, ..Context::item(plan, step) };
+                }
+            }
         }
-        let bytes = if matches!(self.job.step.action, Action::CopyFile { .. }) { self.size } else { 0 };
+        let bytes = if matches!(step.action, Action::CopyFile { .. }) { self.size } else { 0 };
         ItemReport {
             bytes,
             outcome: Outcome::Done { evidence: self.evidence },
             not_kept: self.not_kept,
-            ..Context::item(self.job.folder.plan, self.job.step)
+            ..Context::item(plan, step)
         }
     }
 
     /// Called when the new name could not be made durable: the old state is restored as far as the system lets us.
     pub(super) fn revert(self, context: &Context<'_>, error: Error) -> Error {
-        let (dir, step) = (&self.job.folder.target, self.job.step);
-        let undone = match &self.displaced {
-            Some(displaced) => dir.rename(displaced, &**dir, &step.target_name, Rename::Replace),
-            None => dir.remove_file(&step.target_name),
-        };
-        let state = match (undone, &self.displaced) {
-            (Ok(()), Some(_)) => TargetState::Original,
-            (Ok(()), None) => TargetState::Absent,
-            (Err(_), _) => TargetState::Unknown,
-        };
-        context.complain(&error);
+        let state = self.swap_back(context);
         error.with_target(state)
+    }
+
+    /// Takes the new file away from its name and puts the original, if there was one, back. Only while the name still
+    /// holds our file: what another program put there since is not touched, and then nothing is.
+    fn swap_back(&self, context: &Context<'_>) -> TargetState {
+        let (dir, name) = (&self.job.folder.target, &self.job.step.target_name);
+        if !dir.stat(name).is_ok_and(|now| now.id == self.id) {
+            return TargetState::Unknown;
+        }
+        let Some(displaced) = &self.displaced else {
+            return match dir.remove_file(name) {
+                Ok(()) => TargetState::Absent,
+                Err(_) => TargetState::Unknown,
+            };
+        };
+        match dir.rename(displaced, &**dir, name, Rename::Exchange) {
+            Ok(()) => {
+                discard_name(context, &self.job, displaced);
+                TargetState::Original
+            }
+            Err(e) if reason(&e) == OsReason::Unsupported => {
+                match dir.rename(displaced, &**dir, name, Rename::Replace) {
+                    Ok(()) => TargetState::Original,
+                    Err(_) => TargetState::Unknown,
+                }
+            }
+            Err(_) => TargetState::Unknown,
+        }
     }
 }

@@ -21,6 +21,14 @@ pub(super) enum Prepared<'a> {
 }
 
 impl Prepared<'_> {
+    /// The job it belongs to.
+    pub(super) fn job(&self) -> &Job<'_> {
+        match self {
+            Self::InGroup(staged) => &staged.job,
+            Self::Verified(verified) => verified.job(),
+        }
+    }
+
     /// Content bytes, for the group's limit.
     pub(super) fn bytes(&self) -> u64 {
         match self {

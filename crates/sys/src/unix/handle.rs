@@ -119,7 +119,7 @@ pub(super) fn ids(owner: Owner) -> (Option<rustix::fs::Uid>, Option<rustix::fs::
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
 mod xattr {
     use super::{BorrowedFd, io};
-    use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fsetxattr};
+    use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr};
     use rustix::io::Errno;
 
     /// Tries ever larger buffers: most files have no attributes at all, which the first answers, and asking for the
@@ -160,6 +160,10 @@ mod xattr {
     pub(in crate::unix) fn set(fd: BorrowedFd<'_>, name: &[u8], value: &[u8]) -> io::Result<()> {
         super::retry(|| fsetxattr(fd, name, value, XattrFlags::empty()))
     }
+
+    pub(in crate::unix) fn remove(fd: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+        super::retry(|| fremovexattr(fd, name))
+    }
 }
 
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
@@ -174,12 +178,16 @@ mod xattr {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    pub(in crate::unix) fn remove(_: BorrowedFd<'_>, _: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     pub(in crate::unix) fn set(_: BorrowedFd<'_>, _: &[u8], _: &[u8]) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
 
-pub(super) use xattr::{get as xattr_get, list as xattr_list, set as xattr_set};
+pub(super) use xattr::{get as xattr_get, list as xattr_list, remove as xattr_remove, set as xattr_set};
 
 /// Implements [`crate::Handle`] for a type with a field `fd`.
 macro_rules! impl_handle {
@@ -208,6 +216,9 @@ macro_rules! impl_handle {
             }
             fn set_xattr(&self, name: &[u8], value: &[u8]) -> io::Result<()> {
                 handle::xattr_set(self.fd.as_fd(), name, value)
+            }
+            fn remove_xattr(&self, name: &[u8]) -> io::Result<()> {
+                handle::xattr_remove(self.fd.as_fd(), name)
             }
             fn sync(&self) -> io::Result<()> {
                 // Not repeated after an error: the kernel may drop the pages it failed to write, and a second call
