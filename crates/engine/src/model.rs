@@ -118,6 +118,7 @@ impl Item {
             links: Vec::new(),
             errors: Vec::new(),
             items: 0,
+            reserved: 0,
             cancelled: false,
         };
         let mut todo = vec![(self, NodeId::ROOT)];

@@ -59,6 +59,15 @@ pub(super) fn notes(left: &Tree, right: &Tree, settings: &Settings) -> Vec<Strin
             ));
         }
     }
+    for (side, tree) in [("LEFT", left), ("RIGHT", right)] {
+        if tree.reserved > 0 {
+            let (n, items) = (tree.reserved, if tree.reserved == 1 { "item" } else { "items" });
+            notes.push(format!(
+                "{n} {items} in {side} with names reserved for this program (.fcs…) left alone; names ending in .part \
+                 are unfinished copies of a run that was ended by force."
+            ));
+        }
+    }
     let coarse = granularity(left, right);
     if coarse > settings.time_tolerance_nanos
         && (settings.compare_modified || created_counts(left, right, settings))

@@ -156,6 +156,14 @@ fn created_times_that_cannot_be_set_are_dropped_with_one_note() {
 }
 
 #[test]
+fn reserved_names_are_left_alone_but_not_in_silence() {
+    let mut right = Item::folder(0, []).scan(Exact);
+    right.reserved = 2;
+    let comparison = compare_trees(Item::folder(0, []).scan(Exact), right, &Settings::default());
+    assert!(comparison.notes.iter().any(|n| n.starts_with("2 items in RIGHT")), "{:?}", comparison.notes);
+}
+
+#[test]
 fn a_tree_deeper_than_any_stack_is_compared_walked_and_planned() {
     const DEPTH: u32 = 100_000;
     let deep = |modified| {

@@ -86,6 +86,8 @@ struct Side<'a> {
     order: NameOrder,
     /// Items listed so far, for the guard.
     listed: AtomicU64,
+    /// Items passed over because their names belong to this program.
+    reserved: AtomicU64,
     table: Mutex<Table>,
 }
 
@@ -126,6 +128,7 @@ impl<'a> Side<'a> {
             entry: Entry::from(&metadata),
             order,
             listed: AtomicU64::new(0),
+            reserved: AtomicU64::new(0),
             table: Mutex::new(table),
         })
     }
@@ -205,6 +208,7 @@ impl<'a> Side<'a> {
             links: table.links,
             errors: table.errors,
             items: table.items,
+            reserved: self.reserved.into_inner(),
             cancelled,
         }
     }

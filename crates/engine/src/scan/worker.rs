@@ -239,17 +239,21 @@ impl Walk<'_> {
         let side = &self.sides[open.side];
         let mut names = std::mem::take(&mut scratch.names);
         let room = self.max_items.saturating_sub(side.listed.load(Ordering::Relaxed));
-        let mut too_many = false;
+        let (mut too_many, mut reserved) = (false, 0);
         let listed = self.with_patience(|| {
             names.clear();
+            reserved = 0;
             open.dir.list(&mut |item| {
                 // A listing cannot be broken off, but it need not be kept.
                 too_many |= names.count() as u64 > room;
-                if !too_many && !is_reserved(item.name) {
+                if is_reserved(item.name) {
+                    reserved += 1;
+                } else if !too_many {
                     too_many |= !names.push(item.name, item.metadata.as_ref().map(Entry::from));
                 }
             })
         });
+        side.reserved.fetch_add(reserved, Ordering::Relaxed);
         let count = names.count();
         let before = side.listed.fetch_add(count as u64, Ordering::Relaxed);
         if too_many || before + count as u64 > self.max_items {
