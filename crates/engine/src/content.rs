@@ -11,7 +11,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fcs_sys::{Access, DirRef, FileRef, Root};
+use fcs_sys::{Access, DirRef, FileRef, Place, Root};
 use sha2::Digest as _;
 
 use crate::compare::{Digests, Row, RowId};
@@ -24,6 +24,16 @@ use crate::{Control, Error, ErrorKind, Op, Settings};
 /// Files of at least this size are hashed side by side, by two workers, so that one pair of huge files at the end
 /// does not leave the others idle. Smaller ones are not worth the bookkeeping.
 const SPLIT_SIZE: u64 = 1 << 20;
+
+/// Bytes read at once from a disk of this machine. Measured on cached files of 9 KiB to 1.5 GB: larger buffers leave
+/// the processor's own cache and double the system's time; the system reads ahead by itself.
+const LOCAL_CHUNK: usize = 64 << 10;
+
+/// Bytes read at once. Over a network each read is a round trip, so there the user's chunk size counts.
+fn chunk_size(sides: &Sides<'_>, settings: &Settings) -> usize {
+    let network = sides.trees.iter().any(|tree| tree.volume.place == Place::Network);
+    if network { settings.verify_chunk_bytes as usize } else { LOCAL_CHUNK }
+}
 
 /// Both sides; left first.
 pub(crate) struct Sides<'a> {
@@ -70,7 +80,7 @@ pub(crate) fn compare_files(
         next: AtomicUsize::new(0),
         cancelled: AtomicBool::new(false),
         method: settings.compare_content,
-        chunk: settings.verify_chunk_bytes as usize,
+        chunk: chunk_size(sides, settings),
         handles: [0, 1].map(|i| Handles::new(sides.trees[i], &sides.roots[i].dir)),
         halves: Mutex::default(),
     };
