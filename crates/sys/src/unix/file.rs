@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{cache, handle, retry, window};
 use crate::buffer::{ALIGNMENT, AlignedBuffer};
+#[cfg(target_os = "linux")]
 use crate::traits::pace_writeback;
 use crate::{CopyIn, CopyMethod, CopyOptions, Eviction, File, Metadata, Tick, Window, copy_in_by_chunks};
 
