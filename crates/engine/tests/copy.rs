@@ -241,3 +241,26 @@ fn a_copy_does_not_inherit_access_its_source_does_not_grant() {
     }
     assert_equal_trees(&bench);
 }
+
+#[test]
+fn a_large_file_shows_how_far_its_copy_and_its_re_read_are() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    for strategy in [Strategy::Direct, Strategy::Staged] {
+        let mut bench = Bench::new().strategy(strategy).no_groups();
+        bench.settings.verify_chunk_bytes = 1 << 20;
+        std::fs::write(bench.left.join("f"), noise(30 << 20, 3)).unwrap();
+        let seen: std::sync::Arc<[AtomicU64; 2]> = std::sync::Arc::default();
+        let (most, progress) = (std::sync::Arc::clone(&seen), std::sync::Arc::clone(&bench.control.progress));
+        let bench = bench.script(move |_| {
+            for file in progress.snapshot().current {
+                most[0].fetch_max(file.copied.load(Ordering::SeqCst), Ordering::SeqCst);
+                most[1].fetch_max(file.verified.load(Ordering::SeqCst), Ordering::SeqCst);
+            }
+            fcs_testkit::faulty::Act::Go
+        });
+        bench.copy();
+        let [copied, verified] = [0, 1].map(|i| seen[i].load(Ordering::SeqCst));
+        assert_eq!(copied, 30 << 20, "{strategy}");
+        assert!(verified > 10 << 20 && verified <= 30 << 20, "{strategy}: {verified}");
+    }
+}

@@ -113,6 +113,7 @@ fn stage_file<'a>(
             file: Some(filled.file),
             expected: filled.expected,
             not_kept,
+            current: current.cloned(),
             reader: None,
         }),
         Err((why, created)) => {
@@ -354,6 +355,7 @@ fn stage_link<'a>(context: &Context<'_>, job: &Job<'a>, name: Name) -> Result<St
                 size: 0,
                 expected: Expected::Link,
                 not_kept,
+                current: None,
                 reader: None,
             });
         }

@@ -4,12 +4,16 @@
 //! module can make one, so "only verified files appear at the target" is not a rule to remember but one that the
 //! compiler keeps. Nothing happens in `Drop`: every end is explicit, because every end can fail and matters.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
 use fcs_sys::{FileId, FileRef, Fingerprint, Name, OsReason, Rename, reason};
 
 use super::context::{Context, Job};
 use super::fill::Stop;
 use super::verify::{self, Reader};
 use crate::plan::Action;
+use crate::progress::CurrentFile;
 use crate::report::{Digest, Evidence, ItemReport, Outcome};
 use crate::{Error, ErrorKind, Op, TargetState};
 
@@ -38,6 +42,8 @@ pub(super) struct Staged<'a> {
     pub(super) size: u64,
     pub(super) expected: Expected,
     pub(super) not_kept: Vec<String>,
+    /// Shown to the user while a large file is in work.
+    pub(super) current: Option<Arc<CurrentFile>>,
     /// Set by [`Staged::start_reread`].
     pub(super) reader: Option<Reader>,
 }
@@ -63,6 +69,11 @@ pub(super) struct Committed<'a> {
 }
 
 impl<'a> Staged<'a> {
+    /// Where the re-read of a large file counts its bytes.
+    pub(super) fn verified_counter(&self) -> Option<&AtomicU64> {
+        self.current.as_ref().map(|current| &current.verified)
+    }
+
     /// Empties the cache of the copy and lets the device begin to read it back. The content must have been synced.
     /// Called for several files before the first is verified, it keeps the device busy; an error shows in
     /// [`Staged::verify`].

@@ -94,7 +94,7 @@ pub(super) fn by_hash(
     expected: Digest,
 ) -> Result<Evidence, Stop> {
     let path = || path_of(context, staged);
-    let mut meter = Meter::new(&context.control.progress.verify_bytes_done, None);
+    let mut meter = Meter::new(&context.control.progress.verify_bytes_done, staged.verified_counter());
     let (bytes, hash) = if is_small(context, staged.size) {
         let mut buffer = vec![0; staged.size as usize + 1];
         let n = read_full(&*reader.file, &mut buffer, 0).map_err(|e| Error::os(Op::Verify, path(), e))?;
@@ -127,7 +127,7 @@ pub(super) fn by_comparison(
     source: &dyn File,
     fingerprint: &Fingerprint,
 ) -> Result<Evidence, Stop> {
-    let mut meter = Meter::new(&context.control.progress.verify_bytes_done, None);
+    let mut meter = Meter::new(&context.control.progress.verify_bytes_done, staged.verified_counter());
     let compared = if reader.uncached {
         compare_past_cache(context, staged, source, &reader, &mut meter)
     } else {
