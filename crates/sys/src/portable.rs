@@ -187,7 +187,7 @@ impl Dir for PortableDir {
         if convert(&path, &fs::symlink_metadata(&path)?).kind != Kind::File {
             return unsupported();
         }
-        let file = fs::File::open(&path)?;
+        let file = fs::File::options().read(true).write(access == Access::ReadWrite).open(&path)?;
         Ok(Arc::new(PortableFile { path, file: Mutex::new(file) }))
     }
 
@@ -237,6 +237,11 @@ impl Dir for PortableDir {
 
     fn remove_dir(&self, name: &Name) -> io::Result<()> {
         fs::remove_dir(self.at(name)?)
+    }
+
+    fn may_change(&self) -> io::Result<bool> {
+        // The standard library cannot ask; the first attempt will show.
+        Ok(true)
     }
 
     fn sync_volume(&self) -> io::Result<()> {
@@ -298,6 +303,14 @@ impl File for PortableFile {
         self.with(|f| {
             f.seek(io::SeekFrom::Start(offset))?;
             f.write(buffer)
+        })
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        self.with(|f| match f.try_lock() {
+            Ok(()) => Ok(true),
+            Err(fs::TryLockError::WouldBlock) => Ok(false),
+            Err(fs::TryLockError::Error(e)) => Err(e),
         })
     }
 

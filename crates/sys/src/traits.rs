@@ -12,6 +12,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::io;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::{Attributes, Kind, LinkTarget, Metadata, Name, Owner, Space, Times, VolumeFacts};
@@ -41,6 +42,8 @@ pub enum Access {
     /// To read from the device, past the cache (`O_DIRECT`, `FILE_FLAG_NO_BUFFERING`, `F_NOCACHE`). `Unsupported` or
     /// `InvalidInput` where the file system cannot. Reads of any offset and length work; the backend aligns them.
     ReadUncached,
+    /// To read and to write, for our own journal and lock; never for a file of the user.
+    ReadWrite,
 }
 
 /// How a rename treats a target name that is taken.
@@ -197,6 +200,15 @@ pub trait Dir: Handle {
     /// Removes an empty folder.
     fn remove_dir(&self, name: &Name) -> io::Result<()>;
 
+    /// Moves an item to the system's recycle bin. The systems take a path for this, not a handle, so `path` is the
+    /// absolute path of this folder; what stands at the name is what goes. `Unsupported` where the volume has no bin.
+    fn recycle(&self, _path: &Path, _name: &Name) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Whether the current user may make and remove names in this folder, as far as permissions tell. Changes nothing.
+    fn may_change(&self) -> io::Result<bool>;
+
     /// Makes every finished write on the whole volume durable. An error means some write since this handle was
     /// opened was lost. `Unsupported` where [`VolumeFacts::sync_volume`] is false.
     fn sync_volume(&self) -> io::Result<()>;
@@ -244,6 +256,9 @@ pub trait File: Handle {
 
     /// Asks the system to read a range soon. Only a hint; errors are of no use to anybody.
     fn prefetch(&self, offset: u64, bytes: u64);
+
+    /// Takes the file's advisory lock for this handle, until it is closed. `false` if another handle holds it.
+    fn try_lock(&self) -> io::Result<bool>;
 
     /// Whether the file has holes: ranges that read as zeros and take no room.
     fn has_holes(&self) -> io::Result<bool>;

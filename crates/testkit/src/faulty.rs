@@ -26,6 +26,7 @@ pub enum Call {
     OpenDir,
     OpenFile,
     OpenUncached,
+    OpenWritable,
     CreateFile,
     CreateDir,
     CreateSymlink,
@@ -38,6 +39,8 @@ pub enum Call {
     HardLink,
     RemoveFile,
     RemoveDir,
+    Recycle,
+    MayChange,
     SyncVolume,
     Volume,
     Space,
@@ -55,6 +58,7 @@ pub enum Call {
     StartWriteback,
     WaitWriteback,
     Evict,
+    TryLock,
     HasHoles,
     Map,
 }
@@ -67,6 +71,7 @@ impl Call {
         Self::OpenDir,
         Self::OpenFile,
         Self::OpenUncached,
+        Self::OpenWritable,
         Self::CreateFile,
         Self::CreateDir,
         Self::CreateSymlink,
@@ -79,6 +84,8 @@ impl Call {
         Self::HardLink,
         Self::RemoveFile,
         Self::RemoveDir,
+        Self::Recycle,
+        Self::MayChange,
         Self::SyncVolume,
         Self::Volume,
         Self::Space,
@@ -96,6 +103,7 @@ impl Call {
         Self::StartWriteback,
         Self::WaitWriteback,
         Self::Evict,
+        Self::TryLock,
         Self::HasHoles,
         Self::Map,
     ];
@@ -268,7 +276,11 @@ impl Dir for FaultyDir {
         Ok(Arc::new(Self { inner, path: self.path.join(name), shared: Arc::clone(&self.shared) }))
     }
     fn open_file(&self, name: &Name, access: Access) -> io::Result<FileRef> {
-        let call = if access == Access::Read { Call::OpenFile } else { Call::OpenUncached };
+        let call = match access {
+            Access::Read => Call::OpenFile,
+            Access::ReadUncached => Call::OpenUncached,
+            Access::ReadWrite => Call::OpenWritable,
+        };
         let inner = self.on(call, name, || self.inner.open_file(name, access))?;
         Ok(self.file(name, inner))
     }
@@ -307,6 +319,12 @@ impl Dir for FaultyDir {
     }
     fn remove_dir(&self, name: &Name) -> io::Result<()> {
         self.quiet(Call::RemoveDir, name, || self.inner.remove_dir(name))
+    }
+    fn recycle(&self, path: &std::path::Path, name: &Name) -> io::Result<()> {
+        self.quiet(Call::Recycle, name, || self.inner.recycle(path, name))
+    }
+    fn may_change(&self) -> io::Result<bool> {
+        self.shared.run(Call::MayChange, &self.path, || Ok(true), || self.inner.may_change())
     }
     fn sync_volume(&self) -> io::Result<()> {
         self.shared.run(Call::SyncVolume, &self.path, || Ok(()), || self.inner.sync_volume())
@@ -381,6 +399,9 @@ impl File for FaultyFile {
     }
     fn prefetch(&self, offset: u64, bytes: u64) {
         self.inner.prefetch(offset, bytes);
+    }
+    fn try_lock(&self) -> io::Result<bool> {
+        self.shared.run(Call::TryLock, &self.path, || Ok(true), || self.inner.try_lock())
     }
     fn has_holes(&self) -> io::Result<bool> {
         self.shared.run(Call::HasHoles, &self.path, || Ok(false), || self.inner.has_holes())

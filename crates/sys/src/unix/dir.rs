@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use super::{file::UnixFile, handle, retry, volume};
 use crate::{
     Access, CopyIn, CopyOptions, Dir, DirRef, File, FileRef, Handle, LinkTarget, Listed, Metadata, Name,
-    Owner, Rename, Space, Tick, Times, VolumeFacts,
+    OsReason, Owner, Rename, Space, Tick, Times, VolumeFacts, reason,
 };
 
 /// A folder held by its descriptor: renaming or replacing it elsewhere does not lead us astray.
@@ -91,7 +91,8 @@ impl Dir for UnixDir {
 
     fn open_file(&self, name: &Name, access: Access) -> io::Result<FileRef> {
         // Non-blocking, so that a pipe put in the file's place cannot hang us before its kind is checked.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let mode = if access == Access::ReadWrite { OFlags::RDWR } else { OFlags::RDONLY };
+        let flags = mode | OFlags::NONBLOCK | OFlags::NOCTTY;
         #[cfg(target_os = "linux")]
         let flags = if access == Access::ReadUncached { flags | OFlags::DIRECT } else { flags };
         #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
@@ -184,6 +185,17 @@ impl Dir for UnixDir {
         retry(|| rustix::fs::unlinkat(&self.fd, name.as_bytes(), AtFlags::REMOVEDIR))
     }
 
+    fn may_change(&self) -> io::Result<bool> {
+        use rustix::fs::Access as Ask;
+        let asked =
+            retry(|| rustix::fs::accessat(&self.fd, c".", Ask::WRITE_OK | Ask::EXEC_OK, AtFlags::EACCESS));
+        match asked.map_err(|e| (reason(&e), e)) {
+            Ok(()) => Ok(true),
+            Err((OsReason::PermissionDenied | OsReason::ReadOnlyVolume, _)) => Ok(false),
+            Err((_, e)) => Err(e),
+        }
+    }
+
     fn sync_volume(&self) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         {
@@ -241,7 +253,7 @@ fn list_entries(fd: OwnedFd, sink: &mut dyn FnMut(&[u8])) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Kind, OsReason, open_root, reason};
+    use crate::{Kind, open_root};
 
     #[test]
     fn links_are_never_followed_by_either_way_of_opening() {

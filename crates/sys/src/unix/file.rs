@@ -54,6 +54,14 @@ impl File for UnixFile {
         retry(|| rustix::io::pwrite(&self.fd, buffer, offset))
     }
 
+    fn try_lock(&self) -> io::Result<bool> {
+        match retry(|| rustix::fs::flock(&self.fd, rustix::fs::FlockOperation::NonBlockingLockExclusive)) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
     fn start_writeback(&self, offset: u64, bytes: u64) -> io::Result<()> {
         cache::writeback(self.fd.as_fd(), offset, bytes, false)
     }
