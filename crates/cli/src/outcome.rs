@@ -23,11 +23,13 @@ pub(crate) fn item_line(item: &ItemReport, style: Style) -> String {
         Outcome::Done { evidence } => {
             let (sign, tone) = match item.action {
                 ActionKind::Replace | ActionKind::FolderTimes => ('*', Tone::Changed),
+                ActionKind::Remove | ActionKind::RemoveFolder => ('-', Tone::Changed),
                 _ => ('+', Tone::Good),
             };
             (sign, tone, evidence_in_words(evidence))
         }
         Outcome::Skipped { why } => ('!', Tone::Bad, format!("left alone: {}", why.words())),
+        Outcome::RolledBack => ('<', Tone::Changed, "rolled back".to_owned()),
         Outcome::Failed { error } => ('!', Tone::Bad, error.to_string()),
     };
     let mut notes = Vec::new();
@@ -109,6 +111,8 @@ fn headline(report: &Report) -> String {
         RunResult::Completed => format!("Done: {copied}."),
         RunResult::CompletedWithFailures => format!("Done with failures: {copied}."),
         RunResult::Cancelled => format!("Stopped: {copied}. What was copied stays; the rest is as it was."),
+        RunResult::RolledBack => "Rolled back: the target is as it was before the run.".to_owned(),
+        RunResult::Stopped => format!("Stopped, because the journal could not be written: {copied}."),
         RunResult::DryRun => "Dry run: nothing was written.".to_owned(),
     }
 }

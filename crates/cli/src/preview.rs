@@ -58,10 +58,10 @@ impl Planned {
         let (sign, tone) = if self.replaces { ('*', Tone::Changed) } else { ('+', Tone::Good) };
         let path = style.paint(tone, format!("{sign} {}{}", self.path, slash(self.action)));
         let what = match self.action {
-            ActionKind::CreateFolder | ActionKind::None => String::new(),
+            ActionKind::CreateFolder | ActionKind::RemoveFolder | ActionKind::None => String::new(),
             ActionKind::FolderTimes => "times only".to_owned(),
             ActionKind::CopyLink => "link".to_owned(),
-            ActionKind::CopyNew | ActionKind::Replace => size(self.bytes),
+            ActionKind::CopyNew | ActionKind::Replace | ActionKind::Remove => size(self.bytes),
         };
         if what.is_empty() { path.into_owned() } else { format!("{path}  {what}") }
     }
@@ -82,7 +82,11 @@ impl Planned {
 
 /// `/` after the names of folders.
 pub(crate) fn slash(action: ActionKind) -> &'static str {
-    if matches!(action, ActionKind::CreateFolder | ActionKind::FolderTimes) { "/" } else { "" }
+    if matches!(action, ActionKind::CreateFolder | ActionKind::FolderTimes | ActionKind::RemoveFolder) {
+        "/"
+    } else {
+        ""
+    }
 }
 
 /// Everything the plan does, folders before what is in them.

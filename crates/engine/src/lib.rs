@@ -29,5 +29,5 @@ pub mod settings;
 pub mod tree;
 
 pub use error::{Error, ErrorKind, Op, Result, TargetState};
-pub use progress::{Cancel, Control, Observer, Progress};
+pub use progress::{Cancel, Control, Observer, OnCancel, Progress};
 pub use settings::Settings;

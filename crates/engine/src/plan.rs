@@ -77,6 +77,26 @@ pub struct FolderPlan {
     pub steps: Vec<Step>,
 }
 
+/// One item to be removed from the target.
+#[derive(Debug, Clone)]
+pub struct Removal {
+    /// Its name.
+    pub name: Name,
+    /// What it looked like. A folder is removed only when empty; its own content comes earlier in the plan.
+    pub expect: Fingerprint,
+}
+
+/// Items to be removed from one folder of the target.
+#[derive(Debug, Clone)]
+pub struct RemovalFolder {
+    /// Path below the target root.
+    pub path: RelPath,
+    /// What the folder looked like.
+    pub expect: Fingerprint,
+    /// What goes.
+    pub items: Vec<Removal>,
+}
+
 /// An item that is left alone, and why.
 #[derive(Debug, Clone)]
 pub struct Skip {
@@ -95,6 +115,9 @@ pub struct Plan {
     /// order of a tree: each folder is followed by those inside it. The root is in every plan that is not empty,
     /// because a run itself changes the root's times.
     pub folders: Vec<FolderPlan>,
+    /// What is removed once everything is copied. Deepest first: a folder's own list comes before the list in which it
+    /// is itself an item.
+    pub removals: Vec<RemovalFolder>,
     /// Items left alone.
     pub skipped: Vec<Skip>,
     /// Said once in the report.
@@ -116,6 +139,12 @@ pub struct Totals {
     pub replaced_files: u64,
     /// Links to make or replace.
     pub links: u64,
+    /// Files and links to remove.
+    pub removed_files: u64,
+    /// Folders to remove.
+    pub removed_folders: u64,
+    /// Content bytes of the files that are removed.
+    pub bytes_removed: u64,
     /// Content bytes to copy.
     pub bytes: u64,
     /// Content bytes of the target's files that are replaced, as they are now.
@@ -161,7 +190,13 @@ impl Plan {
     /// Steps and folder actions, for progress.
     pub fn step_count(&self) -> u64 {
         let t = &self.totals;
-        t.create_folders + t.folder_times + t.new_files + t.replaced_files + t.links
+        t.create_folders
+            + t.folder_times
+            + t.new_files
+            + t.replaced_files
+            + t.links
+            + t.removed_files
+            + t.removed_folders
     }
 }
 
@@ -264,6 +299,7 @@ impl<'a> Planner<'a> {
             plan: Plan {
                 direction,
                 folders: Vec::new(),
+                removals: Vec::new(),
                 skipped: Vec::new(),
                 notes: comparison.notes.clone(),
                 totals: Totals::default(),

@@ -180,6 +180,15 @@ impl Cancel {
     }
 }
 
+/// What becomes of a cancelled run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnCancel {
+    /// What is done stays, and can be undone like any other run.
+    Keep,
+    /// The target is brought back to what it was.
+    RollBack,
+}
+
 /// Receives what is worth telling as it happens. Called from worker threads, one call at a time is not promised.
 pub trait Observer: Send + Sync {
     /// A step ended: done, skipped or failed.
@@ -187,6 +196,12 @@ pub trait Observer: Send + Sync {
 
     /// Something could not be read or asked; the work goes on.
     fn error(&self, _error: &Error) {}
+
+    /// The run was cancelled and stands at a safe point with `committed` steps done: keep them, or take them back?
+    /// Asked once, and not when nothing was done.
+    fn cancelled(&self, _committed: u64) -> OnCancel {
+        OnCancel::Keep
+    }
 
     /// Something the user should know once, such as a criterion that a volume cannot support.
     fn note(&self, _text: &str) {}

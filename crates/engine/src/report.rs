@@ -108,6 +108,10 @@ pub enum ActionKind {
     Replace,
     /// A symbolic link was made or replaced.
     CopyLink,
+    /// A file or link was removed.
+    Remove,
+    /// A folder was removed, after everything in it.
+    RemoveFolder,
     /// Nothing is done with the item; the outcome says why.
     None,
 }
@@ -130,6 +134,10 @@ pub enum SkipReason {
     Cancelled,
     /// A dry run writes nothing.
     DryRun,
+    /// Copying failed for some items, so nothing is removed: what looks like an orphan may be the last copy.
+    CopyFailed,
+    /// The journal could not be written, so nothing further was changed.
+    Stopped,
 }
 
 impl SkipReason {
@@ -143,6 +151,8 @@ impl SkipReason {
             Self::NotComparable => "whether it differs could not be found out",
             Self::Cancelled => "the run was cancelled first",
             Self::DryRun => "dry run",
+            Self::CopyFailed => "not removed, because some copies failed",
+            Self::Stopped => "the journal of the run could not be written",
         }
     }
 }
@@ -161,6 +171,8 @@ pub enum Outcome {
         /// Why.
         why: SkipReason,
     },
+    /// Done, and taken back because the run was rolled back: the target is as it was.
+    RolledBack,
     /// Not done; the error says what is at the target's name.
     Failed {
         /// What went wrong.
@@ -214,8 +226,16 @@ pub struct Counts {
     pub folders_created: u64,
     /// Existing folders whose times were set.
     pub folder_times: u64,
+    /// Files and links removed.
+    pub removed: u64,
+    /// Folders removed.
+    pub folders_removed: u64,
+    /// Content bytes of the files removed.
+    pub bytes_removed: u64,
     /// Items left alone.
     pub skipped: u64,
+    /// Items that were done and taken back.
+    pub rolled_back: u64,
     /// Items that failed.
     pub failed: u64,
     /// Of these, because the copy was not equal to its source.
@@ -243,6 +263,11 @@ impl Counts {
                         self.copied += 1;
                         self.bytes_copied += item.bytes;
                     }
+                    ActionKind::Remove => {
+                        self.removed += 1;
+                        self.bytes_removed += item.bytes;
+                    }
+                    ActionKind::RemoveFolder => self.folders_removed += 1,
                     ActionKind::None => {}
                 }
                 match evidence {
@@ -257,6 +282,7 @@ impl Counts {
                 }
             }
             Outcome::Skipped { .. } => self.skipped += 1,
+            Outcome::RolledBack => self.rolled_back += 1,
             Outcome::Failed { error } => {
                 self.failed += 1;
                 self.failed_verification += u64::from(matches!(error.kind, K::Mismatch { .. }));
@@ -277,6 +303,10 @@ pub enum RunResult {
     CompletedWithFailures,
     /// The user ended it early; what was committed stays.
     Cancelled,
+    /// Everything it did was taken back, because a step failed or the user wanted it.
+    RolledBack,
+    /// The journal could not be written; nothing further was changed. The run must be recovered.
+    Stopped,
     /// Nothing was written because it was a dry run.
     DryRun,
 }

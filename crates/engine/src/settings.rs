@@ -202,6 +202,65 @@ choice! {
     }
 }
 
+/// How long the originals that runs replaced or removed are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undo {
+    /// Not beyond the end of the run.
+    Off,
+    /// Until the next run on the same target.
+    Last,
+    /// For this many days.
+    Days(u64),
+}
+
+impl fmt::Display for Undo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Last => f.write_str("last"),
+            Self::Days(days) => write!(f, "days:{days}"),
+        }
+    }
+}
+
+impl std::str::FromStr for Undo {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" | "none" => Ok(Self::Off),
+            "last" => Ok(Self::Last),
+            _ => text
+                .strip_prefix("days:")
+                .and_then(|days| days.parse().ok())
+                .filter(|days| (1..=36_500).contains(days))
+                .map(Self::Days)
+                .ok_or_else(|| "off, last, or days:N with N from 1 to 36500".into()),
+        }
+    }
+}
+
+impl Value for Undo {
+    fn parse(text: &str, _unit: Unit) -> Result<Self, String> {
+        text.parse()
+    }
+    fn number(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Serialize for Undo {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Undo {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 choice! {
     /// How large copies are read back from the device.
     Reread {
@@ -349,6 +408,9 @@ settings! {
     large_file_lanes: u64 = 1, Unit::Count, 1..=64;
     /// Folders listed and files hashed at once; 0 chooses by the number of processors.
     scan_workers: u64 = 0, Unit::Count, 0..=64;
+
+    /// How long replaced and removed originals are kept for undo: off, last (until the next run), or days:N.
+    undo: Undo = Undo::Last, Unit::Choice(&["off", "last", "days:N"]);
 
     /// Room that must stay free on a local target after the copy.
     space_margin_bytes: u64 = 64 * MIB, Unit::Bytes, 0..=u64::MAX;

@@ -142,7 +142,7 @@ fn a_source_that_changes_while_it_is_read_is_never_committed_half_old_half_new()
                     assert_eq!(original(&bench.right.join("f")), kept, "{what}: {error}");
                     assert!(what == "removed" || what == "turned into a link", "{what}: {error}");
                 }
-                other @ Outcome::Skipped { .. } => panic!("{other:?}"),
+                other @ (Outcome::Skipped { .. } | Outcome::RolledBack) => panic!("{other:?}"),
             }
             assert_rest_went_on(&bench);
         }
@@ -473,7 +473,7 @@ fn assert_whole(bench: &Bench, files: &Expected, report: &fcs_engine::report::Re
                     assert!(found == *old || found.as_ref() == Some(new), "{case}: {text} is torn: {error}");
                 }
             },
-            other @ Outcome::Skipped { .. } => panic!("{case}: {text} {other:?}"),
+            other @ (Outcome::Skipped { .. } | Outcome::RolledBack) => panic!("{case}: {text} {other:?}"),
         }
     }
     // Four files, a link, the made folder and two others whose times are set.
