@@ -158,9 +158,10 @@ fn prepare_and_run(
     }
     interrupt.working(&control.cancel, if how.dry_run { "Nothing was written." } else { LEAVES });
     let display = Display::start(screen, &control.progress);
-    let options = RunOptions { dry_run: how.dry_run, ..RunOptions::default() };
-    let report = run_plan(&plan, &session.left, &session.right, &session.settings, &options, control);
+    let options = RunOptions { dry_run: how.dry_run, command: "copy".into(), ..RunOptions::default() };
+    let result = run_plan(&plan, &session.left, &session.right, &session.settings, &options, control);
     display.end();
+    let report = result.map_err(|e| Failure::new(Code::Refused, e))?;
     Ok(Prepared::Ran(Box::new(report), notes))
 }
 

@@ -41,6 +41,14 @@ pub enum Op {
     CleanUp,
     /// Asking about a volume.
     AskVolume,
+    /// Removing an item of the user.
+    Remove,
+    /// Bringing an original back.
+    Restore,
+    /// Keeping the journal of a run.
+    KeepJournal,
+    /// Reading the journal of a run.
+    ReadJournal,
     /// Compiling a wildcard.
     UsePattern,
 }
@@ -61,6 +69,10 @@ impl Op {
             Self::SetMetadata => "set the times and attributes of",
             Self::CleanUp => "remove the unfinished copy",
             Self::AskVolume => "ask about the volume of",
+            Self::Remove => "remove",
+            Self::Restore => "bring back",
+            Self::KeepJournal => "keep the journal of a run in",
+            Self::ReadJournal => "read the journal of a run in",
             Self::UsePattern => "use the pattern",
         }
     }
@@ -104,6 +116,14 @@ pub enum ErrorKind {
     BadPattern,
     /// The file on the target is not the one that was staged: somebody renamed or replaced it.
     StagedLost,
+    /// The item is not what the run left there.
+    ChangedSince,
+    /// The original is not where it was kept.
+    OriginalLost,
+    /// The volume has no recycle bin.
+    NoRecycleBin,
+    /// A part of a journal makes no sense.
+    BadJournal,
 }
 
 /// What is at the target's name after a failure.
@@ -189,6 +209,10 @@ impl Error {
             ErrorKind::TooManyItems => "it holds more items than the limit max_items allows".into(),
             ErrorKind::BadPattern => "it is not a valid wildcard pattern".into(),
             ErrorKind::StagedLost => "another program moved or replaced the unfinished copy".into(),
+            ErrorKind::ChangedSince => "it was changed after the run".into(),
+            ErrorKind::OriginalLost => "its original is no longer in the undo store".into(),
+            ErrorKind::NoRecycleBin => "its volume has no recycle bin that could take it".into(),
+            ErrorKind::BadJournal => "it is damaged, or of a newer version of this program".into(),
         }
     }
 
@@ -242,6 +266,10 @@ impl Error {
             ErrorKind::TooManyItems => "Choose a smaller folder or raise the setting max_items.",
             ErrorKind::BadPattern => "Wildcards are *, ?, [abc], {a,b} and ** for any depth.",
             ErrorKind::StagedLost => "Run again.",
+            ErrorKind::ChangedSince => "Move it away if you do not need it, then try again.",
+            ErrorKind::OriginalLost => "Look for it in a backup.",
+            ErrorKind::NoRecycleBin => "Remove it to the undo store instead.",
+            ErrorKind::BadJournal => "Look into the folder .fcs before you delete it: it may hold originals.",
             ErrorKind::Os(reason) => match reason {
                 OsReason::NotFound => "Check the spelling, or compare again if it was there a moment ago.",
                 OsReason::AlreadyExists => "Compare again, then copy.",

@@ -24,10 +24,13 @@ pub mod preflight;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod runs;
 pub mod scan;
 pub mod settings;
 pub mod tree;
+mod way;
 
 pub use error::{Error, ErrorKind, Op, Result, TargetState};
 pub use progress::{Cancel, Control, Observer, OnCancel, Progress};
+pub use runs::StartError;
 pub use settings::Settings;

@@ -26,10 +26,13 @@ pub enum Phase {
     Finish,
     /// Done.
     Done,
+    /// Taking back what was done.
+    RollBack,
 }
 
 impl Phase {
-    const ALL: [Self; 6] = [Self::Idle, Self::Scan, Self::Compare, Self::Copy, Self::Finish, Self::Done];
+    const ALL: [Self; 7] =
+        [Self::Idle, Self::Scan, Self::Compare, Self::Copy, Self::Finish, Self::Done, Self::RollBack];
 }
 
 /// A large file being copied.

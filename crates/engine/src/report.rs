@@ -305,7 +305,10 @@ pub enum RunResult {
     Cancelled,
     /// Everything it did was taken back, because a step failed or the user wanted it.
     RolledBack,
-    /// The journal could not be written; nothing further was changed. The run must be recovered.
+    /// Taken back, except for items that could not be; these are failures.
+    PartlyRolledBack,
+    /// The journal could not be written, or something could not be put in order. Nothing further was changed; the run
+    /// must be recovered.
     Stopped,
     /// Nothing was written because it was a dry run.
     DryRun,

@@ -113,6 +113,7 @@ fn a_dry_run_leaves_no_trace() {
     let (left, right) = bench.roots();
     let dry = fcs_engine::run::RunOptions { dry_run: true, ..Default::default() };
     let report = fcs_engine::run::run(&bench.plan(), &left, &right, &bench.settings, &dry, &bench.control);
+    let report = report.unwrap();
     assert_eq!(report.result, RunResult::DryRun);
     assert!(report.items.len() > 20);
     let after = (listing(&bench.left, &options).unwrap(), listing(&bench.right, &options).unwrap());

@@ -46,7 +46,7 @@ pub(super) fn commit_all(context: &Context<'_>, queue: &Receiver<Prepared<'_>>) 
                 let full = group.steps.len() >= context.batch_files
                     || group.handles >= context.batch_handles
                     || group.bytes >= context.settings.batch_max_bytes
-                    || context.control.cancel.is_cancelled();
+                    || context.is_stopping();
                 if !full {
                     continue;
                 }
@@ -82,7 +82,7 @@ fn commit_group<'a>(
             Prepared::InGroup(s) => to_verify.push(s),
         }
     }
-    if context.control.cancel.is_cancelled() {
+    if context.is_stopping() {
         // What is verified is kept; what would still need a sync and a re-read is not, so that cancelling is quick.
         for staged in to_verify.drain(..) {
             let job = give_up(context, Prepared::InGroup(staged));
@@ -98,6 +98,16 @@ fn commit_group<'a>(
     for staged in lost {
         let job = give_up(context, Prepared::InGroup(staged));
         verified.extend(start_over(context, &job));
+    }
+    if verified.is_empty() {
+        return Vec::new();
+    }
+    if !context.promise(verified.iter().map(Verified::intent)) {
+        for v in verified {
+            let job = v.discard(context);
+            context.cancel(job.folder.plan, job.step);
+        }
+        return Vec::new();
     }
     verified.into_iter().filter_map(|v| commit(context, v)).collect()
 }
@@ -153,7 +163,7 @@ fn verify_group<'a>(context: &Context<'_>, staged: Vec<Staged<'a>>) -> Vec<Verif
     let verify_handful = |mut handful: Vec<Staged<'a>>, done: &mut Vec<Verified<'a>>| {
         handful.iter_mut().for_each(|staged| staged.start_reread(context));
         for staged in handful {
-            if context.control.cancel.should_stop() {
+            if context.should_stop() {
                 let job = give_up(context, Prepared::InGroup(staged));
                 context.cancel(job.folder.plan, job.step);
                 continue;

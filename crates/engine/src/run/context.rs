@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, Name, Place, RelPath, Root, VolumeFacts};
 
+use super::OnError;
 use crate::plan::{Action, FolderPlan, Plan, Step};
 use crate::progress::{add, full_path};
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
+use crate::runs::{Record, RunLog, Seen, staged_name};
 use crate::{Control, Error, ErrorKind, Op, Settings, TargetState};
 
 /// One run.
@@ -26,6 +28,15 @@ pub(super) struct Context<'a> {
     pub(super) batch_handles: usize,
     /// Most jobs, or staged files, waiting in a queue; each holds up to three handles.
     pub(super) queue_length: usize,
+    /// The journal and undo store; `None` when nothing is written.
+    log: Option<RunLog>,
+    /// A step failed in a run that is to be taken back then.
+    aborted: AtomicBool,
+    /// Steps that failed.
+    failed: AtomicU64,
+    /// Steps committed for good.
+    committed: AtomicU64,
+    on_error: OnError,
     items: Mutex<Vec<ItemReport>>,
     pub(super) tally: Tally,
     volumes: Mutex<HashMap<u64, Arc<Volume>>>,
@@ -97,6 +108,8 @@ impl<'a> Context<'a> {
         settings: &'a Settings,
         control: &'a Control,
         run_id: String,
+        on_error: OnError,
+        log: Option<RunLog>,
     ) -> Self {
         // Shares of the limit, so that even one file per folder stays within it: the group being filled 1/4, the one
         // waiting for its sync 1/6 (its files are closed, its folders are not), staged files on their way 3/32, jobs
@@ -113,11 +126,88 @@ impl<'a> Context<'a> {
             batch_files,
             batch_handles: (open_files / 4).max(3),
             queue_length: (open_files / 32).clamp(1, 256),
+            log,
+            aborted: AtomicBool::new(false),
+            failed: AtomicU64::new(0),
+            committed: AtomicU64::new(0),
+            on_error,
             items: Mutex::default(),
             tally: Tally::default(),
             volumes: Mutex::default(),
             moved: Mutex::default(),
         }
+    }
+
+    /// Whether the work is to end: cancelled, about to be taken back, or unable to keep its journal.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.control.cancel.is_cancelled() || self.aborted.load(Ordering::Relaxed) || self.is_stopped()
+    }
+
+    /// As [`Context::is_stopping`], after waiting while paused.
+    pub(super) fn should_stop(&self) -> bool {
+        self.control.cancel.should_stop() || self.is_stopping()
+    }
+
+    /// Whether the journal could not be written, so that nothing may change any more.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.log.as_ref().is_some_and(RunLog::is_stopped)
+    }
+
+    /// Whether the run is to be taken back because a step failed.
+    pub(super) fn is_aborted(&self) -> bool {
+        self.aborted.load(Ordering::Relaxed)
+    }
+
+    /// Steps that failed so far.
+    pub(super) fn failures(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Steps committed so far.
+    pub(super) fn commits(&self) -> u64 {
+        self.committed.load(Ordering::Relaxed)
+    }
+
+    /// Writes intents to the journal and makes them durable; without that nothing may be renamed. Trouble is told.
+    pub(super) fn promise(&self, records: impl IntoIterator<Item = Record>) -> bool {
+        let Some(log) = &self.log else { return false };
+        match log.promise(records) {
+            Ok(()) => true,
+            Err(e) => {
+                self.complain(&log.error(e));
+                false
+            }
+        }
+    }
+
+    /// Adds to the journal what the disk would tell as well.
+    pub(super) fn note(&self, record: &Record) {
+        if let Some(log) = &self.log {
+            log.note(record);
+        }
+    }
+
+    /// A step's change is durable.
+    pub(super) fn committed(&self, step: u64, new: Option<Seen>) {
+        add(&self.committed, 1);
+        self.note(&Record::Committed { step, new });
+    }
+
+    /// Moves a displaced original into the undo store.
+    pub(super) fn keep(&self, dir: &DirRef, name: &Name, step: u64) -> std::io::Result<()> {
+        self.log.as_ref().map_or(Ok(()), |log| log.keep(dir, name, step))
+    }
+
+    /// Remembers that something of the run may lie around, to be looked for at the end.
+    pub(super) fn set_untidy(&self) {
+        if let Some(log) = &self.log {
+            log.set_untidy();
+        }
+    }
+
+    /// The journal and undo store.
+    pub(super) fn log(&self) -> Option<&RunLog> {
+        self.log.as_ref()
     }
 
     /// The volume a target folder lies on, asked once per volume.
@@ -168,8 +258,8 @@ impl<'a> Context<'a> {
     }
 
     /// The name under which a step is staged.
-    pub(super) fn staged_name(&self, number: u64) -> Result<Name, fcs_sys::BadName> {
-        Name::new(format!(".fcs-{}-{number}.part", self.run_id).into_bytes())
+    pub(super) fn staged_name(&self, number: u64) -> std::io::Result<Name> {
+        staged_name(&self.run_id, number)
     }
 
     /// An item for a step; the caller fills in the outcome.
@@ -216,9 +306,14 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Why what is not done any more is left alone.
+    pub(super) fn why_stopping(&self) -> SkipReason {
+        if self.is_stopped() { SkipReason::Stopped } else { SkipReason::Cancelled }
+    }
+
     /// Ends a step because the run was cancelled.
     pub(super) fn cancel(&self, folder: &FolderPlan, step: &Step) {
-        let outcome = Outcome::Skipped { why: SkipReason::Cancelled };
+        let outcome = Outcome::Skipped { why: self.why_stopping() };
         self.emit(ItemReport { outcome, ..Self::item(folder, step) });
     }
 
@@ -230,6 +325,10 @@ impl<'a> Context<'a> {
         }
         if let Outcome::Failed { error } = &item.outcome {
             add(&progress.steps_failed, 1);
+            add(&self.failed, 1);
+            if self.on_error == OnError::RollBack {
+                self.aborted.store(true, Ordering::Relaxed);
+            }
             tracing::warn!(path = %item.path, %error, "failed");
         }
         self.control.observer.item(&item);
@@ -240,6 +339,16 @@ impl<'a> Context<'a> {
     pub(super) fn complain(&self, error: &Error) {
         tracing::warn!(%error, "trouble");
         self.control.observer.error(error);
+    }
+
+    /// Changes the items that were reported, after the run was taken back.
+    pub(super) fn revise(&self, change: impl FnMut(&mut ItemReport)) {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).iter_mut().for_each(change);
+    }
+
+    /// Takes the log out, to end it.
+    pub(super) fn take_log(&mut self) -> Option<RunLog> {
+        self.log.take()
     }
 
     pub(super) fn into_parts(self) -> (Items, Vec<String>) {

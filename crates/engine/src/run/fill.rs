@@ -21,6 +21,7 @@ use super::staged::{Expected, Staged, discard_name};
 use crate::plan::Action;
 use crate::progress::CurrentFile;
 use crate::report::Digest;
+use crate::runs::Seen;
 use crate::{Error, ErrorKind, Op};
 
 /// Why a step stopped before its end.
@@ -109,6 +110,7 @@ fn stage_file<'a>(
             job: job.clone(),
             name,
             id: now.id,
+            seen: Seen::of(&now),
             size: filled.bytes,
             file: Some(filled.file),
             expected: filled.expected,
@@ -262,7 +264,6 @@ fn fill_direct(
     verify: bool,
     meter: &mut Meter<'_>,
 ) -> Result<Filled, (Stop, bool)> {
-    let cancel = &context.control.cancel;
     let options = CopyOptions {
         size: before.size,
         chunk: context.settings.direct_chunk_bytes as usize,
@@ -271,7 +272,7 @@ fn fill_direct(
     };
     let mut tick = |bytes| {
         meter.reach(bytes);
-        if cancel.should_stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if context.should_stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let copy = job.folder.target.copy_in(name, &**source, options, &mut tick).map_err(|e| {
         // A native copy does not say which end failed; these reasons can only be the target's.
@@ -319,7 +320,7 @@ fn fill_staged(
             })
             .map_err(|e| Error::os(Op::Copy, target_path(context, job), e))?;
         meter.reach(end);
-        if context.control.cancel.should_stop() { Err(Stop::Cancelled) } else { Ok(()) }
+        if context.should_stop() { Err(Stop::Cancelled) } else { Ok(()) }
     };
     match pump(source, size, chunk, verify, write) {
         Ok((bytes, hash)) => {
@@ -352,6 +353,7 @@ fn stage_link<'a>(context: &Context<'_>, job: &Job<'a>, name: Name) -> Result<St
                 name,
                 file: None,
                 id: now.id,
+                seen: Seen::of(&now),
                 size: 0,
                 expected: Expected::Link,
                 not_kept,

@@ -3,13 +3,15 @@
 use crossbeam_channel::Sender;
 use std::sync::Arc;
 
-use fcs_sys::{DirRef, FileId, Metadata, Name, OsReason, RelPath, reason};
+use fcs_sys::{DirRef, FileId, Metadata, OsReason, RelPath, reason};
 
 use super::context::{Context, Folder, Job};
 use super::fill::is_small;
 use super::metadata;
 use crate::plan::FolderPlan;
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
+use crate::runs::Record;
+use crate::way::Way;
 use crate::{Error, ErrorKind, Op, TargetState};
 
 /// How far a folder got.
@@ -23,10 +25,10 @@ pub(super) enum Entered {
     Cancelled,
 }
 
-/// Keeps the way from the roots to the folder opened last, so that the next one costs few opens.
-struct Walker<'a> {
-    roots: (&'a DirRef, &'a DirRef),
-    way: Vec<(Name, Name, DirRef, DirRef)>,
+/// Opens the folders of the plan on both sides.
+struct Walker {
+    source: Way,
+    target: Way,
 }
 
 /// Why the walker could not open a folder, and on which side.
@@ -35,28 +37,15 @@ struct Closed {
     error: std::io::Error,
 }
 
-impl<'a> Walker<'a> {
-    fn new(context: &'a Context<'_>) -> Self {
-        Self { roots: (&context.source.dir, &context.target.dir), way: Vec::new() }
+impl Walker {
+    fn new(context: &Context<'_>) -> Self {
+        Self { source: Way::new(&context.source.dir), target: Way::new(&context.target.dir) }
     }
 
-    /// Opens a folder on both sides. The two paths have the same depth and differ at most in case.
     fn open(&mut self, source: &RelPath, target: &RelPath) -> Result<(DirRef, DirRef), Closed> {
-        let names: Vec<(Name, Name)> = source.names().zip(target.names()).collect();
-        let shared = self.way.iter().zip(&names).take_while(|(w, n)| w.0 == n.0 && w.1 == n.1).count();
-        self.way.truncate(shared);
-        for (source_name, target_name) in names.into_iter().skip(shared) {
-            let (source, target) = self.here();
-            let source = source.open_dir(&source_name).map_err(|error| Closed { on_source: true, error })?;
-            let target = target.open_dir(&target_name).map_err(|error| Closed { on_source: false, error })?;
-            self.way.push((source_name, target_name, source, target));
-        }
-        let (source, target) = self.here();
-        Ok((Arc::clone(source), Arc::clone(target)))
-    }
-
-    fn here(&self) -> (&DirRef, &DirRef) {
-        self.way.last().map_or(self.roots, |(_, _, source, target)| (source, target))
+        let source = self.source.open(source).map_err(|error| Closed { on_source: true, error })?;
+        let target = self.target.open(target).map_err(|error| Closed { on_source: false, error })?;
+        Ok((source, target))
     }
 }
 
@@ -67,19 +56,21 @@ pub(super) fn feed<'a>(
     large: &Sender<Job<'a>>,
 ) -> Vec<Entered> {
     let mut walker = Walker::new(context);
-    let mut number = 0;
     let mut entered = Vec::with_capacity(context.plan.folders.len());
-    for plan in &context.plan.folders {
-        if context.control.cancel.should_stop() {
+    // Steps are numbered by their place in the plan, as the journal lists them.
+    let mut next = 1;
+    for (index, plan) in context.plan.folders.iter().enumerate() {
+        let first = next;
+        next += plan.steps.len() as u64;
+        if context.should_stop() {
             plan.steps.iter().for_each(|step| context.cancel(plan, step));
             entered.push(Entered::Cancelled);
             continue;
         }
-        match enter(context, &mut walker, plan) {
+        match enter(context, &mut walker, plan, index as u32) {
             Ok((folder, id)) => {
                 let folder = Arc::new(folder);
-                for step in &plan.steps {
-                    number += 1;
+                for (number, step) in (first..).zip(&plan.steps) {
                     let job = Job { folder: Arc::clone(&folder), step, number };
                     let queue = if is_small(context, step.expect_source.size) { small } else { large };
                     if let Err(unsent) = queue.send(job) {
@@ -99,8 +90,9 @@ pub(super) fn feed<'a>(
 
 fn enter<'a>(
     context: &Context<'a>,
-    walker: &mut Walker<'_>,
+    walker: &mut Walker,
     plan: &'a FolderPlan,
+    index: u32,
 ) -> Result<(Folder<'a>, FileId), Error> {
     if plan.create {
         create(context, walker, plan)?;
@@ -117,12 +109,15 @@ fn enter<'a>(
     if plan.expect_target.is_some_and(|expected| expected.id != there.id) {
         return Err(Error::new(Op::Open, context.target_path(&plan.target_path), ErrorKind::TargetStale));
     }
+    if plan.create {
+        context.note(&Record::Made { folder: index, id: there.id });
+    }
     let volume = context.volume_of(&target).map_err(on_target)?;
     Ok((Folder { plan, source, target, volume }, there.id))
 }
 
 /// Makes the folder, for its owner only until everything in it is done.
-fn create(context: &Context<'_>, walker: &mut Walker<'_>, plan: &FolderPlan) -> Result<(), Error> {
+fn create(context: &Context<'_>, walker: &mut Walker, plan: &FolderPlan) -> Result<(), Error> {
     let (Some((source_parent, _)), Some((target_parent, name))) =
         (plan.source_path.split(), plan.target_path.split())
     else {
@@ -188,10 +183,25 @@ pub(super) fn finish(context: &Context<'_>, entered: &[Entered]) {
     }
 }
 
+/// Reports folders of a run that is taken back or cannot go on; they are not given their metadata.
+pub(super) fn give_up(context: &Context<'_>, entered: &[Entered]) {
+    for (plan, entered) in context.plan.folders.iter().zip(entered).rev() {
+        let Some(action) = plan.kind() else { continue };
+        let item =
+            ItemReport { action, ..Context::skipped(plan.target_path.clone(), context.why_stopping()) };
+        let outcome = match entered {
+            Entered::Failed(error) => Outcome::Failed { error: (**error).clone() },
+            Entered::Yes(_) if plan.create => Outcome::Done { evidence: Evidence::NoContent },
+            Entered::Yes(_) | Entered::Cancelled => item.outcome.clone(),
+        };
+        context.emit(ItemReport { outcome, ..item });
+    }
+}
+
 /// Gives one folder its metadata: everything if the run made it, else only the times. Returns what was not kept.
 fn dress(
     context: &Context<'_>,
-    walker: &mut Walker<'_>,
+    walker: &mut Walker,
     plan: &FolderPlan,
     id: FileId,
 ) -> Result<Vec<String>, Error> {

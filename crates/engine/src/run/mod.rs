@@ -13,9 +13,11 @@
 
 mod committer;
 mod context;
+mod ending;
 mod fill;
 mod folders;
 mod metadata;
+mod removals;
 mod staged;
 mod verify;
 mod worker;
@@ -27,7 +29,10 @@ use fcs_sys::{Root, Time};
 use crate::plan::Plan;
 use crate::progress::Phase;
 use crate::report::{Counts, ItemReport, Outcome, Report, RunResult, SCHEMA, SkipReason};
+use crate::runs::{Begin, RunLog, VERSION};
 use crate::{Control, Settings};
+
+pub use crate::runs::{RemovedTo, StartError};
 
 use context::Context;
 
@@ -38,9 +43,26 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// The run's id: part of the names of staged files, at most 32 letters and digits. Made up when empty.
     pub run_id: String,
+    /// What the user calls it, for the list of runs: `copy`, `sync`, `orphans`.
+    pub command: String,
+    /// What a failing step does to the run.
+    pub on_error: OnError,
+    /// Where removed items go.
+    pub removed: RemovedTo,
 }
 
-/// Carries out a plan. There is no error: whatever happens to an item is in the report.
+/// What a failing step does to the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// It fails alone; the rest is done.
+    #[default]
+    Continue,
+    /// Nothing more is begun, and what was done is taken back.
+    RollBack,
+}
+
+/// Carries out a plan. Whatever happens to an item is in the report; an error means that the run did not begin and
+/// nothing was changed.
 pub fn run(
     plan: &Plan,
     source: &Root,
@@ -48,7 +70,7 @@ pub fn run(
     settings: &Settings,
     options: &RunOptions,
     control: &Control,
-) -> Report {
+) -> Result<Report, StartError> {
     let started = (Time::now(), Instant::now());
     let progress = &control.progress;
     progress.steps_total.store(plan.step_count(), std::sync::atomic::Ordering::Relaxed);
@@ -57,21 +79,42 @@ pub fn run(
     progress.enter(Phase::Copy);
 
     let run_id = if options.run_id.is_empty() { new_run_id() } else { options.run_id.clone() };
-    let context = Context::new(plan, source, target, settings, control, run_id);
+    let log = if options.dry_run || plan.is_empty() {
+        None
+    } else {
+        Some(RunLog::start(plan, target, begin(&run_id, source, started.0, options))?)
+    };
+    let mut context = Context::new(plan, source, target, settings, control, run_id, options.on_error, log);
     for skip in &plan.skipped {
         context.emit(Context::skipped(skip.path.clone(), skip.why));
     }
-    if options.dry_run {
+    let ending = if options.dry_run {
         dry_run(&context);
+        None
     } else {
-        carry_out(&context);
-    }
+        let entered = carry_out(&context);
+        removals::carry_out(&context, options.removed);
+        ending::end(&mut context, &entered).result()
+    };
     progress.enter(Phase::Done);
-    finish_report(context, started, options.dry_run)
+    Ok(finish_report(context, started, if options.dry_run { Some(RunResult::DryRun) } else { ending }))
 }
 
-fn carry_out(context: &Context<'_>) {
-    let finished = std::thread::scope(|scope| {
+/// The first record of the journal.
+fn begin(run: &str, source: &Root, started: Time, options: &RunOptions) -> Begin {
+    Begin {
+        version: VERSION,
+        run: run.to_owned(),
+        command: options.command.clone(),
+        source: crate::error::shown(&source.path),
+        started,
+        removed: options.removed,
+        forget: options.removed == RemovedTo::Nowhere,
+    }
+}
+
+fn carry_out(context: &Context<'_>) -> Vec<folders::Entered> {
+    std::thread::scope(|scope| {
         let (small_jobs, small_queue) = crossbeam_channel::bounded(context.queue_length);
         let (large_jobs, large_queue) = crossbeam_channel::bounded(context.queue_length);
         let (staged, to_commit) = crossbeam_channel::bounded(context.queue_length);
@@ -105,9 +148,7 @@ fn carry_out(context: &Context<'_>) {
             Err(error) => tracing::warn!(%error, "the committer could not be started"),
         }
         folders
-    });
-    context.control.progress.enter(Phase::Finish);
-    folders::finish(context, &finished);
+    })
 }
 
 fn dry_run(context: &Context<'_>) {
@@ -125,9 +166,10 @@ fn dry_run(context: &Context<'_>) {
             });
         }
     }
+    removals::dry_run(context);
 }
 
-fn finish_report(context: Context<'_>, started: (Time, Instant), dry_run: bool) -> Report {
+fn finish_report(context: Context<'_>, started: (Time, Instant), result: Option<RunResult>) -> Report {
     let (items, notes) = context.into_parts();
     let mut counts = Counts::default();
     for item in &items.list {
@@ -135,8 +177,8 @@ fn finish_report(context: Context<'_>, started: (Time, Instant), dry_run: bool) 
     }
     let cancelled =
         items.list.iter().any(|i| matches!(i.outcome, Outcome::Skipped { why: SkipReason::Cancelled }));
-    let result = if dry_run {
-        RunResult::DryRun
+    let result = if let Some(result) = result {
+        result
     } else if cancelled {
         RunResult::Cancelled
     } else if counts.failed > 0 {

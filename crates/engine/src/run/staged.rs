@@ -15,6 +15,7 @@ use super::verify::{self, Reader};
 use crate::plan::Action;
 use crate::progress::CurrentFile;
 use crate::report::{Digest, Evidence, ItemReport, Outcome};
+use crate::runs::{Record, Seen, aside_name};
 use crate::{Error, ErrorKind, Op, TargetState};
 
 /// What the copy is compared with when it is read back.
@@ -39,6 +40,8 @@ pub(super) struct Staged<'a> {
     /// `None` for a link.
     pub(super) file: Option<FileRef>,
     pub(super) id: FileId,
+    /// What the journal says of it.
+    pub(super) seen: Seen,
     pub(super) size: u64,
     pub(super) expected: Expected,
     pub(super) not_kept: Vec<String>,
@@ -63,6 +66,7 @@ pub(super) struct Committed<'a> {
     displaced: Option<Name>,
     /// The file that was put in place.
     id: FileId,
+    seen: Seen,
     evidence: Evidence,
     not_kept: Vec<String>,
     size: u64,
@@ -127,6 +131,7 @@ pub(super) fn discard_name(context: &Context<'_>, job: &Job<'_>, name: &Name) {
         Ok(()) => {}
         Err(e) if reason(&e) == OsReason::NotFound => {}
         Err(e) => {
+            context.set_untidy();
             let path = context.target_path(&job.folder.plan.target_path.join(name));
             context.complain(&Error::os(Op::CleanUp, path, e));
         }
@@ -142,6 +147,7 @@ impl<'a> Verified<'a> {
             Ok(displaced) => Ok(Committed {
                 displaced,
                 id: staged.id,
+                seen: staged.seen,
                 evidence,
                 not_kept: staged.not_kept,
                 size: staged.size,
@@ -150,7 +156,9 @@ impl<'a> Verified<'a> {
             Err(error) => {
                 let job = staged.job.clone();
                 // With the target in an unknown state the staged name may hold the original.
-                if error.target != Some(TargetState::Unknown) {
+                if error.target == Some(TargetState::Unknown) {
+                    context.set_untidy();
+                } else {
                     staged.discard(context);
                 }
                 Err((job, error))
@@ -161,6 +169,15 @@ impl<'a> Verified<'a> {
     /// The job it belongs to.
     pub(super) fn job(&self) -> &Job<'a> {
         &self.staged.job
+    }
+
+    /// What the journal must say before [`Verified::commit`].
+    pub(super) fn intent(&self) -> Record {
+        let hash = match &self.staged.expected {
+            Expected::Hash(hash) => Some(hash.0),
+            _ => None,
+        };
+        Record::Intent { step: self.staged.job.number, new: Some(self.staged.seen), hash }
     }
 
     /// Content bytes.
@@ -262,8 +279,7 @@ fn replace_without_exchange(
     let (dir, step) = (&staged.job.folder.target, staged.job.step);
     let path = context.target_path(&staged.job.folder.plan.target_path.join(&step.target_name));
     let os = |e| Error::os(Op::Replace, path.clone(), e);
-    let Ok(aside) = Name::new(format!(".fcs-{}-{}.orig", context.run_id, staged.job.number).into_bytes())
-    else {
+    let Ok(aside) = aside_name(&context.run_id, staged.job.number) else {
         return Err(Error::new(Op::Replace, path.clone(), ErrorKind::StagedLost));
     };
     let linked = match dir.hard_link(&step.target_name, &**dir, &aside) {
@@ -303,24 +319,35 @@ impl<'a> Committed<'a> {
         &self.job
     }
 
-    /// Called once the new name is durable: lets the replaced original go and makes the item of the report. If the
-    /// original was written to since the swap, through a handle that was open before it, it comes back instead.
+    /// Called once the new name is durable: moves the replaced original into the undo store and makes the item of
+    /// the report. If the original was written to since the swap, through a handle that was open before it, it comes
+    /// back instead.
     pub(super) fn settle(self, context: &Context<'_>) -> ItemReport {
         let (plan, step) = (self.job.folder.plan, self.job.step);
-        if let (Some(displaced), Some(expected)) = (&self.displaced, &step.expect_target) {
-            match self.job.folder.target.stat(displaced) {
-                Ok(now) if now.fingerprint().same_content_after_rename(expected) => {
-                    discard_name(context, &self.job, displaced);
-                }
+        let path = || context.target_path(&plan.target_path.join(&step.target_name));
+        let mut displaced = None;
+        if let (Some(name), Some(expected)) = (&self.displaced, &step.expect_target) {
+            match self.job.folder.target.stat(name) {
+                Ok(now) if now.fingerprint().same_content_after_rename(expected) => displaced = Some(name),
                 // Somebody removed it; that is not ours to mend.
                 Err(e) if reason(&e) == OsReason::NotFound => {}
                 _ => {
-                    let path = context.target_path(&plan.target_path.join(&step.target_name));
                     let state = self.swap_back(context);
-                    let error = Error::new(Op::Replace, path, ErrorKind::TargetStale).with_target(state);
+                    let error = Error::new(Op::Replace, path(), ErrorKind::TargetStale).with_target(state);
                     return ItemReport { outcome: Outcome::Failed { error }, ..Context::item(plan, step) };
                 }
             }
+        }
+        // As it is now: taking the run back must see whether it was changed since, and the rename moved its change
+        // time. What another program put there meanwhile is not recorded as ours.
+        let now = self.job.folder.target.stat(&step.target_name).ok().filter(|now| now.id == self.id);
+        let new = now.map_or(self.seen, |now| Seen::of(&now));
+        context.committed(self.job.number, Some(new));
+        if let Some(name) = displaced
+            && let Err(e) = context.keep(&self.job.folder.target, name, self.job.number)
+        {
+            context.set_untidy();
+            context.complain(&Error::os(Op::CleanUp, path(), e));
         }
         let bytes = if matches!(step.action, Action::CopyFile { .. }) { self.size } else { 0 };
         ItemReport {

@@ -104,7 +104,7 @@ pub(super) fn by_hash(
         let chunk = context.settings.verify_chunk_bytes as usize;
         let count = |offset: u64, bytes: &[u8]| {
             meter.reach(offset + bytes.len() as u64);
-            if context.control.cancel.should_stop() { Err(()) } else { Ok(()) }
+            if context.should_stop() { Err(()) } else { Ok(()) }
         };
         match pump(&*reader.file, staged.size, chunk, true, count) {
             Ok((bytes, Some(hash))) => (bytes, hash),
@@ -169,7 +169,7 @@ fn compare_past_cache(
 ) -> Result<Option<u64>, Stop> {
     let mut view = SourceView::new(context, staged, source);
     let compare = |offset: u64, bytes: &[u8]| -> Result<(), Unequal> {
-        if context.control.cancel.should_stop() {
+        if context.should_stop() {
             return Err(Unequal::Stop(Stop::Cancelled));
         }
         if let Some(found) = view.first_difference(offset, bytes).map_err(Unequal::Stop)? {
@@ -315,7 +315,7 @@ fn mapped_difference(
     let source: Box<dyn Window> = source.map(offset, bytes).map_err(|_| MapFailed)?;
     let mut at = 0;
     while at < bytes {
-        if context.control.cancel.should_stop() {
+        if context.should_stop() {
             return Ok(Err(Stop::Cancelled));
         }
         let n = SLICE.min(bytes - at);
@@ -344,7 +344,7 @@ fn buffered_difference(
     let (mut left, mut right) = (vec![0; step], vec![0; step]);
     let mut at = 0;
     while at < bytes {
-        if context.control.cancel.should_stop() {
+        if context.should_stop() {
             return Err(Stop::Cancelled);
         }
         let want = step.min(bytes - at);

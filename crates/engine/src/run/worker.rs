@@ -96,7 +96,7 @@ fn attempt<'a>(
     let mut tries = 0;
     let mut failed_syncs = 0;
     loop {
-        if context.control.cancel.should_stop() {
+        if context.should_stop() {
             return Err(Stop::Cancelled);
         }
         let staged = match stage(context, job, tries == 0, current, buffer) {

@@ -11,9 +11,9 @@ use fcs_engine::compare::{Comparison, compare};
 use fcs_engine::filter::Filter;
 use fcs_engine::plan::{Direction, Plan, plan};
 use fcs_engine::report::{ItemReport, Outcome, Report};
-use fcs_engine::run::{RunOptions, run};
+use fcs_engine::run::{RunOptions, StartError, run};
 use fcs_engine::scan::scan_pair;
-use fcs_engine::settings::{Strategy, Verify};
+use fcs_engine::settings::{Strategy, Undo, Verify};
 use fcs_engine::{Control, Settings};
 use fcs_sys::{Root, open_root};
 use fcs_testkit::faulty::{Script, wrap};
@@ -45,7 +45,8 @@ impl Bench {
         Self {
             left,
             right,
-            settings: Settings::default(),
+            // A clean run then leaves no trace, which every test can check.
+            settings: Settings { undo: Undo::Off, ..Settings::default() },
             control: Control::default(),
             run_script: None,
             temporary_kept: None,
@@ -93,12 +94,17 @@ impl Bench {
     }
 
     pub fn run(&self, plan: &Plan) -> Report {
+        self.try_run(plan).unwrap()
+    }
+
+    pub fn try_run(&self, plan: &Plan) -> Result<Report, StartError> {
         let (mut left, mut right) = self.roots();
         if let Some(script) = &self.run_script {
             left = wrap(&left, "source", Arc::clone(script));
             right = wrap(&right, "target", Arc::clone(script));
         }
-        run(plan, &left, &right, &self.settings, &RunOptions::default(), &self.control)
+        let options = RunOptions { command: "copy".into(), ..RunOptions::default() };
+        run(plan, &left, &right, &self.settings, &options, &self.control)
     }
 
     /// Compare, plan, run.

@@ -1,0 +1,152 @@
+//! How a run ends: everything stays, or everything is taken back; and in both cases nothing lies around.
+//!
+//! Invariant: a run is over only when its journal says so, and the journal says so only when every name is in order.
+//! Where that could not be reached the run stays unfinished, for recovery to find.
+
+use std::collections::HashMap;
+
+use super::context::Context;
+use super::folders::{self, Entered};
+use crate::plan::Plan;
+use crate::progress::{OnCancel, Phase};
+use crate::report::{ActionKind, Outcome, RunResult};
+use crate::runs::{AccountItem, Deed, Ended, Ledger, RunLog, RunState, settle, take_back};
+
+/// What a run came to, where its items alone do not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// What was done stays.
+    Kept,
+    /// Everything was taken back.
+    RolledBack,
+    /// Taken back, except for items that could not be.
+    PartlyRolledBack,
+    /// The run could not be brought to its end; it must be recovered.
+    Unfinished,
+}
+
+impl Ending {
+    /// The result of the run, if it follows from the ending alone.
+    pub(super) fn result(self) -> Option<RunResult> {
+        match self {
+            Self::Kept => None,
+            Self::RolledBack => Some(RunResult::RolledBack),
+            Self::PartlyRolledBack => Some(RunResult::PartlyRolledBack),
+            Self::Unfinished => Some(RunResult::Stopped),
+        }
+    }
+}
+
+/// Ends the run after its last step.
+pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
+    let mut take_it_back = wants_back(context);
+    if context.log().is_some_and(RunLog::is_untidy) && !context.is_stopped() && !tidy(context) {
+        folders::give_up(context, entered);
+        return Ending::Unfinished;
+    }
+    if context.is_stopped() {
+        folders::give_up(context, entered);
+        return Ending::Unfinished;
+    }
+    if take_it_back {
+        folders::give_up(context, entered);
+    } else {
+        context.control.progress.enter(Phase::Finish);
+        folders::finish(context, entered);
+        // A folder may have failed only now.
+        take_it_back = context.is_aborted();
+    }
+    let changed = has_changed(context);
+    let cancelled = context.control.cancel.is_cancelled();
+    if take_it_back {
+        return roll_back(context);
+    }
+    let failed = context.failures();
+    let how = if cancelled { Ended::Cancelled } else { Ended::Kept };
+    let Some(log) = context.take_log() else { return Ending::Kept };
+    match log.end(&Ledger::end_record(how, failed), context.settings.undo, changed) {
+        Ok(()) => Ending::Kept,
+        Err(error) => {
+            context.complain(&error);
+            Ending::Unfinished
+        }
+    }
+}
+
+/// Whether the run is to be taken back: because a step failed, or because the user says so after a cancel.
+fn wants_back(context: &Context<'_>) -> bool {
+    if context.is_stopped() {
+        return false;
+    }
+    let committed = context.commits();
+    context.is_aborted()
+        || (context.control.cancel.is_cancelled()
+            && committed > 0
+            && context.control.observer.cancelled(committed) == OnCancel::RollBack)
+}
+
+/// Looks for what a failed clean-up left, as recovery does. Whether all is in order now.
+fn tidy(context: &Context<'_>) -> bool {
+    let Some(log) = context.log() else { return true };
+    let settled = log.replay().and_then(|mut ledger| {
+        let (store, mut journal) = log.parts();
+        settle(store.root(), log.kept(), &mut ledger, &mut journal)
+    });
+    match settled {
+        Ok(items) => {
+            tell(context, &items);
+            items.iter().all(|item| item.deed != Deed::Left)
+        }
+        Err(e) => {
+            context.complain(&log.error(e));
+            false
+        }
+    }
+}
+
+fn tell(context: &Context<'_>, items: &[AccountItem]) {
+    items.iter().filter_map(|item| item.error.as_ref()).for_each(|error| context.complain(error));
+}
+
+/// Whether the target is another than before, so that there is something to undo. Times of folders count only where
+/// the plan is about nothing else: a run whose copies all failed must not push an earlier run out of the undo store.
+fn has_changed(context: &Context<'_>) -> bool {
+    let about_times = Plan::is_about_folder_times(context.plan);
+    let mut changed = context.commits() > 0;
+    context.revise(|item| {
+        let done = matches!(item.outcome, Outcome::Done { .. });
+        changed |= done && (about_times || item.action == ActionKind::CreateFolder);
+    });
+    changed
+}
+
+fn roll_back(context: &mut Context<'_>) -> Ending {
+    context.control.progress.enter(Phase::RollBack);
+    let Some(log) = context.take_log() else { return Ending::Kept };
+    let account = log.replay().and_then(|ledger| {
+        let (store, mut journal) = log.parts();
+        take_back(store, &ledger, &mut journal)
+    });
+    let account = match account {
+        Ok(account) => account,
+        Err(e) => {
+            context.complain(&log.error(e));
+            return Ending::Unfinished;
+        }
+    };
+    let mut left: HashMap<_, _> =
+        account.items.into_iter().filter_map(|item| Some((item.path, item.error?))).collect();
+    context.revise(|item| {
+        if item.action != ActionKind::None && matches!(item.outcome, Outcome::Done { .. }) {
+            item.outcome = match left.remove(&item.path) {
+                Some(error) => Outcome::Failed { error },
+                None => Outcome::RolledBack,
+            };
+        }
+    });
+    left.values().for_each(|error| context.complain(error));
+    if let Err(error) = log.close() {
+        context.complain(&error);
+    }
+    if account.state == RunState::RolledBack { Ending::RolledBack } else { Ending::PartlyRolledBack }
+}

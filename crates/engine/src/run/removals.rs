@@ -1,0 +1,197 @@
+//! Removes what the plan says, once everything is copied: deepest first, each item only while it is what was seen.
+//!
+//! An item leaves its name by a rename into the undo store, so that it can be looked at once more before the removal
+//! stands, and comes back if it is not what the plan saw. A folder goes only when it is empty.
+//!
+//! Invariant: never more goes than is listed. When a copy failed nothing is removed: what looks superfluous may be the
+//! last copy of something.
+
+use std::io;
+
+use fcs_sys::{DirRef, Kind, OsReason, RelPath, reason};
+
+use super::context::Context;
+use crate::plan::{Removal, RemovalFolder};
+use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
+use crate::runs::{Record, RemovedTo, kept_name, move_to};
+use crate::way::Way;
+use crate::{Error, ErrorKind, Op, TargetState};
+
+/// One removal with its folder and number.
+struct Job<'a> {
+    folder: &'a RemovalFolder,
+    item: &'a Removal,
+    number: u64,
+}
+
+/// Removes everything the plan lists.
+pub(super) fn carry_out(context: &Context<'_>, to: RemovedTo) {
+    let plan = context.plan;
+    let first = plan.folders.iter().map(|folder| folder.steps.len() as u64).sum::<u64>() + 1;
+    let items = plan.removals.iter().flat_map(|folder| folder.items.iter().map(move |item| (folder, item)));
+    let jobs: Vec<Job<'_>> =
+        (first..).zip(items).map(|(number, (folder, item))| Job { folder, item, number }).collect();
+    let mut way = Way::new(&context.target.dir);
+    let copy_failed = context.failures() > 0;
+    for group in jobs.chunks(context.batch_files.max(1)) {
+        let why = if copy_failed { SkipReason::CopyFailed } else { context.why_stopping() };
+        let intents = group.iter().map(|job| Record::Intent { step: job.number, new: None, hash: None });
+        if copy_failed || context.should_stop() || !context.promise(intents) {
+            let why = if context.is_stopped() { SkipReason::Stopped } else { why };
+            group.iter().for_each(|job| context.emit(item(job, Outcome::Skipped { why })));
+            continue;
+        }
+        remove_group(context, &mut way, group, to);
+    }
+}
+
+/// Reports what would be removed.
+pub(super) fn dry_run(context: &Context<'_>) {
+    for folder in &context.plan.removals {
+        for removal in &folder.items {
+            let job = Job { folder, item: removal, number: 0 };
+            context.emit(item(&job, Outcome::Skipped { why: SkipReason::DryRun }));
+        }
+    }
+}
+
+fn remove_group(context: &Context<'_>, way: &mut Way, group: &[Job<'_>], to: RemovedTo) {
+    let mut gone: Vec<(&Job<'_>, DirRef)> = Vec::new();
+    for job in group {
+        match remove(context, way, job, to) {
+            Ok(dir) => gone.push((job, dir)),
+            Err(error) => context.emit(item(job, Outcome::Failed { error })),
+        }
+    }
+    let synced = sync(context, &gone);
+    for (job, dir) in gone {
+        let outcome = match &synced {
+            Ok(()) => {
+                context.committed(job.number, None);
+                Outcome::Done { evidence: Evidence::NoContent }
+            }
+            Err(e) => {
+                let again = e.raw_os_error().map_or_else(|| e.kind().into(), io::Error::from_raw_os_error);
+                let state = if to == RemovedTo::RecycleBin {
+                    TargetState::Absent
+                } else {
+                    put_back(context, &dir, job)
+                };
+                Outcome::Failed { error: Error::os(Op::Sync, path(context, job), again).with_target(state) }
+            }
+        };
+        context.emit(item(job, outcome));
+    }
+}
+
+/// Brings a removed item back to its name.
+fn put_back(context: &Context<'_>, dir: &DirRef, job: &Job<'_>) -> TargetState {
+    let back = context
+        .log()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        .and_then(|log| move_to(log.kept(), &kept_name(job.number)?, dir, &job.item.name));
+    if back.is_err() {
+        context.set_untidy();
+    }
+    if back.is_ok() { TargetState::Original } else { TargetState::Unknown }
+}
+
+/// Makes removals durable: the folders they left and the undo store they went to.
+fn sync(context: &Context<'_>, gone: &[(&Job<'_>, DirRef)]) -> io::Result<()> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let mut synced: Option<&RelPath> = None;
+    let mut whole = None;
+    for (job, dir) in gone {
+        let volume = context.volume_of(dir)?;
+        if volume.facts.sync_volume {
+            if whole.replace(volume.facts.id) != Some(volume.facts.id) {
+                volume.dir.sync_volume()?;
+            }
+        } else if synced.replace(&job.folder.path) != Some(&job.folder.path) {
+            dir.sync()?;
+        }
+    }
+    context.log().map_or(Ok(()), |log| log.kept().sync())
+}
+
+fn path(context: &Context<'_>, job: &Job<'_>) -> std::path::PathBuf {
+    context.target_path(&job.folder.path.join(&job.item.name))
+}
+
+fn item(job: &Job<'_>, outcome: Outcome) -> ItemReport {
+    let kind = job.item.expect.kind;
+    ItemReport {
+        path: job.folder.path.join(&job.item.name),
+        action: if kind == Kind::Folder { ActionKind::RemoveFolder } else { ActionKind::Remove },
+        bytes: if kind == Kind::File { job.item.expect.size } else { 0 },
+        strategy: None,
+        outcome,
+        not_kept: Vec::new(),
+    }
+}
+
+/// Takes one item from its name. Returns the folder it was in.
+fn remove(context: &Context<'_>, way: &mut Way, job: &Job<'_>, to: RemovedTo) -> Result<DirRef, Error> {
+    let os = |e| Error::os(Op::Remove, path(context, job), e).with_target(TargetState::Original);
+    let refuse = |kind| Error::new(Op::Remove, path(context, job), kind).with_target(TargetState::Original);
+    let dir = way.open(&job.folder.path).map_err(os)?;
+    if dir.metadata().map_err(os)?.id != job.folder.expect.id {
+        return Err(refuse(ErrorKind::TargetStale));
+    }
+    let now = dir.stat(&job.item.name).map_err(|e| match reason(&e) {
+        OsReason::NotFound => refuse(ErrorKind::TargetStale),
+        _ => os(e),
+    })?;
+    let is_folder = job.item.expect.kind == Kind::Folder;
+    // A folder changed when it was emptied; of everything else each sign must be as it was.
+    let as_seen = if is_folder {
+        now.kind == Kind::Folder && now.id == job.item.expect.id
+    } else {
+        now.fingerprint() == job.item.expect || context.is_moved_by_us(&now, &job.item.expect)
+    };
+    if !as_seen {
+        return Err(refuse(ErrorKind::TargetStale));
+    }
+    if is_folder && !is_empty(&dir.open_dir(&job.item.name).map_err(os)?).map_err(os)? {
+        return Err(refuse(ErrorKind::Os(OsReason::FolderNotEmpty)));
+    }
+    context.will_move(&now);
+    if to == RemovedTo::RecycleBin {
+        let folder = context.target_path(&job.folder.path);
+        return match dir.recycle(&folder, &job.item.name) {
+            Ok(()) => Ok(dir),
+            Err(e) if reason(&e) == OsReason::Unsupported => Err(refuse(ErrorKind::NoRecycleBin)),
+            Err(e) => Err(os(e)),
+        };
+    }
+    context.keep(&dir, &job.item.name, job.number).map_err(os)?;
+    // Between the look and the rename another program may have put something else there.
+    let Some(log) = context.log() else { return Ok(dir) };
+    let kept = kept_name(job.number).and_then(|name| {
+        let out = log.kept().stat(&name)?;
+        let same = if is_folder {
+            out.id == now.id && is_empty(&log.kept().open_dir(&name)?)?
+        } else {
+            out.fingerprint().same_content_after_rename(&job.item.expect)
+        };
+        Ok(same)
+    });
+    match kept {
+        Ok(true) => Ok(dir),
+        // Kept beside, on another volume than the undo store.
+        Err(e) if reason(&e) == OsReason::NotFound => Ok(dir),
+        _ => {
+            let state = put_back(context, &dir, job);
+            Err(Error::new(Op::Remove, path(context, job), ErrorKind::TargetStale).with_target(state))
+        }
+    }
+}
+
+/// Whether a folder holds nothing at all, not even something of ours.
+fn is_empty(dir: &DirRef) -> io::Result<bool> {
+    let mut empty = true;
+    dir.list(&mut |_| empty = false)?;
+    Ok(empty)
+}

@@ -1,0 +1,227 @@
+//! The journal file: an append-only list of checksummed records.
+//!
+//! ```text
+//! length u32 | number u32 | payload (postcard) | checksum 16 bytes
+//! ```
+//!
+//! All numbers are little-endian. The checksum is the beginning of BLAKE3 over the checksum before, the number and
+//! the payload, so a record is only valid behind exactly the records it was written behind: what an interrupted
+//! writer left after the last valid record can never be taken for a continuation.
+//!
+//! Invariant: a failed write or sync is final. The system may have dropped what it could not write, so nothing is
+//! ever appended after it. This module must not know what records mean.
+
+use std::io;
+
+use fcs_sys::{FileRef, write_all_at};
+
+use super::record::Record;
+
+const CHECKSUM: usize = 16;
+const HEAD: usize = 8;
+/// Longest record that is believed; steps are listed in pieces far smaller.
+const LONGEST: usize = 64 << 20;
+
+type Checksum = [u8; CHECKSUM];
+
+/// Where a journal ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Tail {
+    at: u64,
+    number: u32,
+    checksum: Checksum,
+}
+
+/// A journal being written.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    file: FileRef,
+    tail: Tail,
+    /// Encoded, not yet written.
+    waiting: Vec<u8>,
+    broken: bool,
+}
+
+impl Journal {
+    /// Goes on behind `tail`: the default for a new, empty file.
+    pub(crate) fn new(file: FileRef, tail: Tail) -> Self {
+        Self { file, tail, waiting: Vec::new(), broken: false }
+    }
+
+    /// Adds a record, to be written by the next [`Journal::sync`].
+    pub(crate) fn append(&mut self, record: &Record) {
+        // Plain data without maps or unknown lengths; were it ever refused, the next sync must not claim success.
+        let Ok(payload) = postcard::to_stdvec(record) else {
+            self.broken = true;
+            return;
+        };
+        self.tail.number += 1;
+        self.tail.checksum = checksum(&self.tail.checksum, self.tail.number, &payload);
+        self.waiting.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        self.waiting.extend_from_slice(&self.tail.number.to_le_bytes());
+        self.waiting.extend_from_slice(&payload);
+        self.waiting.extend_from_slice(&self.tail.checksum);
+    }
+
+    /// Hands what was added to the system once it is much. Not durable yet.
+    pub(crate) fn write_if_long(&mut self) -> io::Result<()> {
+        if self.waiting.len() < 1 << 20 { Ok(()) } else { self.write() }
+    }
+
+    /// Makes everything that was added durable.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.write()?;
+        self.file.sync().inspect_err(|_| self.broken = true)
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.broken {
+            return Err(io::Error::other("an earlier write to the journal failed"));
+        }
+        write_all_at(&*self.file, &self.waiting, self.tail.at).inspect_err(|_| self.broken = true)?;
+        self.tail.at += self.waiting.len() as u64;
+        self.waiting.clear();
+        Ok(())
+    }
+}
+
+fn checksum(before: &Checksum, number: u32, payload: &[u8]) -> Checksum {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(before).update(&number.to_le_bytes()).update(payload);
+    let mut short = Checksum::default();
+    short.copy_from_slice(&hasher.finalize().as_bytes()[..CHECKSUM]);
+    short
+}
+
+/// Reads all valid records. What comes after the last one was never finished and counts as not written.
+pub(crate) fn read(file: &FileRef) -> io::Result<(Vec<Record>, Tail)> {
+    let bytes = read_all(file)?;
+    let mut records = Vec::new();
+    let mut tail = Tail::default();
+    while let Some((record, next)) = next_record(&bytes, tail) {
+        records.push(record);
+        tail = next;
+    }
+    Ok((records, tail))
+}
+
+fn next_record(bytes: &[u8], tail: Tail) -> Option<(Record, Tail)> {
+    let rest = bytes.get(usize::try_from(tail.at).ok()?..)?;
+    let number_at = |i: usize| Some(u32::from_le_bytes(rest.get(i..i + 4)?.try_into().ok()?));
+    let (length, number) = (number_at(0)? as usize, number_at(4)?);
+    if length > LONGEST || number != tail.number + 1 {
+        return None;
+    }
+    let payload = rest.get(HEAD..HEAD + length)?;
+    let found = rest.get(HEAD + length..HEAD + length + CHECKSUM)?;
+    let expected = checksum(&tail.checksum, number, payload);
+    if found != expected {
+        return None;
+    }
+    let record = postcard::from_bytes(payload).ok()?;
+    let at = tail.at + (HEAD + length + CHECKSUM) as u64;
+    Some((record, Tail { at, number, checksum: expected }))
+}
+
+fn read_all(file: &FileRef) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 256 << 10];
+    loop {
+        match file.read_at(&mut chunk, bytes.len() as u64)? {
+            0 => return Ok(bytes),
+            n => bytes.extend_from_slice(&chunk[..n.min(chunk.len())]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fcs_sys::{Access, Name, open_root};
+
+    use super::*;
+
+    fn written(records: &[Record]) -> (tempfile::TempDir, FileRef, Vec<u8>) {
+        let tmp = tempfile::tempdir().unwrap();
+        let root = open_root(tmp.path()).unwrap();
+        let file = root.dir.create_file(&Name::new(*b"j").unwrap()).unwrap();
+        let mut journal = Journal::new(std::sync::Arc::clone(&file), Tail::default());
+        records.iter().for_each(|r| journal.append(r));
+        journal.sync().unwrap();
+        let bytes = std::fs::read(tmp.path().join("j")).unwrap();
+        (tmp, file, bytes)
+    }
+
+    fn some() -> Vec<Record> {
+        (1..=5).map(|step| Record::Committed { step, new: None }).collect()
+    }
+
+    fn reread(tmp: &tempfile::TempDir, bytes: &[u8]) -> Vec<Record> {
+        std::fs::write(tmp.path().join("j"), bytes).unwrap();
+        let root = open_root(tmp.path()).unwrap();
+        read(&root.dir.open_file(&Name::new(*b"j").unwrap(), Access::Read).unwrap()).unwrap().0
+    }
+
+    #[test]
+    fn a_cut_anywhere_leaves_the_records_before_it() {
+        let records = some();
+        let (tmp, _, bytes) = written(&records);
+        for cut in 0..bytes.len() {
+            let found = reread(&tmp, &bytes[..cut]);
+            assert!(found.len() < records.len() && records.starts_with(&found), "cut at {cut}");
+        }
+        assert_eq!(reread(&tmp, &bytes), records);
+    }
+
+    #[test]
+    fn a_changed_bit_anywhere_ends_the_journal_there() {
+        let records = some();
+        let (tmp, _, bytes) = written(&records);
+        for bit in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let found = reread(&tmp, &changed);
+            assert!(found.len() < records.len() && records.starts_with(&found), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn what_an_interrupted_writer_left_never_becomes_a_continuation() {
+        let records = some();
+        let (tmp, _, bytes) = written(&records);
+        // The third record is torn, the fourth and fifth are whole; a new third of equal length is written over it.
+        let each = bytes.len() / 5;
+        let mut torn = bytes.clone();
+        torn[2 * each + HEAD] ^= 1;
+        std::fs::write(tmp.path().join("j"), &torn).unwrap();
+        let root = open_root(tmp.path()).unwrap();
+        let file = root.dir.open_file(&Name::new(*b"j").unwrap(), Access::ReadWrite).unwrap();
+        let (found, tail) = read(&file).unwrap();
+        assert_eq!(found.len(), 2);
+        let mut journal = Journal::new(std::sync::Arc::clone(&file), tail);
+        journal.append(&Record::Committed { step: 9, new: None });
+        journal.sync().unwrap();
+        let (found, _) = read(&file).unwrap();
+        assert_eq!(found[2..], [Record::Committed { step: 9, new: None }]);
+    }
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_written_any_more() {
+        let tmp = tempfile::tempdir().unwrap();
+        let root = open_root(tmp.path()).unwrap();
+        let failed = std::sync::atomic::AtomicBool::new(false);
+        let script = move |event: &fcs_testkit::faulty::Event<'_>| {
+            let sync = event.call == fcs_testkit::faulty::Call::Sync;
+            if sync && !failed.swap(true, std::sync::atomic::Ordering::SeqCst) {
+                return fcs_testkit::faulty::Act::Fail(5);
+            }
+            fcs_testkit::faulty::Act::Go
+        };
+        let root = fcs_testkit::faulty::wrap(&root, "target", std::sync::Arc::new(script));
+        let file = root.dir.create_file(&Name::new(*b"j").unwrap()).unwrap();
+        let mut journal = Journal::new(file, Tail::default());
+        journal.append(&Record::Ready);
+        assert!(journal.sync().is_err(), "the fault fired");
+        journal.append(&Record::RollBack);
+        assert!(journal.sync().is_err(), "the second sync would succeed, and prove nothing");
+    }
+}

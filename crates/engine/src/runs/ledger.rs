@@ -1,0 +1,160 @@
+//! A journal replayed: what the run was to do, and how far it says it got.
+//!
+//! Invariant: pure. Whether what it says is true, only the disk knows; see `disk.rs`.
+
+use fcs_sys::{FileId, Name, RelPath, Time};
+
+use super::record::{Begin, End, Ended, FolderRecord, Record, Seen, VERSION};
+use super::{RunInfo, RunState};
+
+/// A run as its journal tells it.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) begin: Begin,
+    pub(crate) folders: Vec<LedgerFolder>,
+    /// Step number `n` is at `n - 1`.
+    pub(crate) steps: Vec<LedgerStep>,
+    /// The list of folders and steps is complete; before that nothing was touched.
+    pub(crate) ready: bool,
+    /// It is being taken back.
+    pub(crate) rolling_back: bool,
+    pub(crate) end: Option<End>,
+    pub(crate) forgotten: bool,
+}
+
+/// A folder in which the run worked.
+#[derive(Debug)]
+pub(crate) struct LedgerFolder {
+    pub(crate) path: RelPath,
+    pub(crate) record: FolderRecord,
+    /// Its identity, if the run made it.
+    pub(crate) made: Option<FileId>,
+    /// Its steps, as positions in [`Ledger::steps`].
+    pub(crate) steps: std::ops::Range<usize>,
+}
+
+/// One name the run may have changed.
+#[derive(Debug)]
+pub(crate) struct LedgerStep {
+    pub(crate) number: u64,
+    pub(crate) name: Name,
+    pub(crate) before: Option<Seen>,
+    pub(crate) removes: bool,
+    /// A change was about to be made.
+    pub(crate) intended: bool,
+    /// The new item and the hash of its content.
+    pub(crate) new: Option<Seen>,
+    pub(crate) hash: Option<[u8; 32]>,
+    /// The change is durable.
+    pub(crate) committed: bool,
+    /// The original may be kept beside its old name.
+    pub(crate) aside: bool,
+}
+
+impl Ledger {
+    /// Replays the records. `None` if they are not those of a journal that this version understands.
+    pub(crate) fn replay(records: Vec<Record>) -> Option<Self> {
+        let mut records = records.into_iter();
+        let Some(Record::Begin(begin)) = records.next() else { return None };
+        if begin.version != VERSION {
+            return None;
+        }
+        let mut ledger = Self {
+            begin,
+            folders: Vec::new(),
+            steps: Vec::new(),
+            ready: false,
+            rolling_back: false,
+            end: None,
+            forgotten: false,
+        };
+        records.try_for_each(|record| ledger.apply(record))?;
+        Some(ledger)
+    }
+
+    fn apply(&mut self, record: Record) -> Option<()> {
+        match record {
+            Record::Begin(_) => return None,
+            Record::Folder(record) => {
+                let steps = self.steps.len()..self.steps.len();
+                self.folders.push(LedgerFolder { path: record.path()?, record, made: None, steps });
+            }
+            Record::Steps(steps) => {
+                for step in steps {
+                    self.steps.push(LedgerStep {
+                        number: self.steps.len() as u64 + 1,
+                        name: step.name()?,
+                        before: step.before,
+                        removes: step.removes,
+                        intended: false,
+                        new: None,
+                        hash: None,
+                        committed: false,
+                        aside: false,
+                    });
+                }
+                self.folders.last_mut()?.steps.end = self.steps.len();
+            }
+            Record::Ready => self.ready = true,
+            Record::Made { folder, id } => self.folders.get_mut(folder as usize)?.made = Some(id),
+            Record::Intent { step, new, hash } => {
+                let step = self.step_mut(step)?;
+                (step.intended, step.new, step.hash) = (true, new, hash);
+            }
+            Record::Committed { step, new } => {
+                let step = self.step_mut(step)?;
+                (step.intended, step.committed, step.new) = (true, true, new);
+            }
+            Record::RollBack => (self.rolling_back, self.end) = (true, None),
+            Record::End(end) => (self.rolling_back, self.end) = (false, Some(end)),
+            Record::Forgotten => self.forgotten = true,
+            Record::Aside { step } => self.step_mut(step)?.aside = true,
+        }
+        Some(())
+    }
+
+    fn step_mut(&mut self, number: u64) -> Option<&mut LedgerStep> {
+        self.steps.get_mut(usize::try_from(number.checked_sub(1)?).ok()?)
+    }
+
+    /// Whether it was interrupted: neither over nor being let go.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.end.is_none() && !self.forgotten
+    }
+
+    /// Whether `undo` has something to go back to.
+    pub(crate) fn is_undoable(&self) -> bool {
+        let kept = self.end.is_some_and(|end| end.how != Ended::RolledBack);
+        kept && !self.forgotten
+    }
+
+    /// What a list of runs shows.
+    pub(crate) fn info(&self, kept_bytes: u64) -> RunInfo {
+        let state = match self.end.map(|end| end.how) {
+            _ if self.forgotten => RunState::Forgotten,
+            None => RunState::Unfinished,
+            Some(Ended::Kept) if self.end.is_some_and(|end| end.failed > 0) => RunState::DoneWithFailures,
+            Some(Ended::Kept) => RunState::Done,
+            Some(Ended::Cancelled) => RunState::Cancelled,
+            Some(Ended::Recovered) => RunState::Recovered,
+            Some(Ended::PartlyUndone) => RunState::PartlyUndone,
+            Some(Ended::RolledBack) => RunState::RolledBack,
+        };
+        RunInfo {
+            run: self.begin.run.clone(),
+            command: self.begin.command.clone(),
+            source: self.begin.source.clone(),
+            started: self.begin.started,
+            ended: self.end.map(|end| end.at),
+            state,
+            items: self.steps.iter().filter(|step| step.committed).count() as u64,
+            undoable: self.is_undoable(),
+            kept_bytes,
+        }
+    }
+
+    /// The last record of a run.
+    pub(crate) fn end_record(how: Ended, failed: u64) -> Record {
+        Record::End(End { at: Time::now(), how, failed })
+    }
+}

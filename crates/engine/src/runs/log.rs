@@ -1,0 +1,232 @@
+//! The journal and undo store of the run in progress.
+//!
+//! Invariant: nothing in the target changes before the list of everything that may change is durable, and no name
+//! changes before the intent to change it is. After the first failed write of the journal nothing changes any more.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use fcs_sys::{DirRef, FileRef, Fingerprint, Name, RelPath, Root};
+
+use super::journal::{self, Journal, Tail};
+use super::ledger::Ledger;
+use super::record::{Begin, FolderLooks, FolderRecord, Record, Seen, StepRecord};
+use super::store::{Store, aside_name, kept_name, move_to};
+use super::{StartError, prune, unfinished_in};
+use crate::plan::Plan;
+use crate::settings::Undo;
+use crate::{Error, Op};
+
+/// Steps per record: few enough that a record stays small, enough that their number costs nothing.
+const STEPS_PER_RECORD: usize = 1000;
+
+/// The journal of a live run.
+#[derive(Debug)]
+pub(crate) struct RunLog {
+    store: Store,
+    run: String,
+    journal: Mutex<Journal>,
+    file: FileRef,
+    kept: DirRef,
+    /// A write of the journal failed.
+    stopped: AtomicBool,
+    /// Something of the run may lie around that the end of the run has to look for.
+    untidy: AtomicBool,
+    forget: bool,
+}
+
+impl RunLog {
+    /// Locks the root, refuses if an earlier run waits for recovery, and makes the list of everything the plan may
+    /// change durable.
+    pub(crate) fn start(plan: &Plan, target: &Root, begin: Begin) -> Result<Self, StartError> {
+        let who = format!(
+            "run {} ({}) by process {} since {} seconds after 1970",
+            begin.run,
+            begin.command,
+            std::process::id(),
+            begin.started.seconds()
+        );
+        let store = Store::lock(target, &who)?;
+        let unfinished = unfinished_in(&store, target)?;
+        if !unfinished.is_empty() {
+            return Err(StartError::Unfinished(unfinished));
+        }
+        let (run, forget) = (begin.run.clone(), begin.forget);
+        let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, target.path.clone(), e));
+        let (file, kept) = store.create(&run).map_err(failed)?;
+        let mut journal = Journal::new(std::sync::Arc::clone(&file), Tail::default());
+        let written = list(plan, begin, &mut journal).and_then(|()| {
+            journal.sync()?;
+            store.sync_names()
+        });
+        if let Err(e) = written {
+            // Nothing was touched, so nothing needs a journal. One that stays behind is not ready and says so.
+            let _ = store.delete(&run);
+            let _ = store.remove_if_empty();
+            return Err(failed(e));
+        }
+        Ok(Self {
+            store,
+            run,
+            journal: Mutex::new(journal),
+            file,
+            kept,
+            stopped: AtomicBool::new(false),
+            untidy: AtomicBool::new(false),
+            forget,
+        })
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds records that must be durable before anything else happens.
+    pub(crate) fn promise(&self, records: impl IntoIterator<Item = Record>) -> io::Result<()> {
+        let mut journal = self.journal();
+        records.into_iter().for_each(|record| journal.append(&record));
+        journal.sync().inspect_err(|_| self.stopped.store(true, Ordering::SeqCst))
+    }
+
+    /// Adds a record that becomes durable with the next promise; if it is lost, the disk tells the same.
+    pub(crate) fn note(&self, record: &Record) {
+        let mut journal = self.journal();
+        journal.append(record);
+        if journal.write_if_long().is_err() {
+            self.stopped.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether the journal cannot be written any more, so that nothing may change.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// Remembers that something of the run may lie around.
+    pub(crate) fn set_untidy(&self) {
+        self.untidy.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether something may lie around.
+    pub(crate) fn is_untidy(&self) -> bool {
+        self.untidy.load(Ordering::SeqCst)
+    }
+
+    /// The undo store of the run.
+    pub(crate) fn kept(&self) -> &DirRef {
+        &self.kept
+    }
+
+    /// Moves a displaced original into the undo store, or, where that lies on another volume, to a name of ours
+    /// beside its old one.
+    pub(crate) fn keep(&self, dir: &DirRef, name: &Name, step: u64) -> io::Result<()> {
+        if keep(&self.run, &self.kept, dir, name, step)? == Kept::Aside {
+            self.note(&Record::Aside { step });
+        }
+        Ok(())
+    }
+
+    /// The path of the journal's folder, for messages.
+    pub(crate) fn error(&self, e: io::Error) -> Error {
+        Error::os(Op::KeepJournal, self.store.root().path.clone(), e)
+    }
+
+    /// Reads the journal back, for what has to be looked through once more.
+    pub(crate) fn replay(&self) -> io::Result<Ledger> {
+        self.journal().sync()?;
+        let (records, _) = journal::read(&self.file)?;
+        Ledger::replay(records).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// The store and the journal, for taking the run back.
+    pub(crate) fn parts(&self) -> (&Store, MutexGuard<'_, Journal>) {
+        (&self.store, self.journal())
+    }
+
+    /// Lets go of the lock, and of `.fcs` if nothing is left in it.
+    pub(crate) fn close(self) -> Result<(), Error> {
+        let root = self.store.root().path.clone();
+        self.store.remove_if_empty().map_err(|e| Error::os(Op::KeepJournal, root, e))
+    }
+
+    /// Ends the run and lets go of what is not to be kept: by `undo`, and of this run everything if it changed nothing.
+    pub(crate) fn end(self, end: &Record, undo: Undo, changed: bool) -> Result<(), Error> {
+        let root = self.store.root().path.clone();
+        let failed = |e| Error::os(Op::KeepJournal, root.clone(), e);
+        self.promise([end.clone()]).map_err(failed)?;
+        let tidied = if !changed {
+            self.store.delete(&self.run)
+        } else if self.forget || undo == Undo::Off {
+            prune::forget(&self.store, &[self.run.clone()])
+                .and_then(|()| prune::earlier(&self.store, &self.run, undo))
+        } else {
+            prune::earlier(&self.store, &self.run, undo)
+        };
+        tidied.and_then(|()| self.store.remove_if_empty()).map_err(failed)
+    }
+}
+
+/// Where an original went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Into the undo store.
+    InStore,
+    /// Beside its old name.
+    Aside,
+}
+
+/// See [`RunLog::keep`].
+pub(crate) fn keep(run: &str, kept: &DirRef, dir: &DirRef, name: &Name, step: u64) -> io::Result<Kept> {
+    let Err(refused) = move_to(dir, name, kept, &kept_name(step)?) else { return Ok(Kept::InStore) };
+    // On another volume the store can take nothing; anything else that is wrong with it is no reason to leave an
+    // original under a name that says it is unfinished.
+    let aside = aside_name(run, step)?;
+    if *name == aside || move_to(dir, name, dir, &aside).is_ok() { Ok(Kept::Aside) } else { Err(refused) }
+}
+
+/// Writes what the plan may change: steps are numbered as the run numbers them, copies first.
+fn list(plan: &Plan, begin: Begin, journal: &mut Journal) -> io::Result<()> {
+    journal.append(&Record::Begin(begin));
+    for folder in &plan.folders {
+        let wanted = (folder.create || folder.sync_times).then(|| looks(&folder.expect_source));
+        let before = folder.expect_target.as_ref().map(looks);
+        let steps = folder.steps.iter().map(|step| StepRecord {
+            name: step.target_name.as_bytes().to_vec(),
+            before: step.expect_target.as_ref().map(Seen::from),
+            removes: false,
+        });
+        list_folder(&folder.target_path, folder.create, before, wanted, steps, journal)?;
+    }
+    for folder in &plan.removals {
+        let steps = folder.items.iter().map(|item| StepRecord {
+            name: item.name.as_bytes().to_vec(),
+            before: Some(Seen::from(&item.expect)),
+            removes: true,
+        });
+        list_folder(&folder.path, false, Some(looks(&folder.expect)), None, steps, journal)?;
+    }
+    journal.append(&Record::Ready);
+    Ok(())
+}
+
+fn list_folder(
+    path: &RelPath,
+    create: bool,
+    before: Option<FolderLooks>,
+    wanted: Option<FolderLooks>,
+    steps: impl Iterator<Item = StepRecord>,
+    journal: &mut Journal,
+) -> io::Result<()> {
+    journal.append(&Record::Folder(FolderRecord { path: path.as_bytes().to_vec(), create, before, wanted }));
+    let mut steps = steps.peekable();
+    while steps.peek().is_some() {
+        journal.append(&Record::Steps(steps.by_ref().take(STEPS_PER_RECORD).collect()));
+        journal.write_if_long()?;
+    }
+    journal.write_if_long()
+}
+
+fn looks(f: &Fingerprint) -> FolderLooks {
+    FolderLooks { id: f.id, modified: f.modified, attributes: f.attributes, owner: None }
+}

@@ -1,0 +1,371 @@
+//! Runs that can always go back: what runs were there, putting an interrupted one in order, taking one back.
+//!
+//! ```text
+//! run ──records──▶ journal ──replay──▶ Ledger ──┐
+//!                                               ├─▶ recover (settle) ─▶ Account
+//!                  disk ──look at each name─────┤
+//!                                               └─▶ undo (take back) ─▶ Account
+//! ```
+//!
+//! The journal says what was intended, the disk says what happened. Recovery believes the disk and uses the journal
+//! to know where to look. Every action is idempotent, so recovery itself may be killed anywhere and run again.
+//!
+//! Invariants: an original is never deleted here except by [`prune`], after its run ended; what another program put
+//! at a name since is never touched.
+
+mod disk;
+mod journal;
+mod ledger;
+mod log;
+mod prune;
+mod record;
+mod recover;
+mod store;
+mod undo;
+
+use std::io;
+
+use fcs_sys::{RelPath, Root, Time};
+use serde::Serialize;
+
+use crate::{Control, Error, ErrorKind, Op};
+
+pub use record::RemovedTo;
+
+pub(crate) use ledger::Ledger;
+pub(crate) use log::RunLog;
+pub(crate) use record::{Begin, Ended, Record, Seen, VERSION};
+pub(crate) use recover::settle;
+pub(crate) use store::{aside_name, kept_name, move_to, staged_name};
+pub(crate) use undo::take_back;
+
+use journal::{Journal, Tail};
+use store::{Look, Store};
+
+/// How far a run got, as its journal says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// It was interrupted and waits for recovery.
+    Unfinished,
+    /// Everything was done.
+    Done,
+    /// Some items failed, the rest was done.
+    DoneWithFailures,
+    /// The user ended it early; what was done stayed.
+    Cancelled,
+    /// It was interrupted and recovered; what was done stayed.
+    Recovered,
+    /// It was taken back, except for items that had changed since.
+    PartlyUndone,
+    /// It was taken back.
+    RolledBack,
+    /// Its originals are being let go.
+    Forgotten,
+    /// Its journal is damaged, or of a newer version of this program.
+    Unreadable,
+}
+
+/// One run on a target root.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunInfo {
+    /// Its id.
+    pub run: String,
+    /// `copy`, `sync` or `orphans`.
+    pub command: String,
+    /// Where files came from.
+    pub source: String,
+    /// When it began.
+    pub started: Time,
+    /// When it ended.
+    pub ended: Option<Time>,
+    /// How far it got.
+    pub state: RunState,
+    /// Files and links it changed.
+    pub items: u64,
+    /// Whether `undo` has something to go back to.
+    pub undoable: bool,
+    /// Bytes of the originals it keeps.
+    pub kept_bytes: u64,
+}
+
+/// Why a run, a recovery or an undo could not begin. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another one is in progress on this root.
+    #[error("Another run is in progress on this folder: {holder}. Nothing was changed. Wait for it to end.")]
+    Locked {
+        /// Who.
+        holder: String,
+    },
+    /// An earlier run was interrupted.
+    #[error(
+        "An earlier run on this folder was interrupted and must be recovered first. Nothing was changed."
+    )]
+    Unfinished(Vec<RunInfo>),
+    /// No run of that id.
+    #[error("There is no run {0} on this folder. `fcs runs` lists them.")]
+    NoSuchRun(String),
+    /// No run keeps originals.
+    #[error("There is no run on this folder that could be undone.")]
+    NothingToUndo,
+    /// The journal could not be made or read.
+    #[error("{0}")]
+    Failed(Error),
+}
+
+/// What becomes of an interrupted run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum How {
+    /// What was done stays, and can be undone like any other run.
+    #[default]
+    Keep,
+    /// The target is brought back to what it was.
+    RollBack,
+}
+
+/// What was done with one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deed {
+    /// The new item was already in place and stays.
+    KeptNew,
+    /// The item was not reached; what was there before is there, and the unfinished copy is gone.
+    KeptOld,
+    /// The removal had been done and stays done.
+    KeptRemoved,
+    /// A folder the run had made was given its permissions and times.
+    FinishedFolder,
+    /// The original was brought back.
+    BroughtBack,
+    /// The new item was taken away; nothing was there before.
+    TakenAway,
+    /// A folder the run had made was removed.
+    RemovedFolder,
+    /// Another program put something at the name since, which stays; the original is in the undo store.
+    Foreign,
+    /// It could not be put in order; the error says why and what is there.
+    Left,
+}
+
+/// What became of one item.
+#[derive(Debug, Clone, Serialize)]
+pub struct AccountItem {
+    /// Path below the root.
+    pub path: RelPath,
+    /// What was done.
+    pub deed: Deed,
+    /// Why it could not be done, for [`Deed::Left`] and [`Deed::Foreign`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+}
+
+/// What recovery or undo did with one run, item by item.
+#[derive(Debug, Clone, Serialize)]
+pub struct Account {
+    /// The run.
+    pub run: String,
+    /// What was done; items that were in order already are not listed.
+    pub items: Vec<AccountItem>,
+    /// How far the run is now.
+    pub state: RunState,
+}
+
+impl Account {
+    /// Whether anything could not be put in order.
+    pub fn is_clean(&self) -> bool {
+        self.items.iter().all(|item| !matches!(item.deed, Deed::Left | Deed::Foreign))
+    }
+
+    /// Whether something still has to be put in order.
+    fn is_settled(&self) -> bool {
+        self.items.iter().all(|item| item.deed != Deed::Left)
+    }
+}
+
+/// Lists the runs on a root, newest first. Changes nothing.
+pub fn list(root: &Root) -> crate::Result<Vec<RunInfo>> {
+    let failed = |e| Error::os(Op::ReadJournal, root.path.clone(), e);
+    let Some(look) = Look::open(root).map_err(failed)? else { return Ok(Vec::new()) };
+    let mut runs = Vec::new();
+    for run in look.run_ids().map_err(failed)?.into_iter().rev() {
+        // Gone since it was listed: another process let it go.
+        let Some(file) = look.journal(&run).map_err(failed)? else { continue };
+        let (records, _) = journal::read(&file).map_err(failed)?;
+        let kept = look.kept_bytes(&run).map_err(failed)?;
+        runs.push(Ledger::replay(records).map_or_else(|| unreadable(&run, kept), |ledger| ledger.info(kept)));
+    }
+    Ok(runs)
+}
+
+/// Lists the runs on a root that wait for recovery; none while another process works on the root. Changes nothing.
+pub fn unfinished(root: &Root) -> crate::Result<Vec<RunInfo>> {
+    let mut runs = list(root)?;
+    runs.retain(|run| run.state == RunState::Unfinished);
+    if !runs.is_empty() && in_progress(root)?.is_some() {
+        runs.clear();
+    }
+    Ok(runs)
+}
+
+/// Who is working on a root right now, if anybody.
+pub fn in_progress(root: &Root) -> crate::Result<Option<String>> {
+    let failed = |e| Error::os(Op::ReadJournal, root.path.clone(), e);
+    match Look::open(root).map_err(failed)? {
+        Some(look) => look.holder().map_err(failed),
+        None => Ok(None),
+    }
+}
+
+fn unreadable(run: &str, kept_bytes: u64) -> RunInfo {
+    RunInfo {
+        run: run.to_owned(),
+        command: String::new(),
+        source: String::new(),
+        started: Time::EPOCH,
+        ended: None,
+        state: RunState::Unreadable,
+        items: 0,
+        undoable: false,
+        kept_bytes,
+    }
+}
+
+/// Unfinished runs under the lock.
+fn unfinished_in(store: &Store, root: &Root) -> Result<Vec<RunInfo>, StartError> {
+    let failed = |e| StartError::Failed(Error::os(Op::ReadJournal, root.path.clone(), e));
+    let mut unfinished = Vec::new();
+    for run in store.run_ids().map_err(failed)? {
+        let (ledger, _) = open(store, &run).map_err(failed)?;
+        if let Some(ledger) = ledger.filter(Ledger::is_unfinished) {
+            if ledger.ready {
+                unfinished.push(ledger.info(0));
+            } else {
+                // It never touched anything.
+                store.delete(&run).map_err(failed)?;
+            }
+        }
+    }
+    Ok(unfinished)
+}
+
+/// A run's ledger and its journal to go on writing; no ledger if the journal makes no sense.
+fn open(store: &Store, run: &str) -> io::Result<(Option<Ledger>, Journal)> {
+    let file = store.journal(run)?;
+    let (records, tail): (Vec<Record>, Tail) = journal::read(&file)?;
+    Ok((Ledger::replay(records), Journal::new(file, tail)))
+}
+
+/// Puts every interrupted run on a root in order: each name holds its complete old or its complete new item, nothing
+/// unfinished lies around, and nothing of the originals is lost. Without one, nothing happens.
+pub fn recover(root: &Root, how: How, control: &Control) -> Result<Vec<Account>, StartError> {
+    let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.path.clone(), e));
+    if Look::open(root).map_err(failed)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let store = Store::lock(root, &format!("recovery by process {}", std::process::id()))?;
+    let mut accounts = Vec::new();
+    for run in store.run_ids().map_err(failed)? {
+        let (ledger, mut journal) = open(&store, &run).map_err(failed)?;
+        let Some(ledger) = ledger else { continue };
+        if ledger.end.is_some_and(|end| end.how == Ended::RolledBack) || ledger.forgotten {
+            store.delete(&run).map_err(failed)?;
+        } else if ledger.end.is_none() && !ledger.ready {
+            // It never touched anything.
+            store.delete(&run).map_err(failed)?;
+        } else if ledger.end.is_none() {
+            accounts.push(recover_one(&store, ledger, &mut journal, how, control)?);
+        }
+    }
+    store.remove_if_empty().map_err(failed)?;
+    Ok(accounts)
+}
+
+fn recover_one(
+    store: &Store,
+    mut ledger: Ledger,
+    journal: &mut Journal,
+    how: How,
+    control: &Control,
+) -> Result<Account, StartError> {
+    let root = store.root().path.clone();
+    let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.clone(), e));
+    let mut account =
+        Account { run: ledger.begin.run.clone(), items: Vec::new(), state: RunState::Unfinished };
+    if !ledger.rolling_back {
+        let kept = store.kept(&account.run).map_err(failed)?;
+        account.items = settle(store.root(), &kept, &mut ledger, journal).map_err(failed)?;
+        tell(&account.items, control);
+        if !account.is_settled() {
+            return Ok(account);
+        }
+        if how == How::Keep {
+            journal.append(&Ledger::end_record(Ended::Recovered, 0));
+            journal.sync().map_err(failed)?;
+            account.state = RunState::Recovered;
+            return Ok(account);
+        }
+    }
+    let mut back = take_back(store, &ledger, journal).map_err(failed)?;
+    tell(&back.items, control);
+    // An item that was found in order and then taken back is told of once.
+    account.items.retain(|item| back.items.iter().all(|later| later.path != item.path));
+    account.items.append(&mut back.items);
+    account.state = back.state;
+    Ok(account)
+}
+
+fn tell(items: &[AccountItem], control: &Control) {
+    items.iter().filter_map(|item| item.error.as_ref()).for_each(|error| control.observer.error(error));
+}
+
+/// Takes a run back: brings its originals back and removes what it made. Items that changed since are refused one by
+/// one and left as they are. Without `run`, the latest one that can be undone.
+pub fn undo(root: &Root, run: Option<&str>, control: &Control) -> Result<Account, StartError> {
+    let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.path.clone(), e));
+    if Look::open(root).map_err(failed)?.is_none() {
+        return Err(run.map_or(StartError::NothingToUndo, |run| StartError::NoSuchRun(run.to_owned())));
+    }
+    let store = Store::lock(root, &format!("undo by process {}", std::process::id()))?;
+    let unfinished = unfinished_in(&store, root)?;
+    if !unfinished.is_empty() {
+        return Err(StartError::Unfinished(unfinished));
+    }
+    let mut ids = store.run_ids().map_err(failed)?;
+    if let Some(wanted) = run {
+        ids.retain(|id| id == wanted);
+        if ids.is_empty() {
+            return Err(StartError::NoSuchRun(wanted.to_owned()));
+        }
+    }
+    for id in ids.into_iter().rev() {
+        let (ledger, mut journal) = open(&store, &id).map_err(failed)?;
+        if let Some(ledger) = ledger.filter(Ledger::is_undoable) {
+            let account = take_back(&store, &ledger, &mut journal).map_err(failed)?;
+            tell(&account.items, control);
+            store.remove_if_empty().map_err(failed)?;
+            return Ok(account);
+        }
+    }
+    Err(StartError::NothingToUndo)
+}
+
+impl AccountItem {
+    fn done(path: RelPath, deed: Deed) -> Self {
+        Self { path, deed, error: None }
+    }
+
+    fn left(path: RelPath, error: Error) -> Self {
+        Self { path, deed: Deed::Left, error: Some(error) }
+    }
+
+    fn foreign(root: &Root, path: RelPath) -> Self {
+        let error = Self::refusal(root, &path, ErrorKind::ChangedSince);
+        Self { path, deed: Deed::Foreign, error: Some(error) }
+    }
+
+    fn refusal(root: &Root, path: &RelPath, kind: ErrorKind) -> Error {
+        Error::new(Op::Restore, crate::progress::full_path(&root.path, path), kind)
+            .with_target(crate::TargetState::New)
+    }
+}

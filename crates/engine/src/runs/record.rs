@@ -1,0 +1,216 @@
+//! What a journal says: the records, plain data.
+//!
+//! A journal first lists everything the run may touch, with what each item looked like before; only when that list is
+//! durable does the first unfinished file appear. So whoever finds a journal knows where to look and what belonged
+//! there, even if nothing that was written later survived.
+//!
+//! Invariant: the order of variants and fields is the format. New ones go at the end, changed ones need a new
+//! [`VERSION`].
+
+use fcs_sys::{Attributes, FileId, Fingerprint, Kind, Metadata, Name, Owner, RelPath, Time};
+use serde::{Deserialize, Serialize};
+
+/// Version of the format.
+pub(crate) const VERSION: u32 = 1;
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Record {
+    /// The first record.
+    Begin(Begin),
+    /// A folder in which the run works. Folders are numbered from 0 in the order of these records.
+    Folder(FolderRecord),
+    /// Steps in the folder listed last; numbered from 1 on in the order of these records.
+    Steps(Vec<StepRecord>),
+    /// The list is complete. Nothing in the target was touched before this was durable.
+    Ready,
+    /// A folder was made.
+    Made {
+        /// Number of the folder.
+        folder: u32,
+        /// Its identity.
+        id: FileId,
+    },
+    /// The step is about to change a name.
+    Intent {
+        /// Number of the step.
+        step: u64,
+        /// The verified new item; `None` for a removal.
+        new: Option<Seen>,
+        /// BLAKE3 of its content, where it was computed.
+        hash: Option<[u8; 32]>,
+    },
+    /// The change is durable.
+    Committed {
+        /// Number of the step.
+        step: u64,
+        /// The new item under its final name; `None` for a removal.
+        new: Option<Seen>,
+    },
+    /// Everything is being taken back from here on.
+    RollBack,
+    /// The run is over.
+    End(End),
+    /// The originals are being let go, so it can no longer be undone.
+    Forgotten,
+    /// The original is kept beside its old name, because the undo store could not take it.
+    Aside {
+        /// Number of the step.
+        step: u64,
+    },
+}
+
+/// What a run is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Begin {
+    /// [`VERSION`].
+    pub(crate) version: u32,
+    /// The run's id.
+    pub(crate) run: String,
+    /// What the user called it: `copy`, `sync`, `orphans`.
+    pub(crate) command: String,
+    /// Where files come from, as text.
+    pub(crate) source: String,
+    /// When it began.
+    pub(crate) started: Time,
+    /// Where removed items go.
+    pub(crate) removed: RemovedTo,
+    /// The run's originals are not to outlive it, whatever the setting says.
+    pub(crate) forget: bool,
+}
+
+/// Where removed items go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RemovedTo {
+    /// Into the undo store, from where `undo` brings them back.
+    #[default]
+    Undo,
+    /// Into the system's recycle bin.
+    RecycleBin,
+    /// Nowhere: they are gone once the run has ended well.
+    Nowhere,
+}
+
+/// A folder in which the run works.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FolderRecord {
+    /// Path below the root, as bytes.
+    pub(crate) path: Vec<u8>,
+    /// The run makes it.
+    pub(crate) create: bool,
+    /// What it looked like before; `None` if the run makes it.
+    pub(crate) before: Option<FolderLooks>,
+    /// What it is to look like when everything in it is done; `None` to leave it as it is.
+    pub(crate) wanted: Option<FolderLooks>,
+}
+
+/// Metadata of a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FolderLooks {
+    /// Identity.
+    pub(crate) id: FileId,
+    /// Modified time.
+    pub(crate) modified: Time,
+    /// Permission or attribute bits.
+    pub(crate) attributes: Attributes,
+    /// Owner, where it is to be given.
+    pub(crate) owner: Option<Owner>,
+}
+
+/// One name that the run may change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StepRecord {
+    /// The name, as bytes.
+    pub(crate) name: Vec<u8>,
+    /// What was there before; `None` if nothing.
+    pub(crate) before: Option<Seen>,
+    /// The item is removed, not replaced.
+    pub(crate) removes: bool,
+}
+
+/// What an item looked like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    /// What it is.
+    pub(crate) kind: Kind,
+    /// The file's number. Without the volume's, which changes from one mount to the next.
+    pub(crate) file: (u64, u64),
+    /// Size in bytes.
+    pub(crate) size: u64,
+    /// Modified time.
+    pub(crate) modified: Time,
+    /// Change time.
+    pub(crate) changed: Option<Time>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct End {
+    /// When.
+    pub(crate) at: Time,
+    /// How.
+    pub(crate) how: Ended,
+    /// Steps that failed.
+    pub(crate) failed: u64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Ended {
+    /// All that could be done is done and stays.
+    Kept,
+    /// The user ended it early; what was done stays.
+    Cancelled,
+    /// It was interrupted and recovered; what was done stays.
+    Recovered,
+    /// It was taken back, except for items that had changed since.
+    PartlyUndone,
+    /// It was taken back.
+    RolledBack,
+}
+
+impl Seen {
+    /// As it is now.
+    pub(crate) fn of(item: &Metadata) -> Self {
+        (&item.fingerprint()).into()
+    }
+
+    /// Whether `self` has the outer looks of `other`: kind, size and modified time. A folder's own size and time
+    /// change with what is in it and say nothing.
+    pub(crate) fn looks_like(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && (self.kind == Kind::Folder || (self.size == other.size && self.modified == other.modified))
+    }
+
+    /// Whether it is the same item, unchanged.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.looks_like(other) && self.file == other.file
+    }
+}
+
+impl From<&Fingerprint> for Seen {
+    fn from(f: &Fingerprint) -> Self {
+        Self {
+            kind: f.kind,
+            file: (f.id.file, f.id.file_high),
+            size: f.size,
+            modified: f.modified,
+            changed: f.changed,
+        }
+    }
+}
+
+impl StepRecord {
+    /// The name, checked as any name that comes from a disk.
+    pub(crate) fn name(&self) -> Option<Name> {
+        Name::new(self.name.as_slice()).ok().filter(|name| !name.is_reserved())
+    }
+}
+
+impl FolderRecord {
+    /// The path, checked as any path that comes from a disk.
+    pub(crate) fn path(&self) -> Option<RelPath> {
+        RelPath::parse(&self.path).ok().filter(|path| path.names().all(|name| !name.is_reserved()))
+    }
+}

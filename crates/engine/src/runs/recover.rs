@@ -1,0 +1,344 @@
+//! Puts the names of an interrupted run in order, going by what is really on the disk.
+//!
+//! For every step that was begun, three names are looked at: the target's own, the staged or kept-aside one beside
+//! it, and the one in the undo store. From what stands there follows the one action that leaves the target complete
+//! and the original safe:
+//!
+//! | at the name | beside or in the store | then |
+//! |---|---|---|
+//! | new, content as verified | original | the original goes into the undo store; committed |
+//! | new, content damaged | original | the original comes back |
+//! | original | new or unfinished | the unfinished copy goes |
+//! | nothing | original | the original comes back |
+//! | something else | original | left alone; the original goes into the undo store |
+//!
+//! Invariant: an original is only ever renamed. An unfinished copy is told from an original by the list that was
+//! durable before the run began, so it does not matter which later records survived.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use fcs_sys::{Attributes, DirRef, Name, OsReason, Rename, Root, Times, reason};
+
+use super::disk::{There, has_content, if_there, is_exactly_before, look};
+use super::journal::Journal;
+use super::ledger::{Ledger, LedgerFolder, LedgerStep};
+use super::record::{Record, RemovedTo, Seen};
+use super::store::{aside_name, kept_name, names, staged_name, step_of};
+use super::{AccountItem, Deed, log};
+use crate::progress::full_path;
+use crate::way::Way;
+use crate::{Error, Op, TargetState};
+
+/// What settling one step came to.
+enum Settled {
+    /// Nothing had happened, nothing lay around.
+    Untouched,
+    /// In order, and this is worth telling.
+    Deed(Deed),
+    /// The change is in place: the new item, or `None` for a removal.
+    Committed(Option<Seen>),
+}
+
+struct Settler<'a> {
+    run: &'a str,
+    kept: &'a DirRef,
+    removed: RemovedTo,
+}
+
+/// Puts the names of a run in order and makes that durable; the ledger and the journal then say which steps are
+/// committed. Returns what was done, item by item.
+pub(crate) fn settle(
+    root: &Root,
+    kept: &DirRef,
+    ledger: &mut Ledger,
+    journal: &mut Journal,
+) -> io::Result<Vec<AccountItem>> {
+    let mut way = Way::new(&root.dir);
+    let mut items = Vec::new();
+    let Ledger { begin, folders, steps, .. } = ledger;
+    let settler = Settler { run: &begin.run, kept, removed: begin.removed };
+    for folder in folders.iter() {
+        let failed = |op, e| {
+            AccountItem::left(folder.path.clone(), Error::os(op, full_path(&root.path, &folder.path), e))
+        };
+        let dir = match if_there(way.open(&folder.path)) {
+            Ok(Some(dir)) => dir,
+            // Never made, or removed again.
+            Ok(None) => {
+                settler.settle_missing(root, folder, &mut steps[folder.steps.clone()], journal, &mut items);
+                continue;
+            }
+            Err(e) => {
+                items.push(failed(Op::Open, e));
+                continue;
+            }
+        };
+        match settler.settle_folder(root, folder, &dir, &mut steps[folder.steps.clone()], journal, &mut items)
+        {
+            Ok(()) => {}
+            Err(e) => items.push(failed(Op::List, e)),
+        }
+    }
+    for folder in folders.iter().rev() {
+        finish_folder(root, &mut way, folder, &mut items);
+    }
+    sync(root, folders, &mut way)?;
+    kept.sync()?;
+    Ok(items)
+}
+
+impl Settler<'_> {
+    /// Settles the steps directly in a folder.
+    fn settle_folder(
+        &self,
+        root: &Root,
+        folder: &LedgerFolder,
+        dir: &DirRef,
+        steps: &mut [LedgerStep],
+        journal: &mut Journal,
+        items: &mut Vec<AccountItem>,
+    ) -> io::Result<()> {
+        let ours: BTreeSet<u64> = names(dir)?.iter().filter_map(|name| step_of(self.run, name)).collect();
+        for step in steps {
+            if !ours.contains(&step.number) && (!step.intended || step.committed) {
+                continue;
+            }
+            let path = folder.path.join(&step.name);
+            let settled = if step.removes {
+                self.settle_removal(dir, step)
+            } else {
+                self.settle_step(dir, step, journal)
+            };
+            match settled {
+                Ok(Settled::Untouched) => {}
+                Ok(Settled::Deed(deed)) => items.push(AccountItem::done(path, deed)),
+                Ok(Settled::Committed(new)) => {
+                    if !step.committed {
+                        let deed = if step.removes { Deed::KeptRemoved } else { Deed::KeptNew };
+                        items.push(AccountItem::done(path, deed));
+                    }
+                    (step.committed, step.new) = (true, new);
+                    journal.append(&Record::Committed { step: step.number, new });
+                }
+                Err(Trouble::Os(e)) => {
+                    let error = Error::os(Op::Restore, full_path(&root.path, &path), e);
+                    items.push(AccountItem::left(path, error.with_target(TargetState::Unknown)));
+                }
+                Err(Trouble::Foreign) => items.push(AccountItem::foreign(root, path)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder is gone. That is what a run does that removes it; its items must then be in the undo store.
+    fn settle_missing(
+        &self,
+        root: &Root,
+        folder: &LedgerFolder,
+        steps: &mut [LedgerStep],
+        journal: &mut Journal,
+        items: &mut Vec<AccountItem>,
+    ) {
+        for step in steps.iter_mut().filter(|step| step.intended && !step.committed && step.removes) {
+            let stored = kept_name(step.number).and_then(|name| if_there(self.kept.stat(&name)));
+            match stored {
+                Ok(there) if there.is_some() || self.removed == RemovedTo::RecycleBin => {
+                    step.committed = true;
+                    journal.append(&Record::Committed { step: step.number, new: None });
+                    items.push(AccountItem::done(folder.path.join(&step.name), Deed::KeptRemoved));
+                }
+                Ok(_) => {}
+                Err(e) => {
+                    let path = folder.path.join(&step.name);
+                    let error = Error::os(Op::Restore, full_path(&root.path, &path), e);
+                    items.push(AccountItem::left(path, error));
+                }
+            }
+        }
+    }
+
+    fn settle_step(
+        &self,
+        dir: &DirRef,
+        step: &LedgerStep,
+        journal: &mut Journal,
+    ) -> Result<Settled, Trouble> {
+        let (staged, aside) = (staged_name(self.run, step.number)?, aside_name(self.run, step.number)?);
+        let stored = kept_name(step.number)?;
+        let at_name = look(dir, &step.name, step)?;
+        let beside = look(dir, &staged, step)?;
+        let is_aside = if_there(dir.stat(&aside))?.is_some();
+        let is_stored = if_there(self.kept.stat(&stored))?.is_some();
+        // Where the original is, if it is not at its name.
+        let original: Option<(&DirRef, &Name)> = if beside == There::Before {
+            Some((dir, &staged))
+        } else if is_aside {
+            Some((dir, &aside))
+        } else if is_stored {
+            Some((self.kept, &stored))
+        } else {
+            None
+        };
+        match at_name {
+            There::New(seen) if step.committed || has_content(dir, &step.name, step)? != Some(false) => {
+                if let Some((from, name)) = original
+                    && !is_stored
+                {
+                    self.keep(from, name, step, journal)?;
+                }
+                self.remove_unfinished(dir, &staged, beside)?;
+                Ok(Settled::Committed(Some(seen)))
+            }
+            There::New(_) => {
+                // Verified before it got its name, and yet not what the device holds now.
+                match original {
+                    Some((from, name)) => swap_in(from, name, dir, &step.name)?,
+                    None => dir.remove_file(&step.name)?,
+                }
+                let old = if original.is_some() { Deed::BroughtBack } else { Deed::TakenAway };
+                self.remove_names(dir, &[&staged, &aside])?;
+                Ok(Settled::Deed(old))
+            }
+            There::Before => {
+                let lay_around = beside != There::Nothing || is_aside;
+                // A second name of the original, made in order to replace it.
+                if is_aside {
+                    dir.remove_file(&aside)?;
+                }
+                if beside == There::Before && !is_exactly_before(dir, &step.name, step)? {
+                    // Two items look like the original and numbers do not tell: neither is deleted.
+                    self.keep(dir, &staged, step, journal)?;
+                } else {
+                    if_there(dir.remove_file(&staged))?;
+                }
+                Ok(if lay_around { Settled::Deed(Deed::KeptOld) } else { Settled::Untouched })
+            }
+            There::Nothing => {
+                if let Some((from, name)) = original {
+                    from.rename(name, &**dir, &step.name, Rename::NoReplace).or_else(|e| {
+                        let replace = || from.rename(name, &**dir, &step.name, Rename::Replace);
+                        if reason(&e) == OsReason::Unsupported { replace() } else { Err(e) }
+                    })?;
+                }
+                if beside != There::Before {
+                    self.remove_unfinished(dir, &staged, beside)?;
+                }
+                let deed = if original.is_some() { Deed::BroughtBack } else { Deed::KeptOld };
+                Ok(Settled::Deed(deed))
+            }
+            There::Other => {
+                if let Some((from, name)) = original
+                    && !is_stored
+                {
+                    self.keep(from, name, step, journal)?;
+                }
+                if beside != There::Before {
+                    self.remove_unfinished(dir, &staged, beside)?;
+                }
+                if original.is_some() { Err(Trouble::Foreign) } else { Ok(Settled::Deed(Deed::KeptOld)) }
+            }
+        }
+    }
+
+    fn settle_removal(&self, dir: &DirRef, step: &LedgerStep) -> Result<Settled, Trouble> {
+        let (stored, aside) = (kept_name(step.number)?, aside_name(self.run, step.number)?);
+        let is_kept = if_there(self.kept.stat(&stored))?.is_some() || if_there(dir.stat(&aside))?.is_some();
+        let there = if_there(dir.stat(&step.name))?.is_some();
+        Ok(match (there, is_kept) {
+            (true, false) => Settled::Untouched,
+            (false, true) => Settled::Committed(None),
+            (false, false) if self.removed == RemovedTo::RecycleBin => Settled::Committed(None),
+            // Somebody removed it while the run was interrupted.
+            (false, false) => Settled::Untouched,
+            // Somebody made a new one; the removal stands.
+            (true, true) => Settled::Committed(None),
+        })
+    }
+
+    /// Moves an original to where `undo` finds it.
+    fn keep(&self, dir: &DirRef, name: &Name, step: &LedgerStep, journal: &mut Journal) -> io::Result<()> {
+        if log::keep(self.run, self.kept, dir, name, step.number)? == log::Kept::Aside {
+            journal.append(&Record::Aside { step: step.number });
+        }
+        Ok(())
+    }
+
+    /// Removes what was staged and never got its name. Never an original.
+    fn remove_unfinished(&self, dir: &DirRef, staged: &Name, beside: There) -> io::Result<()> {
+        if beside == There::Before || beside == There::Nothing {
+            return Ok(());
+        }
+        if_there(dir.remove_file(staged)).map(|_| ())
+    }
+
+    fn remove_names(&self, dir: &DirRef, names: &[&Name]) -> io::Result<()> {
+        names.iter().try_for_each(|name| if_there(dir.remove_file(name)).map(|_| ()))
+    }
+}
+
+/// Brings an original to its name, where something of ours stands, which goes.
+fn swap_in(from: &DirRef, name: &Name, dir: &DirRef, to: &Name) -> io::Result<()> {
+    match from.rename(name, &**dir, to, Rename::Exchange) {
+        Ok(()) => from.remove_file(name),
+        Err(e) if reason(&e) == OsReason::Unsupported => from.rename(name, &**dir, to, Rename::Replace),
+        Err(e) => Err(e),
+    }
+}
+
+enum Trouble {
+    Os(io::Error),
+    /// Another program put something at the name.
+    Foreign,
+}
+
+impl From<io::Error> for Trouble {
+    fn from(e: io::Error) -> Self {
+        Self::Os(e)
+    }
+}
+
+/// Gives a folder its looks: one the run made those it was to have, any other its old time, as long as it is not
+/// known to be finished.
+fn finish_folder(root: &Root, way: &mut Way, folder: &LedgerFolder, items: &mut Vec<AccountItem>) {
+    let looks = if folder.record.create { folder.record.wanted } else { folder.record.before };
+    let Some(looks) = looks else { return };
+    // The owner may not be the source's, so a program must not run as one.
+    let attributes = if cfg!(windows) { looks.attributes } else { Attributes(looks.attributes.0 & 0o1777) };
+    let finished = if_there(way.open(&folder.path)).and_then(|dir| {
+        let Some(dir) = dir else { return Ok(false) };
+        let now = dir.metadata()?;
+        let dress = folder.record.create && now.attributes != attributes;
+        if dress {
+            dir.set_attributes(attributes)?;
+        }
+        if now.modified != looks.modified {
+            dir.set_times(Times { modified: Some(looks.modified), created: None })?;
+        }
+        Ok(dress)
+    });
+    match finished {
+        Ok(true) => items.push(AccountItem::done(folder.path.clone(), Deed::FinishedFolder)),
+        Ok(false) => {}
+        Err(e) => {
+            let error = Error::os(Op::SetMetadata, full_path(&root.path, &folder.path), e);
+            items.push(AccountItem::left(folder.path.clone(), error));
+        }
+    }
+}
+
+/// Makes everything in the folders of a run durable.
+pub(super) fn sync(root: &Root, folders: &[LedgerFolder], way: &mut Way) -> io::Result<()> {
+    let volume = root.dir.volume()?;
+    if volume.sync_volume {
+        root.dir.sync_volume()?;
+    }
+    for folder in folders {
+        if let Some(dir) = if_there(way.open(&folder.path))?
+            && (!volume.sync_volume || dir.metadata()?.id.volume != volume.id)
+        {
+            dir.sync()?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,317 @@
+//! The folder `.fcs` in a target root: the lock, the journals, the undo stores.
+//!
+//! It lies in the target root because it must travel with the disk: whoever finds the disk in the middle of a run,
+//! on whatever machine, finds the journal too.
+//!
+//! Invariants: nothing in it is changed without holding the lock; making or removing it leaves the root's own times
+//! as they were. This module must not know what a journal says.
+
+use std::io;
+
+use fcs_sys::{Access, DirRef, FileRef, Name, OsReason, Rename, Root, Times, reason, write_all_at};
+
+use super::StartError;
+use super::disk::if_there;
+use crate::{Error, Op};
+
+const FOLDER: &str = ".fcs";
+const LOCK: &str = "lock";
+const README: &str = "README.txt";
+const RUNS: &str = "runs";
+const UNDO: &str = "undo";
+const SUFFIX: &str = ".journal";
+
+const README_TEXT: &str = "\
+This folder belongs to FolderCompareSync (fcs). It holds the journal of the last
+run on this folder and the originals that the run replaced or removed, so that
+the run can be undone:
+
+    fcs runs  FOLDER     list what was done
+    fcs undo  FOLDER     bring the originals back
+    fcs recover FOLDER   put an interrupted run in order
+
+FOLDER is the folder that this one lies in. It is never compared or copied. If
+no run is in progress and you do not want to undo anything, it may be deleted.
+";
+
+/// Times a lock is tried for again because its file was just being removed.
+const LOCK_TRIES: usize = 100;
+
+/// `.fcs`, opened to be looked at.
+#[derive(Debug)]
+pub(crate) struct Look {
+    fcs: DirRef,
+}
+
+/// `.fcs`, locked.
+#[derive(Debug)]
+pub(crate) struct Store {
+    root: Root,
+    fcs: DirRef,
+    runs: DirRef,
+    undo: DirRef,
+    lock: FileRef,
+}
+
+fn own(name: &str) -> io::Result<Name> {
+    Name::new(name.as_bytes()).map_err(|_| io::ErrorKind::InvalidInput.into())
+}
+
+fn is_run_id(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+impl Look {
+    /// Opens `.fcs` if there is one.
+    pub(crate) fn open(root: &Root) -> io::Result<Option<Self>> {
+        Ok(if_there(root.dir.open_dir(&own(FOLDER)?))?.map(|fcs| Self { fcs }))
+    }
+
+    /// The ids of all journals, oldest first.
+    pub(crate) fn run_ids(&self) -> io::Result<Vec<String>> {
+        match if_there(self.fcs.open_dir(&own(RUNS)?))? {
+            Some(runs) => run_ids(&runs),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Opens a journal to read it; `None` if it is gone.
+    pub(crate) fn journal(&self, run: &str) -> io::Result<Option<FileRef>> {
+        let Some(runs) = if_there(self.fcs.open_dir(&own(RUNS)?))? else { return Ok(None) };
+        if_there(runs.open_file(&journal_name(run)?, Access::Read))
+    }
+
+    /// Bytes of the originals a run keeps in its undo store.
+    pub(crate) fn kept_bytes(&self, run: &str) -> io::Result<u64> {
+        let Some(undo) = if_there(self.fcs.open_dir(&own(UNDO)?))? else { return Ok(0) };
+        let Some(store) = if_there(undo.open_dir(&own(run)?))? else { return Ok(0) };
+        let mut bytes = 0;
+        for name in names(&store)? {
+            bytes += if_there(store.stat(&name))?
+                .filter(|item| item.kind == fcs_sys::Kind::File)
+                .map_or(0, |item| item.size);
+        }
+        Ok(bytes)
+    }
+
+    /// Who holds the lock, if somebody does. Takes it for a moment to find out.
+    pub(crate) fn holder(&self) -> io::Result<Option<String>> {
+        let Some(lock) = if_there(self.fcs.open_file(&own(LOCK)?, Access::Read))? else {
+            return Ok(None);
+        };
+        if lock.try_lock()? { Ok(None) } else { Ok(Some(read_holder(&lock))) }
+    }
+}
+
+fn run_ids(runs: &DirRef) -> io::Result<Vec<String>> {
+    let mut ids: Vec<String> = names(runs)?
+        .iter()
+        .filter_map(|name| std::str::from_utf8(name.as_bytes()).ok()?.strip_suffix(SUFFIX).map(str::to_owned))
+        .filter(|id| is_run_id(id))
+        .collect();
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+fn journal_name(run: &str) -> io::Result<Name> {
+    own(&format!("{run}{SUFFIX}"))
+}
+
+/// All names in a folder of ours.
+pub(crate) fn names(dir: &DirRef) -> io::Result<Vec<Name>> {
+    let mut names = Vec::new();
+    dir.list(&mut |listed| names.extend(Name::new(listed.name).ok()))?;
+    Ok(names)
+}
+
+fn read_holder(lock: &FileRef) -> String {
+    let mut text = [0; 200];
+    let n = lock.read_at(&mut text, 0).unwrap_or(0).min(text.len());
+    let line = text[..n].split(|&b| b == b'\n').next().unwrap_or_default();
+    if line.is_empty() { "another process".into() } else { fcs_sys::escaped(line).into_owned() }
+}
+
+/// Opens a folder of ours, made if it is not there.
+fn open_or_make(parent: &DirRef, name: &str) -> io::Result<DirRef> {
+    let name = own(name)?;
+    match parent.create_dir(&name) {
+        Err(e) if reason(&e) != OsReason::AlreadyExists => {
+            // Where it exists, some systems report the missing permission to make it first.
+            if_there(parent.open_dir(&name))?.ok_or(e)
+        }
+        _ => parent.open_dir(&name),
+    }
+}
+
+fn open_or_make_file(parent: &DirRef, name: &str) -> io::Result<FileRef> {
+    let name = own(name)?;
+    match parent.create_file(&name) {
+        Err(e) if reason(&e) == OsReason::AlreadyExists => parent.open_file(&name, Access::ReadWrite),
+        other => other,
+    }
+}
+
+impl Store {
+    /// Locks the root's `.fcs`, which is made if it is not there. `who` is one line for whoever finds it locked.
+    pub(crate) fn lock(root: &Root, who: &str) -> Result<Self, StartError> {
+        let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.path.clone(), e));
+        for _ in 0..LOCK_TRIES {
+            let before = root.dir.metadata().map_err(failed)?;
+            let fcs = match open_or_make(&root.dir, FOLDER) {
+                // Removed between making and opening it.
+                Err(e) if reason(&e) == OsReason::NotFound => continue,
+                other => other.map_err(failed)?,
+            };
+            let lock = match open_or_make_file(&fcs, LOCK) {
+                Err(e) if reason(&e) == OsReason::NotFound => continue,
+                other => other.map_err(failed)?,
+            };
+            if !lock.try_lock().map_err(failed)? {
+                return Err(StartError::Locked { holder: read_holder(&lock) });
+            }
+            if !is_in_place(root, &fcs, &lock).map_err(failed)? {
+                continue;
+            }
+            let store = Self::furnish(root, fcs, lock, who).map_err(failed)?;
+            keep_times(root, &before);
+            return Ok(store);
+        }
+        Err(failed(io::ErrorKind::WouldBlock.into()))
+    }
+
+    fn furnish(root: &Root, fcs: DirRef, lock: FileRef, who: &str) -> io::Result<Self> {
+        write_all_at(&*lock, format!("{who}\n").as_bytes(), 0)?;
+        let runs = open_or_make(&fcs, RUNS)?;
+        let undo = open_or_make(&fcs, UNDO)?;
+        let readme = own(README)?;
+        if if_there(fcs.stat(&readme))?.is_none() {
+            write_all_at(&*fcs.create_file(&readme)?, README_TEXT.as_bytes(), 0)?;
+        }
+        Ok(Self { root: root.clone(), fcs, runs, undo, lock })
+    }
+
+    /// The root it lies in.
+    pub(crate) fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// The ids of all journals, oldest first.
+    pub(crate) fn run_ids(&self) -> io::Result<Vec<String>> {
+        run_ids(&self.runs)
+    }
+
+    /// Makes a new journal and the undo store that goes with it.
+    pub(crate) fn create(&self, run: &str) -> io::Result<(FileRef, DirRef)> {
+        self.undo.create_dir(&own(run)?)?;
+        let kept = self.undo.open_dir(&own(run)?)?;
+        Ok((self.runs.create_file(&journal_name(run)?)?, kept))
+    }
+
+    /// Opens a journal to go on writing it.
+    pub(crate) fn journal(&self, run: &str) -> io::Result<FileRef> {
+        self.runs.open_file(&journal_name(run)?, Access::ReadWrite)
+    }
+
+    /// Opens the undo store of a run, made if it is not there.
+    pub(crate) fn kept(&self, run: &str) -> io::Result<DirRef> {
+        open_or_make(&self.undo, run)
+    }
+
+    /// Makes the names of a new journal and its undo store durable, up to the root.
+    pub(crate) fn sync_names(&self) -> io::Result<()> {
+        [&self.undo, &self.runs, &self.fcs, &self.root.dir].into_iter().try_for_each(|dir| dir.sync())
+    }
+
+    /// Deletes the originals of a run and then its journal.
+    pub(crate) fn delete(&self, run: &str) -> io::Result<()> {
+        if let Some(kept) = if_there(self.undo.open_dir(&own(run)?))? {
+            for name in names(&kept)? {
+                remove_any(&kept, &name)?;
+            }
+            self.undo.remove_dir(&own(run)?)?;
+        }
+        if_there(self.runs.remove_file(&journal_name(run)?))?;
+        Ok(())
+    }
+
+    /// Removes `.fcs` if no run is left in it. What somebody else put there stays, and `.fcs` with it.
+    pub(crate) fn remove_if_empty(self) -> io::Result<()> {
+        if !names(&self.runs)?.is_empty() || !names(&self.undo)?.is_empty() {
+            return Ok(());
+        }
+        let before = self.root.dir.metadata()?;
+        self.fcs.remove_dir(&own(RUNS)?)?;
+        self.fcs.remove_dir(&own(UNDO)?)?;
+        if_there(self.fcs.remove_file(&own(README)?))?;
+        if_there(self.fcs.remove_file(&own(LOCK)?))?;
+        match self.root.dir.remove_dir(&own(FOLDER)?) {
+            Err(e) if reason(&e) != OsReason::FolderNotEmpty => return Err(e),
+            _ => {}
+        }
+        keep_times(&self.root, &before);
+        drop(self.lock);
+        Ok(())
+    }
+}
+
+/// Whether the lock that was taken is the one that the next comer will find: its holder before may have removed the
+/// folder in the meantime.
+fn is_in_place(root: &Root, fcs: &DirRef, lock: &FileRef) -> io::Result<bool> {
+    let folder = if_there(root.dir.stat(&own(FOLDER)?))?;
+    let file = if_there(fcs.stat(&own(LOCK)?))?;
+    Ok(folder.map(|f| f.id) == Some(fcs.metadata()?.id) && file.map(|f| f.id) == Some(lock.metadata()?.id))
+}
+
+/// Gives the root the time back that making or removing `.fcs` took from it. Only its owner may; for others the time
+/// is that of a folder in which something was made, which is true.
+fn keep_times(root: &Root, before: &fcs_sys::Metadata) {
+    let _ = root.dir.set_times(Times { modified: Some(before.modified), created: None });
+}
+
+/// Removes a file, link or empty folder of ours. A folder that holds something is an error: it was empty when it came
+/// here, so what is in it was put there through an old handle, and is not ours.
+fn remove_any(dir: &DirRef, name: &Name) -> io::Result<()> {
+    match if_there(dir.stat(name))?.map(|item| item.kind) {
+        None => Ok(()),
+        Some(fcs_sys::Kind::Folder) => if_there(dir.remove_dir(name)).map(|_| ()),
+        Some(_) => if_there(dir.remove_file(name)).map(|_| ()),
+    }
+}
+
+/// Moves `from` to a name of ours that is free.
+pub(crate) fn move_to(dir: &DirRef, from: &Name, to_dir: &DirRef, to: &Name) -> io::Result<()> {
+    match dir.rename(from, &**to_dir, to, Rename::NoReplace) {
+        Err(e) if reason(&e) == OsReason::Unsupported => match if_there(to_dir.stat(to))? {
+            Some(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            None => dir.rename(from, &**to_dir, to, Rename::Replace),
+        },
+        other => other,
+    }
+}
+
+/// The name of step `step` in an undo store.
+pub(crate) fn kept_name(step: u64) -> io::Result<Name> {
+    own(&step.to_string())
+}
+
+/// Where a step's new item waits while a run is taken back.
+pub(crate) fn taken_name(step: u64) -> io::Result<Name> {
+    own(&format!("{step}.new"))
+}
+
+/// The name under which a step is staged beside its target.
+pub(crate) fn staged_name(run: &str, step: u64) -> io::Result<Name> {
+    own(&format!(".fcs-{run}-{step}.part"))
+}
+
+/// The name under which an original is kept beside its target, where the undo store cannot take it.
+pub(crate) fn aside_name(run: &str, step: u64) -> io::Result<Name> {
+    own(&format!(".fcs-{run}-{step}.orig"))
+}
+
+/// The step that a name of ours beside a target belongs to.
+pub(crate) fn step_of(run: &str, name: &Name) -> Option<u64> {
+    let text = std::str::from_utf8(name.as_bytes()).ok()?;
+    let rest = text.strip_prefix(".fcs-")?.strip_prefix(run)?.strip_prefix('-')?;
+    rest.strip_suffix(".part").or_else(|| rest.strip_suffix(".orig"))?.parse().ok()
+}

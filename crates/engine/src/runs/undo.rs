@@ -1,0 +1,312 @@
+//! Takes a run back: every name holds again what it held before, for every item that nobody changed since.
+//!
+//! Order: removed items return, shallowest first, so that folders are there before what was in them; then replaced
+//! and new items; then the folders the run made go, deepest first; then folders get their times back.
+//!
+//! Invariant: a name is changed only while it holds what the run left there, and what comes out of an exchange is
+//! looked at again. A new item is not deleted before every original is back and durable.
+
+use std::collections::HashSet;
+use std::io;
+
+use fcs_sys::{DirRef, FileId, Name, OsReason, RelPath, Rename, Root, Times, reason};
+
+use super::disk::{There, if_there, look};
+use super::journal::Journal;
+use super::ledger::{Ledger, LedgerFolder, LedgerStep};
+use super::record::{Ended, Record, Seen};
+use super::recover::sync;
+use super::store::{Store, aside_name, kept_name, move_to, staged_name, taken_name};
+use super::{Account, AccountItem, Deed, RunState};
+use crate::progress::full_path;
+use crate::way::Way;
+use crate::{Error, ErrorKind, Op};
+
+/// Takes back what a run committed. Idempotent: may be interrupted anywhere and repeated. The ledger must be settled.
+pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -> io::Result<Account> {
+    if !ledger.rolling_back {
+        journal.append(&Record::RollBack);
+        journal.sync()?;
+    }
+    let root = store.root();
+    let kept = store.kept(&ledger.begin.run)?;
+    let mut back = Back {
+        root,
+        run: &ledger.begin.run,
+        kept: &kept,
+        way: Way::new(&root.dir),
+        items: Vec::new(),
+        refused: HashSet::new(),
+        leftovers: Vec::new(),
+    };
+    let steps =
+        |folder: &LedgerFolder| ledger.steps[folder.steps.clone()].iter().filter(|step| step.committed);
+    for folder in ledger.folders.iter().rev() {
+        for step in steps(folder).filter(|step| step.removes).collect::<Vec<_>>().into_iter().rev() {
+            back.step(folder, step, Back::return_removed);
+        }
+    }
+    for folder in &ledger.folders {
+        for step in steps(folder).filter(|step| !step.removes) {
+            let act = if step.before.is_some() { Back::return_replaced } else { Back::take_away };
+            back.step(folder, step, act);
+        }
+    }
+    back.remove_leftovers(ledger)?;
+    ledger.folders.iter().rev().for_each(|folder| back.folder(folder));
+    sync(root, &ledger.folders, &mut back.way)?;
+    kept.sync()?;
+
+    let items = back.items;
+    let clean = items.iter().all(|item| !matches!(item.deed, Deed::Left | Deed::Foreign));
+    let how = if clean { Ended::RolledBack } else { Ended::PartlyUndone };
+    journal.append(&Ledger::end_record(how, 0));
+    journal.sync()?;
+    let run = ledger.begin.run.clone();
+    if clean {
+        store.delete(&run)?;
+    }
+    let state = if clean { RunState::RolledBack } else { RunState::PartlyUndone };
+    Ok(Account { run, items, state })
+}
+
+/// A folder below the root, and what stands in it that was not finished.
+struct Back<'a> {
+    root: &'a Root,
+    run: &'a str,
+    kept: &'a DirRef,
+    way: Way,
+    items: Vec<AccountItem>,
+    /// Folders in which something was refused, so that their times are not those of before either.
+    refused: HashSet<RelPath>,
+    /// New items that were taken from their names: which folder (`None` for the undo store) and name.
+    leftovers: Vec<(Option<RelPath>, Name)>,
+}
+
+/// Why a step was not taken back.
+enum Refusal {
+    Os(io::Error),
+    Kind(ErrorKind),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(e: io::Error) -> Self {
+        Self::Os(e)
+    }
+}
+
+type Act<'a> = fn(&mut Back<'a>, &DirRef, &RelPath, &LedgerStep) -> Result<Option<Deed>, Refusal>;
+
+impl<'a> Back<'a> {
+    fn step(&mut self, folder: &LedgerFolder, step: &LedgerStep, act: Act<'a>) {
+        let path = folder.path.join(&step.name);
+        let done = match self.way.open(&folder.path) {
+            Ok(dir) => act(self, &dir, &folder.path, step),
+            // The folder went together with what the run had put in it.
+            Err(e) if reason(&e) == OsReason::NotFound && step.before.is_none() => Ok(None),
+            Err(e) => Err(Refusal::Os(e)),
+        };
+        let error = match done {
+            Ok(deed) => {
+                self.items.extend(deed.map(|deed| AccountItem::done(path, deed)));
+                return;
+            }
+            Err(Refusal::Os(e)) => Error::os(Op::Restore, full_path(&self.root.path, &path), e),
+            Err(Refusal::Kind(kind)) => AccountItem::refusal(self.root, &path, kind),
+        };
+        self.refused.insert(folder.path.clone());
+        self.items.push(AccountItem::left(path, error));
+    }
+
+    /// Where the original of a step is kept.
+    fn original(&self, dir: &DirRef, step: &LedgerStep) -> io::Result<Option<(DirRef, Name)>> {
+        let beside = [aside_name(self.run, step.number)?, staged_name(self.run, step.number)?];
+        let places = std::iter::once((self.kept, kept_name(step.number)?));
+        for (place, name) in places.chain(beside.into_iter().map(|name| (dir, name))) {
+            if look(place, &name, step)? == There::Before {
+                return Ok(Some((place.clone(), name)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn return_removed(
+        &mut self,
+        dir: &DirRef,
+        _: &RelPath,
+        step: &LedgerStep,
+    ) -> Result<Option<Deed>, Refusal> {
+        let there = if_there(dir.stat(&step.name))?;
+        match (self.kept_original(dir, step)?, there) {
+            (Some((from, name)), None) => {
+                move_to(&from, &name, dir, &step.name)?;
+                Ok(Some(Deed::BroughtBack))
+            }
+            (Some(_), Some(_)) => Err(Refusal::Kind(ErrorKind::Os(OsReason::AlreadyExists))),
+            (None, Some(now)) if step.before.is_some_and(|before| Seen::of(&now).looks_like(&before)) => {
+                Ok(None)
+            }
+            (None, _) => Err(Refusal::Kind(ErrorKind::OriginalLost)),
+        }
+    }
+
+    /// As [`Back::original`] for a removed item, whose name in the store can hold nothing else: a folder's number may
+    /// not have lasted, and nothing else tells folders apart.
+    fn kept_original(&self, dir: &DirRef, step: &LedgerStep) -> io::Result<Option<(DirRef, Name)>> {
+        let stored = kept_name(step.number)?;
+        if if_there(self.kept.stat(&stored))?.is_some() {
+            return Ok(Some((self.kept.clone(), stored)));
+        }
+        self.original(dir, step)
+    }
+
+    fn return_replaced(
+        &mut self,
+        dir: &DirRef,
+        path: &RelPath,
+        step: &LedgerStep,
+    ) -> Result<Option<Deed>, Refusal> {
+        let original = self.original(dir, step)?;
+        let at_name = look(dir, &step.name, step)?;
+        let Some((from, name)) = original else {
+            return match at_name {
+                There::Before => {
+                    self.collect_leftovers(dir, path, step)?;
+                    Ok(None)
+                }
+                _ => Err(Refusal::Kind(ErrorKind::OriginalLost)),
+            };
+        };
+        match at_name {
+            There::New(now) if is_untouched(&now, step) => {}
+            // Taken away already, before an interruption.
+            There::Nothing => {
+                move_to(&from, &name, dir, &step.name)?;
+                return Ok(Some(Deed::BroughtBack));
+            }
+            _ => return Err(Refusal::Kind(ErrorKind::ChangedSince)),
+        }
+        match from.rename(&name, &**dir, &step.name, Rename::Exchange) {
+            Ok(()) => {
+                if !matches!(look(&from, &name, step)?, There::New(_)) {
+                    // Replaced by another program in this very moment.
+                    from.rename(&name, &**dir, &step.name, Rename::Exchange)?;
+                    return Err(Refusal::Kind(ErrorKind::ChangedSince));
+                }
+                let beside = !std::sync::Arc::ptr_eq(&from, self.kept);
+                self.leftovers.push((beside.then(|| path.clone()), name));
+            }
+            Err(e) if reason(&e) == OsReason::Unsupported => {
+                // The name is empty for a moment; an interruption here is found as `There::Nothing`.
+                self.take_away(dir, path, step)?;
+                move_to(&from, &name, dir, &step.name)?;
+            }
+            Err(e) => return Err(e.into()),
+        }
+        Ok(Some(Deed::BroughtBack))
+    }
+
+    fn take_away(
+        &mut self,
+        dir: &DirRef,
+        path: &RelPath,
+        step: &LedgerStep,
+    ) -> Result<Option<Deed>, Refusal> {
+        match look(dir, &step.name, step)? {
+            There::New(now) if is_untouched(&now, step) => {}
+            There::Nothing => {
+                self.collect_leftovers(dir, path, step)?;
+                return Ok(None);
+            }
+            _ => return Err(Refusal::Kind(ErrorKind::ChangedSince)),
+        }
+        let (mut to, mut taken) = (self.kept.clone(), taken_name(step.number)?);
+        match move_to(dir, &step.name, &to, &taken) {
+            Err(e) if reason(&e) == OsReason::OtherVolume => {
+                (to, taken) = (dir.clone(), staged_name(self.run, step.number)?);
+                move_to(dir, &step.name, &to, &taken)?;
+            }
+            other => other?,
+        }
+        if !matches!(look(&to, &taken, step)?, There::New(_)) {
+            // Replaced by another program in this very moment.
+            move_to(&to, &taken, dir, &step.name)?;
+            return Err(Refusal::Kind(ErrorKind::ChangedSince));
+        }
+        let beside = !std::sync::Arc::ptr_eq(&to, self.kept);
+        self.leftovers.push((beside.then(|| path.clone()), taken));
+        Ok(Some(Deed::TakenAway))
+    }
+
+    /// New items that an interrupted undo took away and left beside.
+    fn collect_leftovers(&mut self, dir: &DirRef, path: &RelPath, step: &LedgerStep) -> io::Result<()> {
+        for name in [aside_name(self.run, step.number)?, staged_name(self.run, step.number)?] {
+            if matches!(look(dir, &name, step)?, There::New(_)) {
+                self.leftovers.push((Some(path.clone()), name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the new items that were taken away, once every original is back for good.
+    fn remove_leftovers(&mut self, ledger: &Ledger) -> io::Result<()> {
+        if self.leftovers.is_empty() {
+            return Ok(());
+        }
+        sync(self.root, &ledger.folders, &mut self.way)?;
+        self.kept.sync()?;
+        for (folder, name) in std::mem::take(&mut self.leftovers) {
+            let dir = match &folder {
+                Some(path) => self.way.open(path)?,
+                None => self.kept.clone(),
+            };
+            if_there(dir.remove_file(&name))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a folder the run made, or gives one that was there its time back.
+    fn folder(&mut self, folder: &LedgerFolder) {
+        let done = match (&folder.record.before, folder.made) {
+            _ if self.refused.contains(&folder.path) => Ok(None),
+            (Some(before), _) => if_there(self.way.open(&folder.path)).and_then(|dir| {
+                let modified = Some(before.modified);
+                match dir {
+                    Some(dir) if dir.metadata()?.modified != before.modified => {
+                        dir.set_times(Times { modified, created: None })?;
+                    }
+                    _ => {}
+                }
+                Ok(None)
+            }),
+            (None, made) => self.remove_made(&folder.path, made),
+        };
+        match done {
+            Ok(deed) => self.items.extend(deed.map(|deed| AccountItem::done(folder.path.clone(), deed))),
+            Err(e) => {
+                let error = Error::os(Op::Restore, full_path(&self.root.path, &folder.path), e);
+                self.refused.extend(folder.path.split().map(|(parent, _)| parent));
+                self.items.push(AccountItem::left(folder.path.clone(), error));
+            }
+        }
+    }
+
+    /// Removes a folder if it is the one the run made, and empty.
+    fn remove_made(&mut self, path: &RelPath, made: Option<FileId>) -> io::Result<Option<Deed>> {
+        let Some((parent, name)) = path.split() else { return Ok(None) };
+        let Some(parent) = if_there(self.way.open(&parent))? else { return Ok(None) };
+        let Some(now) = if_there(parent.stat(&name))? else { return Ok(None) };
+        let number = |id: FileId| (id.file, id.file_high);
+        if now.kind != fcs_sys::Kind::Folder || made.is_some_and(|made| number(made) != number(now.id)) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.way = Way::new(&self.root.dir);
+        parent.remove_dir(&name)?;
+        Ok(Some(Deed::RemovedFolder))
+    }
+}
+
+/// Whether a new item is as the run left it. Its change time moves with every write and attribute change.
+fn is_untouched(now: &Seen, step: &LedgerStep) -> bool {
+    step.new.is_none_or(|new| new.changed.is_none() || now.file != new.file || now.changed == new.changed)
+}
