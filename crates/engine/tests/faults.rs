@@ -11,13 +11,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Bench, Original, age, assert_no_strays, failure, item, noise, original};
-use fcs_engine::report::{Outcome, RunResult};
+use common::{
+    Bench, Original, age, assert_no_strays, assert_no_strays_beside, failure, is_journal, item, noise,
+    original,
+};
+use fcs_engine::report::{Outcome, RunResult, SkipReason};
+use fcs_engine::runs::{Account, How};
 use fcs_engine::settings::Strategy;
 use fcs_engine::{ErrorKind, TargetState};
-use fcs_testkit::faulty::{Act, Call};
+use fcs_testkit::faulty::{Act, Call, Event};
 
 const ENOENT: i32 = 2;
+const EINTR: i32 = 4;
 const EIO: i32 = 5;
 const EACCES: i32 = 13;
 const EBUSY: i32 = 16;
@@ -341,7 +346,9 @@ fn a_file_that_cannot_be_synced_is_never_committed() {
         let [syncs, renamed]: [Arc<AtomicUsize>; 2] = Default::default();
         let (count, moves) = (Arc::clone(&syncs), Arc::clone(&renamed));
         let bench = bench.script(move |event| {
-            if event.side == "target" && matches!(event.call, Call::Sync | Call::SyncVolume) {
+            // The root itself is synced for the sake of the journal.
+            let journal = event.call == Call::Sync && event.path.is_root();
+            if event.side == "target" && matches!(event.call, Call::Sync | Call::SyncVolume) && !journal {
                 count.fetch_add(1, Ordering::SeqCst);
                 return Act::Fail(EIO);
             }
@@ -419,20 +426,24 @@ fn sweep_bench() -> (Bench, Expected) {
 
 #[test]
 fn any_error_at_any_call_leaves_each_file_whole_and_every_step_reported() {
-    let codes = [ENOSPC, EIO, EDQUOT, EACCES, EROFS, EBUSY, ENAMETOOLONG, ESTALE, EINVAL, ENOENT];
     let mut fired_at = std::collections::BTreeSet::new();
     for &call in Call::ALL {
-        for code in codes {
+        for code in CODES {
             for nth in 0..6 {
                 let (bench, files) = sweep_bench();
                 let plan = bench.plan();
-                let (bench, fired) = before_any(bench, call, nth, code);
-                let report = bench.run(&plan);
+                let (bench, fired) = before_any(bench, call, nth, code, |event| !is_journal(event));
+                let result = bench.try_run(&plan);
                 if fired.load(Ordering::SeqCst) == 0 {
                     break;
                 }
                 fired_at.insert(format!("{call:?}"));
                 let case = format!("{call:?} #{nth} code {code}");
+                let Ok(report) = result else {
+                    // The root itself could not take the journal.
+                    assert_untouched(&bench, &files, &case);
+                    continue;
+                };
                 assert_whole(&bench, &files, &report, &case);
                 if !matches!(call, Call::RemoveFile | Call::HardLink) {
                     assert_no_strays(&bench.right);
@@ -444,11 +455,72 @@ fn any_error_at_any_call_leaves_each_file_whole_and_every_step_reported() {
     assert!(fired_at.len() >= 20, "the sweep reached too few calls: {fired_at:?}");
 }
 
-fn before_any(bench: Bench, call: Call, nth: usize, code: i32) -> (Bench, Arc<AtomicUsize>) {
+const CODES: [i32; 11] =
+    [ENOSPC, EIO, EDQUOT, EACCES, EROFS, EINTR, EBUSY, ENAMETOOLONG, ESTALE, EINVAL, ENOENT];
+
+#[test]
+fn any_error_of_the_journal_stops_the_run_before_it_could_do_harm() {
+    let mut ends = BTreeMap::new();
+    for &call in Call::ALL {
+        for code in CODES {
+            for nth in 0..12 {
+                let (bench, files) = sweep_bench();
+                let plan = bench.plan();
+                let (bench, fired) = before_any(bench, call, nth, code, is_journal);
+                let result = bench.try_run(&plan);
+                if fired.load(Ordering::SeqCst) == 0 {
+                    break;
+                }
+                let case = format!("{call:?} #{nth} code {code}");
+                let end = match &result {
+                    Err(error) => {
+                        assert!(!error.to_string().is_empty());
+                        assert_untouched(&bench, &files, &case);
+                        "not begun"
+                    }
+                    Ok(report) => {
+                        assert_whole(&bench, &files, report, &case);
+                        if report.result == RunResult::Stopped { "stopped" } else { "went on" }
+                    }
+                };
+                *ends.entry(end).or_insert(0_u32) += 1;
+                let (_, right) = bench.roots();
+                let accounts = fcs_engine::runs::recover(&right, How::Keep, &bench.control).unwrap();
+                assert!(accounts.iter().all(Account::is_clean), "{case}: {accounts:#?}");
+                assert_names_whole(&bench, &files, &case);
+                assert_no_strays_beside(&bench.right);
+            }
+        }
+    }
+    println!("{ends:?}");
+    assert!(ends.len() == 3, "the sweep is to see all three ends: {ends:?}");
+}
+
+fn assert_untouched(bench: &Bench, files: &Expected, case: &str) {
+    for (path, (_, old)) in files {
+        assert!(std::fs::read(bench.right.join(path)).ok() == *old, "{case}: {}", path.display());
+    }
+    assert!(!bench.right.join("d").exists() && !bench.right.join("link").is_symlink(), "{case}");
+}
+
+fn assert_names_whole(bench: &Bench, files: &Expected, case: &str) {
+    for (path, (new, old)) in files {
+        let found = std::fs::read(bench.right.join(path)).ok();
+        assert!(found == *old || found.as_ref() == Some(new), "{case}: {}", path.display());
+    }
+}
+
+fn before_any(
+    bench: Bench,
+    call: Call,
+    nth: usize,
+    code: i32,
+    about: impl Fn(&Event<'_>) -> bool + Send + Sync + 'static,
+) -> (Bench, Arc<AtomicUsize>) {
     let (seen, fired) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&fired);
-    let bench = bench.script(move |event| {
-        if event.call == call && seen.fetch_add(1, Ordering::SeqCst) == nth {
+    let bench = bench.script_all(move |event| {
+        if event.call == call && about(event) && seen.fetch_add(1, Ordering::SeqCst) == nth {
             count.fetch_add(1, Ordering::SeqCst);
             return Act::Fail(code);
         }
@@ -473,6 +545,9 @@ fn assert_whole(bench: &Bench, files: &Expected, report: &fcs_engine::report::Re
                     assert!(found == *old || found.as_ref() == Some(new), "{case}: {text} is torn: {error}");
                 }
             },
+            Outcome::Skipped { why: SkipReason::Stopped } => {
+                assert!(found == *old, "{case}: {text} was changed after the journal failed");
+            }
             other @ (Outcome::Skipped { .. } | Outcome::RolledBack) => panic!("{case}: {text} {other:?}"),
         }
     }

@@ -16,7 +16,7 @@ use fcs_engine::scan::scan_pair;
 use fcs_engine::settings::{Strategy, Undo, Verify};
 use fcs_engine::{Control, Settings};
 use fcs_sys::{Root, open_root};
-use fcs_testkit::faulty::{Script, wrap};
+use fcs_testkit::faulty::{Act, Event, Script, wrap};
 
 /// Two folders in a temporary place, and the settings to bring one to the other.
 pub struct Bench {
@@ -69,11 +69,14 @@ impl Bench {
         self
     }
 
-    /// The run, but neither scan nor comparison, goes through this script; sides are `source` and `target`.
-    pub fn script(
-        mut self,
-        script: impl Fn(&fcs_testkit::faulty::Event<'_>) -> fcs_testkit::faulty::Act + Send + Sync + 'static,
-    ) -> Self {
+    /// The run, but neither scan nor comparison, goes through this script; sides are `source` and `target`. It sees
+    /// the user's files and what stands for them, not the journal.
+    pub fn script(self, script: impl Fn(&Event<'_>) -> Act + Send + Sync + 'static) -> Self {
+        self.script_all(move |event| if is_journal(event) { Act::Go } else { script(event) })
+    }
+
+    /// As [`Bench::script`], the journal included.
+    pub fn script_all(mut self, script: impl Fn(&Event<'_>) -> Act + Send + Sync + 'static) -> Self {
         self.run_script = Some(Arc::new(script));
         self
     }
@@ -113,6 +116,11 @@ impl Bench {
     }
 }
 
+/// Whether a call is about the journal, the lock or the undo store.
+pub fn is_journal(event: &Event<'_>) -> bool {
+    event.path.names().next().is_some_and(|first| first.as_bytes() == b".fcs")
+}
+
 /// The item of a path.
 pub fn item<'a>(report: &'a Report, path: &str) -> &'a ItemReport {
     report
@@ -132,11 +140,20 @@ pub fn failure<'a>(report: &'a Report, path: &str) -> &'a fcs_engine::Error {
 
 /// Panics, naming each, if a run left anything of its own in a tree.
 pub fn assert_no_strays(root: &Path) {
+    assert!(!root.join(".fcs").exists(), "a clean run without undo leaves no trace");
+    assert_no_strays_beside(root);
+}
+
+/// As [`assert_no_strays`], the journal and undo store aside.
+pub fn assert_no_strays_beside(root: &Path) {
     let mut stack = vec![root.to_path_buf()];
     while let Some(folder) = stack.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let entry = entry.unwrap();
             let name = entry.file_name();
+            if name == ".fcs" && folder == root {
+                continue;
+            }
             assert!(!name.as_encoded_bytes().starts_with(b".fcs"), "stray {}", entry.path().display());
             if entry.file_type().unwrap().is_dir() {
                 stack.push(entry.path());
