@@ -138,6 +138,9 @@ pub enum SkipReason {
     CopyFailed,
     /// The journal could not be written, so nothing further was changed.
     Stopped,
+    /// A folder that is not removed, because something in it stays: chosen by nobody, left out by a pattern, or not
+    /// to be touched.
+    NotEmpty,
 }
 
 impl SkipReason {
@@ -153,6 +156,7 @@ impl SkipReason {
             Self::DryRun => "dry run",
             Self::CopyFailed => "not removed, because some copies failed",
             Self::Stopped => "the journal of the run could not be written",
+            Self::NotEmpty => "not removed, because something in it stays",
         }
     }
 }
