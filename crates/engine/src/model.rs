@@ -154,7 +154,13 @@ impl Item {
                 children.push(Child { name_end: names.len() as u32, folder: NO_FOLDER, entry });
                 tree.items += 1;
             }
-            tree.folders.push(Folder { node, names: names.into(), children: children.into(), error });
+            tree.folders.push(Folder {
+                node,
+                names: names.into(),
+                children: children.into(),
+                error,
+                left_out: false,
+            });
         }
         tree.unreadable.sort_by_key(|(node, _)| *node);
         tree.links.sort_by_key(|(node, _)| *node);

@@ -209,6 +209,8 @@ pub(crate) struct Folder {
     pub(crate) children: Box<[Child]>,
     /// Why the listing is missing or incomplete: an index into the tree's errors.
     pub(crate) error: Option<u32>,
+    /// Something in the folder is not in the tree, because of its name or a pattern.
+    pub(crate) left_out: bool,
 }
 
 /// One scanned side.
@@ -282,6 +284,13 @@ impl Tree {
     /// Why the listing of a folder is missing or incomplete.
     pub fn folder_error(&self, folder: u32) -> Option<&Error> {
         self.folders[folder as usize].error.map(|e| &self.errors[e as usize])
+    }
+
+    /// Whether all that the folder `node` holds directly is in the tree. False also for what is no folder.
+    pub fn is_listed_whole(&self, node: NodeId) -> bool {
+        self.folder_of(node)
+            .map(|folder| &self.folders[folder as usize])
+            .is_some_and(|folder| folder.error.is_none() && !folder.left_out)
     }
 
     /// Why an item could not be asked.

@@ -180,7 +180,13 @@ fn a_tree_deeper_than_any_stack_is_compared_walked_and_planned() {
                     entry: if last { entry(modified) } else { entry(0) },
                 };
                 let node = if i == 0 { NodeId::ROOT } else { NodeId { folder: i - 1, child: 0 } };
-                Folder { node, names: Box::from(*b"d"), children: Box::new([child]), error: None }
+                Folder {
+                    node,
+                    names: Box::from(*b"d"),
+                    children: Box::new([child]),
+                    error: None,
+                    left_out: false,
+                }
             })
             .collect();
         tree.items = u64::from(DEPTH);

@@ -115,6 +115,8 @@ struct Listing {
     folders: Vec<queue::SubFolder>,
     /// Why the listing is missing or incomplete.
     error: Option<Error>,
+    /// Something in the folder does not take part.
+    left_out: bool,
 }
 
 impl<'a> Side<'a> {
@@ -181,6 +183,7 @@ impl<'a> Side<'a> {
         folder.names = listing.names;
         folder.children = listing.children;
         folder.error = error;
+        folder.left_out = listing.left_out;
         (base, listing.folders)
     }
 
@@ -215,7 +218,7 @@ impl<'a> Side<'a> {
 }
 
 fn pending(node: NodeId) -> Folder {
-    Folder { node, names: Box::default(), children: Box::default(), error: Some(PENDING) }
+    Folder { node, names: Box::default(), children: Box::default(), error: Some(PENDING), left_out: false }
 }
 
 /// Puts the errors in the order of their paths, so that two scans of one tree tell the same story whichever worker

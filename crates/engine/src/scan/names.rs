@@ -19,6 +19,8 @@ pub(super) struct Names {
     ends: Vec<u32>,
     /// Empty where listings tell names only.
     known: Vec<Option<Entry>>,
+    /// The listing told names that were not even taken down, because they belong to this program.
+    pub(super) reserved: u64,
 }
 
 /// What examining some of the names gave, beside their entries. Numbers are places in the listing.
@@ -30,6 +32,8 @@ pub(super) struct Extras {
     pub(super) folders: Vec<(u32, bool)>,
     /// Why the folder is not fully known.
     pub(super) error: Option<Error>,
+    /// A pattern left something out.
+    pub(super) left_out: bool,
 }
 
 /// No place: the name was listed twice, which systems may do while a folder changes.
@@ -55,6 +59,7 @@ impl Names {
         self.bytes.clear();
         self.ends.clear();
         self.known.clear();
+        self.reserved = 0;
     }
 
     /// Takes a name; false when the folder holds more than offsets of 32 bits can tell apart.
@@ -141,6 +146,7 @@ impl Names {
             }
         }
         children.truncate(kept);
+        all.left_out |= self.reserved > 0;
         all.into_listing(&place, names, children)
     }
 }
@@ -151,6 +157,7 @@ impl Extras {
         self.unreadable.extend(more.unreadable);
         self.folders.extend(more.folders);
         self.error = self.error.take().or(more.error);
+        self.left_out |= more.left_out;
     }
 
     /// Turns places in the listing into numbers of children.
@@ -173,6 +180,7 @@ impl Extras {
                 .collect(),
             folders,
             error: self.error,
+            left_out: self.left_out,
         }
     }
 }

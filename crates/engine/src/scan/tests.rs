@@ -132,6 +132,15 @@ fn links_keep_their_text_and_are_not_entered_and_special_files_are_listed() {
     assert_eq!(found(&tree)["socket"].0, Kind::Other);
 }
 
+/// The folders of which everything is in the tree.
+fn listed_whole(tree: &Tree) -> Vec<String> {
+    let whole = |path: &String| {
+        let nodes = (0..tree.folders.len() as u32).flat_map(|folder| tree.children(folder));
+        nodes.filter(|&n| tree.path(n).to_string() == *path).all(|n| tree.is_listed_whole(n))
+    };
+    found(tree).into_iter().filter(|(_, e)| e.0 == Kind::Folder).map(|(p, _)| p).filter(whole).collect()
+}
+
 #[test]
 fn this_programs_own_names_are_left_out_at_every_level() {
     let tmp = tempfile::tempdir().unwrap();
@@ -140,6 +149,10 @@ fn this_programs_own_names_are_left_out_at_every_level() {
     }
     let paths: Vec<String> = found(&plain_scan(&open_root(tmp.path()).unwrap())).into_keys().collect();
     assert_eq!(paths, ["a", "keep", "keep/.fcsx", "keep/fcs"]);
+    assert_eq!(
+        listed_whole(&plain_scan(&open_root(tmp.path()).unwrap())),
+        ["keep", "keep/.fcsx", "keep/fcs"]
+    );
 }
 
 #[test]
@@ -295,11 +308,14 @@ fn excluded_folders_are_not_entered_and_excluded_items_not_asked() {
     assert_eq!(fired.load(Ordering::Relaxed), 0);
     let paths: Vec<String> = found(&tree).into_keys().collect();
     assert_eq!(paths, ["deep", "deep/build", "deep/build/x", "keep", "keep/a.txt", "src"]);
+    assert_eq!(listed_whole(&tree), ["deep", "deep/build"], "where nothing was excluded");
     let filter = Filter::new(&["/keep".into(), "only/".into()], &["*.tmp".into()], false).unwrap();
     let tree = scan_with(&open_root(tmp.path()).unwrap(), &filter, 2, &Control::default()).unwrap();
     let files: Vec<String> =
         found(&tree).into_iter().filter(|(_, e)| e.0 == Kind::File).map(|(p, _)| p).collect();
     assert_eq!(files, ["build/only/deep.txt", "keep/a.txt"]);
+    let whole = listed_whole(&tree);
+    assert!(whole.contains(&"build/only".into()) && !whole.contains(&"deep/build".into()), "{whole:?}");
     for (path, (kind, _)) in found(&tree) {
         assert!(filter.accepts(&RelPath::parse(path.as_bytes()).unwrap(), kind == Kind::Folder), "{path}");
     }

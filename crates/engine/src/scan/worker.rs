@@ -239,21 +239,20 @@ impl Walk<'_> {
         let side = &self.sides[open.side];
         let mut names = std::mem::take(&mut scratch.names);
         let room = self.max_items.saturating_sub(side.listed.load(Ordering::Relaxed));
-        let (mut too_many, mut reserved) = (false, 0);
+        let mut too_many = false;
         let listed = self.with_patience(|| {
             names.clear();
-            reserved = 0;
             open.dir.list(&mut |item| {
                 // A listing cannot be broken off, but it need not be kept.
                 too_many |= names.count() as u64 > room;
                 if is_reserved(item.name) {
-                    reserved += 1;
+                    names.reserved += 1;
                 } else if !too_many {
                     too_many |= !names.push(item.name, item.metadata.as_ref().map(Entry::from));
                 }
             })
         });
-        side.reserved.fetch_add(reserved, Ordering::Relaxed);
+        side.reserved.fetch_add(names.reserved, Ordering::Relaxed);
         let count = names.count();
         let before = side.listed.fetch_add(count as u64, Ordering::Relaxed);
         if too_many || before + count as u64 > self.max_items {
@@ -325,6 +324,7 @@ impl Walk<'_> {
         }
         let item = |is_folder| Item { name: name.as_bytes(), path, is_folder };
         if !self.filter.is_empty() && self.filter.excludes(item(false)) {
+            extras.left_out = true;
             return None;
         }
         let entry = match known.map_or_else(|| open.dir.stat(name).map(|m| Entry::from(&m)), Ok) {
@@ -342,6 +342,7 @@ impl Walk<'_> {
         if !self.filter.is_empty() {
             included = included || self.filter.includes(item(is_folder));
             if (is_folder && self.filter.excludes(item(true))) || (!is_folder && !included) {
+                extras.left_out = true;
                 return None;
             }
         }
