@@ -7,6 +7,8 @@
 //! Invariant: every step says what source and target looked like when they were compared; the run refuses a step
 //! whose items have changed since.
 
+mod removals;
+
 use fcs_sys::{Fingerprint, Kind, Name, Place, RelPath};
 
 use crate::Settings;
@@ -106,14 +108,14 @@ pub struct Skip {
     pub why: SkipReason,
 }
 
-/// What a run will do. Made by [`plan`].
+/// What a run will do. Made by [`plan`], [`plan_sync`] or [`plan_orphans`].
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Which side is the source.
     pub direction: Direction,
     /// Only folders in which something is to be done, and the folders on the way to them if they must be made. In the
     /// order of a tree: each folder is followed by those inside it. The root is in every plan that is not empty,
-    /// because a run itself changes the root's times.
+    /// because a run itself changes the root's times; a plan of [`plan_orphans`] has no folders at all.
     pub folders: Vec<FolderPlan>,
     /// What is removed once everything is copied. Deepest first: a folder's own list comes before the list in which it
     /// is itself an item.
@@ -211,17 +213,31 @@ impl Plan {
         self.folders.iter().flat_map(|folder| folder.steps.iter().map(move |step| (folder, step)))
     }
 
-    /// The paths below the target root of the first `count` items that are made or replaced.
+    /// Each item that is removed, with the folder it lies in, in the order of the plan.
+    pub fn removed(&self) -> impl Iterator<Item = (&RemovalFolder, &Removal)> {
+        self.removals.iter().flat_map(|folder| folder.items.iter().map(move |item| (folder, item)))
+    }
+
+    /// The paths below the target root of the first `count` items that are made, replaced or, after these, removed.
     pub fn example_paths(&self, count: usize) -> Vec<RelPath> {
         let folders = self.folders.iter().flat_map(|folder| {
             let made = folder.create.then(|| folder.target_path.clone());
             made.into_iter().chain(folder.steps.iter().map(|step| folder.target_path.join(&step.target_name)))
         });
-        folders.take(count).collect()
+        let removed = self.removed().map(|(folder, item)| folder.path.join(&item.name));
+        folders.chain(removed).take(count).collect()
     }
 }
 
 impl Direction {
+    /// The direction in which `side` is written.
+    pub fn to(side: Side) -> Self {
+        match side {
+            Side::Left => Self::RightToLeft,
+            Side::Right => Self::LeftToRight,
+        }
+    }
+
     /// The side that is read.
     pub fn source(self) -> Side {
         match self {
@@ -248,16 +264,36 @@ pub fn plan(
     selected: &dyn Fn(RowId) -> bool,
     settings: &Settings,
 ) -> Plan {
-    let mut planner = Planner::new(comparison, direction, settings);
-    if comparison.cancelled {
-        planner.plan.notes.push("The comparison was cancelled, so nothing is planned.".into());
-        return planner.plan;
-    }
-    planner.mark(selected);
-    for row in comparison.walk() {
-        planner.emit(row);
-    }
-    planner.plan
+    Planner::new(comparison, direction, Work { copies: true, removals: false }, settings).make(selected)
+}
+
+/// Makes the plan that brings the target to what the source is, for the rows that `selected` accepts: as [`plan`],
+/// and what only the target has is removed.
+///
+/// Every selected row that only the target has becomes a removal or an entry of [`Plan::skipped`], except where
+/// existence is no criterion. Nothing is removed that could not be read, nor in a folder that could not be read whole
+/// on either side, nor in one whose name or kind clashes: *unreadable is not absent*. A folder is removed only if
+/// everything in it is; one that holds something that was not selected, that a pattern left out, or that is skipped,
+/// is skipped itself.
+pub fn plan_sync(
+    comparison: &Comparison,
+    direction: Direction,
+    selected: &dyn Fn(RowId) -> bool,
+    settings: &Settings,
+) -> Plan {
+    Planner::new(comparison, direction, Work { copies: true, removals: true }, settings).make(selected)
+}
+
+/// Makes the plan that only removes what `side` alone has, as [`plan_sync`] would with `side` as its target. Nothing
+/// is copied, and folders that lose an item keep the time which that gives them.
+pub fn plan_orphans(
+    comparison: &Comparison,
+    side: Side,
+    selected: &dyn Fn(RowId) -> bool,
+    settings: &Settings,
+) -> Plan {
+    let work = Work { copies: false, removals: true };
+    Planner::new(comparison, Direction::to(side), work, settings).make(selected)
 }
 
 /// What is to be done with one row if it is selected.
@@ -268,6 +304,7 @@ enum Deed {
     CopyLink,
     MakeFolder,
     FolderTimes,
+    Remove,
     Skip(SkipReason),
 }
 
@@ -279,11 +316,23 @@ const BLOCKED: u8 = 2;
 const PLANNED: u8 = 4;
 /// Something directly in this folder is planned, which changes its modified time.
 const TOUCHED: u8 = 8;
+/// The row is planned as a removal.
+const REMOVED: u8 = 16;
+
+/// What a plan is to hold.
+#[derive(Debug, Clone, Copy)]
+struct Work {
+    /// What the source has is brought over, and folders get its times.
+    copies: bool,
+    /// What only the target has is removed.
+    removals: bool,
+}
 
 struct Planner<'a> {
     comparison: &'a Comparison,
     source: Side,
     target: Side,
+    work: Work,
     settings: &'a Settings,
     network: bool,
     /// One byte per row.
@@ -292,12 +341,13 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(comparison: &'a Comparison, direction: Direction, settings: &'a Settings) -> Self {
+    fn new(comparison: &'a Comparison, direction: Direction, work: Work, settings: &'a Settings) -> Self {
         let network = [&comparison.left, &comparison.right].iter().any(|t| t.volume.place == Place::Network);
         Self {
             comparison,
             source: direction.source(),
             target: direction.target(),
+            work,
             settings,
             network,
             marks: vec![0; comparison.rows.len()],
@@ -310,6 +360,19 @@ impl<'a> Planner<'a> {
                 totals: Totals::default(),
             },
         }
+    }
+
+    fn make(mut self, selected: &dyn Fn(RowId) -> bool) -> Plan {
+        if self.comparison.cancelled {
+            self.plan.notes.push("The comparison was cancelled, so nothing is planned.".into());
+            return self.plan;
+        }
+        self.mark(selected);
+        for row in self.comparison.walk() {
+            self.emit(row);
+        }
+        self.emit_removals();
+        self.plan
     }
 
     fn has(&self, row: RowId, mark: u8) -> bool {
@@ -336,18 +399,20 @@ impl<'a> Planner<'a> {
         }
         let mut anything = false;
         for row in (0..rows).rev() {
-            let wanted = match self.deed(row) {
+            let deed = self.deed(row);
+            let wanted = match deed {
                 Deed::Copy | Deed::CopyLink => self.has(row, SELECTED),
                 Deed::MakeFolder => self.has(row, SELECTED | TOUCHED),
                 Deed::FolderTimes => {
                     anything |= self.has(row, SELECTED);
                     false
                 }
+                Deed::Remove => self.has(row, SELECTED) && self.can_go(row),
                 Deed::Nothing | Deed::Skip(_) => false,
             };
             if wanted {
                 anything = true;
-                self.set(row, PLANNED);
+                self.set(row, if deed == Deed::Remove { REMOVED } else { PLANNED });
                 self.set(self.comparison.row(row).parent, TOUCHED);
             }
         }
@@ -358,7 +423,10 @@ impl<'a> Planner<'a> {
 
     /// What is to be done with a row if it is selected.
     fn deed(&self, row: RowId) -> Deed {
-        let Some(source) = self.comparison.entry(row, self.source) else { return Deed::Nothing };
+        let Some(source) = self.comparison.entry(row, self.source) else { return self.deed_on_orphan(row) };
+        if !self.work.copies {
+            return Deed::Nothing;
+        }
         let one_sided = match self.comparison.row(row).verdict {
             Verdict::Same => return Deed::Nothing,
             Verdict::KindClash => return Deed::Skip(SkipReason::KindClash),
@@ -390,7 +458,12 @@ impl<'a> Planner<'a> {
             }
             Deed::MakeFolder if self.has(row, PLANNED) => self.emit_folder(row, true),
             Deed::FolderTimes if self.has(row, SELECTED | TOUCHED) => self.emit_folder(row, false),
-            Deed::Nothing if self.has(row, TOUCHED) => self.emit_folder(row, false),
+            Deed::Nothing if self.has(row, TOUCHED) && self.work.copies => self.emit_folder(row, false),
+            Deed::Remove if self.has(row, SELECTED) && !self.has(row, REMOVED) => {
+                // Only a folder can be wanted and yet stay.
+                let path = self.comparison.path_on(row, self.target);
+                self.plan.skipped.push(Skip { path, why: SkipReason::NotEmpty });
+            }
             _ => {}
         }
     }

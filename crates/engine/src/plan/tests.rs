@@ -141,9 +141,9 @@ fn a_paired_name_keeps_the_targets_spelling() {
     assert_eq!(plan.totals.bytes_replaced, 2);
 }
 
-/// Does to a model what a run does to a disk: whatever is made or replaced changes its folder's modified time, and
-/// folder times are set last.
-fn carry_out(plan: &Plan, source: &Item, target: &mut Item) {
+/// Does to a model what a run does to a disk: whatever is made, replaced or removed changes its folder's modified
+/// time, folders are removed only when empty, and folder times are set last.
+pub(super) fn carry_out(plan: &Plan, source: &Item, target: &mut Item) {
     const NOW: i64 = 999;
     let set = |target: &mut Item, at: &RelPath, modified: i64| match at.split() {
         None => target.set_modified(modified),
@@ -167,6 +167,11 @@ fn carry_out(plan: &Plan, source: &Item, target: &mut Item) {
             assert_eq!(old.is_some(), step.expect_target.is_some());
             set(target, &folder.target_path, NOW);
         }
+    }
+    for (folder, removal) in plan.removed() {
+        let gone = target.items_at(&folder.path).remove(removal.name.as_bytes());
+        assert!(gone.unwrap().items().is_none_or(BTreeMap::is_empty), "a folder goes after what is in it");
+        set(target, &folder.path, NOW);
     }
     for folder in plan.folders.iter().filter(|f| f.sync_times) {
         let Some(Item::Folder { modified, .. }) = source.at(&folder.source_path) else { panic!("a folder") };
