@@ -411,6 +411,10 @@ settings! {
 
     /// How long replaced and removed originals are kept for undo: off, last (until the next run), or days:N.
     undo: Undo = Undo::Last, Unit::Choice(&["off", "last", "days:N"]);
+    /// Removing more than this share of a side's items must be allowed for the run or confirmed.
+    max_delete_percent: u64 = 50, Unit::Count, 0..=100;
+    /// Removing more items than this must be allowed for the run or confirmed.
+    max_delete_items: u64 = 10_000, Unit::Count, 0..=u64::MAX;
 
     /// Room that must stay free on a local target after the copy.
     space_margin_bytes: u64 = 64 * MIB, Unit::Bytes, 0..=u64::MAX;
