@@ -16,6 +16,7 @@ pub mod compare;
 mod content;
 pub mod error;
 pub mod filter;
+pub mod guard;
 mod handles;
 #[cfg(test)]
 mod model;
