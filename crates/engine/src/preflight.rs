@@ -1,7 +1,7 @@
 //! What can be known to go wrong before anything is written. All problems at once.
 //!
-//! Invariant: nothing is written, not even to try; so whether this user may write to the target shows only in the
-//! run. This module must not know how a run works beyond the room it needs.
+//! Invariant: nothing is written, not even to try; so whether this user may write below the target's root shows only
+//! in the run. This module must not know how a run works beyond the room it needs.
 
 mod names;
 
@@ -10,6 +10,11 @@ use fcs_sys::{Nesting, Place, RelPath, Root, Space, VolumeFacts, escaped, nestin
 use crate::Settings;
 use crate::error::shown;
 use crate::plan::{Action, FolderPlan, Plan, Step};
+use crate::settings::Undo;
+
+/// About what the folder of the journal takes on a volume, and each step in the journal; on the safe side.
+const JOURNAL_BYTES: u64 = 64 << 10;
+const JOURNAL_BYTES_PER_STEP: u64 = 512;
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -38,6 +43,9 @@ pub struct Preflight {
     /// Content bytes the plan will write, margin not included. A replaced file counts in full: its original stays
     /// until the new one has taken its place.
     pub bytes_needed: u64,
+    /// Bytes of originals that are replaced or removed and stay on the target, to be had back by undo. They move by
+    /// renaming, so they need no room that they do not have already.
+    pub bytes_kept: u64,
     /// Bytes the target has; `None` where it cannot be had.
     pub bytes_free: Option<u64>,
     /// Worst first.
@@ -72,20 +80,28 @@ pub fn check_roots(left: &Root, right: &Root) -> Vec<Problem> {
 
 /// Checks a plan against its roots as they are now. Asks the target's volume; reads nothing else.
 pub fn check(plan: &Plan, source: &Root, target: &Root, settings: &Settings) -> Preflight {
-    let mut found = Preflight { bytes_needed: plan.totals.bytes, ..Preflight::default() };
+    let kept = plan.totals.bytes_replaced.saturating_add(plan.totals.bytes_removed);
+    let mut found = Preflight {
+        bytes_needed: plan.totals.bytes,
+        bytes_kept: if settings.undo == Undo::Off { 0 } else { kept },
+        ..Preflight::default()
+    };
     found.problems.extend(check_roots(source, target));
     if plan.is_empty() {
         return found;
     }
     let to = shown(&target.path);
-    match target.dir.volume() {
+    let volume = target.dir.volume();
+    let is_network = volume.as_ref().is_ok_and(|v| v.place == Place::Network);
+    let is_read_only = volume.as_ref().is_ok_and(|v| v.read_only);
+    check_root(target.dir.may_change(), is_read_only, &to, &mut found.problems);
+    match volume {
         Ok(volume) => check_volume(plan, &volume, &to, &mut found.problems),
         Err(e) => found.problems.push(Problem {
             severity: Severity::Warns,
             text: format!("The volume of {to} could not be asked what it can hold: {e}."),
         }),
     }
-    let is_network = target.dir.volume().is_ok_and(|v| v.place == Place::Network);
     match target.dir.space() {
         Ok(space) => {
             found.bytes_free = Some(space.free);
@@ -98,6 +114,31 @@ pub fn check(plan: &Plan, source: &Root, target: &Root, settings: &Settings) -> 
     }
     found.problems.sort_by_key(|p| p.severity);
     found
+}
+
+/// The root must be able to hold the journal of the run.
+fn check_root(
+    may_change: std::io::Result<bool>,
+    volume_is_read_only: bool,
+    to: &str,
+    problems: &mut Vec<Problem>,
+) {
+    match may_change {
+        Ok(true) => {}
+        // Said where the volume is looked at.
+        Ok(false) if volume_is_read_only => {}
+        Ok(false) => problems.push(Problem {
+            severity: Severity::Refuses,
+            text: format!(
+                "{to} cannot be written to: you do not have permission. Change its permissions, or run as a user who \
+                 may write there."
+            ),
+        }),
+        Err(e) => problems.push(Problem {
+            severity: Severity::Warns,
+            text: format!("It could not be found out whether you may write to {to}: {e}."),
+        }),
+    }
 }
 
 fn check_volume(plan: &Plan, volume: &VolumeFacts, to: &str, problems: &mut Vec<Problem>) {
@@ -147,7 +188,21 @@ fn check_space(plan: &Plan, space: Space, is_network: bool, to: &str, settings: 
     let severity = if is_network { Severity::Warns } else { Severity::Refuses };
     let needed = plan.totals.bytes;
     let margin = settings.space_margin_bytes;
-    if needed.saturating_add(margin) > space.free {
+    if needed == 0 {
+        // A plan without content (removals, links, times) must work on a full volume too: it may be what is to make
+        // room there.
+        let journal = JOURNAL_BYTES.saturating_add(plan.step_count().saturating_mul(JOURNAL_BYTES_PER_STEP));
+        if journal > space.free {
+            problems.push(Problem {
+                severity,
+                text: format!(
+                    "{to} is too full: the journal of the run needs about {journal} bytes, but only {} bytes are \
+                     free. Free some room there.",
+                    space.free
+                ),
+            });
+        }
+    } else if needed.saturating_add(margin) > space.free {
         let short = needed.saturating_add(margin) - space.free;
         problems.push(Problem {
             severity,

@@ -3,7 +3,7 @@
 use fcs_sys::{CaseRule, open_root};
 
 use super::*;
-use crate::compare::Comparison;
+use crate::compare::{Comparison, Side};
 use crate::model::{Item, compare_models, compare_trees, volume};
 use crate::plan::{Direction, plan};
 use crate::tree::NameOrder::Exact;
@@ -157,4 +157,53 @@ fn everything_is_found_at_once_and_the_worst_comes_first() {
     std::fs::create_dir(&other).unwrap();
     let found = check(&empty, &open_root(&left).unwrap(), &open_root(&other).unwrap(), &Settings::default());
     assert!(found.problems.is_empty());
+}
+
+#[test]
+fn a_full_volume_keeps_nobody_from_removing_unless_even_the_journal_has_no_room() {
+    let right = Item::folder(0, [("a", Item::file(5, 0)), ("b", Item::file(6, 0))]);
+    let comparison = compare_models(&Item::folder(0, []), &right, Exact, &Settings::default());
+    let plan = crate::plan::plan_orphans(&comparison, Side::Right, &|_| true, &Settings::default());
+    assert_eq!((plan.totals.bytes, plan.totals.bytes_removed), (0, 11));
+    let verdicts = |free| {
+        let space = Space { free, total: 1 << 40, free_items: None };
+        let problems = check_space(&plan, space, false, "/target", &Settings::default());
+        problems.into_iter().map(|p| p.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(verdicts(1 << 20), [], "the margin is for copies");
+    assert_eq!(verdicts(4096), [Severity::Refuses]);
+}
+
+#[test]
+fn originals_that_are_kept_are_counted_unless_nothing_is_kept() {
+    let tmp = tempfile::tempdir().unwrap();
+    let open = |name: &str| {
+        std::fs::create_dir(tmp.path().join(name)).unwrap();
+        open_root(&tmp.path().join(name)).unwrap()
+    };
+    let left = Item::folder(0, [("f", Item::file(1, 0))]);
+    let right = Item::folder(0, [("f", Item::file(100, 0)), ("gone", Item::file(20, 0))]);
+    let comparison = compare_models(&left, &right, Exact, &Settings::default());
+    let plan = crate::plan::plan_sync(&comparison, Direction::LeftToRight, &|_| true, &Settings::default());
+    let (l, r) = (open("l"), open("r"));
+    let kept = |undo| check(&plan, &l, &r, &Settings { undo, ..Settings::default() }).bytes_kept;
+    assert_eq!((kept(Undo::Last), kept(Undo::Days(3)), kept(Undo::Off)), (120, 120, 0));
+}
+
+#[test]
+fn a_root_that_cannot_hold_the_journal_is_refused_once() {
+    let problems = |may_change, read_only| {
+        let mut problems = Vec::new();
+        check_root(may_change, read_only, "/target", &mut problems);
+        problems.into_iter().map(|p| (p.severity, p.text)).collect::<Vec<_>>()
+    };
+    assert!(problems(Ok(true), false).is_empty());
+    assert!(problems(Ok(false), true).is_empty(), "the read-only volume has a message of its own");
+    let refused = problems(Ok(false), false);
+    assert_eq!(refused[0].0, Severity::Refuses);
+    assert!(
+        refused[0].1.starts_with("/target cannot be written to: you do not have permission."),
+        "{refused:?}"
+    );
+    assert_eq!(problems(Err(std::io::ErrorKind::Other.into()), false)[0].0, Severity::Warns);
 }
