@@ -185,6 +185,11 @@ impl Dir for UnixDir {
         retry(|| rustix::fs::unlinkat(&self.fd, name.as_bytes(), AtFlags::REMOVEDIR))
     }
 
+    #[cfg(target_os = "linux")]
+    fn recycle(&self, path: &std::path::Path, name: &Name) -> io::Result<()> {
+        super::recycle::recycle(self, path, name)
+    }
+
     fn may_change(&self) -> io::Result<bool> {
         use rustix::fs::Access as Ask;
         let asked =

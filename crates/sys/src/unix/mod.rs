@@ -7,6 +7,8 @@ mod cache;
 mod dir;
 mod file;
 mod handle;
+#[cfg(target_os = "linux")]
+mod recycle;
 mod volume;
 mod window;
 
