@@ -12,6 +12,7 @@
 //! The engine never touches a terminal, the environment or a home directory, and knows no words of a user interface
 //! beyond its own error messages.
 
+pub mod access;
 pub mod compare;
 mod content;
 pub mod error;

@@ -1,0 +1,132 @@
+//! Whether what is to be removed can be removed, as far as it shows without trying.
+//!
+//! Invariant: changes nothing, and promises nothing: the run looks again at each item when its turn comes. That
+//! another program has an item open is not found out here; where that matters (Windows), the removal itself fails.
+
+use fcs_sys::{DirRef, Kind, OsReason, RelPath, Root, reason};
+
+use crate::plan::{Plan, Removal};
+
+/// How an item to be removed looks now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Nothing stands against it.
+    Ok,
+    /// It is marked read-only, which keeps nobody from removing it where names are removed from folders (Unix).
+    ReadOnly,
+    /// It is gone.
+    Missing,
+    /// It is not what was compared, and will not be removed.
+    Changed,
+    /// You do not have permission to remove names from its folder.
+    NoAccess,
+    /// It could not be asked.
+    Unknown,
+}
+
+impl Access {
+    /// In a word or two.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::ReadOnly => "read-only",
+            Self::Missing => "missing",
+            Self::Changed => "changed",
+            Self::NoAccess => "no access",
+            Self::Unknown => "cannot be asked",
+        }
+    }
+}
+
+/// Looks at every item that a plan removes, in the order of [`Plan::removed`].
+pub fn of_removals(plan: &Plan, target: &Root) -> Vec<Access> {
+    let mut found = Vec::new();
+    for folder in &plan.removals {
+        match open(target, &folder.path) {
+            Ok(dir) => {
+                let may_change = dir.may_change().unwrap_or(true);
+                found.extend(folder.items.iter().map(|item| of_item(item, &dir, may_change)));
+            }
+            Err(e) => found.extend(folder.items.iter().map(|_| of_error(&e))),
+        }
+    }
+    found
+}
+
+fn of_error(error: &std::io::Error) -> Access {
+    match reason(error) {
+        OsReason::NotFound => Access::Missing,
+        OsReason::PermissionDenied => Access::NoAccess,
+        OsReason::NotAFolder | OsReason::IsALink => Access::Changed,
+        _ => Access::Unknown,
+    }
+}
+
+fn of_item(item: &Removal, dir: &DirRef, may_change: bool) -> Access {
+    match dir.stat(&item.name) {
+        Err(e) => of_error(&e),
+        Ok(now) if now.fingerprint() != item.expect => Access::Changed,
+        Ok(_) if !may_change => Access::NoAccess,
+        // The bits of a link mean nothing.
+        Ok(now) if now.kind == Kind::File && now.attributes.is_read_only() => Access::ReadOnly,
+        Ok(_) => Access::Ok,
+    }
+}
+
+fn open(root: &Root, path: &RelPath) -> std::io::Result<DirRef> {
+    path.names().try_fold(DirRef::clone(&root.dir), |dir, name| dir.open_dir(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+
+    use fcs_sys::open_root;
+
+    use super::*;
+    use crate::compare::{Side, compare};
+    use crate::filter::Filter;
+    use crate::plan::plan_orphans;
+    use crate::scan::scan_pair;
+    use crate::{Control, Settings};
+
+    #[test]
+    fn what_is_gone_changed_or_marked_is_told_apart() {
+        let tmp = tempfile::tempdir().unwrap();
+        let path = |name: &str| tmp.path().join(name);
+        fs::create_dir_all(path("l")).unwrap();
+        fs::create_dir_all(path("r/d")).unwrap();
+        for name in ["r/changed", "r/d/in", "r/gone", "r/marked", "r/ok"] {
+            fs::write(path(name), "content").unwrap();
+        }
+        let mut permissions = fs::metadata(path("r/marked")).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(path("r/marked"), permissions).unwrap();
+        let (l, r) = (open_root(&path("l")).unwrap(), open_root(&path("r")).unwrap());
+        let (settings, control) = (Settings::default(), Control::default());
+        let (left, right) = scan_pair(&l, &r, &Filter::default(), &settings, &control).unwrap();
+        let comparison = compare((&l, Arc::new(left)), (&r, Arc::new(right)), &settings, &control).unwrap();
+        let plan = plan_orphans(&comparison, Side::Right, &|_| true, &settings);
+
+        fs::write(path("r/changed"), "other content").unwrap();
+        fs::remove_file(path("r/gone")).unwrap();
+        fs::remove_file(path("r/d/in")).unwrap();
+        fs::remove_dir(path("r/d")).unwrap();
+        let found: Vec<_> = plan
+            .removed()
+            .zip(of_removals(&plan, &r))
+            .map(|((folder, item), access)| (folder.path.join(&item.name).to_string(), access))
+            .collect();
+        let expected = [
+            ("d/in", Access::Missing),
+            ("changed", Access::Changed),
+            ("d", Access::Missing),
+            ("gone", Access::Missing),
+            ("marked", Access::ReadOnly),
+            ("ok", Access::Ok),
+        ];
+        assert_eq!(found, expected.map(|(name, access)| (name.to_owned(), access)));
+    }
+}
