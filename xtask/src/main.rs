@@ -8,6 +8,7 @@ mod bench;
 mod sh;
 mod tally;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,13 @@ cargo xtask bench    fcs against cp, rsync and rclone on a file system in memory
     --mib N                     size of the large file in MiB (default: 1431)
     --cold                      empty the page cache before each run (default: source in the cache)
     --keep                      leave the file system mounted at the end
+cargo xtask torture  kills and power cuts for fcs on file systems in memory (Linux, as root)
+    kill [--kills N]            kill it at every system call that changes something (default: 5000)
+    power [--images N]          cut the power at every write (default: 2600)
+    --fs LIST                   which of ext4,xfs,btrfs; power also knows ext4-noauto
+    --seed S                    repeat a torture
+    --slice                     a part that takes about a minute
+    --baseline cp|rsync         torture another program, which must be found at fault
 cargo xtask help     this text
 ";
 
@@ -29,6 +37,7 @@ fn main() -> ExitCode {
         Some(("test", [])) => test::run(),
         #[cfg(target_os = "linux")]
         Some(("bench", rest)) => bench::run(rest),
+        Some(("torture", rest)) => torture::run(rest),
         Some(("help" | "--help" | "-h", _)) => {
             print!("{HELP}");
             Ok(true)
