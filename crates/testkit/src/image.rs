@@ -252,6 +252,21 @@ impl Image {
         self.dismantle().map_err(io::Error::other)
     }
 
+    /// Unmounts, and keeps the file that stores the file system as `path`, which must be beside the images: see
+    /// [`Image::backing_file`].
+    pub fn into_file(mut self, path: &Path) -> io::Result<()> {
+        assert!(self.kind != FsKind::Tmpfs, "tmpfs has no file");
+        run("umount", [&self.mount_point]).map_err(io::Error::other)?;
+        self.mounted = false;
+        if let Some(device) = self.loop_device.take() {
+            run("losetup", [OsStr::new("--detach"), device.as_os_str()]).map_err(io::Error::other)?;
+        }
+        if let Some(backing) = &self.backing {
+            fs::rename(backing, path)?;
+        }
+        self.dismantle().map_err(io::Error::other)
+    }
+
     fn dismantle(&mut self) -> Result<(), String> {
         if self.mounted {
             if let Err(error) = run("umount", [&self.mount_point]) {

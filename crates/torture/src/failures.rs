@@ -18,6 +18,11 @@ pub(crate) fn enough() -> bool {
     FOUND.load(Ordering::Relaxed) >= ENOUGH
 }
 
+/// Whether nothing was found so far.
+pub(crate) fn none() -> bool {
+    FOUND.load(Ordering::Relaxed) == 0
+}
+
 /// Prints a finding, and keeps it below `parent` with what `copy` puts into the folder it is given.
 pub(crate) fn keep(
     parent: &Path,

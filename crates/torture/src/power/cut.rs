@@ -1,0 +1,130 @@
+//! What a power cut leaves of the writes that were not flushed.
+//!
+//! Assumptions about disks, which are those file systems make: what was flushed stays; of the rest any part may have
+//! arrived, in any order; a sector that was being written may be garbage. Invariant: a cut changes nothing that was
+//! flushed before it and not written again since.
+
+use std::fmt;
+
+use fastrand::Rng;
+
+use super::disk::{Before, Disk, Event};
+
+/// Which part arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Everything up to the cut, as if the disk had no cache.
+    Prefix,
+    /// Whole writes, chosen at random.
+    SomeWrites,
+    /// Blocks of 4 KiB, chosen at random.
+    SomeBlocks,
+    /// Everything, but the last write only up to some sector.
+    Torn,
+    /// Everything, but one sector of one write holds noise.
+    Garbage,
+}
+
+impl Cut {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Prefix, Self::SomeWrites, Self::SomeBlocks, Self::Torn, Self::Garbage];
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prefix => "prefix",
+            Self::SomeWrites => "some writes",
+            Self::SomeBlocks => "some blocks",
+            Self::Torn => "torn write",
+            Self::Garbage => "garbage",
+        })
+    }
+}
+
+const SECTOR: usize = 512;
+const BLOCK: usize = 4096;
+
+/// Applies to `disk`, which holds all that was flushed, what a cut leaves of `pending`, the writes since.
+pub(super) fn apply(cut: Cut, disk: &mut Disk, pending: &[Event], rng: &mut Rng) -> Before {
+    let mut before = Before::nothing();
+    let writes = pending.iter().filter_map(|event| match event {
+        Event::Write { offset, data } => Some((*offset, data.as_slice())),
+        Event::Flush => None,
+    });
+    let writes: Vec<(u64, &[u8])> = writes.collect();
+    // Sometimes nearly all arrives, sometimes nearly nothing.
+    let share = rng.f64();
+    for &(offset, data) in &writes {
+        match cut {
+            Cut::Prefix | Cut::Garbage | Cut::Torn => disk.try_write(offset, data, &mut before),
+            Cut::SomeWrites if rng.f64() < share => disk.try_write(offset, data, &mut before),
+            Cut::SomeWrites => {}
+            Cut::SomeBlocks => {
+                for (index, block) in data.chunks(BLOCK).enumerate() {
+                    if rng.f64() < share {
+                        disk.try_write(offset + (index * BLOCK) as u64, block, &mut before);
+                    }
+                }
+            }
+        }
+    }
+    let Some(&(last_offset, last)) = writes.last() else {
+        return before;
+    };
+    match cut {
+        Cut::Torn => {
+            // All of it was written above; what did not arrive goes back to what was there before that.
+            disk.take_back(before);
+            before = Before::nothing();
+            for &(offset, data) in &writes[..writes.len() - 1] {
+                disk.try_write(offset, data, &mut before);
+            }
+            let unit = if rng.bool() { SECTOR } else { BLOCK };
+            let arrived = unit * rng.usize(0..=last.len() / unit);
+            disk.try_write(last_offset, &last[..arrived], &mut before);
+        }
+        Cut::Garbage => {
+            let (offset, data) = writes[rng.usize(0..writes.len())];
+            let sector = rng.usize(0..data.len().div_ceil(SECTOR).max(1)) * SECTOR;
+            let mut noise = vec![0; SECTOR.min(data.len().saturating_sub(sector))];
+            rng.fill(&mut noise);
+            disk.try_write(offset + sector as u64, &noise, &mut before);
+        }
+        _ => {}
+    }
+    before
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn a_cut_touches_only_what_was_pending_and_can_be_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("disk");
+        File::create(&path).unwrap().set_len(1 << 20).unwrap();
+        let mut disk = Disk::read(&path).unwrap();
+        disk.write(0, &[1; 1 << 20]);
+        let pending: Vec<Event> =
+            (0..4).map(|n| Event::Write { offset: 100_000 + n * 20_000, data: vec![2; 10_000] }).collect();
+        let mut rng = Rng::with_seed(1);
+        for round in 0..50 {
+            let cut = Cut::ALL[round % Cut::ALL.len()];
+            let before = apply(cut, &mut disk, &pending, &mut rng);
+            let twos = disk.part(0, 1 << 20).iter().filter(|byte| **byte == 2).count();
+            match cut {
+                Cut::Prefix => assert_eq!(twos, 40_000),
+                Cut::Torn => assert!((30_000..=40_000).contains(&twos)),
+                Cut::Garbage => assert!((39_400..40_000).contains(&twos)),
+                _ => assert!(twos <= 40_000),
+            }
+            assert!(disk.part(0, 100_000).iter().all(|byte| *byte == 1));
+            disk.take_back(before);
+            assert!(disk.part(0, 1 << 20).iter().all(|byte| *byte == 1), "{cut}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What is found when the power comes back: the disk after a cut is mounted, looked at, recovered and undone.
+//!
+//! Invariant: a disk that the file system itself refuses, or finds damaged, is counted apart; everything else that is
+//! wrong is a fault of the program. A disk is mounted from a file of its own that is gone afterwards.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::StatVfsMountFlags;
+use tempfile::TempDir;
+
+use super::disk::Disk;
+use super::film::{Film, Mounted};
+use super::record::{mount, unmount};
+use crate::judge::{self, How, States, When};
+use crate::program::{Program, Subject, Verb};
+use crate::supervise::{End, Kill};
+
+/// Where disks are mounted, one after the other.
+pub(super) struct Socket {
+    on: Mounted,
+    subject: Subject,
+    dir: TempDir,
+}
+
+/// What is asked of one disk.
+pub(super) struct Question<'a> {
+    pub(super) film: &'a Film,
+    pub(super) states: States,
+    /// Whether the last command had said that it was done.
+    pub(super) done: bool,
+    /// Whether the disk may hold what no disk should: then damage is no surprise.
+    pub(super) garbage: bool,
+    pub(super) undo: bool,
+}
+
+/// What came of one disk: names of columns of the table, and texts for a person.
+#[derive(Debug, Default)]
+pub(super) struct Finding {
+    pub(super) columns: Vec<&'static str>,
+    pub(super) faults: Vec<String>,
+}
+
+impl Finding {
+    fn count(&mut self, column: &'static str) {
+        if !self.columns.contains(&column) {
+            self.columns.push(column);
+        }
+    }
+
+    fn fault(&mut self, column: &'static str, text: String) {
+        self.count(column);
+        self.faults.push(text);
+    }
+}
+
+impl Socket {
+    pub(super) fn new(on: Mounted, subject: Subject) -> Result<Self, String> {
+        let dir = tempfile::Builder::new().prefix("fcs-replay-").tempdir_in("/dev/shm");
+        let dir = dir.map_err(|error| error.to_string())?;
+        fs::create_dir(dir.path().join("mnt")).map_err(|error| error.to_string())?;
+        Ok(Self { on, subject, dir })
+    }
+
+    fn image(&self) -> PathBuf {
+        self.dir.path().join("disk.img")
+    }
+
+    fn mount_point(&self) -> PathBuf {
+        self.dir.path().join("mnt")
+    }
+
+    /// Mounts `disk` and examines it. An error is one of the torture itself.
+    pub(super) fn examine(
+        &self,
+        disk: &Disk,
+        program: &Program,
+        question: &Question<'_>,
+    ) -> Result<Finding, String> {
+        disk.store(&self.image()).map_err(|error| judge::said("store", &self.image(), &error))?;
+        let mut finding = Finding::default();
+        finding.count("images");
+        let options = [self.on.options, "loop"].into_iter().filter(|option| !option.is_empty());
+        let options = options.collect::<Vec<_>>().join(",");
+        if let Err(error) = mount(self.on.kind.name(), &options, &self.image(), &self.mount_point()) {
+            if !question.garbage {
+                finding.faults.push(format!("does not mount: {error}"));
+            }
+            finding.count("unmountable");
+        } else {
+            let judged = self.judge(program, question, &mut finding);
+            // A file system that found damage says so by refusing reads or writes, and all else follows from that.
+            let damaged = self.damaged() || judged.is_err();
+            unmount(&self.mount_point())?;
+            if damaged {
+                let faults = std::mem::take(&mut finding.faults);
+                finding.columns = vec!["images", "damaged"];
+                if !question.garbage {
+                    finding.faults = faults;
+                    finding.faults.push(format!("the file system is damaged: {:?}", judged.err()));
+                }
+            }
+        }
+        fs::remove_file(self.image()).map_err(|error| judge::said("remove", &self.image(), &error))?;
+        Ok(finding)
+    }
+
+    fn damaged(&self) -> bool {
+        rustix::fs::statvfs(self.mount_point()).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::RDONLY))
+    }
+
+    /// An error means that the file system could not be read.
+    fn judge(&self, program: &Program, question: &Question<'_>, finding: &mut Finding) -> Result<(), String> {
+        finding.count("mounted");
+        let [left, right] = ["left", "right"].map(|side| self.mount_point().join(side));
+        let source = judge::unequal(&question.film.left, &judge::look(&left)?);
+        if !source.is_empty() {
+            finding.fault("source", format!("the source changed: {}", source.join("; ")));
+        }
+        let fcs = self.subject == Subject::Fcs;
+        let when = if fcs { When::Crashed } else { When::Recovered };
+        Self::judge_names(question, &right, when, finding)?;
+        if program.has(Verb::Recover) {
+            self.must(program, Verb::Recover, &right, finding)?;
+            Self::judge_names(question, &right, When::Recovered, finding)?;
+        }
+        if question.undo && program.has(Verb::Undo) {
+            self.undo(program, question, &right, finding)?;
+        }
+        Ok(())
+    }
+
+    fn judge_names(
+        question: &Question<'_>,
+        right: &Path,
+        when: When,
+        finding: &mut Finding,
+    ) -> Result<(), String> {
+        for wrong in question.states.judge(&judge::look(right)?, when) {
+            let after = if when == When::Crashed { "after the cut" } else { "recovered" };
+            let text = format!("{after}: {wrong}");
+            match wrong.how {
+                How::FolderTime => finding.count("folder times"),
+                How::Stray => finding.fault("strays", text),
+                _ if question.done => finding.fault("lost", format!("{text} (it was reported done)")),
+                How::Torn | How::Missing => finding.fault("torn", text),
+                How::Attributes => finding.fault("attributes", text),
+            }
+        }
+        Ok(())
+    }
+
+    fn must(&self, program: &Program, verb: Verb, right: &Path, finding: &mut Finding) -> Result<(), String> {
+        let left = self.mount_point().join("left");
+        let ran = program.run(&program.words(verb, &left, right), Kill::Never)?;
+        if ran.end != End::Code(0) {
+            finding.fault("failed", format!("{verb} ended with {:?}: {}", ran.end, ran.said.trim_end()));
+        }
+        Ok(())
+    }
+
+    /// Whatever had been reached: the way back leads to where it all began.
+    fn undo(
+        &self,
+        program: &Program,
+        question: &Question<'_>,
+        right: &Path,
+        finding: &mut Finding,
+    ) -> Result<(), String> {
+        finding.count("undone");
+        let start = &question.film.right;
+        // When nothing was done, or it was rolled back, there is nothing to undo, and it says so.
+        if judge::look(right)? == *start {
+            let words = program.words(Verb::Undo, right, right);
+            program.run(&words, Kill::Never)?;
+        } else {
+            self.must(program, Verb::Undo, right, finding)?;
+        }
+        let unequal = judge::unequal(start, &judge::look(right)?);
+        if !unequal.is_empty() {
+            finding.fault("undo failed", format!("undone, but:\n  {}", unequal.join("\n  ")));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // Only after an error in between; its own mount point, and the loop device goes with it.
+        if rustix::fs::stat(self.mount_point()).is_ok_and(|mounted| {
+            rustix::fs::stat(self.dir.path()).is_ok_and(|outside| mounted.st_dev != outside.st_dev)
+        }) && let Err(error) = unmount(&self.mount_point())
+        {
+            eprintln!("left behind: {error}");
+        }
+    }
+}
