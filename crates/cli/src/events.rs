@@ -125,6 +125,7 @@ fn phase_name(phase: Phase) -> &'static str {
         Phase::Copy => "copy",
         Phase::Finish => "finish",
         Phase::Done => "done",
+        Phase::RollBack => "roll-back",
     }
 }
 

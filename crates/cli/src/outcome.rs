@@ -112,6 +112,9 @@ fn headline(report: &Report) -> String {
         RunResult::CompletedWithFailures => format!("Done with failures: {copied}."),
         RunResult::Cancelled => format!("Stopped: {copied}. What was copied stays; the rest is as it was."),
         RunResult::RolledBack => "Rolled back: the target is as it was before the run.".to_owned(),
+        RunResult::PartlyRolledBack => {
+            "Rolled back, except for the items below: they were changed since.".to_owned()
+        }
         RunResult::Stopped => format!("Stopped, because the journal could not be written: {copied}."),
         RunResult::DryRun => "Dry run: nothing was written.".to_owned(),
     }

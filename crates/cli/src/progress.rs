@@ -151,6 +151,7 @@ impl View {
                 "Setting the times of folders".to_owned(),
                 overall(estimate, done, total, verb_of_all(snapshot), width),
             ],
+            Phase::RollBack => [String::new(), "Bringing back what was there before".to_owned()],
         }
     }
 }
