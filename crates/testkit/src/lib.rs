@@ -1,11 +1,13 @@
-//! Test means shared by the crates: real file systems on loop devices, hostile and random trees, an independent
-//! listing to compare trees by, a runner for the `fcs` program, and skips that cannot go unnoticed.
+//! Test means shared by the crates: real file systems on loop devices, a simulated disk that can lose power, hostile
+//! and random trees, an independent listing to compare trees by, a runner for the `fcs` program, and skips that cannot
+//! go unnoticed.
 //!
 //! Invariant: no oracle uses the crates it helps to test. A judge that shares code with what it judges would share
-//! its mistakes too, so the listing reads through std alone. Only [`faulty`] knows `fcs-sys`, whose traits it wraps.
+//! its mistakes too, so the listing reads through std alone. Only [`faulty`] and `sim` know `fcs-sys`, whose traits
+//! they wrap and implement.
 //!
-//! Everything is Linux-only for now, because the file systems and the `/proc` paths it relies on are. On other
-//! systems only [`bin`] and [`mod@skip`] exist.
+//! Most of it is Linux-only for now, because the file systems and the `/proc` paths it relies on are. Elsewhere there
+//! are [`bin`], [`faulty`] and [`mod@skip`], and `sim` where error codes are those of Unix.
 
 // Test support: a broken test bench should stop the test on the spot, with the place where it broke.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
@@ -18,6 +20,8 @@ pub mod faulty;
 pub mod image;
 #[cfg(target_os = "linux")]
 pub mod listing;
+#[cfg(unix)]
+pub mod sim;
 pub mod skip;
 #[cfg(target_os = "linux")]
 pub mod tree;
