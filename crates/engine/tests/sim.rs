@@ -1,0 +1,152 @@
+//! The engine on the simulated disk: the whole way from two trees to a report, without touching a real one.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use fcs_engine::compare::{Comparison, compare};
+use fcs_engine::filter::Filter;
+use fcs_engine::plan::{Direction, plan};
+use fcs_engine::report::{Evidence, Outcome, Report};
+use fcs_engine::run::{RunOptions, run};
+use fcs_engine::scan::scan_pair;
+use fcs_engine::{Control, ErrorKind, Settings};
+use fcs_sys::{Owner, Time};
+use fcs_testkit::faulty::{Act, Call, Script, wrap};
+use fcs_testkit::sim::{Budget, Options, SimFs};
+
+fn source() -> SimFs {
+    let fs = SimFs::new(Options { volume: 1, path: "/source".into(), ..Options::default() });
+    fs.put("empty", b"", 0o600, Time::new(5, 5));
+    fs.put("changed", b"the new text", 0o640, Time::new(1_000_000_000, 123_456_789));
+    fs.put("same", b"same", 0o644, Time::new(7, 0));
+    fs.put("folder/deep/large", &vec![0xA5; 300_000], 0o644, Time::new(8, 0));
+    fs.set_xattr("folder/deep/large", b"user.note", b"kept");
+    fs.symlink("folder/link", "../changed");
+    fs.set_owner("changed", Owner { user: 1000, group: 100 });
+    fs.set_modified("folder/deep", Time::new(9, 9));
+    fs
+}
+
+fn target() -> SimFs {
+    let fs = SimFs::new(Options { volume: 2, path: "/target".into(), ..Options::default() });
+    fs.put("changed", b"the old text, longer", 0o600, Time::new(3, 0));
+    fs.put("same", b"same", 0o644, Time::new(7, 0));
+    fs.put("only here", b"stays", 0o644, Time::new(4, 0));
+    fs
+}
+
+fn look(source: &SimFs, target: &SimFs, settings: &Settings) -> Comparison {
+    let (left, right, control) = (source.root(), target.root(), Control::default());
+    let (a, b) = scan_pair(&left, &right, &Filter::default(), settings, &control).unwrap();
+    compare((&left, Arc::new(a)), (&right, Arc::new(b)), settings, &control).unwrap()
+}
+
+fn copy(source: &SimFs, target: &SimFs, settings: &Settings, script: Script) -> Report {
+    let plan = plan(&look(source, target, settings), Direction::LeftToRight, &|_| true, settings);
+    let target = wrap(&target.root(), "target", script);
+    run(&plan, &source.root(), &target, settings, &RunOptions::default(), &Control::default())
+}
+
+/// Everything but numbers and links, which a copy does not keep.
+fn shown(fs: &SimFs) -> Vec<String> {
+    let line = |(path, item): (&String, &fcs_testkit::sim::Item)| {
+        let content = (item.bytes.len(), &item.bytes[..item.bytes.len().min(30)], &item.link);
+        format!("{path} {:?} {:o} {:?} {:?} {:?}", item.owner, item.mode, item.modified, item.xattrs, content)
+    };
+    fs.snapshot().iter().filter(|(path, _)| *path != "only here").map(line).collect()
+}
+
+#[test]
+fn a_copy_on_the_simulated_disk_arrives_whole() {
+    // Once in groups, once every file its own way: past the cache, compared with a memory window of the source.
+    for batch_max_file_bytes in [Settings::default().batch_max_file_bytes, 0] {
+        let settings = Settings { batch_max_file_bytes, ..Settings::default() };
+        let (source, target) = (source(), target());
+        let report = copy(&source, &target, &settings, Arc::new(|_| Act::Go));
+        for item in &report.items {
+            let Outcome::Done { evidence } = &item.outcome else { panic!("{item:#?}") };
+            let proven = matches!(evidence, Evidence::DeviceReread { .. } | Evidence::NoContent);
+            assert!(proven, "{item:#?}");
+            assert_eq!(item.not_kept, [""; 0]);
+        }
+        assert_eq!(shown(&target), shown(&source));
+        assert_eq!(*target.read("only here").unwrap(), b"stays");
+        let left = plan(&look(&source, &target, &settings), Direction::LeftToRight, &|_| true, &settings);
+        assert!(left.is_empty(), "{left:#?}");
+    }
+}
+
+#[test]
+fn a_bit_flipped_on_the_simulated_device_is_found() {
+    let (source, target) = (source(), target());
+    let disk = target.clone();
+    let flipped = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let fired = Arc::clone(&flipped);
+    let script = move |event: &fcs_testkit::faulty::Event<'_>| {
+        let large = event.call == Call::Evict && event.path.as_bytes().starts_with(b"folder/deep/.fcs-");
+        if large && !fired.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            disk.flip_on_device(&event.path.to_string(), 200_000);
+        }
+        Act::Go
+    };
+    let report = copy(&source, &target, &Settings::default(), Arc::new(script));
+    assert!(flipped.load(std::sync::atomic::Ordering::Relaxed));
+    let failed: Vec<_> = report
+        .items
+        .iter()
+        .filter_map(|item| match &item.outcome {
+            Outcome::Failed { error } => Some((item.path.to_string(), &error.kind)),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        matches!(&failed[..], [(path, ErrorKind::Mismatch { .. })] if path == "folder/deep/large"),
+        "{failed:?}"
+    );
+    assert!(!target.exists("folder/deep/large"));
+}
+
+/// Whether some state after some crash during a copy holds anything but the complete old or the complete new file
+/// under a name of the user, and how many states were looked at.
+fn crash_shows_a_half(script: Script) -> (Option<String>, u64) {
+    let (source, target) = (source(), target());
+    target.record();
+    copy(&source, &target, &Settings { copy_workers: 1, ..Settings::default() }, script);
+    let (old, new, large) = (b"the old text, longer".to_vec(), b"the new text".to_vec(), vec![0xA5; 300_000]);
+    let mut half = None;
+    let budget = Budget { exhaustive: 64, samples: 16 };
+    let explored = target.recording().for_each_crash_state(budget, 1, &mut |state| {
+        let after = state.mount();
+        let good = after.read("changed").is_some_and(|found| *found == old || *found == new)
+            && after.read("only here").is_some_and(|found| *found == b"stays")
+            && after.read("folder/deep/large").is_none_or(|found| *found == large);
+        if good {
+            return ControlFlow::Continue(());
+        }
+        half = Some(state.describe());
+        ControlFlow::Break(())
+    });
+    (half, explored.states)
+}
+
+/// What already holds without a journal.
+#[test]
+fn no_crash_shows_a_half_made_file_under_its_name() {
+    let (half, states) = crash_shows_a_half(Arc::new(|_| Act::Go));
+    assert_eq!(half, None);
+    assert!(states > 1000, "{states}");
+}
+
+#[test]
+fn a_copy_whose_syncs_do_nothing_shows_half_made_files() {
+    let lie = |event: &fcs_testkit::faulty::Event<'_>| match event.call {
+        Call::Sync | Call::SyncVolume => Act::Lie,
+        _ => Act::Go,
+    };
+    let (half, _) = crash_shows_a_half(Arc::new(lie));
+    let half = half.expect("a half-made file");
+    println!("{half}");
+}
