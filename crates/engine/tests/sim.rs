@@ -47,7 +47,7 @@ fn look(source: &SimFs, target: &SimFs, settings: &Settings) -> Comparison {
 fn copy(source: &SimFs, target: &SimFs, settings: &Settings, script: Script) -> Report {
     let plan = plan(&look(source, target, settings), Direction::LeftToRight, &|_| true, settings);
     let target = wrap(&target.root(), "target", script);
-    run(&plan, &source.root(), &target, settings, &RunOptions::default(), &Control::default())
+    run(&plan, &source.root(), &target, settings, &RunOptions::default(), &Control::default()).unwrap()
 }
 
 /// Everything but numbers and links, which a copy does not keep.
@@ -63,7 +63,8 @@ fn shown(fs: &SimFs) -> Vec<String> {
 fn a_copy_on_the_simulated_disk_arrives_whole() {
     // Once in groups, once every file its own way: past the cache, compared with a memory window of the source.
     for batch_max_file_bytes in [Settings::default().batch_max_file_bytes, 0] {
-        let settings = Settings { batch_max_file_bytes, ..Settings::default() };
+        let settings =
+            Settings { undo: fcs_engine::settings::Undo::Off, batch_max_file_bytes, ..Settings::default() };
         let (source, target) = (source(), target());
         let report = copy(&source, &target, &settings, Arc::new(|_| Act::Go));
         for item in &report.items {

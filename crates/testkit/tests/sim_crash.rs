@@ -314,53 +314,6 @@ fn a_visitor_can_stop() {
     assert_eq!((explored.states, explored.stopped), (1, true));
 }
 
-/// What a mount and a call cost; prints it, and fails only where it is far beyond what the crash suite can afford.
-#[test]
-fn mounts_and_calls_are_cheap() {
-    let fs = SimFs::new(Options::default());
-    for i in 0..24 {
-        fs.put(&format!("d{}/f{i}", i % 4), &[i; 300], 0o644, Time::EPOCH);
-    }
-    fs.record();
-    for i in 0..4 {
-        let d = folder(&fs, &format!("d{i}"));
-        write(&d, "new", &[7; 3000]).sync().unwrap();
-        d.rename(&name("new"), &*d, &name(&format!("f{i}")), Rename::Exchange).unwrap();
-    }
-    let recording = fs.recording();
-    let point = recording.at(recording.points() - 1);
-    let budget = Budget { exhaustive: 0, samples: 20_000 };
-    let mut disks = 0_u32;
-    let start = std::time::Instant::now();
-    point.for_each_state(budget, 3, &mut |state| {
-        disks += u32::from(state.mount().exists("d0"));
-        ControlFlow::Continue(())
-    });
-    let mount = start.elapsed() / disks;
-
-    let mut mounted = None;
-    point.for_each_state(budget, 3, &mut |state| {
-        mounted = Some(state.mount());
-        ControlFlow::Break(())
-    });
-    let root = folder(&mounted.unwrap(), "d1");
-    let start = std::time::Instant::now();
-    let rounds = 20_000;
-    for _ in 0..rounds {
-        let file = root.create_file(&name("x")).unwrap();
-        file.write_at(b"hello", 0).unwrap();
-        file.sync().unwrap();
-        file.metadata().unwrap();
-        root.stat(&name("x")).unwrap();
-        root.rename(&name("x"), &*root, &name("y"), Rename::NoReplace).unwrap();
-        root.open_file(&name("y"), fcs_sys::Access::Read).unwrap();
-        root.remove_file(&name("y")).unwrap();
-    }
-    let call = start.elapsed() / (rounds * 8);
-    println!("a mount costs {mount:?}, a call {call:?}");
-    assert!(mount.as_micros() < 500 && call.as_micros() < 50, "a mount costs {mount:?}, a call {call:?}");
-}
-
 #[test]
 fn a_recording_can_be_explored_on_several_threads() {
     let recording = replace_carefully(None).recording();

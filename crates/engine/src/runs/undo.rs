@@ -6,7 +6,7 @@
 //! Invariant: a name is changed only while it holds what the run left there, and what comes out of an exchange is
 //! looked at again. A new item is not deleted before every original is back and durable.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use fcs_sys::{DirRef, FileId, Name, OsReason, RelPath, Rename, Root, Times, reason};
@@ -38,6 +38,7 @@ pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -
         items: Vec::new(),
         refused: HashSet::new(),
         leftovers: Vec::new(),
+        returned: Vec::new(),
     };
     let steps =
         |folder: &LedgerFolder| ledger.steps[folder.steps.clone()].iter().filter(|step| step.committed);
@@ -58,11 +59,12 @@ pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -
     kept.sync()?;
 
     let items = back.items;
+    let run = ledger.begin.run.clone();
+    refresh(store, &run, &back.returned)?;
     let clean = items.iter().all(|item| !matches!(item.deed, Deed::Left | Deed::Foreign));
     let how = if clean { Ended::RolledBack } else { Ended::PartlyUndone };
     journal.append(&Ledger::end_record(how, 0));
     journal.sync()?;
-    let run = ledger.begin.run.clone();
     if clean {
         store.delete(&run)?;
     }
@@ -81,6 +83,8 @@ struct Back<'a> {
     refused: HashSet<RelPath>,
     /// New items that were taken from their names: which folder (`None` for the undo store) and name.
     leftovers: Vec<(Option<RelPath>, Name)>,
+    /// Originals that came back: as they were before the run, and as they are now.
+    returned: Vec<(Seen, Seen)>,
 }
 
 /// Why a step was not taken back.
@@ -108,6 +112,9 @@ impl<'a> Back<'a> {
         };
         let error = match done {
             Ok(deed) => {
+                if deed == Some(Deed::BroughtBack) {
+                    self.note_return(folder, step);
+                }
                 self.items.extend(deed.map(|deed| AccountItem::done(path, deed)));
                 return;
             }
@@ -116,6 +123,14 @@ impl<'a> Back<'a> {
         };
         self.refused.insert(folder.path.clone());
         self.items.push(AccountItem::left(path, error));
+    }
+
+    /// Remembers the change time of an original that came back, which the way there and back has moved.
+    fn note_return(&mut self, folder: &LedgerFolder, step: &LedgerStep) {
+        let now = self.way.open(&folder.path).and_then(|dir| dir.stat(&step.name));
+        if let (Ok(now), Some(before)) = (now, step.before) {
+            self.returned.push((before, Seen::of(&now)));
+        }
     }
 
     /// Where the original of a step is kept.
@@ -309,4 +324,26 @@ impl<'a> Back<'a> {
 /// Whether a new item is as the run left it. Its change time moves with every write and attribute change.
 fn is_untouched(now: &Seen, step: &LedgerStep) -> bool {
     step.new.is_none_or(|new| new.changed.is_none() || now.file != new.file || now.changed == new.changed)
+}
+
+/// Tells the journals of earlier runs the change times of what this run had taken from them and gave back, so that
+/// they too can be undone. Only what was as they had left it.
+fn refresh(store: &Store, run: &str, returned: &[(Seen, Seen)]) -> io::Result<()> {
+    let returned: HashMap<_, _> =
+        returned.iter().map(|(before, now)| ((before.file, before.changed), *now)).collect();
+    for earlier in store.run_ids()?.iter().filter(|id| !returned.is_empty() && *id != run) {
+        let (Some(ledger), mut journal) = super::open(store, earlier)? else { continue };
+        let mut told = false;
+        for step in ledger.steps.iter().filter(|step| step.committed) {
+            let now = step.new.and_then(|new| returned.get(&(new.file, new.changed)));
+            if let Some(now) = now {
+                journal.append(&Record::Committed { step: step.number, new: Some(*now) });
+                told = true;
+            }
+        }
+        if told {
+            journal.sync()?;
+        }
+    }
+    Ok(())
 }
