@@ -103,8 +103,7 @@ pub(super) struct Items {
 impl<'a> Context<'a> {
     pub(super) fn new(
         plan: &'a Plan,
-        source: &'a Root,
-        target: &'a Root,
+        (source, target): (&'a Root, &'a Root),
         settings: &'a Settings,
         control: &'a Control,
         run_id: String,

@@ -158,7 +158,7 @@ impl RunLog {
         let tidied = if !changed {
             self.store.delete(&self.run)
         } else if self.forget || undo == Undo::Off {
-            prune::forget(&self.store, &[self.run.clone()])
+            prune::forget(&self.store, std::slice::from_ref(&self.run))
                 .and_then(|()| prune::earlier(&self.store, &self.run, undo))
         } else {
             prune::earlier(&self.store, &self.run, undo)

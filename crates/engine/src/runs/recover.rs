@@ -187,7 +187,7 @@ impl Settler<'_> {
                 {
                     self.keep(from, name, step, journal)?;
                 }
-                self.remove_unfinished(dir, &staged, beside)?;
+                remove_unfinished(dir, &staged, beside)?;
                 Ok(Settled::Committed(Some(seen)))
             }
             There::New(_) => {
@@ -197,7 +197,7 @@ impl Settler<'_> {
                     None => dir.remove_file(&step.name)?,
                 }
                 let old = if original.is_some() { Deed::BroughtBack } else { Deed::TakenAway };
-                self.remove_names(dir, &[&staged, &aside])?;
+                remove_names(dir, &[&staged, &aside])?;
                 Ok(Settled::Deed(old))
             }
             There::Before => {
@@ -222,7 +222,7 @@ impl Settler<'_> {
                     })?;
                 }
                 if beside != There::Before {
-                    self.remove_unfinished(dir, &staged, beside)?;
+                    remove_unfinished(dir, &staged, beside)?;
                 }
                 let deed = if original.is_some() { Deed::BroughtBack } else { Deed::KeptOld };
                 Ok(Settled::Deed(deed))
@@ -234,7 +234,7 @@ impl Settler<'_> {
                     self.keep(from, name, step, journal)?;
                 }
                 if beside != There::Before {
-                    self.remove_unfinished(dir, &staged, beside)?;
+                    remove_unfinished(dir, &staged, beside)?;
                 }
                 if original.is_some() { Err(Trouble::Foreign) } else { Ok(Settled::Deed(Deed::KeptOld)) }
             }
@@ -246,13 +246,11 @@ impl Settler<'_> {
         let is_kept = if_there(self.kept.stat(&stored))?.is_some() || if_there(dir.stat(&aside))?.is_some();
         let there = if_there(dir.stat(&step.name))?.is_some();
         Ok(match (there, is_kept) {
-            (true, false) => Settled::Untouched,
-            (false, true) => Settled::Committed(None),
+            // Kept: the removal stands, even if somebody made a new item there since.
+            (_, true) => Settled::Committed(None),
             (false, false) if self.removed == RemovedTo::RecycleBin => Settled::Committed(None),
-            // Somebody removed it while the run was interrupted.
-            (false, false) => Settled::Untouched,
-            // Somebody made a new one; the removal stands.
-            (true, true) => Settled::Committed(None),
+            // Not reached; or somebody removed it while the run was interrupted.
+            (_, false) => Settled::Untouched,
         })
     }
 
@@ -263,18 +261,18 @@ impl Settler<'_> {
         }
         Ok(())
     }
+}
 
-    /// Removes what was staged and never got its name. Never an original.
-    fn remove_unfinished(&self, dir: &DirRef, staged: &Name, beside: There) -> io::Result<()> {
-        if beside == There::Before || beside == There::Nothing {
-            return Ok(());
-        }
-        if_there(dir.remove_file(staged)).map(|_| ())
+/// Removes what was staged and never got its name. Never an original.
+fn remove_unfinished(dir: &DirRef, staged: &Name, beside: There) -> io::Result<()> {
+    if beside == There::Before || beside == There::Nothing {
+        return Ok(());
     }
+    if_there(dir.remove_file(staged)).map(|_| ())
+}
 
-    fn remove_names(&self, dir: &DirRef, names: &[&Name]) -> io::Result<()> {
-        names.iter().try_for_each(|name| if_there(dir.remove_file(name)).map(|_| ()))
-    }
+fn remove_names(dir: &DirRef, names: &[&Name]) -> io::Result<()> {
+    names.iter().try_for_each(|name| if_there(dir.remove_file(name)).map(|_| ()))
 }
 
 /// Brings an original to its name, where something of ours stands, which goes.
