@@ -120,6 +120,8 @@ pub enum ErrorKind {
     ChangedSince,
     /// The original is not where it was kept.
     OriginalLost,
+    /// The original went into the recycle bin.
+    InRecycleBin,
     /// The volume has no recycle bin.
     NoRecycleBin,
     /// A part of a journal makes no sense.
@@ -211,6 +213,7 @@ impl Error {
             ErrorKind::StagedLost => "another program moved or replaced the unfinished copy".into(),
             ErrorKind::ChangedSince => "it was changed after the run".into(),
             ErrorKind::OriginalLost => "its original is no longer in the undo store".into(),
+            ErrorKind::InRecycleBin => "it was moved to the recycle bin, not to the undo store".into(),
             ErrorKind::NoRecycleBin => "its volume has no recycle bin that could take it".into(),
             ErrorKind::BadJournal => "it is damaged, or of a newer version of this program".into(),
         }
@@ -268,6 +271,7 @@ impl Error {
             ErrorKind::StagedLost => "Run again.",
             ErrorKind::ChangedSince => "Move it away if you do not need it, then try again.",
             ErrorKind::OriginalLost => "Look for it in a backup.",
+            ErrorKind::InRecycleBin => "Restore it from there.",
             ErrorKind::NoRecycleBin => "Remove it to the undo store instead.",
             ErrorKind::BadJournal => "Look into the folder .fcs before you delete it: it may hold originals.",
             ErrorKind::Os(reason) => match reason {

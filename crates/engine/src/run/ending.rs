@@ -64,13 +64,15 @@ pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
     let failed = context.failures();
     let how = if cancelled { Ended::Cancelled } else { Ended::Kept };
     let Some(log) = context.take_log() else { return Ending::Kept };
-    match log.end(&Ledger::end_record(how, failed), context.settings.undo, changed) {
-        Ok(()) => Ending::Kept,
-        Err(error) => {
-            context.complain(&error);
-            Ending::Unfinished
-        }
+    if let Err(error) = log.end(Ledger::end_record(how, failed)) {
+        context.complain(&error);
+        return Ending::Unfinished;
     }
+    // The run is over whatever becomes of what earlier ones kept.
+    if let Err(error) = log.let_go(context.settings.undo, changed) {
+        context.complain(&error);
+    }
+    Ending::Kept
 }
 
 /// Whether the run is to be taken back: because a step failed, or because the user says so after a cancel.

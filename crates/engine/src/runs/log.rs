@@ -150,11 +150,15 @@ impl RunLog {
         self.store.remove_if_empty().map_err(|e| Error::os(Op::KeepJournal, root, e))
     }
 
-    /// Ends the run and lets go of what is not to be kept: by `undo`, and of this run everything if it changed nothing.
-    pub(crate) fn end(self, end: &Record, undo: Undo, changed: bool) -> Result<(), Error> {
+    /// Ends the run: from here on it is over.
+    pub(crate) fn end(&self, end: Record) -> Result<(), Error> {
+        self.promise([end]).map_err(|e| self.error(e))
+    }
+
+    /// Lets go of what an ended run does not keep: by `undo`, and everything if it changed nothing.
+    pub(crate) fn let_go(self, undo: Undo, changed: bool) -> Result<(), Error> {
         let root = self.store.root().path.clone();
-        let failed = |e| Error::os(Op::KeepJournal, root.clone(), e);
-        self.promise([end.clone()]).map_err(failed)?;
+        let failed = |e| Error::os(Op::CleanUp, root.clone(), e);
         let tidied = if !changed {
             self.store.delete(&self.run)
         } else if self.forget || undo == Undo::Off {

@@ -236,6 +236,13 @@ impl Store {
 
     /// Removes `.fcs` if no run is left in it. What somebody else put there stays, and `.fcs` with it.
     pub(crate) fn remove_if_empty(self) -> io::Result<()> {
+        let runs = self.run_ids()?;
+        for kept in names(&self.undo)? {
+            // Made for a run that was interrupted before it had a journal. Only an empty one goes.
+            if !runs.iter().any(|run| run.as_bytes() == kept.as_bytes()) {
+                let _ = self.undo.remove_dir(&kept);
+            }
+        }
         if !names(&self.runs)?.is_empty() || !names(&self.undo)?.is_empty() {
             return Ok(());
         }

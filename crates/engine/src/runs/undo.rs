@@ -14,7 +14,7 @@ use fcs_sys::{DirRef, FileId, Name, OsReason, RelPath, Rename, Root, Times, reas
 use super::disk::{There, if_there, look};
 use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
-use super::record::{Ended, Record, Seen};
+use super::record::{Ended, Record, RemovedTo, Seen};
 use super::recover::sync;
 use super::store::{Store, aside_name, kept_name, move_to, staged_name, taken_name};
 use super::{Account, AccountItem, Deed, RunState};
@@ -34,6 +34,7 @@ pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -
         root,
         run: &ledger.begin.run,
         kept: &kept,
+        removed: ledger.begin.removed,
         way: Way::new(&root.dir),
         items: Vec::new(),
         refused: HashSet::new(),
@@ -77,6 +78,7 @@ struct Back<'a> {
     root: &'a Root,
     run: &'a str,
     kept: &'a DirRef,
+    removed: RemovedTo,
     way: Way,
     items: Vec<AccountItem>,
     /// Folders in which something was refused, so that their times are not those of before either.
@@ -161,6 +163,7 @@ impl<'a> Back<'a> {
             (None, Some(now)) if step.before.is_some_and(|before| Seen::of(&now).looks_like(&before)) => {
                 Ok(None)
             }
+            (None, _) if self.removed == RemovedTo::RecycleBin => Err(Refusal::Kind(ErrorKind::InRecycleBin)),
             (None, _) => Err(Refusal::Kind(ErrorKind::OriginalLost)),
         }
     }
