@@ -8,6 +8,9 @@
 //! the payload, so a record is only valid behind exactly the records it was written behind: what an interrupted
 //! writer left after the last valid record can never be taken for a continuation.
 //!
+//! What is written after a sync begins in a block of its own. A power cut can leave garbage in a block that was being
+//! written, and must not take records with it that were durable before; the power suite found that it did.
+//!
 //! Invariant: a failed write or sync is final. The system may have dropped what it could not write, so nothing is
 //! ever appended after it. This module must not know what records mean.
 
@@ -19,6 +22,8 @@ use super::record::Record;
 
 const CHECKSUM: usize = 16;
 const HEAD: usize = 8;
+/// What a device writes as a whole, or spoils as a whole.
+const BLOCK: u64 = 4096;
 /// Longest record that is believed; steps are listed in pieces far smaller.
 const LONGEST: usize = 64 << 20;
 
@@ -39,13 +44,15 @@ pub(crate) struct Journal {
     tail: Tail,
     /// Encoded, not yet written.
     waiting: Vec<u8>,
+    /// Everything before is durable, so the next write keeps clear of its last block.
+    clean: bool,
     broken: bool,
 }
 
 impl Journal {
     /// Goes on behind `tail`: the default for a new, empty file.
     pub(crate) fn new(file: FileRef, tail: Tail) -> Self {
-        Self { file, tail, waiting: Vec::new(), broken: false }
+        Self { file, tail, waiting: Vec::new(), clean: true, broken: false }
     }
 
     /// Adds a record, to be written by the next [`Journal::sync`].
@@ -71,12 +78,21 @@ impl Journal {
     /// Makes everything that was added durable.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.write()?;
-        self.file.sync().inspect_err(|_| self.broken = true)
+        self.file.sync().inspect_err(|_| self.broken = true)?;
+        self.clean = true;
+        Ok(())
     }
 
     fn write(&mut self) -> io::Result<()> {
         if self.broken {
             return Err(io::Error::other("an earlier write to the journal failed"));
+        }
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        if self.clean {
+            self.tail.at = self.tail.at.next_multiple_of(BLOCK);
+            self.clean = false;
         }
         write_all_at(&*self.file, &self.waiting, self.tail.at).inspect_err(|_| self.broken = true)?;
         self.tail.at += self.waiting.len() as u64;
@@ -98,11 +114,14 @@ pub(crate) fn read(file: &FileRef) -> io::Result<(Vec<Record>, Tail)> {
     let bytes = read_all(file)?;
     let mut records = Vec::new();
     let mut tail = Tail::default();
-    while let Some((record, next)) = next_record(&bytes, tail) {
+    loop {
+        let block = Tail { at: tail.at.next_multiple_of(BLOCK), ..tail };
+        let Some((record, next)) = next_record(&bytes, tail).or_else(|| next_record(&bytes, block)) else {
+            return Ok((records, tail));
+        };
         records.push(record);
         tail = next;
     }
-    Ok((records, tail))
 }
 
 fn next_record(bytes: &[u8], tail: Tail) -> Option<(Record, Tail)> {
@@ -182,6 +201,35 @@ mod tests {
             let found = reread(&tmp, &changed);
             assert!(found.len() < records.len() && records.starts_with(&found), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn garbage_in_the_block_being_written_takes_nothing_durable_with_it() {
+        let records = some();
+        let tmp = tempfile::tempdir().unwrap();
+        let root = open_root(tmp.path()).unwrap();
+        let file = root.dir.create_file(&Name::new(*b"j").unwrap()).unwrap();
+        let mut journal = Journal::new(std::sync::Arc::clone(&file), Tail::default());
+        for (done, record) in records.iter().enumerate() {
+            let before = std::fs::read(tmp.path().join("j")).unwrap().len();
+            journal.append(record);
+            journal.sync().unwrap();
+            let mut bytes = std::fs::read(tmp.path().join("j")).unwrap();
+            for byte in &mut bytes[before / 4096 * 4096 + if before == 0 { 0 } else { 4096 }..] {
+                *byte ^= 0xa5;
+            }
+            let good = std::fs::read(tmp.path().join("j")).unwrap();
+            assert_eq!(reread(&tmp, &bytes), records[..done]);
+            std::fs::write(tmp.path().join("j"), good).unwrap();
+        }
+        assert_eq!(read(&file).unwrap().0, records);
+        // Whoever goes on after a restart keeps clear of the last block too.
+        let (_, tail) = read(&file).unwrap();
+        let mut journal = Journal::new(std::sync::Arc::clone(&file), tail);
+        journal.append(&Record::Ready);
+        journal.sync().unwrap();
+        assert_eq!(std::fs::read(tmp.path().join("j")).unwrap().len() / 4096, records.len());
+        assert_eq!(read(&file).unwrap().0.len(), records.len() + 1);
     }
 
     #[test]
