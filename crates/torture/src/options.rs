@@ -134,13 +134,13 @@ pub(crate) fn run() -> Result<bool, String> {
             let chosen = Fs::all_if_none(&common.fs);
             let shares: u64 = chosen.iter().map(|fs| fs.share()).sum();
             let on = chosen.iter().map(|fs| (fs.mounted(), (images * fs.share()).div_ceil(shares)));
-            power::run(&power::Options {
+            Ok(power::run(&power::Options {
                 on: on.collect(),
                 seed,
                 subject,
                 fcs: common.fcs,
                 keep: common.keep,
-            })
+            }))
         }
     }
 }
