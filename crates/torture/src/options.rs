@@ -130,7 +130,7 @@ pub(crate) fn run() -> Result<bool, String> {
         }
         Torture::Power { images, common } => {
             let (seed, subject) = begin(&common)?;
-            let images = images.unwrap_or(if common.slice { 130 } else { 2600 });
+            let images = images.unwrap_or(if common.slice { 400 } else { 2600 });
             let chosen = Fs::all_if_none(&common.fs);
             let shares: u64 = chosen.iter().map(|fs| fs.share()).sum();
             let on = chosen.iter().map(|fs| (fs.mounted(), (images * fs.share()).div_ceil(shares)));
