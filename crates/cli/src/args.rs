@@ -3,15 +3,22 @@
 //! Invariant: nothing is opened, read or decided here; a value that parses is only well-formed. What an option does
 //! to the engine is in `options.rs`.
 
+mod runs;
+mod transfer;
+
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use fcs_engine::Settings;
-use fcs_engine::settings::Strategy;
 
-use crate::values::{Assignment, Criteria, Jobs, Tolerance, VerifyChoice};
+use crate::values::{Assignment, Criteria, Jobs, Tolerance};
+
+pub(crate) use runs::{RecoverArgs, RunsArgs, UndoArgs};
+pub(crate) use transfer::{
+    CopyArgs, Copying, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Running, SideChoice, SyncArgs,
+};
 
 // Lines of at most 78 columns, because clap breaks longer ones without regard to their indent.
 const EXAMPLES: &str = "\
@@ -20,6 +27,7 @@ Examples:
   fcs compare Photos /mnt/b/Photos    List what differs; nothing is changed
   fcs copy -n Photos /mnt/b/Photos    Say what would be copied, and how
   fcs copy Photos /mnt/b/Photos       Copy what differs and prove it arrived
+  fcs undo /mnt/b/Photos              Take the last copy back
   fcs settings                        List every threshold with its meaning
 
 LEFT and RIGHT always mean what is in these folders; a trailing slash changes
@@ -38,17 +46,6 @@ Examples:
   fcs compare --criteria size,content a b   Read files; times do not count
   fcs compare --tolerance 2s a /mnt/stick   For dates on a FAT volume
   fcs compare --json a b | jq .             One JSON object per line";
-
-const COPY_EXAMPLES: &str = "\
-What only RIGHT has stays as it is. Every file is first written under a name
-of its own, verified, and only then given its real name; a file that is
-replaced keeps its old content until that moment.
-
-Examples:
-  fcs copy a b                       Show what will be done, ask, copy, verify
-  fcs copy -y --verify 1GiB a b      Do not ask; verify only files below 1 GiB
-  fcs copy --dry-run -v a b          Decide everything, write nothing
-  fcs copy -y --report run.json a b  Keep the evidence";
 
 /// Compare two folders, copy what differs, prove that it arrived.
 #[derive(Debug, Parser)]
@@ -74,8 +71,22 @@ pub(crate) enum Command {
     #[command(after_help = COMPARE_EXAMPLES, after_long_help = format!("{COMPARE_EXAMPLES}\n\n{}", crate::exit::EXPLAINED))]
     Compare(CompareArgs),
     /// Copy what LEFT has and RIGHT lacks or has differently, and verify it
-    #[command(after_help = COPY_EXAMPLES, after_long_help = format!("{COPY_EXAMPLES}\n\n{}", crate::exit::EXPLAINED))]
+    #[command(after_help = transfer::COPY_EXAMPLES, after_long_help = format!("{}\n\n{}", transfer::COPY_EXAMPLES, crate::exit::EXPLAINED))]
     Copy(CopyArgs),
+    /// Copy as `copy` does, then remove what only RIGHT has
+    #[command(after_help = transfer::SYNC_EXAMPLES, after_long_help = format!("{}\n\n{}", transfer::SYNC_EXAMPLES, crate::exit::EXPLAINED))]
+    Sync(SyncArgs),
+    /// Remove what only one of two folders has
+    #[command(after_help = transfer::ORPHANS_EXAMPLES, after_long_help = format!("{}\n\n{}", transfer::ORPHANS_EXAMPLES, crate::exit::EXPLAINED))]
+    Orphans(OrphansArgs),
+    /// Take back the last run on a folder: what it replaced or removed returns, what it made goes
+    #[command(after_help = runs::UNDO_EXAMPLES, after_long_help = format!("{}\n\n{}", runs::UNDO_EXAMPLES, crate::exit::EXPLAINED))]
+    Undo(UndoArgs),
+    /// List the runs on a folder: when, what, how they ended, what undo can bring back
+    Runs(RunsArgs),
+    /// Put a run in order that was interrupted by a crash, a power failure or force
+    #[command(after_help = runs::RECOVER_EXAMPLES, after_long_help = format!("{}\n\n{}", runs::RECOVER_EXAMPLES, crate::exit::EXPLAINED))]
+    Recover(RecoverArgs),
     /// Show compare, copy and verification on two small folders made for the purpose
     Demo(DemoArgs),
     /// List, read or change the settings that hold from run to run
@@ -89,11 +100,11 @@ pub(crate) enum Command {
 /// The two folders.
 #[derive(Debug, Args)]
 pub(crate) struct Pair {
-    /// The first folder; for copy, where files come from
+    /// The first folder; for copy and sync, where files come from
     #[arg(value_name = "LEFT", value_hint = clap::ValueHint::DirPath)]
     pub(crate) left: PathBuf,
 
-    /// The second folder; for copy, where files go
+    /// The second folder; for copy and sync, where files go
     #[arg(value_name = "RIGHT", value_hint = clap::ValueHint::DirPath)]
     pub(crate) right: PathBuf,
 }
@@ -153,7 +164,7 @@ pub(crate) struct Show {
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
-    /// Show more: equal items and reasons (compare), each item as it is done (copy)
+    /// Show more: equal items and reasons (compare), each item as it is done (copy, sync, orphans, undo)
     #[arg(short, long)]
     pub(crate) verbose: bool,
 
@@ -204,57 +215,6 @@ pub(crate) struct CompareArgs {
         help_heading = "What is shown"
     )]
     pub(crate) null: bool,
-
-    #[command(flatten)]
-    pub(crate) show: Show,
-}
-
-/// Arguments of `fcs copy`.
-#[derive(Debug, Args)]
-// Each bool is an option that is given or not; two-variant enums would say the same in more words.
-#[allow(clippy::struct_excessive_bools)]
-pub(crate) struct CopyArgs {
-    #[command(flatten)]
-    pub(crate) pair: Pair,
-
-    /// Decide everything and say it, but write nothing
-    #[arg(short = 'n', long, help_heading = "How it is copied")]
-    pub(crate) dry_run: bool,
-
-    /// Go ahead without asking
-    #[arg(short = 'y', long, help_heading = "How it is copied")]
-    pub(crate) yes: bool,
-
-    /// Which copies are read back from the device and compared: none, all, or files below a size such as 1GiB
-    #[arg(long, value_name = "none|all|SIZE", help_heading = "How it is copied")]
-    pub(crate) verify: Option<VerifyChoice>,
-
-    /// How files are copied: chosen per file, always natively, or always in chunks with a hash
-    #[arg(
-        long,
-        value_name = "STRATEGY",
-        value_parser = PossibleValuesParser::new(Strategy::WORDS.iter().copied()),
-        help_heading = "How it is copied"
-    )]
-    pub(crate) strategy: Option<String>,
-
-    /// Allow the file system to share blocks between source and copy instead of copying them
-    #[arg(long, help_heading = "How it is copied")]
-    pub(crate) reflink: bool,
-
-    /// Write a report of the run, with the evidence for every file, to this file as JSON
-    #[arg(long, value_name = "FILE.json", value_hint = clap::ValueHint::FilePath, help_heading = "How it is copied")]
-    pub(crate) report: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) compare: CompareOptions,
-
-    #[command(flatten)]
-    pub(crate) tuning: Tuning,
-
-    /// Print one JSON object per line as things happen
-    #[arg(long, help_heading = "What is shown")]
-    pub(crate) json: bool,
 
     #[command(flatten)]
     pub(crate) show: Show,

@@ -20,13 +20,14 @@ use crate::rows::{Mark, Rows, difference_names, verdict_name};
 use crate::session::Session;
 use crate::terminal::{Screen, Tone};
 use crate::text::{count, seconds, size, utc_time};
-use crate::{json, options};
+use crate::{json, options, unfinished};
 
 /// Runs the command.
 pub(crate) fn run(args: &CompareArgs, screen: &Arc<Screen>) -> Outcome {
     let settings = options::for_compare(&args.compare, &args.tuning)?;
     let session = Session::open(&args.pair, &args.compare, settings, Control::default())?;
     let interrupt = Interrupt::install(screen)?;
+    unfinished::settle(&session, args.json || args.null, screen, &interrupt)?;
     let shape = match (args.json, args.null, args.format) {
         (true, _, _) => Shape::Json,
         (_, true, _) => Shape::Raw,

@@ -15,10 +15,10 @@ use tempfile::TempDir;
 
 use crate::args::{CompareOptions, DemoArgs, Pair};
 use crate::compare_cmd::{Shape, compare};
-use crate::copy_cmd::{How, control, copy};
 use crate::exit::Code;
 use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupt;
+use crate::run_cmd::{How, carry_out, control};
 use crate::session::Session;
 use crate::terminal::{Screen, Tone};
 use crate::text::wrap;
@@ -119,7 +119,7 @@ fn show(pair: &Pair, screen: &Arc<Screen>, interrupt: &Interrupt) -> Outcome {
     );
     command(screen, "fcs copy -y -v LEFT RIGHT");
     let how = How { yes: true, ..How::default() };
-    let copied = copy(&open(Settings::default(), control(how, screen))?, how, None, screen, interrupt)?;
+    let copied = carry_out(&open(Settings::default(), control(how, screen))?, how, None, screen, interrupt)?;
     if !matches!(copied, Code::Done | Code::Warnings) {
         return Ok(copied);
     }

@@ -1,23 +1,27 @@
-//! The events of `fcs copy --json`: start, plan, item, error, note, progress, end.
+//! The events of `fcs copy --json`, and of sync and orphans: start, plan, item, error, note, progress, end.
 //!
 //! Invariant: each event can be read alone; `start` and `end` frame a run, and `end` carries the exit code.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use fcs_engine::access::{self, Access};
+use fcs_engine::compare::Side;
 use fcs_engine::error::shown;
-use fcs_engine::plan::{Plan, Totals};
+use fcs_engine::guard::Excess;
+use fcs_engine::plan::Totals;
 use fcs_engine::preflight::Preflight;
 use fcs_engine::progress::{Phase, Snapshot};
 use fcs_engine::report::{Chosen, Counts, ItemReport, Report, RunResult, SkipReason};
-use fcs_engine::{Error, Observer, Progress, Settings};
+use fcs_engine::run::RemovedTo;
+use fcs_engine::{Error, Observer, OnCancel, Progress, Settings};
 use serde::Serialize;
 
-use crate::copy_cmd::How;
 use crate::exit::Code;
 use crate::json;
 use crate::preview::planned;
 use crate::progress::Ticker;
+use crate::run_cmd::{How, Proposal, keep_or_roll_back};
 use crate::session::Session;
 use crate::terminal::Screen;
 
@@ -32,6 +36,9 @@ enum Event<'a> {
         command: &'static str,
         left: String,
         right: String,
+        /// The side that is written to.
+        target: Side,
+        removed_to: RemovedTo,
         dry_run: bool,
         criteria: String,
         settings: &'a Settings,
@@ -40,6 +47,9 @@ enum Event<'a> {
         totals: &'a Totals,
         left_alone: usize,
         preflight: &'a Preflight,
+        /// More is to be removed than goes without being allowed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        excess: Option<Excess>,
         refused: bool,
     },
     Item(&'a ItemReport),
@@ -55,6 +65,9 @@ enum Event<'a> {
         reason: Option<&'static str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         verify: Option<bool>,
+        /// How an item that would be removed looks now.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        access: Option<Access>,
         outcome: Skipped,
     },
     Error {
@@ -132,19 +145,23 @@ fn phase_name(phase: Phase) -> &'static str {
 /// Turns what the engine tells into events.
 pub(crate) struct Listener {
     pub(crate) screen: Arc<Screen>,
-    /// The decisions of a dry run are told from the plan, which knows more of them.
-    pub(crate) dry_run: bool,
+    pub(crate) how: How,
 }
 
 impl Observer for Listener {
     fn item(&self, item: &ItemReport) {
-        if !self.dry_run {
+        // The decisions of a dry run are told from the plan, which knows more of them.
+        if !self.how.dry_run {
             json::print(&self.screen, &Event::Item(item));
         }
     }
 
     fn error(&self, error: &Error) {
         json::print(&self.screen, &Event::Error { error });
+    }
+
+    fn cancelled(&self, committed: u64) -> OnCancel {
+        keep_or_roll_back(self.how.on_cancel, committed, &self.screen)
     }
 
     fn note(&self, text: &str) {
@@ -175,9 +192,11 @@ pub(crate) fn start(session: &Session, how: How, screen: &Screen) {
         &Event::Start {
             schema: json::SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
-            command: "copy",
+            command: how.task.command(),
             left: shown(&session.left.path),
             right: shown(&session.right.path),
+            target: how.task.target(),
+            removed_to: how.task.removed_to(),
             dry_run: how.dry_run,
             criteria: session.criteria.clone(),
             settings: &session.settings,
@@ -187,21 +206,24 @@ pub(crate) fn start(session: &Session, how: How, screen: &Screen) {
 }
 
 /// What will be done; in a dry run also each decision.
-pub(crate) fn plan(plan: &Plan, preflight: &Preflight, how: How, screen: &Screen) {
+pub(crate) fn plan(proposal: &Proposal<'_>, screen: &Screen) {
+    let plan = &proposal.plan;
     json::print(
         screen,
         &Event::Plan {
             totals: &plan.totals,
             left_alone: plan.skipped.len(),
-            preflight,
-            refused: preflight.refuses(),
+            preflight: &proposal.preflight,
+            excess: proposal.excess,
+            refused: proposal.refuses(),
         },
     );
-    if !how.dry_run {
+    if !proposal.how.dry_run {
         return;
     }
     let skipped = |why| Skipped { kind: "skipped", why };
-    for item in planned(plan) {
+    let access = access::of_removals(plan, proposal.target());
+    for item in planned(plan, &access) {
         let decision = Event::Decision {
             path: &item.path,
             action: item.action,
@@ -209,6 +231,7 @@ pub(crate) fn plan(plan: &Plan, preflight: &Preflight, how: How, screen: &Screen
             strategy: item.file.map(|(chosen, _)| chosen),
             reason: item.file.map(|(chosen, _)| chosen.reason()),
             verify: item.file.map(|(_, verify)| verify),
+            access: item.access,
             outcome: skipped(SkipReason::DryRun),
         };
         json::print(screen, &decision);
@@ -221,6 +244,7 @@ pub(crate) fn plan(plan: &Plan, preflight: &Preflight, how: How, screen: &Screen
             strategy: None,
             reason: Some(skip.why.words()),
             verify: None,
+            access: None,
             outcome: skipped(skip.why),
         };
         json::print(screen, &decision);

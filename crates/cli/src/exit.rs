@@ -13,12 +13,15 @@ Exit codes:
   1    compare: something differs
   2    a command, folder or setting is wrong; nothing was changed
   3    done, with warnings: something was left alone or could not be kept
-  4    some items failed, the rest is done;
+  4    some items failed, the rest is done (or rolled back, as asked);
        for compare: some items could not be read or compared
   5    some copies failed their verification and were not put in place
+  6    the run was rolled back: the folder is as it was before
   7    all failures are items that changed after the comparison; run again
   8    refused before anything was written: one folder given twice, one inside
-       the other, not enough room, read-only target
+       the other, not enough room, read-only target, too much to be removed,
+       another run in progress
+  9    a run was interrupted and must be put in order first: fcs recover
   130  interrupted, or the question was answered with no";
 
 /// An exit code.
@@ -37,10 +40,14 @@ pub(crate) enum Code {
     Failed = 4,
     /// Some copies were not equal to their source.
     VerificationFailed = 5,
+    /// The run was taken back.
+    RolledBack = 6,
     /// All failures are items that changed after the comparison.
     Stale = 7,
     /// Refused before anything was written.
     Refused = 8,
+    /// A run was interrupted and waits for recovery.
+    RecoveryNeeded = 9,
     /// Interrupted by the user.
     Interrupted = 130,
 }
@@ -48,14 +55,19 @@ pub(crate) enum Code {
 impl Code {
     /// The code of a finished run.
     ///
-    /// An interruption comes first, because then nothing can be said about the items that were not reached. A failed
-    /// verification comes before all other failures: it means that a disk, cable or memory cannot be trusted. Notes
+    /// What became of the run as a whole comes first: when it must be recovered, was rolled back or interrupted, the
+    /// items alone do not tell how things are. A failed verification comes before all other failures: it means that a disk, cable or memory cannot be trusted. Notes
     /// alone never make a warning; they describe circumstances, not losses.
     pub(crate) fn of_report(report: &Report) -> Self {
         let counts = &report.counts;
-        if report.result == RunResult::Cancelled {
-            Self::Interrupted
-        } else if counts.failed_verification > 0 {
+        match report.result {
+            RunResult::Stopped => return Self::RecoveryNeeded,
+            RunResult::RolledBack => return Self::RolledBack,
+            RunResult::PartlyRolledBack => return Self::Failed,
+            RunResult::Cancelled => return Self::Interrupted,
+            RunResult::Completed | RunResult::CompletedWithFailures | RunResult::DryRun => {}
+        }
+        if counts.failed_verification > 0 {
             Self::VerificationFailed
         } else if counts.failed > 0 && counts.failed == counts.failed_stale {
             Self::Stale
@@ -188,6 +200,14 @@ mod tests {
     fn an_interruption_comes_before_everything() {
         let items = vec![failed(ErrorKind::Mismatch { offset: None }), skipped(SkipReason::Cancelled)];
         assert_eq!(code(RunResult::Cancelled, items), Code::Interrupted);
+    }
+
+    #[test]
+    fn a_run_taken_back_or_left_unfinished_has_a_code_of_its_own() {
+        let items = || vec![failed(ErrorKind::Mismatch { offset: None }), item(Outcome::RolledBack)];
+        assert_eq!(code(RunResult::RolledBack, items()), Code::RolledBack);
+        assert_eq!(code(RunResult::PartlyRolledBack, items()), Code::Failed, "not all is as it was");
+        assert_eq!(code(RunResult::Stopped, items()), Code::RecoveryNeeded);
     }
 
     #[test]

@@ -1,15 +1,15 @@
-//! `fcs`: compares two folders, copies what differs, proves that it arrived.
+//! `fcs`: compares two folders, copies what differs, proves that it arrived, and can take it back.
 //!
 //! Each module has one concern: `args` and `values` say what can be typed, `options` and `session` turn that into
-//! work for the engine, the `*_cmd` modules are the commands, `rows`, `preview`, `outcome`, `events` and `json` show data,
-//! `terminal`, `progress` and `text` know how text reaches the user, `exit` and `failure` say how it ended.
+//! work for the engine, the `*_cmd` modules are the commands, `rows`, `preview`, `outcome`, `account`, `events` and `json` show
+//! data, `question` and `unfinished` talk with the user before something is done, `terminal`, `progress` and `text` know how text reaches the user, `exit` and `failure` say how it ended.
 //!
 //! Invariant: no decision about files is made here; what to copy and whether it arrived is for the engine to say.
 
+mod account;
 mod args;
 mod compare_cmd;
 mod config;
-mod copy_cmd;
 mod demo;
 mod docs;
 mod estimate;
@@ -22,12 +22,18 @@ mod options;
 mod outcome;
 mod preview;
 mod progress;
+mod question;
+mod recover_cmd;
 mod report_file;
 mod rows;
+mod run_cmd;
+mod runs_cmd;
 mod session;
 mod settings_cmd;
 mod terminal;
 mod text;
+mod undo_cmd;
+mod unfinished;
 mod values;
 
 use std::process::ExitCode;
@@ -47,6 +53,11 @@ fn main() -> ExitCode {
     let (show, live) = match &cli.command {
         Command::Compare(args) => (args.show.clone(), false),
         Command::Copy(args) => (args.show.clone(), true),
+        Command::Sync(args) => (args.show.clone(), true),
+        Command::Orphans(args) => (args.show.clone(), true),
+        Command::Undo(args) => (args.show.clone(), true),
+        Command::Recover(args) => (args.show.clone(), true),
+        Command::Runs(args) => (Show { color: args.color, ..Show::default() }, false),
         Command::Demo(args) => (Show { verbose: true, color: args.color, ..Show::default() }, true),
         _ => (Show::default(), false),
     };
@@ -68,7 +79,12 @@ fn main() -> ExitCode {
 fn run(command: &Command, screen: &Arc<Screen>) -> Outcome {
     match command {
         Command::Compare(args) => compare_cmd::run(args, screen),
-        Command::Copy(args) => copy_cmd::run(args, screen),
+        Command::Copy(args) => run_cmd::run_copy(args, screen),
+        Command::Sync(args) => run_cmd::run_sync(args, screen),
+        Command::Orphans(args) => run_cmd::run_orphans(args, screen),
+        Command::Undo(args) => undo_cmd::run(args, screen),
+        Command::Runs(args) => runs_cmd::run(args, screen),
+        Command::Recover(args) => recover_cmd::run(args, screen),
         Command::Demo(args) => demo::run(args, screen),
         Command::Settings(args) => settings_cmd::run(args.action.as_ref(), screen),
         Command::Completions(args) => Ok(docs::completions(args.shell, screen)),

@@ -6,7 +6,7 @@
 use fcs_engine::Settings;
 use fcs_engine::settings::{ContentCheck, SettingError, Verify};
 
-use crate::args::{CompareOptions, CopyArgs, Tuning};
+use crate::args::{CompareOptions, Copying, Running, Tuning};
 use crate::config;
 use crate::failure::Failure;
 use crate::settings_cmd::refused;
@@ -19,10 +19,15 @@ pub(crate) fn for_compare(compare: &CompareOptions, tuning: &Tuning) -> Result<S
     Ok(settings)
 }
 
-/// Settings for a copy.
-pub(crate) fn for_copy(args: &CopyArgs) -> Result<Settings, Failure> {
-    let mut settings = for_compare(&args.compare, &args.tuning)?;
-    apply_copy(&mut settings, args).map_err(|e| refused(&e))?;
+/// Settings for a run.
+pub(crate) fn for_run(
+    compare: &CompareOptions,
+    tuning: &Tuning,
+    running: &Running,
+    copying: &Copying,
+) -> Result<Settings, Failure> {
+    let mut settings = for_compare(compare, tuning)?;
+    apply_run(&mut settings, running, copying).map_err(|e| refused(&e))?;
     Ok(settings)
 }
 
@@ -46,8 +51,8 @@ fn apply(settings: &mut Settings, compare: &CompareOptions, tuning: &Tuning) -> 
     Ok(())
 }
 
-fn apply_copy(settings: &mut Settings, args: &CopyArgs) -> Result<(), SettingError> {
-    match args.verify {
+fn apply_run(settings: &mut Settings, running: &Running, copying: &Copying) -> Result<(), SettingError> {
+    match copying.verify {
         None => {}
         Some(VerifyChoice::Nothing) => settings.verify = Verify::Off,
         Some(VerifyChoice::All) => settings.verify = Verify::All,
@@ -57,10 +62,13 @@ fn apply_copy(settings: &mut Settings, args: &CopyArgs) -> Result<(), SettingErr
             settings.set("verify_below_bytes", &bytes.to_string())?;
         }
     }
-    if let Some(strategy) = &args.strategy {
+    if let Some(strategy) = &copying.strategy {
         settings.set("strategy", strategy)?;
     }
-    settings.reflink |= args.reflink;
+    settings.reflink |= copying.reflink;
+    if let Some(undo) = running.undo {
+        settings.undo = undo;
+    }
     Ok(())
 }
 
@@ -85,6 +93,7 @@ pub(crate) fn criteria_in_words(settings: &Settings, created_is_settable: bool) 
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use fcs_engine::settings::Undo;
 
     use super::*;
     use crate::args::{Cli, Command};
@@ -94,7 +103,7 @@ mod tests {
         let Command::Copy(args) = cli.command else { panic!("not copy") };
         let mut settings = Settings::default();
         apply(&mut settings, &args.compare, &args.tuning)?;
-        apply_copy(&mut settings, &args)?;
+        apply_run(&mut settings, &args.running, &args.copying)?;
         Ok(settings)
     }
 
@@ -114,6 +123,8 @@ mod tests {
             "size,sha512",
             "--set",
             "batch_max_files=7",
+            "--undo",
+            "days:30",
         ])
         .unwrap();
         assert_eq!((s.verify, s.verify_below_bytes), (Verify::Below, 1 << 20));
@@ -123,6 +134,7 @@ mod tests {
             (ContentCheck::Sha512, false, true)
         );
         assert_eq!((s.time_tolerance_nanos, s.reflink), (2_000_000_000, true));
+        assert_eq!(s.undo, Undo::Days(30));
         assert_eq!(criteria_in_words(&s, true), "existence, size, content (SHA-512)");
     }
 

@@ -8,10 +8,16 @@ use std::fmt::Write as _;
 
 use fcs_engine::report::{ActionKind, Evidence, ItemReport, Outcome, Report, RunResult};
 
+use fcs_engine::run::RemovedTo;
+use fcs_engine::settings::Undo;
+use fcs_sys::Root;
+
 use crate::exit::is_left_alone;
 use crate::preview::slash;
+use crate::run_cmd::Task;
 use crate::terminal::{Style, Tone};
 use crate::text::{count, number, pad, seconds, size};
+use crate::unfinished;
 
 /// Paths listed per reason; the rest is counted. The report file holds all.
 const SHOWN_PATHS: usize = 10;
@@ -57,9 +63,9 @@ fn evidence_in_words(evidence: &Evidence) -> String {
 }
 
 /// The summary of a run. Notes that were told before the run are not repeated.
-pub(crate) fn summary(report: &Report, told: &[String], style: Style) -> String {
+pub(crate) fn summary(report: &Report, task: Task, target: &Root, told: &[String], style: Style) -> String {
     let c = &report.counts;
-    let mut lines = vec![style.paint(Tone::Strong, headline(report)).into_owned()];
+    let mut lines = vec![style.paint(Tone::Strong, headline(report, task)).into_owned()];
     let mut fact = |name: &str, text: String| lines.push(format!("  {}{text}", pad(name, 14)));
     if c.verified_on_device > 0 {
         fact("verified", format!("{} read back from the device", number(c.verified_on_device)));
@@ -85,6 +91,12 @@ pub(crate) fn summary(report: &Report, told: &[String], style: Style) -> String 
             format!("{} made, {} given their times", number(c.folders_created), number(c.folder_times)),
         );
     }
+    if c.removed + c.folders_removed > 0 {
+        fact("removed", what_was_removed(report));
+    }
+    if c.rolled_back > 0 {
+        fact("rolled back", count(c.rolled_back, "item", "items"));
+    }
     if c.failed > 0 {
         fact("failed", count(c.failed, "item, listed below", "items, listed below"));
     }
@@ -96,26 +108,61 @@ pub(crate) fn summary(report: &Report, told: &[String], style: Style) -> String 
     }
     let notes = report.notes.iter().filter(|note| !told.contains(note));
     lines.extend(notes.map(|note| format!("Note: {note}")));
+    lines.extend(way_back(report, task, target));
     lines.join("\n")
 }
 
-fn headline(report: &Report) -> String {
+/// How it can be undone, if it can.
+fn way_back(report: &Report, task: Task, target: &Root) -> Option<String> {
     let c = &report.counts;
-    let copied = format!(
-        "{} copied ({}) in {}",
-        count(c.copied, "file or link", "files and links"),
-        size(c.bytes_copied),
-        seconds(report.seconds)
+    let stays = matches!(
+        report.result,
+        RunResult::Completed | RunResult::CompletedWithFailures | RunResult::Cancelled
     );
+    let did = c.copied + c.folders_created + c.removed + c.folders_removed > 0;
+    let until = match report.settings.undo {
+        Undo::Off => return None,
+        Undo::Last => "until the next run".to_owned(),
+        Undo::Days(days) => format!("for {}", count(days, "day", "days")),
+    };
+    (stays && did && task.removed_to() == RemovedTo::Undo)
+        .then(|| format!("{} takes it back, {until}.", unfinished::command("undo", target)))
+}
+
+fn what_was_removed(report: &Report) -> String {
+    let c = &report.counts;
+    let parts = [(c.removed, "file or link", "files and links"), (c.folders_removed, "folder", "folders")];
+    let words: Vec<_> =
+        parts.into_iter().filter(|p| p.0 > 0).map(|(n, one, many)| count(n, one, many)).collect();
+    format!("{} ({})", words.join(", "), size(c.bytes_removed))
+}
+
+fn headline(report: &Report, task: Task) -> String {
+    let c = &report.counts;
+    let copied = || {
+        format!("{} copied ({})", count(c.copied, "file or link", "files and links"), size(c.bytes_copied))
+    };
+    let removed = || count(c.removed + c.folders_removed, "item", "items") + " removed";
+    let what = match task {
+        Task::Copy => copied(),
+        Task::Sync => format!("{}, {}", copied(), removed()),
+        Task::Orphans(..) => format!("{} ({})", removed(), size(c.bytes_removed)),
+    };
+    let what = format!("{what} in {}", seconds(report.seconds));
+    let stays = if matches!(task, Task::Copy) { "What was copied stays" } else { "What was done stays" };
     match report.result {
-        RunResult::Completed => format!("Done: {copied}."),
-        RunResult::CompletedWithFailures => format!("Done with failures: {copied}."),
-        RunResult::Cancelled => format!("Stopped: {copied}. What was copied stays; the rest is as it was."),
-        RunResult::RolledBack => "Rolled back: the target is as it was before the run.".to_owned(),
+        RunResult::Completed => format!("Done: {what}."),
+        RunResult::CompletedWithFailures => format!("Done with failures: {what}."),
+        RunResult::Cancelled => format!("Stopped: {what}. {stays}; the rest is as it was."),
+        RunResult::RolledBack => "Rolled back: the folder is as it was before the run.".to_owned(),
         RunResult::PartlyRolledBack => {
-            "Rolled back, except for the items below: they were changed since.".to_owned()
+            "Rolled back, except for the items listed below: the rest is as it was before the run.".to_owned()
         }
-        RunResult::Stopped => format!("Stopped, because the journal could not be written: {copied}."),
+        RunResult::Stopped => {
+            format!(
+                "Stopped, because the run must be put in order first: {what}, and nothing further was changed."
+            )
+        }
         RunResult::DryRun => "Dry run: nothing was written.".to_owned(),
     }
 }

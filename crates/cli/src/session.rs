@@ -1,11 +1,11 @@
-//! The part that compare and copy share: two folders opened, checked, scanned and compared.
+//! The part that compare and the commands which change a folder share: two folders opened, checked, scanned and compared.
 //!
 //! Invariant: nothing is written here. Every refusal comes before the first folder is listed.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use fcs_engine::compare::{Comparison, compare};
+use fcs_engine::compare::{Comparison, Side, compare};
 use fcs_engine::error::shown;
 use fcs_engine::filter::Filter;
 use fcs_engine::preflight::{Severity, check_roots};
@@ -21,13 +21,6 @@ use crate::interrupt::Interrupt;
 use crate::options::criteria_in_words;
 use crate::progress::Display;
 use crate::terminal::Screen;
-
-/// Which folder a message is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Left,
-    Right,
-}
 
 /// Two open folders and how they are compared.
 pub(crate) struct Session {
@@ -70,6 +63,14 @@ impl Session {
         Ok(Self { left, right, settings, control, criteria, warnings, filter })
     }
 
+    /// One of the two folders.
+    pub(crate) fn root(&self, side: Side) -> &Root {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
     /// Scans and compares, with progress on the screen.
     pub(crate) fn compare(&self, screen: &Arc<Screen>, interrupt: &Interrupt) -> Result<Comparison, Failure> {
         interrupt.working(&self.control.cancel, "Nothing was written.");
@@ -96,16 +97,44 @@ fn ignores_case(root: &Root) -> bool {
 }
 
 fn open(path: &Path, side: Side) -> Result<Root, Failure> {
+    open_for(
+        path,
+        match side {
+            Side::Left => Purpose::Left,
+            Side::Right => Purpose::Right,
+        },
+    )
+}
+
+/// Opens the folder of a command that works on one.
+pub(crate) fn open_one(path: &Path) -> Result<Root, Failure> {
+    open_for(path, Purpose::Root)
+}
+
+/// What a folder was given for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Left,
+    Right,
+    Root,
+}
+
+fn open_for(path: &Path, purpose: Purpose) -> Result<Root, Failure> {
     open_root(path).map_err(|error| {
         let refused = |why: &str| Failure::usage(format_args!("Could not open {}: {why}.", shown(path)));
         match error {
             RootError::Unc => refused("network paths such as \\\\server\\share are not accepted")
                 .hint("Map a drive letter to the share (or mount it), and use that."),
+            RootError::NotAFolder if purpose == Purpose::Root => {
+                refused("it is not a folder").hint("ROOT is the folder that was written to.")
+            }
             RootError::NotAFolder => refused("it is not a folder")
                 .hint("LEFT and RIGHT are folders; to copy a single file, use --include with its name."),
-            RootError::Io(error) => match (fcs_sys::reason(&error), side) {
-                (OsReason::NotFound, Side::Left) => refused("it does not exist").hint("Check the spelling."),
-                (OsReason::NotFound, Side::Right) => refused("it does not exist")
+            RootError::Io(error) => match (fcs_sys::reason(&error), purpose) {
+                (OsReason::NotFound, Purpose::Left | Purpose::Root) => {
+                    refused("it does not exist").hint("Check the spelling.")
+                }
+                (OsReason::NotFound, Purpose::Right) => refused("it does not exist")
                     .hint("Check the spelling, or make the folder first with mkdir."),
                 (OsReason::PermissionDenied, _) => {
                     refused("you do not have permission").hint("Run as a user who may read it.")

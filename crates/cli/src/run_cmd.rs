@@ -1,0 +1,449 @@
+//! `fcs copy`, `fcs sync` and `fcs orphans`: compare, plan, show, ask, run, report.
+//!
+//! Invariant: nothing is written before the user (or `-y`) agreed to the overview, and never in a dry run; and more
+//! than the guard lets through is removed only if that was agreed to as such.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
+use fcs_engine::compare::{Comparison, Side};
+use fcs_engine::guard::{self, Excess};
+use fcs_engine::plan::{Direction, Plan, plan, plan_orphans, plan_sync};
+use fcs_engine::preflight::{self, Preflight};
+use fcs_engine::report::{ItemReport, Report};
+use fcs_engine::run::{OnError, RemovedTo, RunOptions, run as run_plan};
+use fcs_engine::{Control, Error, Observer, OnCancel, Settings};
+use fcs_sys::Root;
+
+use crate::args::{
+    CopyArgs, Copying, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Running, SideChoice, SyncArgs,
+};
+use crate::events::{self, ProgressEvents};
+use crate::exit::Code;
+use crate::failure::{Failure, Outcome};
+use crate::interrupt::Interrupt;
+use crate::progress::Display;
+use crate::question::{ask, ask_to_type, can_ask};
+use crate::report_file::ReportFile;
+use crate::session::Session;
+use crate::terminal::{Screen, Style};
+use crate::text::number;
+use crate::{options, outcome, preview, unfinished};
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Task {
+    /// What LEFT has is brought to RIGHT.
+    #[default]
+    Copy,
+    /// And what only RIGHT has is removed.
+    Sync,
+    /// What only this side has is removed.
+    Orphans(Side, Destination),
+}
+
+impl Task {
+    /// The command's name.
+    pub(crate) fn command(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+            Self::Sync => "sync",
+            Self::Orphans(..) => "orphans",
+        }
+    }
+
+    /// The side that is written to.
+    pub(crate) fn target(self) -> Side {
+        match self {
+            Self::Copy | Self::Sync => Side::Right,
+            Self::Orphans(side, _) => side,
+        }
+    }
+
+    /// Where removed items go.
+    pub(crate) fn removed_to(self) -> RemovedTo {
+        match self {
+            Self::Copy | Self::Sync | Self::Orphans(_, Destination::Undo) => RemovedTo::Undo,
+            Self::Orphans(_, Destination::Trash) => RemovedTo::RecycleBin,
+            Self::Orphans(_, Destination::Permanent) => RemovedTo::Nowhere,
+        }
+    }
+
+    fn plan(self, comparison: &Comparison, settings: &Settings) -> Plan {
+        let all = |_| true;
+        match self {
+            Self::Copy => plan(comparison, Direction::LeftToRight, &all, settings),
+            Self::Sync => plan_sync(comparison, Direction::LeftToRight, &all, settings),
+            Self::Orphans(side, _) => plan_orphans(comparison, side, &all, settings),
+        }
+    }
+}
+
+/// How it is carried out, beyond the settings.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct How {
+    pub(crate) task: Task,
+    /// Decide everything, write nothing.
+    pub(crate) dry_run: bool,
+    /// Do not ask.
+    pub(crate) yes: bool,
+    /// Events instead of text.
+    pub(crate) json: bool,
+    pub(crate) on_error: OnErrorChoice,
+    pub(crate) on_cancel: OnCancelChoice,
+    /// As many items may be removed.
+    pub(crate) max_delete: Option<u64>,
+}
+
+impl How {
+    fn new(task: Task, running: &Running, max_delete: Option<u64>, json: bool) -> Self {
+        Self {
+            task,
+            dry_run: running.dry_run,
+            yes: running.yes,
+            json,
+            on_error: running.on_error,
+            on_cancel: running.on_cancel,
+            max_delete,
+        }
+    }
+}
+
+/// Runs `fcs copy`.
+pub(crate) fn run_copy(args: &CopyArgs, screen: &Arc<Screen>) -> Outcome {
+    let how = How::new(Task::Copy, &args.running, None, args.json);
+    let settings = options::for_run(&args.compare, &args.tuning, &args.running, &args.copying)?;
+    let open = |control| Session::open(&args.pair, &args.compare, settings, control);
+    run_command(how, &args.running, open, screen)
+}
+
+/// Runs `fcs sync`.
+pub(crate) fn run_sync(args: &SyncArgs, screen: &Arc<Screen>) -> Outcome {
+    let how = How::new(Task::Sync, &args.running, args.max_delete, args.json);
+    let settings = options::for_run(&args.compare, &args.tuning, &args.running, &args.copying)?;
+    let open = |control| Session::open(&args.pair, &args.compare, settings, control);
+    run_command(how, &args.running, open, screen)
+}
+
+/// Runs `fcs orphans`.
+pub(crate) fn run_orphans(args: &OrphansArgs, screen: &Arc<Screen>) -> Outcome {
+    let side = match args.side {
+        SideChoice::Left => Side::Left,
+        SideChoice::Right => Side::Right,
+    };
+    let how = How::new(Task::Orphans(side, args.to), &args.running, args.max_delete, args.json);
+    if args.to == Destination::Permanent && how.yes && !how.dry_run && how.max_delete.is_none() {
+        return Err(Failure::usage(
+            "What is removed for good cannot be brought back, so -y alone is not enough.",
+        )
+        .hint("Add --max-delete N to say how many items may go, or leave out -y to be asked."));
+    }
+    let settings = options::for_run(&args.compare, &args.tuning, &args.running, &Copying::default())?;
+    let open = |control| Session::open(&args.pair, &args.compare, settings, control);
+    run_command(how, &args.running, open, screen)
+}
+
+fn run_command(
+    how: How,
+    running: &Running,
+    open: impl FnOnce(Control) -> Result<Session, Failure>,
+    screen: &Arc<Screen>,
+) -> Outcome {
+    if !how.dry_run && !how.yes && !io::stdin().is_terminal() {
+        return Err(Failure::usage("Could not ask whether to go ahead: standard input is not a terminal.")
+            .hint("Add -y to go ahead without asking, or --dry-run to see what would be done."));
+    }
+    let session = open(control(how, screen))?;
+    let report_file = running
+        .report
+        .as_deref()
+        .map(|path| ReportFile::check(path, &session.left, &session.right))
+        .transpose()?;
+    let interrupt = Interrupt::install(screen)?;
+    unfinished::settle(&session, how.json || how.yes, screen, &interrupt)?;
+    unfinished::refuse_if_in_progress(session.root(how.task.target()))?;
+    carry_out(&session, how, report_file.as_ref(), screen, &interrupt)
+}
+
+/// Counters, flag and listener for a run.
+pub(crate) fn control(how: How, screen: &Arc<Screen>) -> Control {
+    let screen = Arc::clone(screen);
+    let observer: Arc<dyn Observer> = if how.json {
+        Arc::new(events::Listener { screen, how })
+    } else {
+        Arc::new(TextListener { screen, how })
+    };
+    Control { observer, ..Control::default() }
+}
+
+/// Tells in text what happens as it happens.
+struct TextListener {
+    screen: Arc<Screen>,
+    how: How,
+}
+
+impl Observer for TextListener {
+    fn item(&self, item: &ItemReport) {
+        if !self.how.dry_run && self.screen.show.verbose {
+            self.screen.line(&outcome::item_line(item, self.screen.style));
+        }
+    }
+
+    fn error(&self, error: &Error) {
+        self.screen.say(&error.to_string());
+    }
+
+    fn cancelled(&self, committed: u64) -> OnCancel {
+        keep_or_roll_back(self.how.on_cancel, committed, &self.screen)
+    }
+}
+
+/// Decides what becomes of what an interrupted run has done.
+pub(crate) fn keep_or_roll_back(choice: OnCancelChoice, committed: u64, screen: &Screen) -> OnCancel {
+    let roll_back = || {
+        screen.urgent("Rolling back…");
+        OnCancel::RollBack
+    };
+    match choice {
+        OnCancelChoice::Keep => OnCancel::Keep,
+        OnCancelChoice::Rollback => roll_back(),
+        OnCancelChoice::Ask if !can_ask() => OnCancel::Keep,
+        OnCancelChoice::Ask => {
+            screen.take_off_progress();
+            let question = format!(
+                "\nStopped with {} done. Keep what is done, or roll it back? [K/r] ",
+                crate::text::count(committed, "item", "items")
+            );
+            match ask(&question, screen).as_deref() {
+                Some("r" | "roll" | "roll back" | "rollback") => roll_back(),
+                _ => OnCancel::Keep,
+            }
+        }
+    }
+}
+
+/// Compares, plans, asks, runs, reports.
+pub(crate) fn carry_out(
+    session: &Session,
+    how: How,
+    report_file: Option<&ReportFile>,
+    screen: &Arc<Screen>,
+    interrupt: &Interrupt,
+) -> Outcome {
+    let progress_events = how.json.then(|| {
+        events::start(session, how, screen);
+        ProgressEvents::start(screen, &session.control.progress)
+    });
+    let result = prepare_and_run(session, how, screen, interrupt);
+    if let Some(events) = progress_events {
+        events.stop();
+    }
+    interrupt.idle("");
+    let end_without_report = |code| {
+        if how.json {
+            events::end(None, code, screen);
+        }
+        code
+    };
+    let (report, told) = match result {
+        Ok(Prepared::Ran(report, told)) => (report, told),
+        Ok(Prepared::Refused) => return Ok(end_without_report(Code::Refused)),
+        Err(failure) => {
+            end_without_report(failure.code);
+            return Err(failure);
+        }
+    };
+    let code = Code::of_report(&report);
+    show_result(session, &report, &told, how, code, screen);
+    if let Some(file) = report_file
+        && let Err(failure) = file.write(&report)
+    {
+        screen.tell(&failure);
+        return Ok(if code == Code::Done { failure.code } else { code });
+    }
+    Ok(code)
+}
+
+enum Prepared {
+    /// The report, and the notes that were told before the run.
+    Ran(Box<Report>, Vec<String>),
+    /// The preflight or the guard refused; the reasons have been told.
+    Refused,
+}
+
+/// A plan with all that is known about it beforehand.
+pub(crate) struct Proposal<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) how: How,
+    pub(crate) plan: Plan,
+    pub(crate) preflight: Preflight,
+    /// More is to be removed than goes without being allowed.
+    pub(crate) excess: Option<Excess>,
+    /// Worth knowing about the two folders and their comparison.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Proposal<'_> {
+    pub(crate) fn target(&self) -> &Root {
+        self.session.root(self.how.task.target())
+    }
+
+    fn source(&self) -> &Root {
+        self.session.root(self.how.task.target().other())
+    }
+
+    /// Whether the run must not start, whatever the user says.
+    pub(crate) fn refuses(&self) -> bool {
+        self.preflight.refuses() || self.excess.is_some() && !self.how.dry_run && !self.may_confirm_excess()
+    }
+
+    /// Whether the user can still allow what the guard stops.
+    fn may_confirm_excess(&self) -> bool {
+        self.how.max_delete.is_none() && !self.how.yes
+    }
+
+    fn asks(&self) -> bool {
+        !self.how.dry_run && !self.how.yes && !self.plan.is_empty() && !self.refuses()
+    }
+}
+
+fn prepare_and_run(
+    session: &Session,
+    how: How,
+    screen: &Arc<Screen>,
+    interrupt: &Interrupt,
+) -> Result<Prepared, Failure> {
+    let proposal = propose(session, how, screen, interrupt)?;
+    show_plan(&proposal, screen);
+    if proposal.refuses() {
+        return Ok(Prepared::Refused);
+    }
+    if proposal.asks() {
+        confirm(&proposal, screen, interrupt)?;
+    }
+    let control = &session.control;
+    if control.cancel.is_cancelled() {
+        return Err(Failure::interrupted());
+    }
+    let leaves = if how.dry_run { "Nothing was written.".to_owned() } else { leaves(proposal.target()) };
+    interrupt.working(&control.cancel, leaves);
+    let display = Display::start(screen, &control.progress);
+    let options = RunOptions {
+        dry_run: how.dry_run,
+        command: how.task.command().to_owned(),
+        on_error: match how.on_error {
+            OnErrorChoice::Continue => OnError::Continue,
+            OnErrorChoice::RollbackRun => OnError::RollBack,
+        },
+        removed: how.task.removed_to(),
+        ..RunOptions::default()
+    };
+    let (source, target) = (proposal.source(), proposal.target());
+    let report = run_plan(&proposal.plan, source, target, &session.settings, &options, control);
+    display.end();
+    let report = report.map_err(|error| unfinished::failure(error, target))?;
+    Ok(Prepared::Ran(Box::new(report), proposal.notes))
+}
+
+/// What ending at once in the middle of a run leaves behind.
+fn leaves(target: &Root) -> String {
+    format!(
+        "The run is not finished: unfinished copies (.fcs-….part) may lie in the folder. Every file that has its own \
+         name is complete, and no original is lost.\nHint: {} puts it in order.",
+        unfinished::command("recover", target)
+    )
+}
+
+fn propose<'a>(
+    session: &'a Session,
+    how: How,
+    screen: &Arc<Screen>,
+    interrupt: &Interrupt,
+) -> Result<Proposal<'a>, Failure> {
+    let comparison = session.compare(screen, interrupt)?;
+    let settings = &session.settings;
+    let plan = how.task.plan(&comparison, settings);
+    let side = how.task.target();
+    let preflight = preflight::check(&plan, session.root(side.other()), session.root(side), settings);
+    let removed = plan.totals.removed_files + plan.totals.removed_folders;
+    let excess = guard::excess(removed, comparison.tree(side).items(), how.max_delete, settings);
+    let notes = preview::notes(session, &comparison);
+    // The comparison ends here: the trees of a large one take memory that the run can use better.
+    Ok(Proposal { session, how, plan, preflight, excess, notes })
+}
+
+/// Shows what will be done: to be confirmed on standard error, else as a record on standard output. Problems are
+/// never left out and always go to standard error.
+fn show_plan(proposal: &Proposal<'_>, screen: &Screen) {
+    let how = proposal.how;
+    let asks = proposal.asks();
+    if how.json {
+        events::plan(proposal, screen);
+    }
+    if asks {
+        show_overview(proposal, screen.show.verbose, screen.err_style, &|text| screen.say(text));
+    } else if !how.json && !screen.show.quiet {
+        if how.dry_run {
+            preview::decisions(proposal, screen.style).for_each(|line| screen.line(&line));
+        }
+        show_overview(proposal, false, screen.style, &|text| screen.line(text));
+    }
+    if asks || proposal.refuses() || !how.json {
+        for text in preview::problems(proposal, screen.err_style) {
+            screen.say(&text);
+        }
+    }
+}
+
+fn show_overview(proposal: &Proposal<'_>, whole: bool, style: Style, print: &dyn Fn(&str)) {
+    for note in &proposal.notes {
+        print(&format!("Note: {note}"));
+    }
+    let plan = &proposal.plan;
+    if !plan.is_empty() {
+        print(&preview::overview(proposal, whole, style));
+    } else if plan.skipped.is_empty() {
+        print(preview::nothing_to_do(proposal.how.task));
+    } else {
+        print("Nothing to do but what has to be left alone.");
+    }
+}
+
+/// Asks on the terminal. Anything but a yes, or the very word that is asked for, is a no.
+fn confirm(proposal: &Proposal<'_>, screen: &Screen, interrupt: &Interrupt) -> Result<(), Failure> {
+    interrupt.idle("Nothing was written.");
+    let refused = || Failure::new(Code::Interrupted, "Nothing was written.");
+    let agreed = |yes: bool| if yes { Ok(()) } else { Err(refused()) };
+    let permanent = proposal.how.task.removed_to() == RemovedTo::Nowhere;
+    if let Some(excess) = proposal.excess {
+        let what = format!("\nType the number of items to remove ({}) to go ahead: ", number(excess.items));
+        agreed(ask_to_type(&what, &excess.items.to_string(), screen))?;
+    }
+    if permanent {
+        return agreed(ask_to_type(
+            "\nThis cannot be undone. Type \"delete\" to go ahead: ",
+            "delete",
+            screen,
+        ));
+    }
+    if proposal.excess.is_some() {
+        return Ok(());
+    }
+    agreed(matches!(ask("\nGo ahead? [y/N] ", screen).as_deref(), Some("y" | "yes")))
+}
+
+fn show_result(session: &Session, report: &Report, told: &[String], how: How, code: Code, screen: &Screen) {
+    if how.json {
+        events::end(Some(report), code, screen);
+    } else if !screen.show.quiet && !report.items.is_empty() {
+        let target = session.root(how.task.target());
+        screen.line(&outcome::summary(report, how.task, target, told, screen.style));
+    }
+    if !how.json {
+        outcome::failures(report).for_each(|text| screen.say(&text));
+    }
+    if code == Code::RecoveryNeeded {
+        let target = session.root(how.task.target());
+        screen.say(&format!("Hint: {} puts it in order.", unfinished::command("recover", target)));
+    }
+}
