@@ -7,10 +7,10 @@ mod names;
 
 use fcs_sys::{Nesting, Place, RelPath, Root, Space, VolumeFacts, escaped, nesting};
 
-use crate::Settings;
 use crate::error::shown;
 use crate::plan::{Action, FolderPlan, Plan, Step};
 use crate::settings::Undo;
+use crate::{Settings, runs};
 
 /// About what the folder of the journal takes on a volume, and each step in the journal; on the safe side.
 const JOURNAL_BYTES: u64 = 64 << 10;
@@ -105,7 +105,11 @@ pub fn check(plan: &Plan, source: &Root, target: &Root, settings: &Settings) -> 
     match target.dir.space() {
         Ok(space) => {
             found.bytes_free = Some(space.free);
-            found.problems.extend(check_space(plan, space, is_network, &to, settings));
+            let mut short = check_space(plan, space, is_network, &to, settings);
+            if !short.is_empty() {
+                short.extend(kept_by_earlier_runs(target, &to));
+            }
+            found.problems.extend(short);
         }
         Err(e) => found.problems.push(Problem {
             severity: Severity::Warns,
@@ -235,6 +239,22 @@ fn check_space(plan: &Plan, space: Space, is_network: bool, to: &str, settings: 
         });
     }
     problems
+}
+
+/// What could be had back where room is short.
+fn kept_by_earlier_runs(target: &Root, to: &str) -> Option<Problem> {
+    // Runs that cannot be listed keep nobody from anything here; the run itself will say what is wrong.
+    let kept = runs::list(target)
+        .unwrap_or_default()
+        .iter()
+        .fold(0u64, |sum, run| sum.saturating_add(run.kept_bytes));
+    (kept > 0).then(|| Problem {
+        severity: Severity::Warns,
+        text: format!(
+            "Earlier runs on {to} keep {kept} bytes of originals for undo. They are let go in their time (setting \
+             undo); if you need the room now, delete the folders in .fcs/undo there, and nothing brings them back."
+        ),
+    })
 }
 
 /// The bytes of the plan in whole blocks of 4096, the usual size.

@@ -207,3 +207,34 @@ fn a_root_that_cannot_hold_the_journal_is_refused_once() {
     );
     assert_eq!(problems(Err(std::io::ErrorKind::Other.into()), false)[0].0, Severity::Warns);
 }
+
+#[test]
+fn where_room_is_short_what_earlier_runs_keep_is_told() {
+    let tmp = tempfile::tempdir().unwrap();
+    let open = |name: &str| {
+        std::fs::create_dir_all(tmp.path().join(name)).unwrap();
+        open_root(&tmp.path().join(name)).unwrap()
+    };
+    let (left, right) = (open("l"), open("r"));
+    let settings = Settings::default();
+    let control = crate::Control::default();
+    let plan_now = || {
+        let filter = crate::filter::Filter::default();
+        let (l, r) = crate::scan::scan_pair(&left, &right, &filter, &settings, &control).unwrap();
+        let comparison =
+            crate::compare::compare((&left, l.into()), (&right, r.into()), &settings, &control).unwrap();
+        plan(&comparison, Direction::LeftToRight, &|_| true, &settings)
+    };
+    std::fs::write(tmp.path().join("l/f"), "new").unwrap();
+    std::fs::write(tmp.path().join("r/f"), "older content").unwrap();
+    let options = crate::run::RunOptions::default();
+    crate::run::run(&plan_now(), &left, &right, &settings, &options, &control).unwrap();
+    std::fs::write(tmp.path().join("l/g"), "another").unwrap();
+    let texts = |settings: &Settings| {
+        let found = check(&plan_now(), &left, &right, settings);
+        found.problems.into_iter().map(|p| p.text).collect::<Vec<_>>().join("\n")
+    };
+    assert!(!texts(&settings).contains("Earlier runs"));
+    let short = texts(&Settings { space_margin_bytes: u64::MAX, ..settings.clone() });
+    assert!(short.contains("keep 13 bytes of originals for undo"), "{short}");
+}
