@@ -43,23 +43,17 @@ impl Filter {
 
     /// Whether an item takes part; a folder that does not is not entered.
     pub fn accepts(&self, path: &RelPath, is_folder: bool) -> bool {
-        let bytes = path.as_bytes();
-        let mut included = false;
-        let mut start = 0;
-        while start < bytes.len() {
-            let end = bytes[start..].iter().position(|&b| b == b'/').map_or(bytes.len(), |at| start + at);
-            let item = Item {
-                name: &bytes[start..end],
-                path: &bytes[..end],
-                is_folder: end < bytes.len() || is_folder,
-            };
-            if self.excludes(item) {
-                return false;
-            }
-            included |= self.includes(item);
-            start = end + 1;
-        }
-        included || is_folder || bytes.is_empty() || self.include.is_none()
+        is_folder && !self.is_excluded(path, is_folder) || self.picks(path, is_folder)
+    }
+
+    /// Whether an item takes part for its own sake: a folder that only holds what an include pattern matches does not.
+    pub fn picks(&self, path: &RelPath, is_folder: bool) -> bool {
+        let included = self.include.is_none() || steps(path, is_folder).any(|item| self.includes(item));
+        (included || path.is_root()) && !self.is_excluded(path, is_folder)
+    }
+
+    fn is_excluded(&self, path: &RelPath, is_folder: bool) -> bool {
+        steps(path, is_folder).any(|item| self.excludes(item))
     }
 
     /// Whether everything takes part.
@@ -92,6 +86,22 @@ pub(crate) struct Item<'a> {
     pub(crate) path: &'a [u8],
     /// Patterns with a trailing `/` match folders only.
     pub(crate) is_folder: bool,
+}
+
+/// An item and the folders it lies in, from the top.
+fn steps(path: &RelPath, is_folder: bool) -> impl Iterator<Item = Item<'_>> {
+    let bytes = path.as_bytes();
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        if start >= bytes.len() {
+            return None;
+        }
+        let end = bytes[start..].iter().position(|&b| b == b'/').map_or(bytes.len(), |at| start + at);
+        let item =
+            Item { name: &bytes[start..end], path: &bytes[..end], is_folder: end < bytes.len() || is_folder };
+        start = end + 1;
+        Some(item)
+    })
 }
 
 #[derive(Debug, Clone)]
@@ -245,6 +255,17 @@ mod tests {
     fn takes(filter: &Filter, path: &str) -> bool {
         let (path, is_folder) = path.strip_suffix('/').map_or((path, false), |p| (p, true));
         filter.accepts(&RelPath::parse(path.as_bytes()).unwrap(), is_folder)
+    }
+
+    #[test]
+    fn a_folder_is_picked_only_for_its_own_sake() {
+        let filter = Filter::new(&["*.bak".into(), "old/".into()], &["keep.*".into()], false).unwrap();
+        let picks =
+            |path: &str, is_folder| filter.picks(&RelPath::parse(path.as_bytes()).unwrap(), is_folder);
+        assert!(picks("a/x.bak", false) && picks("a/old", true) && picks("a/old/any/thing", false));
+        assert!(!picks("a", true) && !picks("a/x.txt", false) && !picks("a/keep.bak", false));
+        assert!(!picks("old", false), "a trailing slash means folders");
+        assert!(Filter::default().picks(&RelPath::parse(b"a").unwrap(), true));
     }
 
     #[test]
