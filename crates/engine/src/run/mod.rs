@@ -203,11 +203,12 @@ fn finish_report(context: Context<'_>, started: (Time, Instant), result: Option<
     }
 }
 
-/// A new id: the time in seconds, so that ids sort by age, and enough chance that two runs never share one.
+/// A new id: the time in microseconds, so that ids sort by age also where runs follow each other at once (the latest
+/// is what undo takes back), and enough chance that two runs never share one.
 fn new_run_id() -> String {
     use std::hash::{BuildHasher, Hasher};
     let mut hasher = std::hash::RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());
     hasher.write_i128(Time::now().as_nanos());
-    format!("{:x}{:08x}", Time::now().seconds(), hasher.finish() as u32)
+    format!("{:x}{:04x}", Time::now().as_nanos() / 1000, hasher.finish() as u16)
 }
