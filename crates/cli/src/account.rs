@@ -2,10 +2,13 @@
 //!
 //! Invariant: every item that was touched, and every one that could not be put in order, has a line.
 
+use fcs_engine::ErrorKind;
 use fcs_engine::runs::{Account, AccountItem, Deed, RunState};
 
 use crate::terminal::{Screen, Style, Tone};
 use crate::text::count;
+
+const CHANGED_SINCE: &str = "changed since, so it stays; what was there before is in the undo store";
 
 /// Prints what was done, item by item, and a last line that sums it up.
 pub(crate) fn print(account: &Account, what: &str, screen: &Screen) {
@@ -37,7 +40,10 @@ fn line(item: &AccountItem, style: Style) -> String {
         Deed::BroughtBack => ('<', Tone::Changed, "the original is back"),
         Deed::TakenAway => ('-', Tone::Changed, "taken away; nothing was there before"),
         Deed::RemovedFolder => ('-', Tone::Changed, "the folder is removed; it was not there before"),
-        Deed::Foreign => ('!', Tone::Bad, "changed since, so it stays; its original is in the undo store"),
+        Deed::Foreign => ('!', Tone::Bad, CHANGED_SINCE),
+        Deed::Left if item.error.as_ref().is_some_and(|e| e.kind == ErrorKind::ChangedSince) => {
+            ('!', Tone::Bad, CHANGED_SINCE)
+        }
         Deed::Left => ('!', Tone::Bad, "could not be put in order"),
     };
     let path = if item.path.is_root() { ".".to_owned() } else { item.path.to_string() };

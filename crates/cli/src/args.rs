@@ -164,7 +164,7 @@ pub(crate) struct Show {
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
-    /// Show more: equal items and reasons (compare), each item as it is done (copy, sync, orphans, undo)
+    /// Show more: equal items and reasons (compare), each item as it is done (the others)
     #[arg(short, long)]
     pub(crate) verbose: bool,
 

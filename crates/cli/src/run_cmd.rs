@@ -7,13 +7,14 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use fcs_engine::compare::{Comparison, Side};
+use fcs_engine::filter::Filter;
 use fcs_engine::guard::{self, Excess};
 use fcs_engine::plan::{Direction, Plan, plan, plan_orphans, plan_sync};
 use fcs_engine::preflight::{self, Preflight};
 use fcs_engine::report::{ItemReport, Report};
 use fcs_engine::run::{OnError, RemovedTo, RunOptions, run as run_plan};
 use fcs_engine::{Control, Error, Observer, OnCancel, Settings};
-use fcs_sys::Root;
+use fcs_sys::{Kind, Root};
 
 use crate::args::{
     CopyArgs, Copying, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Running, SideChoice, SyncArgs,
@@ -69,12 +70,18 @@ impl Task {
         }
     }
 
-    fn plan(self, comparison: &Comparison, settings: &Settings) -> Plan {
+    fn plan(self, comparison: &Comparison, filter: &Filter, settings: &Settings) -> Plan {
         let all = |_| true;
+        // A folder that only holds what was asked for stays.
+        let picked = |row| {
+            let side = self.target();
+            let is_folder = comparison.entry(row, side).is_some_and(|entry| entry.kind == Kind::Folder);
+            comparison.node(row, side).is_some() && filter.picks(&comparison.path_on(row, side), is_folder)
+        };
         match self {
             Self::Copy => plan(comparison, Direction::LeftToRight, &all, settings),
             Self::Sync => plan_sync(comparison, Direction::LeftToRight, &all, settings),
-            Self::Orphans(side, _) => plan_orphans(comparison, side, &all, settings),
+            Self::Orphans(side, _) => plan_orphans(comparison, side, &picked, settings),
         }
     }
 }
@@ -362,9 +369,12 @@ fn propose<'a>(
 ) -> Result<Proposal<'a>, Failure> {
     let comparison = session.compare(screen, interrupt)?;
     let settings = &session.settings;
-    let plan = how.task.plan(&comparison, settings);
+    let plan = how.task.plan(&comparison, &session.filter, settings);
     let side = how.task.target();
-    let preflight = preflight::check(&plan, session.root(side.other()), session.root(side), settings);
+    let mut preflight = preflight::check(&plan, session.root(side.other()), session.root(side), settings);
+    if how.task.removed_to() != RemovedTo::Undo {
+        preflight.bytes_kept = 0;
+    }
     let removed = plan.totals.removed_files + plan.totals.removed_folders;
     let excess = guard::excess(removed, comparison.tree(side).items(), how.max_delete, settings);
     let notes = preview::notes(session, &comparison);

@@ -32,7 +32,7 @@ pub(crate) struct Session {
     pub(crate) criteria: String,
     /// Worth knowing about the two folders.
     pub(crate) warnings: Vec<String>,
-    filter: Filter,
+    pub(crate) filter: Filter,
 }
 
 impl Session {

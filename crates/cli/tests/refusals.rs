@@ -11,10 +11,17 @@ use std::path::Path;
 use common::Bench;
 use fcs_testkit::bin::Run;
 
-/// Runs both commands on two paths and expects the same refusal from both, without a trace.
+/// Runs every command on two paths and expects the same refusal from each, without a trace.
 fn refused(bench: &Bench, left: &Path, right: &Path, code: i32, message: &str) {
     let before = bench.traces();
-    for (command, args) in [("compare", &[][..]), ("copy", &["-y"][..]), ("copy", &["--dry-run"][..])] {
+    for (command, args) in [
+        ("compare", &[][..]),
+        ("copy", &["-y"][..]),
+        ("copy", &["--dry-run"][..]),
+        ("sync", &["-y"][..]),
+        ("orphans", &["-y"][..]),
+        ("orphans", &["-n", "--side", "left"][..]),
+    ] {
         let run = bench.run_on(command, args, left, right).expect_code(code);
         assert!(run.stderr.contains(message), "{message:?} is missing\n{run}");
         assert_eq!(run.stdout, "", "{run}");
@@ -88,6 +95,10 @@ fn bad_values_say_what_is_accepted() {
     usage(&bench, &["copy", "-y", "--verify", "-5"], "unexpected argument");
     usage(&bench, &["copy", "-y", "--jobs", "0"], "a whole number from 1 to 64");
     usage(&bench, &["copy", "-y", "--strategy", "fast"], "auto, direct, staged");
+    usage(&bench, &["copy", "-y", "--undo", "days:0"], "off, last, or days:N with N from 1 to 36500");
+    usage(&bench, &["copy", "-y", "--on-error", "stop"], "continue, rollback-run");
+    usage(&bench, &["orphans", "-y", "--to", "nowhere"], "undo, trash, permanent");
+    usage(&bench, &["sync", "-y", "--max-delete", "half"], "--max-delete <N>");
     usage(&bench, &["compare", "--tolerance", "2"], "such as 10ms or 2s");
     usage(&bench, &["compare", "--criteria", "colour"], "size, created, modified");
     usage(&bench, &["compare", "--set", "nonsense=1"], "There is no setting called nonsense.\nHint: ");
@@ -111,10 +122,12 @@ fn options_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn copy_without_a_terminal_needs_yes() {
+fn what_writes_needs_yes_without_a_terminal() {
     let bench = Bench::with_differences();
-    let run = usage(&bench, &["copy"], "standard input is not a terminal.\nHint: Add -y");
-    assert_eq!(run.stdout, "");
+    for command in ["copy", "sync", "orphans"] {
+        let run = usage(&bench, &[command], "standard input is not a terminal.\nHint: Add -y");
+        assert_eq!(run.stdout, "");
+    }
 }
 
 #[test]

@@ -28,6 +28,25 @@ Examples:
   fcs recover -y /mnt/b/Photos          Keep what was done
   fcs recover -y --rollback /mnt/b      Bring back what was there before";
 
+/// How much is said.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "What is shown")]
+pub(crate) struct Said {
+    /// Show only what cannot be left out: what could not be put in order, questions
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// When to use colour; auto means on a terminal and without `NO_COLOR`
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: When,
+}
+
+impl From<&Said> for Show {
+    fn from(said: &Said) -> Self {
+        Self { quiet: said.quiet, color: said.color, ..Self::default() }
+    }
+}
+
 /// Arguments of `fcs undo`.
 #[derive(Debug, Args)]
 pub(crate) struct UndoArgs {
@@ -52,7 +71,7 @@ pub(crate) struct UndoArgs {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) show: Show,
+    pub(crate) said: Said,
 }
 
 /// Arguments of `fcs runs`.
@@ -91,5 +110,5 @@ pub(crate) struct RecoverArgs {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) show: Show,
+    pub(crate) said: Said,
 }

@@ -87,6 +87,22 @@ impl Bench {
         self.fcs.run(all)
     }
 
+    /// `fcs command RIGHT args…`
+    pub fn run_on_right(&self, command: &str, args: &[&str]) -> Run {
+        let mut all: Vec<&OsStr> = vec![OsStr::new(command)];
+        all.extend(args.iter().map(OsStr::new));
+        all.extend([OsStr::new("--"), self.right.as_os_str()]);
+        self.fcs.run(all)
+    }
+
+    /// What is in RIGHT as far as people see it: paths and contents, without what the program keeps there.
+    pub fn seen(&self) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+        let mut found = BTreeMap::new();
+        look(&self.right, &mut found);
+        let ours = |path: &Path| path.components().any(|part| part.as_os_str() == ".fcs");
+        found.into_iter().filter(|(path, _)| !ours(path)).map(|(path, trace)| (path, trace.content)).collect()
+    }
+
     /// Everything in the place, with what a write would change.
     pub fn traces(&self) -> BTreeMap<PathBuf, Trace> {
         let mut found = BTreeMap::new();

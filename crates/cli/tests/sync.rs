@@ -1,0 +1,128 @@
+//! `fcs sync` from end to end: RIGHT becomes what LEFT is, guarded.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Bench, events, json_lines};
+use fcs_testkit::{Options, TreeSpec, diff, listing, random_tree};
+
+#[track_caller]
+fn assert_equal(left: &Path, right: &Path) {
+    let options = Options::default();
+    assert_eq!(diff(&listing(left, &options).unwrap(), &listing(right, &options).unwrap()), [""; 0]);
+}
+
+#[test]
+fn right_becomes_what_left_is_and_undo_brings_it_back() {
+    let bench = Bench::new();
+    random_tree(&bench.left, 7, &TreeSpec::default()).unwrap();
+    random_tree(&bench.right, 8, &TreeSpec::default()).unwrap();
+    let options = Options::default();
+    let before = listing(&bench.right, &options).unwrap();
+    let _ = bench.run("sync", &["-y", "--max-delete", "1000"]).expect_code(0);
+    assert_equal(&bench.left, &bench.right);
+    let again = bench.run("sync", &["-y"]).expect_code(0);
+    assert!(again.stdout.contains("Nothing to do: RIGHT is as LEFT is."), "{again}");
+    let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+    assert_eq!(diff(&before, &listing(&bench.right, &options).unwrap()), [""; 0]);
+}
+
+#[test]
+fn what_will_go_is_said_before_and_after() {
+    let bench = Bench::with_differences();
+    bench.right("gone/deep/x", "1234", 1);
+    let dry = bench.run("sync", &["-n"]).expect_code(0);
+    for line in ["- gone/  ok\n", "- gone/deep/x  4 B  ok\n", "- old.txt  10 B  ok\n"] {
+        assert!(dry.stdout.contains(line), "{line:?}\n{dry}");
+    }
+    let run = bench.run("sync", &["-y"]).expect_code(0);
+    for part in [
+        "Remove      2 files and links, 2 folders; 14 B\n",
+        "kept for undo until the next run\n",
+        "4 items removed in",
+        "  removed       2 files and links, 2 folders (14 B)\n",
+        "`fcs undo ",
+    ] {
+        assert!(run.stdout.contains(part), "{part:?}\n{run}");
+    }
+    assert!(!bench.right.join("gone").exists() && !bench.right.join("old.txt").exists());
+}
+
+#[test]
+fn an_empty_left_does_not_empty_right() {
+    let bench = Bench::new();
+    for i in 0..5 {
+        bench.right(&format!("{i}"), "x", 1);
+    }
+    bench.align();
+    let before = bench.traces();
+    let refused = bench.run("sync", &["-y"]).expect_code(8);
+    assert!(refused.stderr.contains("Refused: 5 of 5 items would be removed"), "{refused}");
+    assert!(refused.stderr.contains("--max-delete 5 allows it"), "{refused}");
+    let few = bench.run("sync", &["-y", "--max-delete", "4"]).expect_code(8);
+    assert!(few.stderr.contains("more than the 4 that were allowed"), "{few}");
+    let json = json_lines(&bench.run("sync", &["-y", "--json"]).expect_code(8));
+    let plan = events(&json, "plan")[0];
+    assert_eq!((plan["refused"].as_bool(), plan["excess"]["items"].as_u64()), (Some(true), Some(5)));
+    let dry = bench.run("sync", &["-n"]).expect_code(0);
+    assert!(dry.stderr.contains("Note: 5 of 5 items would be removed"), "{dry}");
+    assert_eq!(bench.traces(), before);
+    let _ = bench.run("sync", &["-y", "--max-delete", "5"]).expect_code(0);
+    assert_eq!(bench.seen().len(), 1, "only RIGHT itself");
+}
+
+#[test]
+fn the_guard_can_be_set() {
+    let bench = Bench::with_differences();
+    let limit = ["--set", "max_delete_items=0"];
+    let _ = bench.run("sync", &[&["-y"][..], &limit].concat()).expect_code(8);
+    let _ = bench.run("sync", &["-y", "--set", "max_delete_percent=0"]).expect_code(8);
+    let _ = bench.run("sync", &["-y", "--set", "max_delete_percent=10"]).expect_code(8);
+    let _ = bench.run("sync", &["-y"]).expect_code(0);
+}
+
+#[test]
+fn what_a_pattern_leaves_out_stays_and_so_does_its_folder() {
+    let bench = Bench::new();
+    for i in 0..9 {
+        bench.both(&format!("same{i}"), "x", 1);
+    }
+    bench.right("d/keep.bak", "kept", 1);
+    bench.right("d/go.txt", "gone", 1);
+    let run = bench.run("sync", &["-y", "--exclude", "*.bak"]).expect_code(3);
+    assert!(run.stdout.contains("not removed, because something in it stays: 1 item\n      ! d\n"), "{run}");
+    assert!(bench.right.join("d/keep.bak").exists() && !bench.right.join("d/go.txt").exists());
+}
+
+#[test]
+fn nothing_is_removed_when_a_copy_failed() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::with_differences();
+    let marked = bench.right.join("sub/size.txt");
+    fs::set_permissions(&marked, fs::Permissions::from_mode(0o444)).unwrap();
+    let run = bench.run("sync", &["-y"]).expect_code(4);
+    assert!(run.stdout.contains("not removed, because some copies failed: 1 item"), "{run}");
+    assert_eq!(fs::read_to_string(bench.right.join("old.txt")).unwrap(), "only right");
+}
+
+#[test]
+fn a_failing_item_can_take_the_whole_run_back() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::with_differences();
+    fs::set_permissions(bench.right.join("sub/size.txt"), fs::Permissions::from_mode(0o444)).unwrap();
+    bench.align();
+    let before = bench.seen();
+    for command in ["copy", "sync"] {
+        let run = bench.run(command, &["-y", "--on-error", "rollback-run"]).expect_code(6);
+        assert!(run.stdout.contains("Rolled back: the folder is as it was before the run."), "{run}");
+        assert!(run.stderr.contains("the target file is marked read-only"), "{run}");
+        assert_eq!(bench.seen(), before, "{command}");
+        let listed = bench.run_on_right("runs", &[]).expect_code(0);
+        assert!(listed.stdout.starts_with("No runs are recorded"), "{listed}");
+    }
+}
