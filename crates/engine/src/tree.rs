@@ -231,7 +231,8 @@ pub struct Tree {
     pub(crate) links: Vec<(NodeId, LinkTarget)>,
     pub(crate) errors: Vec<Error>,
     pub(crate) items: u64,
-    /// Items passed over because their names belong to this program (`.fcs`, `.fcs-…`), what is in them not counted.
+    /// Items passed over because their names belong to this program (`.fcs-…`, and `.fcs` below the root), what is in
+    /// them not counted. The root's own `.fcs`, which every run leaves there, does not count.
     pub reserved: u64,
     /// The scan was ended early. What it did not reach is in the tree as unreadable, so nothing can be mistaken for
     /// absent.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fcs_sys::{DirRef, Kind, Name, OsReason, reason};
+use fcs_sys::{DirRef, Kind, Name, OsReason, RESERVED_PREFIX, reason};
 
 use super::names::{Extras, Names};
 use super::queue::{Anchor, Big, Group, Queue, Task, Work};
@@ -239,20 +239,23 @@ impl Walk<'_> {
         let side = &self.sides[open.side];
         let mut names = std::mem::take(&mut scratch.names);
         let room = self.max_items.saturating_sub(side.listed.load(Ordering::Relaxed));
-        let mut too_many = false;
+        let (mut too_many, mut home) = (false, 0);
         let listed = self.with_patience(|| {
             names.clear();
+            home = 0;
             open.dir.list(&mut |item| {
                 // A listing cannot be broken off, but it need not be kept.
                 too_many |= names.count() as u64 > room;
                 if is_reserved(item.name) {
                     names.reserved += 1;
+                    home += u64::from(open.number == 0 && item.name.len() == RESERVED_PREFIX.len());
                 } else if !too_many {
                     too_many |= !names.push(item.name, item.metadata.as_ref().map(Entry::from));
                 }
             })
         });
-        side.reserved.fetch_add(names.reserved, Ordering::Relaxed);
+        // The root's own `.fcs` is where it belongs.
+        side.reserved.fetch_add(names.reserved - home, Ordering::Relaxed);
         let count = names.count();
         let before = side.listed.fetch_add(count as u64, Ordering::Relaxed);
         if too_many || before + count as u64 > self.max_items {
