@@ -323,6 +323,22 @@ fn an_interrupted_run_asks_whether_to_keep_or_to_roll_back() {
 }
 
 #[test]
+fn what_becomes_of_an_interrupted_run_can_be_said_beforehand() {
+    for (choice, code) in [("rollback", 6), ("keep", 130)] {
+        let bench = many_files();
+        let before = bench.seen();
+        let args = ["copy", "-y", "-v", "--jobs", "1", "--set", "batch_max_files=20", "--on-cancel", choice];
+        let run = OnTerminal::start(&bench, &args);
+        run.wait_for("12 B, direct");
+        interrupt(&run.child);
+        let (found, text, _) = run.end();
+        assert_eq!(found, code, "{text}");
+        assert!(!text.contains("[K/r]"), "{text}");
+        assert_eq!(bench.seen() == before, code == 6);
+    }
+}
+
+#[test]
 fn an_unfinished_run_is_offered_to_be_recovered_before_anything_else() {
     for (answer, code) in [("n\n", 9), ("y\n", 1), ("r\n", 1)] {
         let bench = many_files();
