@@ -55,6 +55,11 @@ impl Journal {
         Self { file, tail, waiting: Vec::new(), clean: true, broken: false }
     }
 
+    /// Whether it holds no valid record.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tail.number == 0
+    }
+
     /// Adds a record, to be written by the next [`Journal::sync`].
     pub(crate) fn append(&mut self, record: &Record) {
         // Plain data without maps or unknown lengths; were it ever refused, the next sync must not claim success.

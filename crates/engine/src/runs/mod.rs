@@ -10,7 +10,7 @@
 //! The journal says what was intended, the disk says what happened. Recovery believes the disk and uses the journal
 //! to know where to look. Every action is idempotent, so recovery itself may be killed anywhere and run again.
 //!
-//! Invariants: an original is never deleted here except by [`prune`], after its run ended; what another program put
+//! Invariants: an original is never deleted here except by `prune`, after its run ended; what another program put
 //! at a name since is never touched.
 
 mod disk;
@@ -236,7 +236,10 @@ fn unfinished_in(store: &Store, root: &Root) -> Result<Vec<RunInfo>, StartError>
     let failed = |e| StartError::Failed(Error::os(Op::ReadJournal, root.path.clone(), e));
     let mut unfinished = Vec::new();
     for run in store.run_ids().map_err(failed)? {
-        let (ledger, _) = open(store, &run).map_err(failed)?;
+        let (ledger, journal) = open(store, &run).map_err(failed)?;
+        if ledger.is_none() && journal.is_empty() {
+            store.delete_unbegun(&run).map_err(failed)?;
+        }
         if let Some(ledger) = ledger.filter(Ledger::is_unfinished) {
             if ledger.ready {
                 unfinished.push(ledger.info(0));
@@ -267,7 +270,12 @@ pub fn recover(root: &Root, how: How, control: &Control) -> Result<Vec<Account>,
     let mut accounts = Vec::new();
     for run in store.run_ids().map_err(failed)? {
         let (ledger, mut journal) = open(&store, &run).map_err(failed)?;
-        let Some(ledger) = ledger else { continue };
+        let Some(ledger) = ledger else {
+            if journal.is_empty() {
+                store.delete_unbegun(&run).map_err(failed)?;
+            }
+            continue;
+        };
         if ledger.end.is_some_and(|end| end.how == Ended::RolledBack) || ledger.forgotten {
             store.delete(&run).map_err(failed)?;
         } else if ledger.end.is_none() && !ledger.ready {

@@ -234,6 +234,16 @@ impl Store {
         Ok(())
     }
 
+    /// Deletes a journal without a single valid record: its run was interrupted before it touched anything. Unless its
+    /// undo store holds something, which says otherwise.
+    pub(crate) fn delete_unbegun(&self, run: &str) -> io::Result<()> {
+        let kept = if_there(self.undo.open_dir(&own(run)?))?;
+        if kept.map_or(Ok(true), |kept| Ok::<_, io::Error>(names(&kept)?.is_empty()))? {
+            self.delete(run)?;
+        }
+        Ok(())
+    }
+
     /// Removes `.fcs` if no run is left in it. What somebody else put there stays, and `.fcs` with it.
     pub(crate) fn remove_if_empty(self) -> io::Result<()> {
         let runs = self.run_ids()?;
