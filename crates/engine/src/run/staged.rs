@@ -147,7 +147,7 @@ impl<'a> Verified<'a> {
             Ok(displaced) => Ok(Committed {
                 displaced,
                 id: staged.id,
-                seen: staged.seen,
+                seen: seen_in_place(&staged),
                 evidence,
                 not_kept: staged.not_kept,
                 size: staged.size,
@@ -191,6 +191,13 @@ impl<'a> Verified<'a> {
         self.staged.discard(context);
         job
     }
+}
+
+/// What the journal says of a file in its place: the rename moved its change time. Asked at once, and only taken where
+/// nothing else has moved: taking the run back goes by it, and must see whatever another program writes from here on.
+fn seen_in_place(staged: &Staged<'_>) -> Seen {
+    let now = staged.job.folder.target.stat(&staged.job.step.target_name).map(|now| Seen::of(&now));
+    now.ok().filter(|now| now.is(&staged.seen)).unwrap_or(staged.seen)
 }
 
 /// The swap itself. Returns the name under which the replaced original waits.
@@ -338,11 +345,7 @@ impl<'a> Committed<'a> {
                 }
             }
         }
-        // As it is now: taking the run back must see whether it was changed since, and the rename moved its change
-        // time. What another program put there meanwhile is not recorded as ours.
-        let now = self.job.folder.target.stat(&step.target_name).ok().filter(|now| now.id == self.id);
-        let new = now.map_or(self.seen, |now| Seen::of(&now));
-        context.committed(self.job.number, Some(new));
+        context.committed(self.job.number, Some(self.seen));
         if let Some(name) = displaced
             && let Err(e) = context.keep(&self.job.folder.target, name, self.job.number)
         {
