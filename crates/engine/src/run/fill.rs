@@ -166,12 +166,6 @@ fn fill_and_dress(
     buffer: &mut Vec<u8>,
 ) -> Result<(Filled, Metadata), (Stop, bool)> {
     let filled = fill(context, job, name, source, before, meter, buffer)?;
-    let unsteady = || Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceUnsteady);
-    // By name, not by handle: that the name now leads to another file is a change too.
-    let after = job.folder.source.stat(&job.step.source_name);
-    if filled.bytes != before.size || !after.is_ok_and(|m| m.fingerprint() == before.fingerprint()) {
-        return Err((unsteady().into(), true));
-    }
     let kept = metadata::give(
         &*filled.file,
         &**source,
@@ -181,6 +175,15 @@ fn fill_and_dress(
         &context.tally,
     )
     .map_err(|e| (Error::os(Op::SetMetadata, target_path(context, job), e).into(), true))?;
+    // By name, not by handle: that the name now leads to another file is a change too. Last, because the extended
+    // attributes are read from the source as well.
+    let after = job.folder.source.stat(&job.step.source_name);
+    if filled.bytes != before.size || !after.is_ok_and(|m| m.fingerprint() == before.fingerprint()) {
+        return Err((
+            Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceUnsteady).into(),
+            true,
+        ));
+    }
     not_kept.extend(kept.not_kept);
     Ok((filled, kept.now))
 }
