@@ -83,7 +83,11 @@ pub(crate) fn settle(
     for folder in folders.iter().rev() {
         finish_folder(root, &mut way, folder, &mut items);
     }
-    sync(root, folders, &mut way)?;
+    for item in sync(root, folders, &mut way)? {
+        if items.iter().all(|told| told.path != item.path) {
+            items.push(item);
+        }
+    }
     kept.sync()?;
     Ok(items)
 }
@@ -325,18 +329,23 @@ fn finish_folder(root: &Root, way: &mut Way, folder: &LedgerFolder, items: &mut 
     }
 }
 
-/// Makes everything in the folders of a run durable.
-pub(super) fn sync(root: &Root, folders: &[LedgerFolder], way: &mut Way) -> io::Result<()> {
+/// Makes everything in the folders of a run durable. Returns the folders that could not be reached any more; whether
+/// what was done in them is durable is not known.
+pub(super) fn sync(root: &Root, folders: &[LedgerFolder], way: &mut Way) -> io::Result<Vec<AccountItem>> {
     let volume = root.dir.volume()?;
     if volume.sync_volume {
         root.dir.sync_volume()?;
     }
+    let mut out_of_reach = Vec::new();
     for folder in folders {
-        if let Some(dir) = if_there(way.open(&folder.path))?
-            && (!volume.sync_volume || dir.metadata()?.id.volume != volume.id)
-        {
-            dir.sync()?;
+        match if_there(way.open(&folder.path)) {
+            Ok(Some(dir)) if !volume.sync_volume || dir.metadata()?.id.volume != volume.id => dir.sync()?,
+            Ok(_) => {}
+            Err(e) => {
+                let error = Error::os(Op::Open, full_path(&root.path, &folder.path), e);
+                out_of_reach.push(AccountItem::left(folder.path.clone(), error));
+            }
         }
     }
-    Ok(())
+    Ok(out_of_reach)
 }

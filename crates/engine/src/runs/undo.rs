@@ -56,7 +56,8 @@ pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -
     }
     back.remove_leftovers(ledger)?;
     ledger.folders.iter().rev().for_each(|folder| back.folder(folder));
-    sync(root, &ledger.folders, &mut back.way)?;
+    let out_of_reach = sync(root, &ledger.folders, &mut back.way)?;
+    out_of_reach.into_iter().for_each(|item| back.leave(item));
     kept.sync()?;
 
     let items = back.items;
@@ -125,6 +126,13 @@ impl<'a> Back<'a> {
         };
         self.refused.insert(folder.path.clone());
         self.items.push(AccountItem::left(path, error));
+    }
+
+    /// Tells of a folder that could not be put in order, once.
+    fn leave(&mut self, item: AccountItem) {
+        if self.refused.insert(item.path.clone()) {
+            self.items.push(item);
+        }
     }
 
     /// Remembers the change time of an original that came back, which the way there and back has moved.
@@ -271,11 +279,28 @@ impl<'a> Back<'a> {
         if self.leftovers.is_empty() {
             return Ok(());
         }
-        sync(self.root, &ledger.folders, &mut self.way)?;
+        let out_of_reach = sync(self.root, &ledger.folders, &mut self.way)?;
         self.kept.sync()?;
+        let mut is_durable = true;
+        for item in out_of_reach {
+            // Where nothing was done, nothing need be durable.
+            is_durable &= self.refused.contains(&item.path);
+            self.leave(item);
+        }
+        if !is_durable {
+            // They stay where they are, and go with the run.
+            return Ok(());
+        }
         for (folder, name) in std::mem::take(&mut self.leftovers) {
             let dir = match &folder {
-                Some(path) => self.way.open(path)?,
+                Some(path) => match self.way.open(path) {
+                    Ok(dir) => dir,
+                    Err(e) => {
+                        let error = Error::os(Op::Open, full_path(&self.root.path, path), e);
+                        self.leave(AccountItem::left(path.clone(), error));
+                        continue;
+                    }
+                },
                 None => self.kept.clone(),
             };
             if_there(dir.remove_file(&name))?;
