@@ -129,7 +129,13 @@ impl Settler<'_> {
                     let error = Error::os(Op::Restore, full_path(&root.path, &path), e);
                     items.push(AccountItem::left(path, error.with_target(TargetState::Unknown)));
                 }
-                Err(Trouble::Foreign) => items.push(AccountItem::foreign(root, path)),
+                Err(Trouble::Foreign) => {
+                    // The original is kept, so there is something to undo as long as it is; the run is not to be let
+                    // go as if there were not.
+                    step.committed = true;
+                    journal.append(&Record::Committed { step: step.number, new: step.new });
+                    items.push(AccountItem::foreign(root, path));
+                }
             }
         }
         Ok(())
