@@ -24,7 +24,7 @@ use super::disk::{There, has_content, if_there, is_exactly_before, look};
 use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
 use super::record::{Record, RemovedTo, Seen};
-use super::store::{aside_name, kept_name, names, staged_name, step_of};
+use super::store::{aside_name, kept_name, move_to, names, staged_name, step_of};
 use super::{AccountItem, Deed, log};
 use crate::progress::full_path;
 use crate::way::Way;
@@ -198,13 +198,24 @@ impl Settler<'_> {
                     self.keep(from, name, step, journal)?;
                 }
                 remove_unfinished(dir, &staged, beside)?;
-                Ok(Settled::Committed(Some(seen)))
+                // What was durable once was described then; since then somebody may have written to it.
+                Ok(Settled::Committed(if step.committed { step.new } else { Some(seen) }))
             }
             There::New(_) => {
                 // Verified before it got its name, and yet not what the device holds now.
-                match original {
-                    Some((from, name)) => swap_in(from, name, dir, &step.name)?,
-                    None => dir.remove_file(&step.name)?,
+                if beside != There::Before {
+                    remove_unfinished(dir, &staged, beside)?;
+                }
+                let gone = match original {
+                    Some((from, name)) => swap_out(dir, step, from, name, &staged)?,
+                    None => take_out(dir, step, &staged)?,
+                };
+                if !gone {
+                    let Some((from, name)) = original else { return Ok(Settled::Deed(Deed::KeptOld)) };
+                    if !is_stored {
+                        self.keep(from, name, step, journal)?;
+                    }
+                    return Err(Trouble::Foreign);
                 }
                 let old = if original.is_some() { Deed::BroughtBack } else { Deed::TakenAway };
                 remove_names(dir, &[&staged, &aside])?;
@@ -285,11 +296,37 @@ fn remove_names(dir: &DirRef, names: &[&Name]) -> io::Result<()> {
     names.iter().try_for_each(|name| if_there(dir.remove_file(name)).map(|_| ()))
 }
 
-/// Brings an original to its name, where something of ours stands, which goes.
-fn swap_in(from: &DirRef, name: &Name, dir: &DirRef, to: &Name) -> io::Result<()> {
-    match from.rename(name, &**dir, to, Rename::Exchange) {
-        Ok(()) => from.remove_file(name),
-        Err(e) if reason(&e) == OsReason::Unsupported => from.rename(name, &**dir, to, Rename::Replace),
+/// Takes the new item of a step from its name, to `spare`. Whether it was still that: what another program is writing
+/// there stays at its name.
+fn take_out(dir: &DirRef, step: &LedgerStep, spare: &Name) -> io::Result<bool> {
+    move_to(dir, &step.name, dir, spare)?;
+    if matches!(look(dir, spare, step)?, There::New(_)) {
+        return Ok(true);
+    }
+    move_to(dir, spare, dir, &step.name)?;
+    Ok(false)
+}
+
+/// As [`take_out`], and the original that waits at `from` takes the name. The new item goes.
+fn swap_out(
+    dir: &DirRef,
+    step: &LedgerStep,
+    from: &DirRef,
+    original: &Name,
+    spare: &Name,
+) -> io::Result<bool> {
+    match from.rename(original, &**dir, &step.name, Rename::Exchange) {
+        Ok(()) if matches!(look(from, original, step)?, There::New(_)) => {
+            from.remove_file(original).map(|()| true)
+        }
+        Ok(()) => from.rename(original, &**dir, &step.name, Rename::Exchange).map(|()| false),
+        Err(e) if reason(&e) == OsReason::Unsupported => {
+            let gone = take_out(dir, step, spare)?;
+            if gone {
+                move_to(from, original, dir, &step.name)?;
+            }
+            Ok(gone)
+        }
         Err(e) => Err(e),
     }
 }
