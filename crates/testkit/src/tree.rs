@@ -477,8 +477,9 @@ fn system_time((seconds, nanos): (i64, u32)) -> SystemTime {
     base + Duration::from_nanos(u64::from(nanos))
 }
 
-/// Sets the time of modification of the entry itself, also when that is a link or a pipe, which must not be opened.
-fn set_time_nofollow(path: &Path, (seconds, nanos): (i64, u32)) -> io::Result<()> {
+/// Sets the time of modification (seconds since 1970 and nanoseconds) of the entry itself, also when that is a link or
+/// a pipe, which must not be opened.
+pub fn set_time_nofollow(path: &Path, (seconds, nanos): (i64, u32)) -> io::Result<()> {
     let time = Timespec { tv_sec: seconds, tv_nsec: i64::from(nanos) };
     let times = Timestamps { last_access: time, last_modification: time };
     Ok(rustix::fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
