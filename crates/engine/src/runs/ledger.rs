@@ -45,6 +45,8 @@ pub(crate) struct LedgerStep {
     /// The new item and the hash of its content.
     pub(crate) new: Option<Seen>,
     pub(crate) hash: Option<[u8; 32]>,
+    /// Change time of the new item before it got its name.
+    pub(crate) staged_changed: Option<Time>,
     /// The change is durable.
     pub(crate) committed: bool,
     /// The original may be kept beside its old name.
@@ -89,6 +91,7 @@ impl Ledger {
                         intended: false,
                         new: None,
                         hash: None,
+                        staged_changed: None,
                         committed: false,
                         aside: false,
                     });
@@ -100,6 +103,7 @@ impl Ledger {
             Record::Intent { step, new, hash } => {
                 let step = self.step_mut(step)?;
                 (step.intended, step.new, step.hash) = (true, new, hash);
+                step.staged_changed = new.and_then(|new| new.changed);
             }
             Record::Committed { step, new } => {
                 let step = self.step_mut(step)?;

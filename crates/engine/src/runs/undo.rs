@@ -9,9 +9,9 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 
-use fcs_sys::{DirRef, FileId, Name, OsReason, RelPath, Rename, Root, Times, reason};
+use fcs_sys::{DirRef, FileId, Kind, Name, OsReason, RelPath, Rename, Root, Times, reason};
 
-use super::disk::{There, if_there, look};
+use super::disk::{There, has_content, if_there, look};
 use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
 use super::record::{Ended, Record, RemovedTo, Seen};
@@ -35,6 +35,7 @@ pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -
         run: &ledger.begin.run,
         kept: &kept,
         removed: ledger.begin.removed,
+        resumed: ledger.rolling_back,
         way: Way::new(&root.dir),
         items: Vec::new(),
         refused: HashSet::new(),
@@ -80,6 +81,8 @@ struct Back<'a> {
     run: &'a str,
     kept: &'a DirRef,
     removed: RemovedTo,
+    /// An earlier attempt was interrupted.
+    resumed: bool,
     way: Way,
     items: Vec<AccountItem>,
     /// Folders in which something was refused, so that their times are not those of before either.
@@ -204,7 +207,7 @@ impl<'a> Back<'a> {
             };
         };
         match at_name {
-            There::New(now) if is_untouched(&now, step) => {}
+            There::New(now) if self.is_untouched(dir, &now, step)? => {}
             // Taken away already, before an interruption.
             There::Nothing => {
                 move_to(&from, &name, dir, &step.name)?;
@@ -239,7 +242,7 @@ impl<'a> Back<'a> {
         step: &LedgerStep,
     ) -> Result<Option<Deed>, Refusal> {
         match look(dir, &step.name, step)? {
-            There::New(now) if is_untouched(&now, step) => {}
+            There::New(now) if self.is_untouched(dir, &now, step)? => {}
             There::Nothing => {
                 self.collect_leftovers(dir, path, step)?;
                 return Ok(None);
@@ -262,6 +265,19 @@ impl<'a> Back<'a> {
         let beside = !std::sync::Arc::ptr_eq(&to, self.kept);
         self.leftovers.push((beside.then(|| path.clone()), taken));
         Ok(Some(Deed::TakenAway))
+    }
+
+    /// Whether a new item is as the run left it. Its change time moves with every write and attribute change, but also
+    /// with each rename, and a crash may keep one without the other. So the time before the run's own rename is as
+    /// good as the one after it; and after an attempt that was interrupted the content decides.
+    fn is_untouched(&self, dir: &DirRef, now: &Seen, step: &LedgerStep) -> io::Result<bool> {
+        let Some(new) = step.new else { return Ok(true) };
+        let known = now.changed == new.changed || now.changed == step.staged_changed;
+        // A link cannot be changed, only be replaced, and its times are as durable as chance has it.
+        if known || new.changed.is_none() || now.file != new.file || now.kind == Kind::Symlink {
+            return Ok(true);
+        }
+        Ok(self.resumed && has_content(dir, &step.name, step)? != Some(false))
     }
 
     /// New items that an interrupted undo took away and left beside.
@@ -340,18 +356,13 @@ impl<'a> Back<'a> {
         let Some(parent) = if_there(self.way.open(&parent))? else { return Ok(None) };
         let Some(now) = if_there(parent.stat(&name))? else { return Ok(None) };
         let number = |id: FileId| (id.file, id.file_high);
-        if now.kind != fcs_sys::Kind::Folder || made.is_some_and(|made| number(made) != number(now.id)) {
+        if now.kind != Kind::Folder || made.is_some_and(|made| number(made) != number(now.id)) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         self.way = Way::new(&self.root.dir);
         parent.remove_dir(&name)?;
         Ok(Some(Deed::RemovedFolder))
     }
-}
-
-/// Whether a new item is as the run left it. Its change time moves with every write and attribute change.
-fn is_untouched(now: &Seen, step: &LedgerStep) -> bool {
-    step.new.is_none_or(|new| new.changed.is_none() || now.file != new.file || now.changed == new.changed)
 }
 
 /// Tells the journals of earlier runs the change times of what this run had taken from them and gave back, so that
