@@ -110,7 +110,7 @@ impl Settler<'_> {
             }
             let path = folder.path.join(&step.name);
             let settled = if step.removes {
-                self.settle_removal(dir, step)
+                self.settle_removal(dir, step, journal)
             } else {
                 self.settle_step(dir, step, journal)
             };
@@ -262,9 +262,19 @@ impl Settler<'_> {
         }
     }
 
-    fn settle_removal(&self, dir: &DirRef, step: &LedgerStep) -> Result<Settled, Trouble> {
+    fn settle_removal(
+        &self,
+        dir: &DirRef,
+        step: &LedgerStep,
+        journal: &mut Journal,
+    ) -> Result<Settled, Trouble> {
         let (stored, aside) = (kept_name(step.number)?, aside_name(self.run, step.number)?);
-        let is_kept = if_there(self.kept.stat(&stored))?.is_some() || if_there(dir.stat(&aside))?.is_some();
+        let is_aside = if_there(dir.stat(&aside))?.is_some();
+        let is_kept = is_aside || if_there(self.kept.stat(&stored))?.is_some();
+        if is_aside {
+            // Into the store now, or known to lie beside, so that it is let go with the rest.
+            self.keep(dir, &aside, step, journal)?;
+        }
         let there = if_there(dir.stat(&step.name))?.is_some();
         Ok(match (there, is_kept) {
             // Kept: the removal stands, even if somebody made a new item there since.
