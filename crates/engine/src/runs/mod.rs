@@ -300,19 +300,17 @@ fn recover_one(
     let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.clone(), e));
     let mut account =
         Account { run: ledger.begin.run.clone(), items: Vec::new(), state: RunState::Unfinished };
-    if !ledger.rolling_back {
-        let kept = store.kept(&account.run).map_err(failed)?;
-        account.items = settle(store.root(), &kept, &mut ledger, journal).map_err(failed)?;
-        tell(&account.items, control);
-        if !account.is_settled() {
-            return Ok(account);
-        }
-        if how == How::Keep {
-            journal.append(&Ledger::end_record(Ended::Recovered, 0));
-            journal.sync().map_err(failed)?;
-            account.state = RunState::Recovered;
-            return Ok(account);
-        }
+    let kept = store.kept(&account.run).map_err(failed)?;
+    account.items = settle(store.root(), &kept, &mut ledger, journal).map_err(failed)?;
+    tell(&account.items, control);
+    if !account.is_settled() {
+        return Ok(account);
+    }
+    if how == How::Keep && !ledger.rolling_back {
+        journal.append(&Ledger::end_record(Ended::Recovered, 0));
+        journal.sync().map_err(failed)?;
+        account.state = RunState::Recovered;
+        return Ok(account);
     }
     let mut back = take_back(store, &ledger, journal).map_err(failed)?;
     tell(&back.items, control);

@@ -44,6 +44,8 @@ struct Settler<'a> {
     run: &'a str,
     kept: &'a DirRef,
     removed: RemovedTo,
+    /// What was committed is being taken back, by [`super::take_back`] alone.
+    rolling_back: bool,
 }
 
 /// Puts the names of a run in order and makes that durable; the ledger and the journal then say which steps are
@@ -56,8 +58,8 @@ pub(crate) fn settle(
 ) -> io::Result<Vec<AccountItem>> {
     let mut way = Way::new(&root.dir);
     let mut items = Vec::new();
-    let Ledger { begin, folders, steps, .. } = ledger;
-    let settler = Settler { run: &begin.run, kept, removed: begin.removed };
+    let Ledger { begin, folders, steps, rolling_back, .. } = ledger;
+    let settler = Settler { run: &begin.run, kept, removed: begin.removed, rolling_back: *rolling_back };
     for folder in folders.iter() {
         let failed = |op, e| {
             AccountItem::left(folder.path.clone(), Error::os(op, full_path(&root.path, &folder.path), e))
@@ -80,7 +82,7 @@ pub(crate) fn settle(
             Err(e) => items.push(failed(Op::List, e)),
         }
     }
-    for folder in folders.iter().rev() {
+    for folder in folders.iter().rev().filter(|_| !*rolling_back) {
         finish_folder(root, &mut way, folder, &mut items);
     }
     for item in sync(root, folders, &mut way)? {
@@ -105,7 +107,8 @@ impl Settler<'_> {
     ) -> io::Result<()> {
         let ours: BTreeSet<u64> = names(dir)?.iter().filter_map(|name| step_of(self.run, name)).collect();
         for step in steps {
-            if !ours.contains(&step.number) && (!step.intended || step.committed) {
+            let in_order = !ours.contains(&step.number) && (!step.intended || step.committed);
+            if in_order || (self.rolling_back && step.committed) {
                 continue;
             }
             let path = folder.path.join(&step.name);
