@@ -59,6 +59,16 @@ impl Tally {
         }
     }
 
+    /// Takes in a check that is no test of the harness.
+    pub(crate) fn count(&mut self, passed: bool) {
+        *(if passed { &mut self.returned } else { &mut self.failed }) += 1;
+    }
+
+    /// Takes in a check that did not run.
+    pub(crate) fn skip(&mut self, name: &str, reason: &str) {
+        self.skips.insert(name.to_owned(), reason.to_owned());
+    }
+
     /// Takes in that a test program died before it could count: that is at least one failure.
     pub(crate) fn died_uncounted(&mut self) {
         self.failed = self.failed.max(1);

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use crate::sh::{self, Needed};
 use crate::tally::Tally;
+use crate::torture;
 
 /// The tools that tests look for.
 const NEEDED: [Needed; 10] = [
@@ -33,7 +34,8 @@ This will, in this order and without stopping at the first failure:
   3. cargo clippy --workspace --all-targets -- -D warnings
   4. cargo test --workspace --no-fail-fast
   5. cargo doc --workspace --no-deps, with warnings as errors
-  6. list the tests that skipped; as root with loop devices they must equal xtask/expected-skips.txt
+  6. a slice of cargo xtask torture: kill, then power (only as root with loop devices)
+  7. list the tests that skipped; as root with loop devices they must equal xtask/expected-skips.txt
 ";
 
 /// Runs all steps; true if everything passed.
@@ -55,10 +57,26 @@ pub(crate) fn run() -> Result<bool, String> {
     step("cargo clippy", &mut sh::cargo(&clippy));
 
     println!("\n== cargo test");
-    let (tally, passed) = tests()?;
+    let (mut tally, passed) = tests()?;
 
     let doc = ["doc", "--workspace", "--no-deps"];
     step("cargo doc", sh::cargo(&doc).env("RUSTDOCFLAGS", "-Dwarnings"));
+
+    for kind in ["kill", "power"] {
+        println!("\n== cargo xtask torture {kind} --slice");
+        let name = format!("torture_{kind}_slice");
+        if let Some(missing) = not_enforced_because() {
+            tally.skip(&name, missing);
+            continue;
+        }
+        let found_nothing = torture::run(&[kind.to_owned(), "--slice".to_owned()]);
+        tally.count(found_nothing == Ok(true));
+        match found_nothing {
+            Ok(true) => {}
+            Ok(false) => wrong.push(format!("torture {kind}: see above")),
+            Err(error) => wrong.push(format!("torture {kind}: {error}")),
+        }
+    }
 
     if !passed {
         wrong.push("cargo test: see the failures above".to_owned());
