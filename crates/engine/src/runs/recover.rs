@@ -18,7 +18,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use fcs_sys::{Attributes, DirRef, Name, OsReason, Rename, Root, Times, reason};
+use fcs_sys::{Attributes, DirRef, Kind, Name, OsReason, Rename, Root, Times, reason};
 
 use super::disk::{There, has_content, if_there, is_exactly_before, look};
 use super::journal::Journal;
@@ -201,6 +201,7 @@ impl Settler<'_> {
                     self.keep(from, name, step, journal)?;
                 }
                 remove_unfinished(dir, &staged, beside)?;
+                let seen = finish_link(dir, step, seen)?;
                 // What was durable once was described then; since then somebody may have written to it.
                 Ok(Settled::Committed(if step.committed { step.new } else { Some(seen) }))
             }
@@ -341,6 +342,17 @@ fn swap_out(
             Ok(gone)
         }
         Err(e) => Err(e),
+    }
+}
+
+/// Gives a link the time it had when it was verified, which a crash may have lost.
+fn finish_link(dir: &DirRef, step: &LedgerStep, now: Seen) -> io::Result<Seen> {
+    match step.new {
+        Some(new) if now.kind == Kind::Symlink && now.modified != new.modified => {
+            dir.set_link_times(&step.name, Times { modified: Some(new.modified), created: None })?;
+            Ok(Seen::of(&dir.stat(&step.name)?))
+        }
+        _ => Ok(now),
     }
 }
 
