@@ -382,7 +382,9 @@ fn finish_folder(root: &Root, way: &mut Way, folder: &LedgerFolder, items: &mut 
         if dress {
             dir.set_attributes(attributes)?;
         }
-        if now.modified != looks.modified {
+        // The run may have come as far as to set its time, and to say so.
+        let finished = folder.record.wanted.is_some_and(|wanted| now.modified == wanted.modified);
+        if now.modified != looks.modified && !finished {
             dir.set_times(Times { modified: Some(looks.modified), created: None })?;
         }
         Ok(dress)
