@@ -35,7 +35,7 @@ pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -
         run: &ledger.begin.run,
         kept: &kept,
         removed: ledger.begin.removed,
-        resumed: ledger.rolling_back,
+        resumed: ledger.rolling_back || ledger.end.is_some_and(|end| end.how == Ended::PartlyUndone),
         way: Way::new(&root.dir),
         items: Vec::new(),
         refused: HashSet::new(),
@@ -81,7 +81,7 @@ struct Back<'a> {
     run: &'a str,
     kept: &'a DirRef,
     removed: RemovedTo,
-    /// An earlier attempt was interrupted.
+    /// An earlier attempt was interrupted, or did not succeed with everything.
     resumed: bool,
     way: Way,
     items: Vec<AccountItem>,
@@ -217,10 +217,11 @@ impl<'a> Back<'a> {
         }
         match from.rename(&name, &**dir, &step.name, Rename::Exchange) {
             Ok(()) => {
-                if !matches!(look(&from, &name, step)?, There::New(_)) {
-                    // Replaced by another program in this very moment.
+                let out = look(&from, &name, step);
+                if !matches!(out, Ok(There::New(_))) {
+                    // Replaced by another program in this very moment, or it cannot be told.
                     from.rename(&name, &**dir, &step.name, Rename::Exchange)?;
-                    return Err(Refusal::Kind(ErrorKind::ChangedSince));
+                    return Err(out.map_or_else(Refusal::Os, |_| Refusal::Kind(ErrorKind::ChangedSince)));
                 }
                 let beside = !std::sync::Arc::ptr_eq(&from, self.kept);
                 self.leftovers.push((beside.then(|| path.clone()), name));
@@ -228,7 +229,14 @@ impl<'a> Back<'a> {
             Err(e) if reason(&e) == OsReason::Unsupported => {
                 // The name is empty for a moment; an interruption here is found as `There::Nothing`.
                 self.take_away(dir, path, step)?;
-                move_to(&from, &name, dir, &step.name)?;
+                if let Err(e) = move_to(&from, &name, dir, &step.name) {
+                    // Rather the new item than none.
+                    if let Some((beside, taken)) = self.leftovers.pop() {
+                        let place = if beside.is_some() { dir } else { self.kept };
+                        move_to(place, &taken, dir, &step.name)?;
+                    }
+                    return Err(e.into());
+                }
             }
             Err(e) => return Err(e.into()),
         }
@@ -257,10 +265,11 @@ impl<'a> Back<'a> {
             }
             other => other?,
         }
-        if !matches!(look(&to, &taken, step)?, There::New(_)) {
-            // Replaced by another program in this very moment.
+        let out = look(&to, &taken, step);
+        if !matches!(out, Ok(There::New(_))) {
+            // Replaced by another program in this very moment, or it cannot be told.
             move_to(&to, &taken, dir, &step.name)?;
-            return Err(Refusal::Kind(ErrorKind::ChangedSince));
+            return Err(out.map_or_else(Refusal::Os, |_| Refusal::Kind(ErrorKind::ChangedSince)));
         }
         let beside = !std::sync::Arc::ptr_eq(&to, self.kept);
         self.leftovers.push((beside.then(|| path.clone()), taken));
