@@ -1,0 +1,513 @@
+//! The scenarios: two small trees, what is done with them, how it ends, on what sort of disk; and the recording of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use fcs_engine::compare::compare;
+use fcs_engine::filter::Filter;
+use fcs_engine::plan::{Direction, Plan, plan_sync};
+use fcs_engine::report::{ActionKind, ItemReport, Outcome, Report};
+use fcs_engine::run::{OnError, RunOptions, run};
+use fcs_engine::runs::undo;
+use fcs_engine::scan::scan_pair;
+use fcs_engine::settings::{Strategy, Undo};
+use fcs_engine::{Cancel, Control, Observer, OnCancel, Settings};
+use fcs_sys::{Kind, Root, Time};
+use fcs_testkit::faulty::{Act, Call, Event, Script, wrap};
+use fcs_testkit::sim::{Item, Options, Recording, SimFs};
+
+/// Everything of the user, by path: not what lies in `.fcs`.
+pub type Tree = BTreeMap<String, Item>;
+
+const EIO: i32 = 5;
+const EOPNOTSUPP: i32 = 95;
+const RUN: &str = "r1";
+
+/// What is done: at most three steps each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scenario {
+    New,
+    Replace,
+    Delete,
+    FolderCreate,
+    FolderRemove,
+    Links,
+    OneGroup,
+    ThreeGroups,
+    Large,
+    LargeStaged,
+    MetadataOnly,
+    Mixed,
+}
+
+pub const SCENARIOS: [Scenario; 12] = [
+    Scenario::New,
+    Scenario::Replace,
+    Scenario::Delete,
+    Scenario::FolderCreate,
+    Scenario::FolderRemove,
+    Scenario::Links,
+    Scenario::OneGroup,
+    Scenario::ThreeGroups,
+    Scenario::Large,
+    Scenario::LargeStaged,
+    Scenario::MetadataOnly,
+    Scenario::Mixed,
+];
+
+/// What the disk can do, and how long originals are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Way {
+    pub exchange: bool,
+    pub hard_links: bool,
+    pub no_replace: bool,
+    pub sync_volume: bool,
+    pub reuse_numbers: bool,
+    pub undo: Undo,
+}
+
+pub const BEST: Way = Way {
+    exchange: true,
+    hard_links: true,
+    no_replace: true,
+    sync_volume: true,
+    reuse_numbers: false,
+    undo: Undo::Last,
+};
+pub const POOR: Way =
+    Way { exchange: false, hard_links: false, no_replace: false, sync_volume: false, ..BEST };
+
+pub const WAYS: [Way; 9] = [
+    BEST,
+    Way { undo: Undo::Off, ..BEST },
+    Way { sync_volume: false, reuse_numbers: true, ..BEST },
+    Way { exchange: false, sync_volume: false, ..BEST },
+    Way { exchange: false, reuse_numbers: true, undo: Undo::Off, ..BEST },
+    Way { hard_links: false, sync_volume: false, undo: Undo::Off, ..BEST },
+    Way { exchange: false, hard_links: false, ..BEST },
+    POOR,
+    Way { undo: Undo::Off, ..POOR },
+];
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Success,
+    /// Its last item fails, and it rolls back.
+    Failure,
+    /// An item fails, a file when it is read back, and the rest stays.
+    FailureKept,
+    /// It is cancelled after its first item, and the user wants it rolled back.
+    Cancel,
+}
+
+impl Ending {
+    pub const ALL: [Self; 4] = [Self::Success, Self::Failure, Self::FailureKept, Self::Cancel];
+
+    fn goes_back(self) -> bool {
+        matches!(self, Self::Failure | Self::Cancel)
+    }
+
+    fn fails(self) -> bool {
+        matches!(self, Self::Failure | Self::FailureKept)
+    }
+}
+
+/// What may be there after a crash.
+#[derive(Debug, Clone)]
+pub struct Expect {
+    /// The tree before, and the time of its root.
+    pub old: Tree,
+    pub root_time: Time,
+    /// The tree that was asked for.
+    pub new: Tree,
+    /// How it may look, as a whole, when nothing is left to be recovered.
+    pub ends: Vec<Tree>,
+    /// Items that were reported as done, with the number of operations before that.
+    pub done: Vec<(usize, String)>,
+    /// What was done is taken back on the way.
+    pub goes_back: bool,
+    /// Something failed and the rest stays: a folder that was to go may have a time of its own, and times of folders
+    /// alone are nothing that could be undone.
+    pub partial: bool,
+    pub way: Way,
+}
+
+/// Something done on the simulated disk, operation by operation.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub name: String,
+    pub recording: Recording,
+    pub expect: Expect,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |on: bool, word: &str| if on { format!("{word}, ") } else { format!("no {word}, ") };
+        f.write_str(&word(self.exchange, "exchange"))?;
+        f.write_str(&word(self.hard_links, "hard links"))?;
+        f.write_str(&word(self.no_replace, "no-replace"))?;
+        f.write_str(&word(self.sync_volume, "volume sync"))?;
+        f.write_str(&word(self.reuse_numbers, "reused ids"))?;
+        write!(f, "undo {}", self.undo)
+    }
+}
+
+impl Way {
+    /// The root of a disk as a program meets it.
+    pub fn root(&self, fs: &SimFs) -> Root {
+        self.scripted(fs, None)
+    }
+
+    fn scripted(&self, fs: &SimFs, script: Option<Script>) -> Root {
+        if self.no_replace && script.is_none() {
+            return fs.root();
+        }
+        let no_replace = self.no_replace;
+        let both = move |event: &Event<'_>| match event.call {
+            Call::RenameNoReplace if !no_replace => Act::Fail(EOPNOTSUPP),
+            _ => script.as_ref().map_or(Act::Go, |script| script(event)),
+        };
+        wrap(&fs.root(), "target", Arc::new(both))
+    }
+
+    fn disk(&self) -> SimFs {
+        SimFs::new(Options {
+            exchange: self.exchange,
+            hard_links: self.hard_links,
+            sync_volume: self.sync_volume,
+            reuse_numbers: self.reuse_numbers,
+            volume: 2,
+            path: "/target".into(),
+            ..Options::default()
+        })
+    }
+}
+
+/// Bytes that differ everywhere; the same for the same seed.
+pub fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut random = seed.wrapping_mul(2).wrapping_add(1);
+    let next = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as u8 | 1
+    };
+    std::iter::repeat_with(next).take(bytes).collect()
+}
+
+fn put(fs: &SimFs, path: &str, bytes: usize, seed: u64) {
+    let mode = [0o644, 0o600, 0o640, 0o755][seed as usize % 4];
+    fs.put(path, &noise(bytes, seed), mode, Time::new(1_000_000_000 + seed as i64 * 1000, 5));
+    fs.set_xattr(path, b"user.mark", &seed.to_le_bytes());
+}
+
+impl Scenario {
+    /// Makes both trees.
+    fn make(self, left: &SimFs, right: &SimFs) {
+        for fs in [left, right] {
+            put(fs, "stays", 100, 1);
+        }
+        match self {
+            Self::New => put(left, "new", 700, 2),
+            Self::Replace => {
+                put(left, "f", 700, 2);
+                put(right, "f", 600, 3);
+            }
+            Self::Delete => {
+                left.mkdir("d");
+                put(right, "d/orphan", 600, 2);
+            }
+            Self::FolderCreate => {
+                put(left, "made/f", 600, 2);
+                left.mkdir("made/empty");
+            }
+            Self::FolderRemove => {
+                put(right, "gone/f", 600, 2);
+                right.mkdir("gone/sub");
+                right.set_mode("gone/sub", 0o711);
+            }
+            Self::Links => {
+                left.symlink("new", "somewhere");
+                left.symlink("replaced", "after");
+                right.symlink("replaced", "before it");
+                right.symlink("gone", "orphan");
+            }
+            Self::OneGroup | Self::ThreeGroups => {
+                for (i, name) in ["a", "d/b", "c"].into_iter().enumerate() {
+                    put(left, name, 600, 10 + i as u64);
+                    if i > 0 {
+                        put(right, name, 500, 20 + i as u64);
+                    }
+                }
+            }
+            Self::Large | Self::LargeStaged => {
+                put(left, "large", 6000, 2);
+                put(right, "large", 5000, 3);
+                put(left, "new", 4500, 4);
+            }
+            Self::MetadataOnly => {
+                put(left, "f", 600, 2);
+                right.put("f", &noise(600, 2), 0o600, Time::new(5, 5));
+                for fs in [left, right] {
+                    put(fs, "dated/same", 10, 4);
+                }
+            }
+            Self::Mixed => {
+                put(left, "d/f", 700, 2);
+                put(right, "d/f", 600, 3);
+                put(right, "d/orphan", 10, 4);
+                put(left, "e/new", 10, 5);
+                right.mkdir("e");
+            }
+        }
+        for (fs, seconds) in [(left, 2_000), (right, 1_000)] {
+            for folder in ["d", "e", "gone", "gone/sub", "made", "made/empty", "dated"] {
+                // Only one scenario is about the times of folders that are on both sides.
+                let seconds = if self == Self::MetadataOnly { seconds } else { 3_000 };
+                if fs.exists(folder) {
+                    fs.set_modified(folder, Time::new(seconds, 7));
+                }
+            }
+            fs.set_modified("", Time::new(4_000, 0));
+        }
+    }
+
+    fn settings(self, way: &Way) -> Settings {
+        let mut settings = Settings {
+            undo: way.undo,
+            copy_workers: 1,
+            // Groups end by their number, not by the clock.
+            batch_max_milliseconds: 600_000,
+            ..Settings::default()
+        };
+        match self {
+            Self::ThreeGroups => settings.batch_max_files = 1,
+            Self::Large => settings.batch_max_file_bytes = 1000,
+            Self::LargeStaged => {
+                settings.batch_max_file_bytes = 1000;
+                settings.strategy = Strategy::Staged;
+            }
+            _ => {}
+        }
+        settings
+    }
+}
+
+/// Everything of the user.
+pub fn tree(fs: &SimFs, way: &Way) -> Tree {
+    let mut tree = fs.snapshot();
+    tree.retain(|path, _| path != ".fcs" && !path.starts_with(".fcs/"));
+    // A new item has another number, and nothing here is about hard links.
+    tree.values_mut().for_each(|item| {
+        (item.number, item.links) = (0, 0);
+        // Only a sync of the volume makes a link's time durable.
+        if item.kind == Kind::Symlink && !way.sync_volume {
+            item.modified = Time::EPOCH;
+        }
+    });
+    tree
+}
+
+pub fn root_time(fs: &SimFs) -> Time {
+    fs.root().dir.metadata().unwrap().modified
+}
+
+/// Takes down what is reported, and cancels after the first item.
+#[derive(Default)]
+struct Watch {
+    fs: Option<SimFs>,
+    done: Mutex<Vec<(usize, String)>>,
+    cancel_after_one: Option<Arc<Cancel>>,
+    goes_back: bool,
+}
+
+impl Observer for Watch {
+    fn item(&self, item: &ItemReport) {
+        if let (Outcome::Done { .. }, Some(fs)) = (&item.outcome, &self.fs) {
+            if self.goes_back && item.action == ActionKind::CreateFolder {
+                // Made, and about to be taken back.
+                return;
+            }
+            let operations = fs.recording().points() - 1;
+            self.done.lock().unwrap().push((operations, item.path.to_string()));
+            if let Some(cancel) = &self.cancel_after_one {
+                cancel.cancel();
+            }
+        }
+    }
+
+    fn cancelled(&self, _: u64) -> OnCancel {
+        OnCancel::RollBack
+    }
+}
+
+/// Both sides of a scenario, ready to run.
+pub struct Bench {
+    pub scenario: Scenario,
+    pub way: Way,
+    pub left: SimFs,
+    pub right: SimFs,
+    pub settings: Settings,
+}
+
+impl Bench {
+    pub fn new(scenario: Scenario, way: Way) -> Self {
+        let left = SimFs::new(Options { volume: 1, path: "/source".into(), ..Options::default() });
+        let right = way.disk();
+        scenario.make(&left, &right);
+        Self { scenario, way, left, right, settings: scenario.settings(&way) }
+    }
+
+    pub fn plan(&self) -> Plan {
+        let (left, right, control) = (self.left.root(), self.right.root(), Control::default());
+        let (a, b) = scan_pair(&left, &right, &Filter::default(), &self.settings, &control).unwrap();
+        let comparison =
+            compare((&left, Arc::new(a)), (&right, Arc::new(b)), &self.settings, &control).unwrap();
+        plan_sync(&comparison, Direction::LeftToRight, &|_| true, &self.settings)
+    }
+
+    /// Runs the plan to its end.
+    pub fn run(&self, on_error: OnError, script: Option<Script>, control: &Control) -> Report {
+        let options =
+            RunOptions { run_id: RUN.into(), command: "sync".into(), on_error, ..RunOptions::default() };
+        let target = self.way.scripted(&self.right, script);
+        run(&self.plan(), &self.left.root(), &target, &self.settings, &options, control).unwrap()
+    }
+
+    fn expect(&self) -> Expect {
+        Expect {
+            old: tree(&self.right, &self.way),
+            root_time: root_time(&self.right),
+            new: tree(&self.left, &self.way),
+            ends: Vec::new(),
+            done: Vec::new(),
+            goes_back: false,
+            partial: false,
+            way: self.way,
+        }
+    }
+}
+
+/// Whether a call makes a staged item or takes away one that is removed: one for each item of a run.
+fn begins_an_item(event: &Event<'_>) -> bool {
+    let ours = event.path.names().any(|name| name.as_bytes().starts_with(b".fcs"));
+    match event.call {
+        Call::CreateFile | Call::CreateSymlink => event.path.names().next().unwrap().as_bytes() != b".fcs",
+        Call::RenameNoReplace | Call::RenameReplace => !ours,
+        _ => false,
+    }
+}
+
+/// Lets the last item fail, once there is something to be taken back where items are committed one by one.
+fn last_fails(bench: &Bench, watch: &Arc<Watch>, fired: &Arc<AtomicUsize>) -> Script {
+    let plan = bench.plan();
+    let copies: usize = plan.folders.iter().map(|folder| folder.steps.len()).sum();
+    let items = copies + plan.removals.iter().map(|folder| folder.items.len()).sum::<usize>();
+    let (watch, fired, begun) = (Arc::clone(watch), Arc::clone(fired), AtomicUsize::new(0));
+    let waits = bench.scenario == Scenario::ThreeGroups;
+    let path = Mutex::new(None);
+    Arc::new(move |event| {
+        if path.lock().unwrap().as_ref() == Some(event.path) && begins_an_item(event) {
+            // The other ways to do the same fail too.
+            return Act::Fail(EIO);
+        }
+        if !begins_an_item(event) || begun.fetch_add(1, Ordering::SeqCst) + 1 != items {
+            return Act::Go;
+        }
+        let begun = Instant::now();
+        while waits && watch.done.lock().unwrap().is_empty() && begun.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        fired.fetch_add(1, Ordering::SeqCst);
+        *path.lock().unwrap() = Some(event.path.clone());
+        Act::Fail(EIO)
+    })
+}
+
+/// Lets the first file that is read back fail.
+fn rereading_fails(fired: &Arc<AtomicUsize>) -> Script {
+    let (fired, path) = (Arc::clone(fired), Mutex::new(None));
+    Arc::new(move |event| {
+        let staged = event.path.names().any(|name| name.as_bytes().ends_with(b".part"));
+        if !staged || !matches!(event.call, Call::Read | Call::Map) {
+            return Act::Go;
+        }
+        let mut path = path.lock().unwrap();
+        if path.get_or_insert_with(|| event.path.clone()) != event.path {
+            return Act::Go;
+        }
+        fired.fetch_add(1, Ordering::SeqCst);
+        Act::Fail(EIO)
+    })
+}
+
+/// Records a run.
+pub fn record_run(scenario: Scenario, way: Way, ending: Ending) -> Case {
+    let bench = Bench::new(scenario, way);
+    let mut expect = bench.expect();
+    let cancel = Arc::new(Cancel::default());
+    let watch = Arc::new(Watch {
+        fs: Some(bench.right.clone()),
+        done: Mutex::default(),
+        cancel_after_one: (ending == Ending::Cancel).then(|| Arc::clone(&cancel)),
+        goes_back: ending.goes_back(),
+    });
+    let control = Control { cancel, observer: Arc::clone(&watch) as Arc<dyn Observer>, ..Control::default() };
+    let fired = Arc::new(AtomicUsize::new(0));
+    let script = ending.fails().then(|| {
+        let copies_files = !matches!(scenario, Scenario::Delete | Scenario::FolderRemove | Scenario::Links);
+        if ending == Ending::FailureKept && copies_files {
+            rereading_fails(&fired)
+        } else {
+            last_fails(&bench, &watch, &fired)
+        }
+    });
+    let on_error = if ending.goes_back() { OnError::RollBack } else { OnError::Continue };
+    bench.right.record();
+    let report = bench.run(on_error, script, &control);
+    expect.done.append(&mut watch.done.lock().unwrap());
+    expect.goes_back = ending.goes_back();
+    expect.partial = ending == Ending::FailureKept;
+    expect.ends.push(tree(&bench.right, &way));
+    let name = format!("{scenario:?}, {ending:?}, {way}");
+    match ending {
+        Ending::Success => assert!(report.counts.failed == 0, "{name}: {:#?}", report.items),
+        Ending::Failure | Ending::FailureKept => {
+            assert!(fired.load(Ordering::SeqCst) > 0, "{name}: the fault fired")
+        }
+        Ending::Cancel => assert!(!expect.done.is_empty(), "{name}: something was done"),
+    }
+    Case { name, recording: bench.right.recording(), expect }
+}
+
+/// Records the undo of a finished run.
+pub fn record_undo(scenario: Scenario, way: Way) -> Case {
+    let bench = Bench::new(scenario, way);
+    let mut expect = bench.expect();
+    bench.run(OnError::Continue, None, &Control::default());
+    expect.ends.push(tree(&bench.right, &way));
+    bench.right.record();
+    undo(&way.root(&bench.right), None, &Control::default()).unwrap();
+    expect.ends.push(tree(&bench.right, &way));
+    expect.goes_back = true;
+    Case { name: format!("{scenario:?}, undo, {way}"), recording: bench.right.recording(), expect }
+}
+
+/// Runs of every scenario in every way to every end.
+pub fn cases(scenarios: &[Scenario], ways: &[Way], endings: &[Ending]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for &scenario in scenarios {
+        for &way in ways {
+            cases.extend(endings.iter().map(|&ending| record_run(scenario, way, ending)));
+        }
+    }
+    cases
+}
+
+/// Undos of every scenario.
+pub fn undo_cases(scenarios: &[Scenario], ways: &[Way]) -> Vec<Case> {
+    let kept = ways.iter().filter(|way| way.undo != Undo::Off);
+    kept.flat_map(|&way| scenarios.iter().map(move |&scenario| record_undo(scenario, way))).collect()
+}

@@ -1,0 +1,153 @@
+//! What must hold of a disk after a crash.
+
+use fcs_engine::Control;
+use fcs_engine::runs::{Account, How, RunState, StartError, recover, undo};
+use fcs_engine::settings::Undo;
+use fcs_sys::Kind;
+use fcs_testkit::sim::{Item, SimFs};
+
+use super::cases::{Expect, Tree, root_time, tree};
+
+/// Recovers a disk and looks at everything: names, strays, what was reported as done, the way back.
+///
+/// `point` is the number of operations before the crash.
+pub fn check(fs: &SimFs, expect: &Expect, point: usize, how: How) -> Result<(), String> {
+    let accounts = recover_clean(fs, expect, how)?;
+    let found = whole(fs, expect)?;
+    let state = accounts.first().map(|account| account.state);
+    match state {
+        None if !found_in(&found, expect) => {
+            return Err(format!("nothing to recover, and yet neither before nor after: {}", shown(&found)));
+        }
+        Some(RunState::RolledBack) => as_before(fs, &found, expect)?,
+        Some(RunState::Recovered) if how == How::Keep => {}
+        Some(other) => return Err(format!("recovered with {how:?}, and it is {other:?}")),
+        None => {}
+    }
+    let back = state == Some(RunState::RolledBack) || (expect.goes_back && found == expect.old);
+    if !back && state.is_none_or(|_| how == How::Keep) {
+        promises(&found, expect, point)?;
+    }
+    let again = recover(&expect.way.root(fs), how, &Control::default()).map_err(|e| e.to_string())?;
+    if !again.is_empty() {
+        return Err(format!("a second recovery found something: {again:?}"));
+    }
+    if state == Some(RunState::RolledBack) {
+        return Ok(());
+    }
+    way_back(fs, &found, expect, state.is_some())
+}
+
+/// Recovers, without trouble.
+fn recover_clean(fs: &SimFs, expect: &Expect, how: How) -> Result<Vec<Account>, String> {
+    let accounts =
+        recover(&expect.way.root(fs), how, &Control::default()).map_err(|e| format!("recover: {e}"))?;
+    if accounts.len() > 1 || !accounts.iter().all(Account::is_clean) {
+        return Err(format!("recovery was not clean: {accounts:?}"));
+    }
+    Ok(accounts)
+}
+
+fn found_in(found: &Tree, expect: &Expect) -> bool {
+    *found == expect.old || expect.ends.contains(found)
+}
+
+/// Whether two items are the same, but for the times of folders, which are looked at by themselves.
+fn same(a: &Item, b: &Item) -> bool {
+    let time = if a.kind == Kind::Folder { a.modified } else { b.modified };
+    (a.kind, &a.bytes, a.mode, a.modified, &a.xattrs, &a.link, a.owner)
+        == (b.kind, &b.bytes, b.mode, time, &b.xattrs, &b.link, b.owner)
+}
+
+/// Every name holds its complete old or its complete new item, and nothing else is there.
+pub fn whole(fs: &SimFs, expect: &Expect) -> Result<Tree, String> {
+    let found = tree(fs, &expect.way);
+    whole_tree(&found, expect)?;
+    Ok(found)
+}
+
+pub fn whole_tree(found: &Tree, expect: &Expect) -> Result<(), String> {
+    for (path, item) in found {
+        if path.split('/').any(|name| name.starts_with(".fcs")) {
+            return Err(format!("stray {path}"));
+        }
+        let (old, new) = (expect.old.get(path), expect.new.get(path));
+        let matches = |wanted: Option<&Item>| wanted.is_some_and(|wanted| same(item, wanted));
+        if !matches(old) && !matches(new) {
+            return Err(format!("{path} is neither old nor new: {item:?}"));
+        }
+        let time = |wanted: Option<&Item>| wanted.is_some_and(|wanted| wanted.modified == item.modified);
+        if item.kind == Kind::Folder && !expect.partial && !time(old) && !time(new) {
+            return Err(format!("{path} has a time of its own: {:?}", item.modified));
+        }
+    }
+    for path in expect.old.keys() {
+        if !found.contains_key(path) && expect.new.contains_key(path) {
+            return Err(format!("{path} is missing"));
+        }
+    }
+    Ok(())
+}
+
+/// The tree is as it was, times of folders included.
+fn as_before(fs: &SimFs, found: &Tree, expect: &Expect) -> Result<(), String> {
+    for (path, item) in &expect.old {
+        let Some(now) = found.get(path) else { return Err(format!("{path} did not come back")) };
+        if now != item {
+            return Err(format!("{path} is not as it was: {now:?}"));
+        }
+    }
+    if let Some(path) = found.keys().find(|path| !expect.old.contains_key(*path)) {
+        return Err(format!("{path} stayed"));
+    }
+    let time = root_time(fs);
+    if time != expect.root_time {
+        return Err(format!("the root's time is {time:?}"));
+    }
+    Ok(())
+}
+
+/// What was reported as done is there.
+fn promises(found: &Tree, expect: &Expect, point: usize) -> Result<(), String> {
+    for (at, path) in expect.done.iter().filter(|(at, _)| *at <= point) {
+        let (now, new) = (found.get(path), expect.new.get(path));
+        let kept = match (now, new) {
+            (Some(now), Some(new)) => now == new,
+            (None, None) => true,
+            // The root's own times.
+            _ => path.is_empty() || path == ".",
+        };
+        if !kept {
+            return Err(format!("{path} was done after operation {at}, and now it is {now:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Undo brings everything back, unless the originals were let go or nothing had happened.
+fn way_back(fs: &SimFs, found: &Tree, expect: &Expect, recovered: bool) -> Result<(), String> {
+    match undo(&expect.way.root(fs), None, &Control::default()) {
+        Ok(account) if account.state == RunState::RolledBack => {
+            let found = whole(fs, expect)?;
+            as_before(fs, &found, expect).map_err(|what| format!("after undo: {what}"))
+        }
+        Ok(account) => Err(format!("undo was not clean: {account:?}")),
+        Err(StartError::NothingToUndo) => {
+            let let_go = expect.way.undo == Undo::Off && !recovered;
+            let differs = |(path, item): (&String, &Item)| found.get(path).is_none_or(|now| !same(item, now));
+            let only_times = expect.partial && !expect.old.iter().any(differs);
+            if *found == expect.old || let_go || only_times {
+                return Ok(());
+            }
+            Err("the originals are gone".into())
+        }
+        Err(other) => Err(format!("undo: {other}")),
+    }
+}
+
+fn shown(tree: &Tree) -> String {
+    let line = |(path, item): (&String, &Item)| {
+        format!("\n  {path} {:?} {} bytes {:o} {:?}", item.kind, item.bytes.len(), item.mode, item.modified)
+    };
+    tree.iter().map(line).collect()
+}
