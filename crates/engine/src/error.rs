@@ -269,7 +269,9 @@ impl Error {
             ErrorKind::TooManyItems => "Choose a smaller folder or raise the setting max_items.",
             ErrorKind::BadPattern => "Wildcards are *, ?, [abc], {a,b} and ** for any depth.",
             ErrorKind::StagedLost => "Run again.",
-            ErrorKind::ChangedSince => "Move it away if you do not need it, then try again.",
+            ErrorKind::ChangedSince => {
+                "Move it away and undo again before the next run, or leave it as it is."
+            }
             ErrorKind::OriginalLost => "Look for it in a backup.",
             ErrorKind::InRecycleBin => "Restore it from there.",
             ErrorKind::NoRecycleBin => "Remove it to the undo store instead.",

@@ -64,6 +64,10 @@ pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
     let failed = context.failures();
     let how = if cancelled { Ended::Cancelled } else { Ended::Kept };
     let Some(log) = context.take_log() else { return Ending::Kept };
+    if let Err(e) = log.sync_kept() {
+        context.complain(&log.error(e));
+        return Ending::Unfinished;
+    }
     if let Err(error) = log.end(Ledger::end_record(how, failed)) {
         context.complain(&error);
         return Ending::Unfinished;

@@ -84,6 +84,7 @@ pub fn run(
     } else {
         Some(RunLog::start(plan, target, begin(&run_id, source, started.0, options))?)
     };
+    let run_id = log.as_ref().map_or(run_id, |log| log.run().to_owned());
     let mut context = Context::new(plan, (source, target), settings, control, run_id, options.on_error, log);
     for skip in &plan.skipped {
         context.emit(Context::skipped(skip.path.clone(), skip.why));

@@ -101,6 +101,8 @@ fn sync(context: &Context<'_>, gone: &[(&Job<'_>, DirRef)]) -> io::Result<()> {
     if gone.is_empty() {
         return Ok(());
     }
+    // Where items are before where they were, for file systems that could keep the one without the other.
+    context.log().map_or(Ok(()), |log| log.kept().sync())?;
     let mut synced: Option<&RelPath> = None;
     let mut whole = None;
     for (job, dir) in gone {
@@ -113,7 +115,7 @@ fn sync(context: &Context<'_>, gone: &[(&Job<'_>, DirRef)]) -> io::Result<()> {
             dir.sync()?;
         }
     }
-    context.log().map_or(Ok(()), |log| log.kept().sync())
+    Ok(())
 }
 
 fn path(context: &Context<'_>, job: &Job<'_>) -> std::path::PathBuf {

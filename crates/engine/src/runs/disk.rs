@@ -46,12 +46,6 @@ pub(crate) fn look(dir: &DirRef, name: &Name, step: &LedgerStep) -> io::Result<T
     Ok(There::Other)
 }
 
-/// Whether the item at a name has the very number of what was there before the run.
-pub(crate) fn is_exactly_before(dir: &DirRef, name: &Name, step: &LedgerStep) -> io::Result<bool> {
-    let now = Seen::of(&dir.stat(name)?);
-    Ok(step.before.is_some_and(|before| now.is(&before)))
-}
-
 /// Whether the file at a name has the content the run verified; `None` where no hash is known.
 pub(crate) fn has_content(dir: &DirRef, name: &Name, step: &LedgerStep) -> io::Result<Option<bool>> {
     let (Some(wanted), Some(new)) = (step.hash, step.new) else { return Ok(None) };

@@ -24,6 +24,8 @@ const CHECKSUM: usize = 16;
 const HEAD: usize = 8;
 /// What a device writes as a whole, or spoils as a whole.
 const BLOCK: u64 = 4096;
+/// Bytes read at once.
+const READ_AHEAD: usize = 256 << 10;
 /// Longest record that is believed; steps are listed in pieces far smaller.
 const LONGEST: usize = 64 << 20;
 
@@ -115,46 +117,75 @@ fn checksum(before: &Checksum, number: u32, payload: &[u8]) -> Checksum {
 }
 
 /// Reads all valid records. What comes after the last one was never finished and counts as not written.
+///
+/// A first record that is whole but not understood leaves the tail behind it: such a journal is of another version,
+/// not empty.
 pub(crate) fn read(file: &FileRef) -> io::Result<(Vec<Record>, Tail)> {
-    let bytes = read_all(file)?;
+    let mut reader = Reader { file, from: 0, chunk: Vec::new() };
     let mut records = Vec::new();
     let mut tail = Tail::default();
     loop {
         let block = Tail { at: tail.at.next_multiple_of(BLOCK), ..tail };
-        let Some((record, next)) = next_record(&bytes, tail).or_else(|| next_record(&bytes, block)) else {
-            return Ok((records, tail));
+        let next = match reader.next_record(tail)? {
+            None if block != tail => reader.next_record(block)?,
+            other => other,
         };
-        records.push(record);
-        tail = next;
-    }
-}
-
-fn next_record(bytes: &[u8], tail: Tail) -> Option<(Record, Tail)> {
-    let rest = bytes.get(usize::try_from(tail.at).ok()?..)?;
-    let number_at = |i: usize| Some(u32::from_le_bytes(rest.get(i..i + 4)?.try_into().ok()?));
-    let (length, number) = (number_at(0)? as usize, number_at(4)?);
-    if length > LONGEST || number != tail.number + 1 {
-        return None;
-    }
-    let payload = rest.get(HEAD..HEAD + length)?;
-    let found = rest.get(HEAD + length..HEAD + length + CHECKSUM)?;
-    let expected = checksum(&tail.checksum, number, payload);
-    if found != expected {
-        return None;
-    }
-    let record = postcard::from_bytes(payload).ok()?;
-    let at = tail.at + (HEAD + length + CHECKSUM) as u64;
-    Some((record, Tail { at, number, checksum: expected }))
-}
-
-fn read_all(file: &FileRef) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut chunk = vec![0; 256 << 10];
-    loop {
-        match file.read_at(&mut chunk, bytes.len() as u64)? {
-            0 => return Ok(bytes),
-            n => bytes.extend_from_slice(&chunk[..n.min(chunk.len())]),
+        match next {
+            None => return Ok((records, tail)),
+            Some((None, next)) => return Ok((records, if tail.number == 0 { next } else { tail })),
+            Some((Some(record), next)) => {
+                records.push(record);
+                tail = next;
+            }
         }
+    }
+}
+
+/// Reads a journal piece by piece: its length is not to be trusted.
+struct Reader<'a> {
+    file: &'a FileRef,
+    /// Offset of the chunk in the file.
+    from: u64,
+    chunk: Vec<u8>,
+}
+
+impl Reader<'_> {
+    /// The record behind `tail` and where it ends; no record if its payload is not understood.
+    fn next_record(&mut self, tail: Tail) -> io::Result<Option<(Option<Record>, Tail)>> {
+        let Some(head) = self.bytes(tail.at, HEAD)? else { return Ok(None) };
+        let number_at = |i: usize| head[i..i + 4].iter().rev().fold(0, |n, &byte| n << 8 | u32::from(byte));
+        let (length, number) = (number_at(0) as usize, number_at(4));
+        if length > LONGEST || number != tail.number + 1 {
+            return Ok(None);
+        }
+        let Some(rest) = self.bytes(tail.at + HEAD as u64, length + CHECKSUM)? else { return Ok(None) };
+        let (payload, found) = rest.split_at(length);
+        let expected = checksum(&tail.checksum, number, payload);
+        if found != expected {
+            return Ok(None);
+        }
+        let record = postcard::from_bytes(payload).ok();
+        let at = tail.at + (HEAD + length + CHECKSUM) as u64;
+        Ok(Some((record, Tail { at, number, checksum: expected })))
+    }
+
+    /// `count` bytes at `at`; `None` if the file ends before.
+    fn bytes(&mut self, at: u64, count: usize) -> io::Result<Option<&[u8]>> {
+        let end = at + count as u64;
+        if at < self.from || end > self.from + self.chunk.len() as u64 {
+            self.chunk.resize(count.max(READ_AHEAD), 0);
+            self.from = at;
+            let mut got = 0;
+            while got < self.chunk.len() {
+                match self.file.read_at(&mut self.chunk[got..], at + got as u64)? {
+                    0 => break,
+                    n => got = (got + n).min(self.chunk.len()),
+                }
+            }
+            self.chunk.truncate(got);
+        }
+        let start = (at - self.from) as usize;
+        Ok(self.chunk.get(start..start + count))
     }
 }
 

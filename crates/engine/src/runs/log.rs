@@ -11,7 +11,7 @@ use fcs_sys::{DirRef, FileRef, Fingerprint, Name, RelPath, Root};
 
 use super::journal::{self, Journal, Tail};
 use super::ledger::Ledger;
-use super::record::{Begin, FolderLooks, FolderRecord, Record, Seen, StepRecord};
+use super::record::{Begin, FolderLooks, FolderRecord, Record, RemovedTo, Seen, StepRecord};
 use super::store::{Store, aside_name, kept_name, move_to};
 use super::{StartError, prune, unfinished_in};
 use crate::plan::Plan;
@@ -34,12 +34,14 @@ pub(crate) struct RunLog {
     /// Something of the run may lie around that the end of the run has to look for.
     untidy: AtomicBool,
     forget: bool,
+    /// What it removes goes where undo cannot bring it back from.
+    recycles: bool,
 }
 
 impl RunLog {
     /// Locks the root, refuses if an earlier run waits for recovery, and makes the list of everything the plan may
     /// change durable.
-    pub(crate) fn start(plan: &Plan, target: &Root, begin: Begin) -> Result<Self, StartError> {
+    pub(crate) fn start(plan: &Plan, target: &Root, mut begin: Begin) -> Result<Self, StartError> {
         let who = format!(
             "run {} ({}) by process {} since {} seconds after 1970",
             begin.run,
@@ -52,8 +54,10 @@ impl RunLog {
         if !unfinished.is_empty() {
             return Err(StartError::Unfinished(unfinished));
         }
-        let (run, forget) = (begin.run.clone(), begin.forget);
         let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, target.path.clone(), e));
+        begin.run = later_than_all(begin.run, &store.run_ids().map_err(failed)?);
+        let (run, forget) = (begin.run.clone(), begin.forget);
+        let recycles = begin.removed == RemovedTo::RecycleBin;
         let (file, kept) = store.create(&run).map_err(failed)?;
         let mut journal = Journal::new(std::sync::Arc::clone(&file), Tail::default());
         let written = list(plan, begin, &mut journal).and_then(|()| {
@@ -62,7 +66,7 @@ impl RunLog {
         });
         if let Err(e) = written {
             // Nothing was touched, so nothing needs a journal. One that stays behind is not ready and says so.
-            let _ = store.delete(&run);
+            let _ = store.delete_if_empty(&run);
             let _ = store.remove_if_empty();
             return Err(failed(e));
         }
@@ -75,6 +79,7 @@ impl RunLog {
             stopped: AtomicBool::new(false),
             untidy: AtomicBool::new(false),
             forget,
+            recycles,
         })
     }
 
@@ -155,19 +160,44 @@ impl RunLog {
         self.promise([end]).map_err(|e| self.error(e))
     }
 
-    /// Lets go of what an ended run does not keep: by `undo`, and everything if it changed nothing.
+    /// Makes what was moved into the undo store durable there.
+    pub(crate) fn sync_kept(&self) -> io::Result<()> {
+        self.kept.sync()
+    }
+
+    /// The run's id; a later one than any run before it has, whatever the clock says.
+    pub(crate) fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Lets go of what an ended run does not keep: by `undo`, and its journal if there is nothing to undo.
     pub(crate) fn let_go(self, undo: Undo, changed: bool) -> Result<(), Error> {
         let root = self.store.root().path.clone();
         let failed = |e| Error::os(Op::CleanUp, root.clone(), e);
-        let tidied = if !changed {
-            self.store.delete(&self.run)
-        } else if self.forget || undo == Undo::Off {
+        let tidied = if self.forget {
+            // Nothing of it can be undone, so what earlier runs keep is still worth keeping.
+            prune::forget(&self.store, std::slice::from_ref(&self.run))
+        } else if (!changed || self.recycles) && self.store.delete_if_empty(&self.run).is_ok_and(|gone| gone)
+        {
+            Ok(())
+        } else if undo == Undo::Off {
             prune::forget(&self.store, std::slice::from_ref(&self.run))
                 .and_then(|()| prune::earlier(&self.store, &self.run, undo))
         } else {
             prune::earlier(&self.store, &self.run, undo)
         };
         tidied.and_then(|()| self.store.remove_if_empty()).map_err(failed)
+    }
+}
+
+/// An id that sorts behind all others: ids begin with the time, and a clock may be set back.
+fn later_than_all(run: String, others: &[String]) -> String {
+    match others.iter().max().filter(|newest| **newest >= run) {
+        Some(newest) => match u128::from_str_radix(newest, 16) {
+            Ok(number) => format!("{:0width$x}", number.wrapping_add(1), width = newest.len()),
+            Err(_) => run,
+        },
+        None => run,
     }
 }
 

@@ -189,19 +189,34 @@ pub fn list(root: &Root) -> crate::Result<Vec<RunInfo>> {
     let Some(look) = Look::open(root).map_err(failed)? else { return Ok(Vec::new()) };
     let mut runs = Vec::new();
     for run in look.run_ids().map_err(failed)?.into_iter().rev() {
-        // Gone since it was listed: another process let it go.
-        let Some(file) = look.journal(&run).map_err(failed)? else { continue };
-        let (records, _) = journal::read(&file).map_err(failed)?;
         let kept = look.kept_bytes(&run).map_err(failed)?;
-        runs.push(Ledger::replay(records).map_or_else(|| unreadable(&run, kept), |ledger| ledger.info(kept)));
+        runs.extend(look_at(&look, &run, kept));
     }
     Ok(runs)
 }
 
+/// One run; `None` if another process has let it go since it was listed.
+fn look_at(look: &Look, run: &str, kept: u64) -> Option<RunInfo> {
+    let file = match look.journal(run) {
+        Ok(file) => file?,
+        Err(_) => return Some(unreadable(run, kept)),
+    };
+    let ledger = journal::read(&file).ok().and_then(|(records, _)| Ledger::replay(records));
+    // Originals without a whole list of what was to be done: the list was damaged.
+    let ledger = ledger.filter(|ledger| ledger.ready || kept == 0);
+    Some(ledger.map_or_else(|| unreadable(run, kept), |ledger| ledger.info(kept)))
+}
+
 /// Lists the runs on a root that wait for recovery; none while another process works on the root. Changes nothing.
 pub fn unfinished(root: &Root) -> crate::Result<Vec<RunInfo>> {
-    let mut runs = list(root)?;
-    runs.retain(|run| run.state == RunState::Unfinished);
+    let failed = |e| Error::os(Op::ReadJournal, root.path.clone(), e);
+    let Some(look) = Look::open(root).map_err(failed)? else { return Ok(Vec::new()) };
+    let mut runs = Vec::new();
+    for run in look.run_ids().map_err(failed)?.into_iter().rev() {
+        // What they keep is not asked for: this is called before every command.
+        let info = look_at(&look, &run, 0);
+        runs.extend(info.filter(|run| run.state == RunState::Unfinished));
+    }
     if !runs.is_empty() && in_progress(root)?.is_some() {
         runs.clear();
     }
@@ -238,14 +253,14 @@ fn unfinished_in(store: &Store, root: &Root) -> Result<Vec<RunInfo>, StartError>
     for run in store.run_ids().map_err(failed)? {
         let (ledger, journal) = open(store, &run).map_err(failed)?;
         if ledger.is_none() && journal.is_empty() {
-            store.delete_unbegun(&run).map_err(failed)?;
+            store.delete_if_empty(&run).map_err(failed)?;
         }
         if let Some(ledger) = ledger.filter(Ledger::is_unfinished) {
             if ledger.ready {
                 unfinished.push(ledger.info(0));
             } else {
-                // It never touched anything.
-                store.delete(&run).map_err(failed)?;
+                // It never touched anything; were its list damaged, its undo store would say so.
+                store.delete_if_empty(&run).map_err(failed)?;
             }
         }
     }
@@ -272,15 +287,15 @@ pub fn recover(root: &Root, how: How, control: &Control) -> Result<Vec<Account>,
         let (ledger, mut journal) = open(&store, &run).map_err(failed)?;
         let Some(ledger) = ledger else {
             if journal.is_empty() {
-                store.delete_unbegun(&run).map_err(failed)?;
+                store.delete_if_empty(&run).map_err(failed)?;
             }
             continue;
         };
-        if ledger.end.is_some_and(|end| end.how == Ended::RolledBack) || ledger.forgotten {
-            store.delete(&run).map_err(failed)?;
-        } else if ledger.end.is_none() && !ledger.ready {
-            // It never touched anything.
-            store.delete(&run).map_err(failed)?;
+        if ledger.forgotten {
+            prune::forget(&store, &[run]).map_err(failed)?;
+        } else if ledger.end.is_some_and(|end| end.how == Ended::RolledBack) || !ledger.ready {
+            // It never touched anything, or took all of it back.
+            store.delete_if_empty(&run).map_err(failed)?;
         } else if ledger.end.is_none() {
             accounts.push(recover_one(&store, ledger, &mut journal, how, control)?);
         }
@@ -310,6 +325,9 @@ fn recover_one(
         journal.append(&Ledger::end_record(Ended::Recovered, 0));
         journal.sync().map_err(failed)?;
         account.state = RunState::Recovered;
+        if ledger.begin.forget {
+            prune::forget(store, std::slice::from_ref(&account.run)).map_err(failed)?;
+        }
         return Ok(account);
     }
     let mut back = take_back(store, &ledger, journal).map_err(failed)?;
@@ -372,6 +390,5 @@ impl AccountItem {
 
     fn refusal(root: &Root, path: &RelPath, kind: ErrorKind) -> Error {
         Error::new(Op::Restore, crate::progress::full_path(&root.path, path), kind)
-            .with_target(crate::TargetState::New)
     }
 }

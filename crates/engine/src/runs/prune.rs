@@ -28,7 +28,7 @@ pub(crate) fn forget(store: &Store, runs: &[String]) -> io::Result<()> {
         if let Some(ledger) = Ledger::replay(records) {
             remove_asides(store, &ledger)?;
         }
-        store.delete(run)?;
+        store.delete_all(run)?;
     }
     Ok(())
 }

@@ -7,8 +7,9 @@
 //! | at the name | beside or in the store | then |
 //! |---|---|---|
 //! | new, content as verified | original | the original goes into the undo store; committed |
-//! | new, content damaged | original | the original comes back |
+//! | new, content not as verified | original | the original comes back; the other goes into the undo store |
 //! | original | new or unfinished | the unfinished copy goes |
+//! | new | something else | it is what was displaced: into the undo store |
 //! | nothing | original | the original comes back |
 //! | something else | original | left alone; the original goes into the undo store |
 //!
@@ -18,17 +19,17 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use fcs_sys::{Attributes, DirRef, Kind, Name, OsReason, Rename, Root, Times, reason};
+use fcs_sys::{Attributes, DirRef, FileId, Kind, Name, OsReason, Rename, Root, Times, reason};
 
-use super::disk::{There, has_content, if_there, is_exactly_before, look};
+use super::disk::{There, has_content, if_there, look};
 use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
 use super::record::{Record, RemovedTo, Seen};
-use super::store::{aside_name, kept_name, move_to, names, staged_name, step_of};
+use super::store::{aside_name, damaged_name, kept_name, move_to, names, staged_name, step_of};
 use super::{AccountItem, Deed, log};
 use crate::progress::full_path;
 use crate::way::Way;
-use crate::{Error, Op, TargetState};
+use crate::{Error, ErrorKind, Op, TargetState};
 
 /// What settling one step came to.
 enum Settled {
@@ -43,6 +44,8 @@ enum Settled {
 struct Settler<'a> {
     run: &'a str,
     kept: &'a DirRef,
+    /// Steps of which the undo store holds something, whatever the journal says of them.
+    stored: BTreeSet<u64>,
     removed: RemovedTo,
     /// What was committed is being taken back, by [`super::take_back`] alone.
     rolling_back: bool,
@@ -59,7 +62,15 @@ pub(crate) fn settle(
     let mut way = Way::new(&root.dir);
     let mut items = Vec::new();
     let Ledger { begin, folders, steps, rolling_back, .. } = ledger;
-    let settler = Settler { run: &begin.run, kept, removed: begin.removed, rolling_back: *rolling_back };
+    let stored = names(kept)?;
+    let stored = stored.iter().filter_map(|name| std::str::from_utf8(name.as_bytes()).ok()?.parse().ok());
+    let settler = Settler {
+        run: &begin.run,
+        kept,
+        stored: stored.collect(),
+        removed: begin.removed,
+        rolling_back: *rolling_back,
+    };
     for folder in folders.iter() {
         let failed = |op, e| {
             AccountItem::left(folder.path.clone(), Error::os(op, full_path(&root.path, &folder.path), e))
@@ -107,7 +118,9 @@ impl Settler<'_> {
     ) -> io::Result<()> {
         let ours: BTreeSet<u64> = names(dir)?.iter().filter_map(|name| step_of(self.run, name)).collect();
         for step in steps {
-            let in_order = !ours.contains(&step.number) && (!step.intended || step.committed);
+            let lies_around =
+                ours.contains(&step.number) || (!step.committed && self.stored.contains(&step.number));
+            let in_order = !lies_around && (!step.intended || step.committed);
             if in_order || (self.rolling_back && step.committed) {
                 continue;
             }
@@ -138,6 +151,10 @@ impl Settler<'_> {
                     step.committed = true;
                     journal.append(&Record::Committed { step: step.number, new: step.new });
                     items.push(AccountItem::foreign(root, path));
+                }
+                Err(Trouble::Lost) => {
+                    let error = AccountItem::refusal(root, &path, ErrorKind::OriginalLost);
+                    items.push(AccountItem { path, deed: Deed::Foreign, error: Some(error) });
                 }
             }
         }
@@ -200,43 +217,48 @@ impl Settler<'_> {
                 {
                     self.keep(from, name, step, journal)?;
                 }
-                remove_unfinished(dir, &staged, beside)?;
+                let displaced = self.clear_beside(dir, &staged, step, Some(seen), journal)?;
+                if displaced {
+                    // What came out of the name was not what the plan saw, or was written to since.
+                    return Err(Trouble::Foreign);
+                }
                 let seen = finish_link(dir, step, seen)?;
                 // What was durable once was described then; since then somebody may have written to it.
                 Ok(Settled::Committed(if step.committed { step.new } else { Some(seen) }))
             }
-            There::New(_) => {
-                // Verified before it got its name, and yet not what the device holds now.
+            There::New(seen) => {
+                // Verified before it got its name, and yet not what the device holds now: the device lost it, or
+                // somebody wrote to it and put its time back. It goes into the undo store, whatever it is.
                 if beside != There::Before {
-                    remove_unfinished(dir, &staged, beside)?;
+                    self.clear_beside(dir, &staged, step, Some(seen), journal)?;
                 }
                 let gone = match original {
-                    Some((from, name)) => swap_out(dir, step, from, name, &staged)?,
-                    None => take_out(dir, step, &staged)?,
+                    Some((from, name)) => self.swap_out(dir, step, from, name, &staged)?,
+                    None => take_out(dir, step, &staged)? && self.put_by(dir, &staged, step)?,
                 };
-                if !gone {
-                    let Some((from, name)) = original else { return Ok(Settled::Deed(Deed::KeptOld)) };
-                    if !is_stored {
-                        self.keep(from, name, step, journal)?;
-                    }
-                    return Err(Trouble::Foreign);
+                if !gone
+                    && let Some((from, name)) = original
+                    && !is_stored
+                {
+                    self.keep(from, name, step, journal)?;
                 }
-                let old = if original.is_some() { Deed::BroughtBack } else { Deed::TakenAway };
-                remove_names(dir, &[&staged, &aside])?;
-                Ok(Settled::Deed(old))
+                Err(Trouble::Foreign)
             }
             There::Before => {
-                let lay_around = beside != There::Nothing || is_aside;
-                // A second name of the original, made in order to replace it.
+                if is_aside && number_of(dir, &aside)? != number_of(dir, &step.name)? {
+                    // The original has been moved or linked aside, so what has its name now is the new item, although
+                    // nothing tells the two apart but their numbers.
+                    let seen = Seen::of(&dir.stat(&step.name)?);
+                    self.keep(dir, &aside, step, journal)?;
+                    self.clear_beside(dir, &staged, step, Some(seen), journal)?;
+                    return Ok(Settled::Committed(Some(seen)));
+                }
                 if is_aside {
+                    // A second name of the original, made in order to replace it.
                     dir.remove_file(&aside)?;
                 }
-                if beside == There::Before && !is_exactly_before(dir, &step.name, step)? {
-                    // Two items look like the original and numbers do not tell: neither is deleted.
-                    self.keep(dir, &staged, step, journal)?;
-                } else {
-                    if_there(dir.remove_file(&staged))?;
-                }
+                let lay_around = beside != There::Nothing || is_aside;
+                self.clear_beside(dir, &staged, step, None, journal)?;
                 Ok(if lay_around { Settled::Deed(Deed::KeptOld) } else { Settled::Untouched })
             }
             There::Nothing => {
@@ -246,8 +268,9 @@ impl Settler<'_> {
                         if reason(&e) == OsReason::Unsupported { replace() } else { Err(e) }
                     })?;
                 }
-                if beside != There::Before {
-                    remove_unfinished(dir, &staged, beside)?;
+                let displaced = self.clear_beside(dir, &staged, step, None, journal)?;
+                if displaced || (original.is_none() && step.intended && step.before.is_some()) {
+                    return Err(Trouble::Lost);
                 }
                 let deed = if original.is_some() { Deed::BroughtBack } else { Deed::KeptOld };
                 Ok(Settled::Deed(deed))
@@ -258,10 +281,11 @@ impl Settler<'_> {
                 {
                     self.keep(from, name, step, journal)?;
                 }
-                if beside != There::Before {
-                    remove_unfinished(dir, &staged, beside)?;
+                let displaced = self.clear_beside(dir, &staged, step, None, journal)?;
+                if displaced || original.is_some() {
+                    return Err(Trouble::Foreign);
                 }
-                if original.is_some() { Err(Trouble::Foreign) } else { Ok(Settled::Deed(Deed::KeptOld)) }
+                Ok(Settled::Deed(Deed::KeptOld))
             }
         }
     }
@@ -289,6 +313,56 @@ impl Settler<'_> {
         })
     }
 
+    /// As [`take_out`] and [`Self::put_by`], and the original that waits at `from` takes the name.
+    fn swap_out(
+        &self,
+        dir: &DirRef,
+        step: &LedgerStep,
+        from: &DirRef,
+        original: &Name,
+        spare: &Name,
+    ) -> io::Result<bool> {
+        match from.rename(original, &**dir, &step.name, Rename::Exchange) {
+            Ok(()) if matches!(look(from, original, step)?, There::New(_)) => {
+                self.put_by(from, original, step)
+            }
+            Ok(()) => from.rename(original, &**dir, &step.name, Rename::Exchange).map(|()| false),
+            Err(e) if reason(&e) == OsReason::Unsupported => {
+                let gone = take_out(dir, step, spare)?;
+                if gone {
+                    move_to(from, original, dir, &step.name)?;
+                    self.put_by(dir, spare, step)?;
+                }
+                Ok(gone)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Keeps a new item that is not as it was verified.
+    fn put_by(&self, dir: &DirRef, name: &Name, step: &LedgerStep) -> io::Result<bool> {
+        move_to(dir, name, self.kept, &damaged_name(step.number)?).map(|()| true)
+    }
+
+    /// Removes the unfinished copy of a step. Anything else under its staged name is kept; returns whether there was
+    /// something.
+    fn clear_beside(
+        &self,
+        dir: &DirRef,
+        staged: &Name,
+        step: &LedgerStep,
+        in_place: Option<Seen>,
+        journal: &mut Journal,
+    ) -> io::Result<bool> {
+        let Some(beside) = if_there(dir.stat(staged))?.map(|item| Seen::of(&item)) else { return Ok(false) };
+        if is_unfinished(&beside, step, in_place) {
+            if_there(dir.remove_file(staged))?;
+            return Ok(false);
+        }
+        self.keep(dir, staged, step, journal)?;
+        Ok(true)
+    }
+
     /// Moves an original to where `undo` finds it.
     fn keep(&self, dir: &DirRef, name: &Name, step: &LedgerStep, journal: &mut Journal) -> io::Result<()> {
         if log::keep(self.run, self.kept, dir, name, step.number)? == log::Kept::Aside {
@@ -298,16 +372,26 @@ impl Settler<'_> {
     }
 }
 
-/// Removes what was staged and never got its name. Never an original.
-fn remove_unfinished(dir: &DirRef, staged: &Name, beside: There) -> io::Result<()> {
-    if beside == There::Before || beside == There::Nothing {
-        return Ok(());
-    }
-    if_there(dir.remove_file(staged)).map(|_| ())
+/// The number of the item at a name.
+fn number_of(dir: &DirRef, name: &Name) -> io::Result<(u64, u64)> {
+    Ok(Seen::of(&dir.stat(name)?).file)
 }
 
-fn remove_names(dir: &DirRef, names: &[&Name]) -> io::Result<()> {
-    names.iter().try_for_each(|name| if_there(dir.remove_file(name)).map(|_| ()))
+/// Whether what lies under a staged name is the unfinished copy of the step, which may go, and nothing that an
+/// exchange brought there. `in_place` is the new item, if that has its final name.
+fn is_unfinished(beside: &Seen, step: &LedgerStep, in_place: Option<Seen>) -> bool {
+    if let Some(new) = in_place {
+        // The copy is at its name; only a second name of it can be here too.
+        return beside.file == new.file;
+    }
+    if step.before.is_some_and(|before| before.file == beside.file) {
+        return false;
+    }
+    match step.new {
+        Some(new) => beside.file == new.file || beside.looks_like(&new),
+        // No exchange was about to happen yet.
+        None => true,
+    }
 }
 
 /// Takes the new item of a step from its name, to `spare`. Whether it was still that: what another program is writing
@@ -319,30 +403,6 @@ fn take_out(dir: &DirRef, step: &LedgerStep, spare: &Name) -> io::Result<bool> {
     }
     move_to(dir, spare, dir, &step.name)?;
     Ok(false)
-}
-
-/// As [`take_out`], and the original that waits at `from` takes the name. The new item goes.
-fn swap_out(
-    dir: &DirRef,
-    step: &LedgerStep,
-    from: &DirRef,
-    original: &Name,
-    spare: &Name,
-) -> io::Result<bool> {
-    match from.rename(original, &**dir, &step.name, Rename::Exchange) {
-        Ok(()) if matches!(look(from, original, step)?, There::New(_)) => {
-            from.remove_file(original).map(|()| true)
-        }
-        Ok(()) => from.rename(original, &**dir, &step.name, Rename::Exchange).map(|()| false),
-        Err(e) if reason(&e) == OsReason::Unsupported => {
-            let gone = take_out(dir, step, spare)?;
-            if gone {
-                move_to(from, original, dir, &step.name)?;
-            }
-            Ok(gone)
-        }
-        Err(e) => Err(e),
-    }
 }
 
 /// Gives a link the time it had when it was verified, which a crash may have lost.
@@ -358,8 +418,10 @@ fn finish_link(dir: &DirRef, step: &LedgerStep, now: Seen) -> io::Result<Seen> {
 
 enum Trouble {
     Os(io::Error),
-    /// Another program put something at the name.
+    /// Another program put something at the name, or changed what was displaced from it.
     Foreign,
+    /// The original is neither at its name nor where it would have been kept.
+    Lost,
 }
 
 impl From<io::Error> for Trouble {
@@ -373,11 +435,20 @@ impl From<io::Error> for Trouble {
 fn finish_folder(root: &Root, way: &mut Way, folder: &LedgerFolder, items: &mut Vec<AccountItem>) {
     let looks = if folder.record.create { folder.record.wanted } else { folder.record.before };
     let Some(looks) = looks else { return };
+    let number = |id: FileId| (id.file, id.file_high);
     // The owner may not be the source's, so a program must not run as one.
     let attributes = if cfg!(windows) { looks.attributes } else { Attributes(looks.attributes.0 & 0o1777) };
     let finished = if_there(way.open(&folder.path)).and_then(|dir| {
         let Some(dir) = dir else { return Ok(false) };
         let now = dir.metadata()?;
+        // The record that the run made it may be lost; then its being for its owner only tells.
+        let is_ours = match folder.made {
+            Some(made) => number(made) == number(now.id),
+            None => cfg!(windows) || now.attributes == Attributes(0o700),
+        };
+        if folder.record.create && !is_ours {
+            return Ok(false);
+        }
         let dress = folder.record.create && now.attributes != attributes;
         if dress {
             dir.set_attributes(attributes)?;

@@ -166,6 +166,11 @@ impl Store {
                 Err(e) if reason(&e) == OsReason::NotFound => continue,
                 other => other.map_err(failed)?,
             };
+            let file = lock.metadata().map_err(failed)?;
+            if file.links > 1 {
+                // A second name of some other file: what is written to it would go there.
+                return Err(failed(io::ErrorKind::AlreadyExists.into()));
+            }
             if !lock.try_lock().map_err(failed)? {
                 return Err(StartError::Locked { holder: read_holder(&lock) });
             }
@@ -222,26 +227,26 @@ impl Store {
         [&self.undo, &self.runs, &self.fcs, &self.root.dir].into_iter().try_for_each(|dir| dir.sync())
     }
 
-    /// Deletes the originals of a run and then its journal.
-    pub(crate) fn delete(&self, run: &str) -> io::Result<()> {
+    /// Deletes the originals of a run and then its journal. Only for a run whose journal says so.
+    pub(super) fn delete_all(&self, run: &str) -> io::Result<()> {
         if let Some(kept) = if_there(self.undo.open_dir(&own(run)?))? {
             for name in names(&kept)? {
                 remove_any(&kept, &name)?;
             }
-            self.undo.remove_dir(&own(run)?)?;
         }
-        if_there(self.runs.remove_file(&journal_name(run)?))?;
-        Ok(())
+        self.delete_if_empty(run).map(|_| ())
     }
 
-    /// Deletes a journal without a single valid record: its run was interrupted before it touched anything. Unless its
-    /// undo store holds something, which says otherwise.
-    pub(crate) fn delete_unbegun(&self, run: &str) -> io::Result<()> {
-        let kept = if_there(self.undo.open_dir(&own(run)?))?;
-        if kept.map_or(Ok(true), |kept| Ok::<_, io::Error>(names(&kept)?.is_empty()))? {
-            self.delete(run)?;
+    /// Deletes the journal of a run that keeps nothing. Where the undo store holds something, whatever it is, both
+    /// stay; returns whether they are gone.
+    pub(crate) fn delete_if_empty(&self, run: &str) -> io::Result<bool> {
+        match if_there(self.undo.remove_dir(&own(run)?)) {
+            Ok(_) => {}
+            Err(e) if reason(&e) == OsReason::FolderNotEmpty => return Ok(false),
+            Err(e) => return Err(e),
         }
-        Ok(())
+        if_there(self.runs.remove_file(&journal_name(run)?))?;
+        Ok(true)
     }
 
     /// Removes `.fcs` if no run is left in it. What somebody else put there stays, and `.fcs` with it.
@@ -314,6 +319,11 @@ pub(crate) fn kept_name(step: u64) -> io::Result<Name> {
 /// Where a step's new item waits while a run is taken back.
 pub(crate) fn taken_name(step: u64) -> io::Result<Name> {
     own(&format!("{step}.new"))
+}
+
+/// Where a new item is kept that is not as it was verified.
+pub(crate) fn damaged_name(step: u64) -> io::Result<Name> {
+    own(&format!("{step}.damaged"))
 }
 
 /// The name under which a step is staged beside its target.

@@ -9,14 +9,14 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 
-use fcs_sys::{DirRef, FileId, Kind, Name, OsReason, RelPath, Rename, Root, Times, reason};
+use fcs_sys::{DirRef, Kind, Name, OsReason, RelPath, Rename, Root, Times, reason};
 
 use super::disk::{There, has_content, if_there, look};
 use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
 use super::record::{Ended, Record, RemovedTo, Seen};
 use super::recover::sync;
-use super::store::{Store, aside_name, kept_name, move_to, staged_name, taken_name};
+use super::store::{Store, aside_name, kept_name, move_to, names, staged_name, taken_name};
 use super::{Account, AccountItem, Deed, RunState};
 use crate::progress::full_path;
 use crate::way::Way;
@@ -61,6 +61,7 @@ pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -
     out_of_reach.into_iter().for_each(|item| back.leave(item));
     kept.sync()?;
 
+    back.clear_store(ledger)?;
     let items = back.items;
     let run = ledger.begin.run.clone();
     refresh(store, &run, &back.returned)?;
@@ -69,7 +70,7 @@ pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -
     journal.append(&Ledger::end_record(how, 0));
     journal.sync()?;
     if clean {
-        store.delete(&run)?;
+        store.delete_if_empty(&run)?;
     }
     let state = if clean { RunState::RolledBack } else { RunState::PartlyUndone };
     Ok(Account { run, items, state })
@@ -146,16 +147,18 @@ impl<'a> Back<'a> {
         }
     }
 
-    /// Where the original of a step is kept.
+    /// Where the original of a step is kept. What is under a name that only originals get is one, even if it was
+    /// written to since through a handle that was open before the run.
     fn original(&self, dir: &DirRef, step: &LedgerStep) -> io::Result<Option<(DirRef, Name)>> {
-        let beside = [aside_name(self.run, step.number)?, staged_name(self.run, step.number)?];
-        let places = std::iter::once((self.kept, kept_name(step.number)?));
-        for (place, name) in places.chain(beside.into_iter().map(|name| (dir, name))) {
-            if look(place, &name, step)? == There::Before {
+        for (place, name) in [(self.kept, kept_name(step.number)?), (dir, aside_name(self.run, step.number)?)]
+        {
+            if !matches!(look(place, &name, step)?, There::Nothing | There::New(_)) {
                 return Ok(Some((place.clone(), name)));
             }
         }
-        Ok(None)
+        let staged = staged_name(self.run, step.number)?;
+        let is_original = look(dir, &staged, step)? == There::Before;
+        Ok(is_original.then(|| (dir.clone(), staged)))
     }
 
     fn return_removed(
@@ -333,11 +336,34 @@ impl<'a> Back<'a> {
         Ok(())
     }
 
+    /// Deletes new items that are in the undo store, also those an interrupted attempt left there. Anything else in it
+    /// is an original that did not come back, and is told if nothing else was told of it.
+    fn clear_store(&mut self, ledger: &Ledger) -> io::Result<()> {
+        for name in names(self.kept)? {
+            let text = String::from_utf8_lossy(name.as_bytes()).into_owned();
+            let number = text.split('.').next().and_then(|text| text.parse::<u64>().ok());
+            let position = number.and_then(|n| usize::try_from(n.checked_sub(1)?).ok());
+            let step = position.and_then(|i| Some((i, ledger.steps.get(i)?)));
+            let Some((position, step)) = step else { continue };
+            if self.leftovers.is_empty() && matches!(look(self.kept, &name, step)?, There::New(_)) {
+                if_there(self.kept.remove_file(&name))?;
+                continue;
+            }
+            let folder = ledger.folders.iter().find(|folder| folder.steps.contains(&position));
+            let path = folder.map_or_else(RelPath::root, |folder| folder.path.join(&step.name));
+            if self.items.iter().all(|item| item.path != path || item.deed != Deed::Left) {
+                let error = AccountItem::refusal(self.root, &path, ErrorKind::ChangedSince);
+                self.items.push(AccountItem::left(path, error));
+            }
+        }
+        Ok(())
+    }
+
     /// Removes a folder the run made, or gives one that was there its time back.
     fn folder(&mut self, folder: &LedgerFolder) {
-        let done = match (&folder.record.before, folder.made) {
+        let done = match &folder.record.before {
             _ if self.refused.contains(&folder.path) => Ok(None),
-            (Some(before), _) => if_there(self.way.open(&folder.path)).and_then(|dir| {
+            Some(before) => if_there(self.way.open(&folder.path)).and_then(|dir| {
                 let modified = Some(before.modified);
                 match dir {
                     Some(dir) if dir.metadata()?.modified != before.modified => {
@@ -347,7 +373,7 @@ impl<'a> Back<'a> {
                 }
                 Ok(None)
             }),
-            (None, made) => self.remove_made(&folder.path, made),
+            None => self.remove_made(&folder.path),
         };
         match done {
             Ok(deed) => self.items.extend(deed.map(|deed| AccountItem::done(folder.path.clone(), deed))),
@@ -359,16 +385,14 @@ impl<'a> Back<'a> {
         }
     }
 
-    /// Removes a folder if it is the one the run made, and empty.
-    fn remove_made(&mut self, path: &RelPath, made: Option<FileId>) -> io::Result<Option<Deed>> {
+    /// Removes a folder that the run made. One that is not empty stays, so nobody else's loses anything.
+    fn remove_made(&mut self, path: &RelPath) -> io::Result<Option<Deed>> {
         let Some((parent, name)) = path.split() else { return Ok(None) };
         let Some(parent) = if_there(self.way.open(&parent))? else { return Ok(None) };
         let Some(now) = if_there(parent.stat(&name))? else { return Ok(None) };
-        let number = |id: FileId| (id.file, id.file_high);
-        if now.kind != Kind::Folder || made.is_some_and(|made| number(made) != number(now.id)) {
+        if now.kind != Kind::Folder {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        self.way = Way::new(&self.root.dir);
         parent.remove_dir(&name)?;
         Ok(Some(Deed::RemovedFolder))
     }
