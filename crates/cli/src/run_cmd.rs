@@ -10,9 +10,10 @@ use fcs_engine::compare::{Comparison, Side};
 use fcs_engine::filter::Filter;
 use fcs_engine::guard::{self, Excess};
 use fcs_engine::plan::{Direction, Plan, plan, plan_orphans, plan_sync};
-use fcs_engine::preflight::{self, Preflight};
+use fcs_engine::preflight::{self, Preflight, Problem, Severity};
 use fcs_engine::report::{ItemReport, Report};
 use fcs_engine::run::{OnError, RemovedTo, RunOptions, run as run_plan};
+use fcs_engine::settings::Undo;
 use fcs_engine::{Control, Error, Observer, OnCancel, Settings};
 use fcs_sys::{Kind, Root};
 
@@ -286,6 +287,8 @@ pub(crate) struct Proposal<'a> {
     pub(crate) preflight: Preflight,
     /// More is to be removed than goes without being allowed.
     pub(crate) excess: Option<Excess>,
+    /// What goes cannot be brought back.
+    pub(crate) removes_for_good: bool,
     /// Worth knowing about the two folders and their comparison.
     pub(crate) notes: Vec<String>,
 }
@@ -376,10 +379,23 @@ fn propose<'a>(
         preflight.bytes_kept = 0;
     }
     let removed = plan.totals.removed_files + plan.totals.removed_folders;
+    // Without an undo store what is removed is gone, whatever the command is called.
+    let removes_for_good = removed > 0
+        && match how.task.removed_to() {
+            RemovedTo::Nowhere => true,
+            RemovedTo::Undo => settings.undo == Undo::Off,
+            RemovedTo::RecycleBin => false,
+        };
+    if removes_for_good && how.yes && !how.dry_run && how.max_delete.is_none() {
+        let text = "What is removed without an undo store cannot be brought back, so -y alone is not enough. Add \
+                    --max-delete N to say how many items may go, or leave out -y to be asked.";
+        let refusal = Problem { severity: Severity::Refuses, text: text.to_owned() };
+        preflight.problems.insert(0, refusal);
+    }
     let excess = guard::excess(removed, comparison.tree(side).items(), how.max_delete, settings);
     let notes = preview::notes(session, &comparison);
     // The comparison ends here: the trees of a large one take memory that the run can use better.
-    Ok(Proposal { session, how, plan, preflight, excess, notes })
+    Ok(Proposal { session, how, plan, preflight, excess, removes_for_good, notes })
 }
 
 /// Shows what will be done: to be confirmed on standard error, else as a record on standard output. Problems are
@@ -424,12 +440,11 @@ fn confirm(proposal: &Proposal<'_>, screen: &Screen, interrupt: &Interrupt) -> R
     interrupt.idle("Nothing was written.");
     let refused = || Failure::new(Code::Interrupted, "Nothing was written.");
     let agreed = |yes: bool| if yes { Ok(()) } else { Err(refused()) };
-    let permanent = proposal.how.task.removed_to() == RemovedTo::Nowhere;
     if let Some(excess) = proposal.excess {
         let what = format!("\nType the number of items to remove ({}) to go ahead: ", number(excess.items));
         agreed(ask_to_type(&what, &excess.items.to_string(), screen))?;
     }
-    if permanent {
+    if proposal.removes_for_good {
         return agreed(ask_to_type(
             "\nThis cannot be undone. Type \"delete\" to go ahead: ",
             "delete",

@@ -126,3 +126,14 @@ fn a_failing_item_can_take_the_whole_run_back() {
         assert!(listed.stdout.starts_with("No runs are recorded"), "{listed}");
     }
 }
+
+#[test]
+fn without_an_undo_store_yes_alone_does_not_remove() {
+    let bench = Bench::with_differences();
+    let before = bench.seen();
+    let run = bench.run("sync", &["-y", "--undo", "off"]).expect_code(8);
+    assert!(run.stderr.contains("-y alone is not enough"), "{run}");
+    assert_eq!(bench.seen(), before);
+    let _ = bench.run("sync", &["-y", "--undo", "off", "--max-delete", "10"]).expect_code(0);
+    assert!(!bench.right.join(".fcs").exists());
+}

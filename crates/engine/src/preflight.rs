@@ -62,6 +62,18 @@ impl Preflight {
 /// Checks two roots before anything is scanned: same folder, one inside the other.
 pub fn check_roots(left: &Root, right: &Root) -> Vec<Problem> {
     let (l, r) = (shown(&left.path), shown(&right.path));
+    let ours = |root: &Root| {
+        root.path
+            .components()
+            .any(|part| fcs_sys::Name::from_os(part.as_os_str()).is_ok_and(|n| n.is_reserved()))
+    };
+    if let Some(inside) = [left, right].into_iter().find(|root| ours(root)) {
+        let text = format!(
+            "{} lies in a folder that belongs to this program and holds journals and originals. Choose another folder.",
+            shown(&inside.path)
+        );
+        return vec![Problem { severity: Severity::Refuses, text }];
+    }
     let text = match nesting(left, right) {
         Ok(Nesting::Apart) => return Vec::new(),
         Ok(Nesting::Same) => format!("{l} and {r} are the same folder. Choose two different folders."),

@@ -63,8 +63,8 @@ pub(super) fn notes(left: &Tree, right: &Tree, settings: &Settings) -> Vec<Strin
         if tree.reserved > 0 {
             let (n, items) = (tree.reserved, if tree.reserved == 1 { "item" } else { "items" });
             notes.push(format!(
-                "{n} {items} in {side} with names reserved for this program (.fcs…) left alone; names ending in .part \
-                 are unfinished copies of a run that was ended by force."
+                "{n} {items} in {side} with names reserved for this program (.fcs…) left alone. Do not delete them by \
+                 hand: after an interrupted run they may be originals; `fcs recover` puts them in order."
             ));
         }
     }

@@ -475,7 +475,7 @@ pub fn record_run(scenario: Scenario, way: Way, ending: Ending) -> Case {
     match ending {
         Ending::Success => assert!(report.counts.failed == 0, "{name}: {:#?}", report.items),
         Ending::Failure | Ending::FailureKept => {
-            assert!(fired.load(Ordering::SeqCst) > 0, "{name}: the fault fired")
+            assert!(fired.load(Ordering::SeqCst) > 0, "{name}: the fault fired");
         }
         Ending::Cancel => assert!(!expect.done.is_empty(), "{name}: something was done"),
     }

@@ -1,0 +1,200 @@
+//! Ways in which recovery or undo could lose an original, each found by somebody who tried to.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{Bench, age, noise};
+use fcs_engine::compare::Side;
+use fcs_engine::plan::plan_orphans;
+use fcs_engine::report::RunResult;
+use fcs_engine::run::{RunOptions, run};
+use fcs_engine::runs::{How, RunState, list, recover, undo};
+use fcs_engine::settings::Undo;
+use fcs_testkit::faulty::{Act, Call, wrap};
+
+const EIO: i32 = 5;
+
+/// Three files that differ on both sides.
+fn bench() -> Bench {
+    let mut bench = Bench::new();
+    bench.settings.undo = Undo::Last;
+    for i in 1..=3 {
+        let name = format!("f{i}");
+        std::fs::write(bench.left.join(&name), noise(3000 + i, i as u64)).unwrap();
+        std::fs::write(bench.right.join(&name), old(i)).unwrap();
+        age(&bench.right.join(&name));
+    }
+    bench
+}
+
+fn old(i: usize) -> Vec<u8> {
+    noise(500 + i, 100 + i as u64)
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files_below(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+/// Whether these bytes are anywhere below the root, the undo store included.
+fn is_somewhere(bytes: &[u8], root: &Path) -> bool {
+    files_below(root).iter().any(|path| std::fs::read(path).unwrap() == bytes)
+}
+
+fn journal_of(bench: &Bench) -> PathBuf {
+    files_below(&bench.right.join(".fcs/runs")).pop().unwrap()
+}
+
+/// A run that ends with its originals still under their staged names, as after a kill right behind the swaps.
+fn interrupted_behind_the_swaps() -> Bench {
+    let refused = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&refused);
+    let mut bench = bench().script(move |event| {
+        if event.call == Call::RenameNoReplace && event.path.to_string().contains(".part") {
+            count.fetch_add(1, Ordering::SeqCst);
+            return Act::Fail(EIO);
+        }
+        Act::Go
+    });
+    let report = bench.copy();
+    assert!(refused.load(Ordering::SeqCst) >= 3, "the fault fired");
+    assert_eq!(report.result, RunResult::Stopped, "{:#?}", report.items);
+    bench.run_script = None;
+    bench
+}
+
+#[test]
+fn an_original_that_was_written_to_during_the_interruption_is_kept_and_comes_back() {
+    for how in [How::Keep, How::RollBack] {
+        let bench = interrupted_behind_the_swaps();
+        let displaced = files_below(&bench.right)
+            .into_iter()
+            .find(|path| {
+                path.extension().is_some_and(|e| e == "part") && std::fs::read(path).unwrap() == old(2)
+            })
+            .expect("the original waits under the staged name");
+        std::fs::File::options().append(true).open(&displaced).unwrap().write_all(b"one line more").unwrap();
+        let edited = [old(2), b"one line more".to_vec()].concat();
+
+        let root = bench.roots().1;
+        recover(&root, how, &bench.control).unwrap();
+        assert!(is_somewhere(&edited, &bench.right), "{how:?}: the edit is lost");
+        if how == How::Keep {
+            undo(&root, None, &bench.control).unwrap();
+        }
+        assert_eq!(std::fs::read(bench.right.join("f2")).unwrap(), edited, "{how:?}");
+        assert_eq!(std::fs::read(bench.right.join("f1")).unwrap(), old(1), "{how:?}");
+    }
+}
+
+#[test]
+fn what_another_program_put_at_a_name_costs_no_original_when_the_run_is_taken_back() {
+    let bench = interrupted_behind_the_swaps();
+    std::fs::write(bench.right.join("f1"), "edited during the interruption").unwrap();
+    let root = bench.roots().1;
+    let accounts = recover(&root, How::RollBack, &bench.control).unwrap();
+    assert!(!accounts[0].is_clean() && accounts[0].state == RunState::PartlyUndone, "{accounts:#?}");
+    assert_eq!(std::fs::read(bench.right.join("f1")).unwrap(), b"edited during the interruption");
+    assert!(is_somewhere(&old(1), &bench.right), "the original is in the undo store");
+}
+
+#[test]
+fn a_damaged_or_shortened_journal_costs_no_original() {
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 4] = [
+        ("a flipped bit in the list", |bytes| bytes[200] ^= 1),
+        ("cut behind the list", |bytes| bytes.truncate(4096)),
+        ("cut in the first record", |bytes| bytes.truncate(20)),
+        ("emptied", Vec::clear),
+    ];
+    for (what, damage) in damages {
+        for how in [How::Keep, How::RollBack] {
+            let bench = bench();
+            assert_eq!(bench.copy().result, RunResult::Completed);
+            let path = journal_of(&bench);
+            let mut bytes = std::fs::read(&path).unwrap();
+            damage(&mut bytes);
+            std::fs::write(&path, bytes).unwrap();
+            let root = bench.roots().1;
+            let _ = recover(&root, how, &bench.control).unwrap();
+            let _ = undo(&root, None, &bench.control);
+            let _ = recover(&root, how, &bench.control).unwrap();
+            for i in 1..=3 {
+                assert!(is_somewhere(&old(i), &bench.right), "{what}, {how:?}: original {i} is lost");
+            }
+            // Nor does the next run sweep away what it does not understand; what it does, it lets go as always.
+            let known = list(&root).unwrap().iter().any(|run| run.undoable);
+            std::fs::write(bench.left.join("f1"), noise(4000, 9)).unwrap();
+            let _ = bench.try_run(&bench.plan());
+            assert!(known || is_somewhere(&old(2), &bench.right), "{what}, {how:?}: the next run lost it");
+        }
+    }
+}
+
+#[test]
+fn a_removal_that_can_be_neither_finished_nor_taken_back_keeps_the_file() {
+    let bench = bench();
+    std::fs::write(bench.right.join("orphan"), "the only copy").unwrap();
+    let plan = plan_orphans(&bench.compare(), Side::Right, &|_| true, &bench.settings);
+    let fired = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&fired);
+    let (left, right) = bench.roots();
+    let script = move |event: &fcs_testkit::faulty::Event<'_>| {
+        let path = event.path.to_string();
+        let back = event.call == Call::RenameNoReplace && path.starts_with(".fcs/undo/");
+        if back || (event.call == Call::SyncVolume && path == ".") {
+            count.fetch_add(1, Ordering::SeqCst);
+            return Act::Fail(EIO);
+        }
+        Act::Go
+    };
+    let right = wrap(&right, "target", Arc::new(script));
+    let options = RunOptions { command: "orphans".into(), ..RunOptions::default() };
+    let report = run(&plan, &left, &right, &bench.settings, &options, &bench.control).unwrap();
+    assert!(fired.load(Ordering::SeqCst) >= 2, "the fault fired");
+    assert_eq!(report.counts.removed, 0, "{:#?}", report.items);
+    assert!(is_somewhere(b"the only copy", &bench.right), "{:#?}", report.items);
+    let root = bench.roots().1;
+    let _ = recover(&root, How::RollBack, &bench.control).unwrap();
+    let _ = undo(&root, None, &bench.control);
+    assert_eq!(std::fs::read(bench.right.join("orphan")).unwrap(), b"the only copy");
+}
+
+#[test]
+fn an_id_sorts_behind_earlier_ones_whatever_the_clock_says() {
+    let mut bench = bench();
+    bench.settings.undo = Undo::Days(9);
+    let (left, right) = bench.roots();
+    let mut ids = Vec::new();
+    for run_id in ["fffffffffffff0000", "660e5e38c4b457961"] {
+        std::fs::write(bench.left.join("f1"), noise(100 + ids.len(), 50)).unwrap();
+        let options = RunOptions { run_id: run_id.into(), ..RunOptions::default() };
+        let report = run(&bench.plan(), &left, &right, &bench.settings, &options, &bench.control).unwrap();
+        ids.push(report.run);
+    }
+    assert!(ids[0] < ids[1], "{ids:?}");
+    let account = undo(&right, None, &bench.control).unwrap();
+    assert_eq!(account.run, ids[1], "the latest run is taken back first");
+}
+
+#[test]
+fn a_lock_that_is_a_second_name_of_another_file_is_not_written_to() {
+    let bench = bench();
+    let precious = bench.left.parent().unwrap().join("precious");
+    std::fs::write(&precious, "precious").unwrap();
+    std::fs::create_dir(bench.right.join(".fcs")).unwrap();
+    std::fs::hard_link(&precious, bench.right.join(".fcs/lock")).unwrap();
+    assert!(bench.try_run(&bench.plan()).is_err());
+    assert_eq!(std::fs::read(&precious).unwrap(), b"precious");
+}
