@@ -350,6 +350,7 @@ pub struct Bench {
     pub left: SimFs,
     pub right: SimFs,
     pub settings: Settings,
+    pub source_script: Option<Script>,
 }
 
 impl Bench {
@@ -357,7 +358,7 @@ impl Bench {
         let left = SimFs::new(Options { volume: 1, path: "/source".into(), ..Options::default() });
         let right = way.disk();
         scenario.make(&left, &right);
-        Self { scenario, way, left, right, settings: scenario.settings(&way) }
+        Self { scenario, way, left, right, settings: scenario.settings(&way), source_script: None }
     }
 
     pub fn plan(&self) -> Plan {
@@ -373,7 +374,12 @@ impl Bench {
         let options =
             RunOptions { run_id: RUN.into(), command: "sync".into(), on_error, ..RunOptions::default() };
         let target = self.way.scripted(&self.right, script);
-        run(&self.plan(), &self.left.root(), &target, &self.settings, &options, control).unwrap()
+        let source = self.left.root();
+        let source = match &self.source_script {
+            Some(script) => wrap(&source, "source", Arc::clone(script)),
+            None => source,
+        };
+        run(&self.plan(), &source, &target, &self.settings, &options, control).unwrap()
     }
 
     fn expect(&self) -> Expect {
@@ -480,6 +486,28 @@ pub fn record_run(scenario: Scenario, way: Way, ending: Ending) -> Case {
         Ending::Cancel => assert!(!expect.done.is_empty(), "{name}: something was done"),
     }
     Case { name, recording: bench.right.recording(), expect }
+}
+
+/// Records a run that goes to its end under a script.
+pub fn record_script(bench: &Bench, script: Script) -> Case {
+    let mut expect = bench.expect();
+    let watch = Arc::new(Watch { fs: Some(bench.right.clone()), ..Watch::default() });
+    let control = Control { observer: Arc::clone(&watch) as Arc<dyn Observer>, ..Control::default() };
+    bench.right.record();
+    bench.run(OnError::Continue, Some(script), &control);
+    expect.done.append(&mut watch.done.lock().unwrap());
+    expect.ends.push(tree(&bench.right, &bench.way));
+    let name = format!("{:?}, scripted, {}", bench.scenario, bench.way);
+    Case { name, recording: bench.right.recording(), expect }
+}
+
+/// Compares two roots and copies the first to the second, which the run sees as `seen`.
+pub fn copy(source: &Root, target: &Root, seen: &Root) -> Report {
+    let (settings, control) = (Settings::default(), Control::default());
+    let (a, b) = scan_pair(source, target, &Filter::default(), &settings, &control).unwrap();
+    let comparison = compare((source, Arc::new(a)), (target, Arc::new(b)), &settings, &control).unwrap();
+    let plan = plan_sync(&comparison, Direction::LeftToRight, &|_| true, &settings);
+    run(&plan, source, seen, &settings, &RunOptions::default(), &control).unwrap()
 }
 
 /// Records the undo of a finished run.

@@ -59,6 +59,11 @@ fn same(a: &Item, b: &Item) -> bool {
         == (b.kind, &b.bytes, b.mode, time, &b.xattrs, &b.link, b.owner)
 }
 
+/// The first name of ours among the user's.
+pub fn strays(found: &Tree) -> Option<&str> {
+    found.keys().find(|path| path.split('/').any(|name| name.starts_with(".fcs"))).map(String::as_str)
+}
+
 /// Every name holds its complete old or its complete new item, and nothing else is there.
 pub fn whole(fs: &SimFs, expect: &Expect) -> Result<Tree, String> {
     let found = tree(fs, &expect.way);
@@ -67,14 +72,14 @@ pub fn whole(fs: &SimFs, expect: &Expect) -> Result<Tree, String> {
 }
 
 pub fn whole_tree(found: &Tree, expect: &Expect) -> Result<(), String> {
+    if let Some(path) = strays(found) {
+        return Err(format!("stray {path}"));
+    }
     for (path, item) in found {
-        if path.split('/').any(|name| name.starts_with(".fcs")) {
-            return Err(format!("stray {path}"));
-        }
         let (old, new) = (expect.old.get(path), expect.new.get(path));
         let matches = |wanted: Option<&Item>| wanted.is_some_and(|wanted| same(item, wanted));
         if !matches(old) && !matches(new) {
-            return Err(format!("{path} is neither old nor new: {item:?}"));
+            return Err(format!("{path} is neither old nor new: {}", line(path, item)));
         }
         let time = |wanted: Option<&Item>| wanted.is_some_and(|wanted| wanted.modified == item.modified);
         if item.kind == Kind::Folder && !expect.partial && !time(old) && !time(new) {
@@ -94,7 +99,7 @@ fn as_before(fs: &SimFs, found: &Tree, expect: &Expect) -> Result<(), String> {
     for (path, item) in &expect.old {
         let Some(now) = found.get(path) else { return Err(format!("{path} did not come back")) };
         if now != item {
-            return Err(format!("{path} is not as it was: {now:?}"));
+            return Err(format!("{path} is not as it was: {}", line(path, now)));
         }
     }
     if let Some(path) = found.keys().find(|path| !expect.old.contains_key(*path)) {
@@ -118,7 +123,10 @@ fn promises(found: &Tree, expect: &Expect, point: usize) -> Result<(), String> {
             _ => path.is_empty() || path == ".",
         };
         if !kept {
-            return Err(format!("{path} was done after operation {at}, and now it is {now:?}"));
+            return Err(format!(
+                "{path} was done after operation {at}, and now it is {:?}",
+                now.map(|now| line(path, now))
+            ));
         }
     }
     Ok(())
@@ -146,8 +154,11 @@ fn way_back(fs: &SimFs, found: &Tree, expect: &Expect, recovered: bool) -> Resul
 }
 
 fn shown(tree: &Tree) -> String {
-    let line = |(path, item): (&String, &Item)| {
-        format!("\n  {path} {:?} {} bytes {:o} {:?}", item.kind, item.bytes.len(), item.mode, item.modified)
-    };
-    tree.iter().map(line).collect()
+    tree.iter().map(|(path, item)| line(path, item)).collect::<Vec<_>>().join("\n  ")
+}
+
+fn line(path: &str, item: &Item) -> String {
+    let Item { kind, bytes, mode, modified, link, .. } = item;
+    let link = link.as_ref().map(|text| String::from_utf8_lossy(text).into_owned());
+    format!("{path} {kind:?} {} bytes {mode:o} {modified:?} {link:?}", bytes.len())
 }

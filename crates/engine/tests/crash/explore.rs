@@ -30,9 +30,9 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         Self {
-            budget: Budget { exhaustive: 24, samples: 4 },
+            budget: Budget { exhaustive: 160, samples: 10 },
             seed: 1,
-            recoveries: 120,
+            recoveries: 150,
             inner: Budget { exhaustive: 4, samples: 1 },
         }
     }

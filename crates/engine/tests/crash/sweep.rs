@@ -140,7 +140,7 @@ fn put_in_order(fs: &SimFs, expect: &Expect) -> Result<(), String> {
     }
     // What the undo store refused is kept beside, until the run is let go or taken back.
     let mut found = tree(fs, &expect.way);
-    found.retain(|path, _| !path.contains(".orig"));
+    found.retain(|path, _| path.strip_suffix(".orig").is_none());
     whole_tree(&found, expect)?;
     match undo(&root, None, &Control::default()) {
         Ok(account) if !account.is_clean() => return Err(format!("undo was not clean: {account:?}")),
