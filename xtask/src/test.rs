@@ -33,9 +33,10 @@ This will, in this order and without stopping at the first failure:
   2. cargo fmt --all --check
   3. cargo clippy --workspace --all-targets -- -D warnings
   4. cargo test --workspace --no-fail-fast
-  5. cargo doc --workspace --no-deps, with warnings as errors
-  6. a slice of cargo xtask torture: kill, then power (only as root with loop devices)
-  7. list the tests that skipped; as root with loop devices they must equal xtask/expected-skips.txt
+  5. cargo test -p fcs-engine --test planted, with faults planted into the engine
+  6. cargo doc --workspace --no-deps, with warnings as errors
+  7. a slice of cargo xtask torture: kill, then power (only as root with loop devices)
+  8. list the tests that skipped; as root with loop devices they must equal xtask/expected-skips.txt
 ";
 
 /// Runs all steps; true if everything passed.
@@ -58,6 +59,14 @@ pub(crate) fn run() -> Result<bool, String> {
 
     println!("\n== cargo test");
     let (mut tally, passed) = tests()?;
+
+    // A build of its own, so that nothing of it gets into any other.
+    let planted = ["test", "-p", "fcs-engine", "--test", "planted", "--", "--nocapture"];
+    let planted_target = sh::target_dir().join("planted");
+    step(
+        "planted faults",
+        sh::cargo(&planted).env("RUSTFLAGS", "--cfg fcs_planted").env("CARGO_TARGET_DIR", &planted_target),
+    );
 
     let doc = ["doc", "--workspace", "--no-deps"];
     step("cargo doc", sh::cargo(&doc).env("RUSTDOCFLAGS", "-Dwarnings"));

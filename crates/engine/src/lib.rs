@@ -22,6 +22,8 @@ mod handles;
 #[cfg(test)]
 mod model;
 pub mod plan;
+#[cfg(fcs_planted)]
+pub mod planted;
 pub mod preflight;
 pub mod progress;
 pub mod report;

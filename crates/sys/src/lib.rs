@@ -24,6 +24,13 @@ mod unix;
 
 pub mod portable;
 
+/// Where a fault is planted, to show that the tests see it; see the engine's module of the same name.
+#[cfg(fcs_planted)]
+pub mod planted {
+    /// Folders are opened as a path is.
+    pub static FOLLOW_LINKS: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+}
+
 pub use buffer::AlignedBuffer;
 pub use fault::{OsReason, reason};
 pub use meta::{Attributes, FileId, Fingerprint, Kind, LinkTarget, Metadata, Owner, Times};

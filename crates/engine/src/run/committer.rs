@@ -102,6 +102,13 @@ fn commit_group<'a>(
     if verified.is_empty() {
         return Vec::new();
     }
+    #[cfg(fcs_planted)]
+    if crate::planted::is(crate::planted::Fault::JournalAfterExchange) {
+        let intents: Vec<_> = verified.iter().map(Verified::intent).collect();
+        let committed = verified.into_iter().filter_map(|v| commit(context, v)).collect();
+        context.promise(intents);
+        return committed;
+    }
     if !context.promise(verified.iter().map(Verified::intent)) {
         for v in verified {
             let job = v.discard(context);
@@ -127,6 +134,10 @@ type VolumeSyncs = HashMap<u64, Result<(), Arc<std::io::Error>>>;
 
 fn sync_volumes(content: &[Staged<'_>], renames: &[Committed<'_>]) -> VolumeSyncs {
     let mut volumes: HashMap<u64, &Volume> = HashMap::new();
+    #[cfg(fcs_planted)]
+    let content = if unsynced_content() { &[] } else { content };
+    #[cfg(fcs_planted)]
+    let renames = if crate::planted::is(crate::planted::Fault::NoFolderSync) { &[] } else { renames };
     let jobs = content.iter().map(|s| &s.job).chain(renames.iter().map(Committed::job));
     for job in jobs {
         let volume = &*job.folder.volume;
@@ -139,12 +150,26 @@ fn sync_volumes(content: &[Staged<'_>], renames: &[Committed<'_>]) -> VolumeSync
 
 /// Splits staged files into those whose content is durable and those whose content may be lost.
 fn sync_content<'a>(staged: Vec<Staged<'a>>, volumes: &VolumeSyncs) -> (Vec<Staged<'a>>, Vec<Staged<'a>>) {
+    #[cfg(fcs_planted)]
+    if unsynced_content() {
+        return (staged, Vec::new());
+    }
     staged.into_iter().partition(|s| match (volumes.get(&s.job.folder.volume.facts.id), &s.file) {
         (Some(result), _) => result.is_ok(),
+        #[cfg(fcs_planted)]
+        (None, Some(file)) if crate::planted::is(crate::planted::Fault::RetryFailedSync) => {
+            file.sync().or_else(|_| file.sync()).is_ok()
+        }
         (None, Some(file)) => file.sync().is_ok(),
         // A link has no content of its own; its folder is synced after the rename.
         (None, None) => true,
     })
+}
+
+#[cfg(fcs_planted)]
+fn unsynced_content() -> bool {
+    use crate::planted::{Fault, is};
+    is(Fault::NoFileSync) || is(Fault::SyncAfterRename)
 }
 
 /// Files whose re-read is started together: enough to keep a device's queue filled, few enough to stay cached until
@@ -234,6 +259,10 @@ fn folder_key(job: &Job<'_>) -> usize {
 
 fn sync_renames_given(committed: &[Committed<'_>], volumes: &VolumeSyncs) -> FolderErrors {
     let mut folders: HashMap<usize, Option<Arc<std::io::Error>>> = HashMap::new();
+    #[cfg(fcs_planted)]
+    if crate::planted::is(crate::planted::Fault::NoFolderSync) {
+        return FolderErrors::new();
+    }
     for item in committed {
         let job = item.job();
         if matches!(volumes.get(&job.folder.volume.facts.id), Some(Ok(()))) {

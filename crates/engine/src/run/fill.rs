@@ -178,7 +178,10 @@ fn fill_and_dress(
     // By name, not by handle: that the name now leads to another file is a change too. Last, because the extended
     // attributes are read from the source as well.
     let after = job.folder.source.stat(&job.step.source_name);
-    if filled.bytes != before.size || !after.is_ok_and(|m| m.fingerprint() == before.fingerprint()) {
+    let steady = after.is_ok_and(|m| m.fingerprint() == before.fingerprint());
+    #[cfg(fcs_planted)]
+    let steady = steady || crate::planted::is(crate::planted::Fault::NoSourceRecheck);
+    if filled.bytes != before.size || !steady {
         return Err((
             Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceUnsteady).into(),
             true,

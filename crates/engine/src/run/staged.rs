@@ -121,7 +121,22 @@ impl<'a> Staged<'a> {
     /// Removes the staged file. One that cannot be removed is reported, never left unmentioned.
     pub(super) fn discard(self, context: &Context<'_>) {
         drop(self.file);
+        #[cfg(fcs_planted)]
+        if crate::planted::is(crate::planted::Fault::WorkInDrop) {
+            drop(RemovedOnDrop(&self.job.folder.target, &self.name));
+            return;
+        }
         discard_name(context, &self.job, &self.name);
+    }
+}
+
+#[cfg(fcs_planted)]
+struct RemovedOnDrop<'a>(&'a fcs_sys::DirRef, &'a Name);
+
+#[cfg(fcs_planted)]
+impl Drop for RemovedOnDrop<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.remove_file(self.1);
     }
 }
 
@@ -143,7 +158,14 @@ impl<'a> Verified<'a> {
     /// even that failed, the error says so.
     pub(super) fn commit(self, context: &Context<'_>) -> Result<Committed<'a>, (Job<'a>, Error)> {
         let Self { staged, evidence } = self;
-        match place(context, &staged) {
+        let placed = place(context, &staged);
+        #[cfg(fcs_planted)]
+        if crate::planted::is(crate::planted::Fault::SyncAfterRename)
+            && let Some(file) = &staged.file
+        {
+            let _ = file.sync();
+        }
+        match placed {
             Ok(displaced) => Ok(Committed {
                 displaced,
                 id: staged.id,
@@ -232,6 +254,12 @@ fn place(context: &Context<'_>, staged: &Staged<'_>) -> Result<Option<Name>, Err
         Err(e) if reason(&e) == OsReason::NotFound => return Err(stale()),
         Err(e) => return Err(os(e)),
     }
+    #[cfg(fcs_planted)]
+    if crate::planted::is(crate::planted::Fault::InPlaceWrite)
+        && let Some(new) = &staged.file
+    {
+        return write_over(dir, &**new, staged).map(|()| None).map_err(os);
+    }
     match dir.rename(&staged.name, &**dir, &step.target_name, Rename::Exchange) {
         Ok(()) => {}
         Err(e) if reason(&e) == OsReason::Unsupported => {
@@ -248,6 +276,16 @@ fn place(context: &Context<'_>, staged: &Staged<'_>) -> Result<Option<Name>, Err
         Ok(()) => Err(stale()),
         Err(e) => Err(os(e).with_target(TargetState::Unknown)),
     }
+}
+
+/// Writes the new content over the original.
+#[cfg(fcs_planted)]
+fn write_over(dir: &fcs_sys::DirRef, new: &dyn fcs_sys::File, staged: &Staged<'_>) -> std::io::Result<()> {
+    let mut bytes = vec![0; staged.size as usize];
+    let n = new.read_at(&mut bytes, 0)?;
+    let old = dir.open_file(&staged.job.step.target_name, fcs_sys::Access::ReadWrite)?;
+    fcs_sys::write_all_at(&*old, &bytes[..n], 0)?;
+    dir.remove_file(&staged.name)
 }
 
 /// Brings a staged file to a free name, never over something that appeared there.

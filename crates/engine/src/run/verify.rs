@@ -55,6 +55,10 @@ pub(super) fn reach_device(context: &Context<'_>, staged: &Staged<'_>) -> Result
     if let Some(why) = staged.job.folder.volume.reread_is_cached() {
         return Ok(Reader { file, cached: Some(why.into()), uncached: false });
     }
+    #[cfg(fcs_planted)]
+    if crate::planted::is(crate::planted::Fault::VerifyFromCache) {
+        return Ok(Reader { file, cached: None, uncached: false });
+    }
     // Measured: past the cache is faster for large files, because no pages have to be found for them, and leaves the
     // cache as it was; for small ones each such read waits for the device alone, and evicting in handfuls is faster.
     let large = !is_small(context, staged.size);

@@ -85,6 +85,12 @@ impl Dir for UnixDir {
     }
 
     fn open_dir(&self, name: &Name) -> io::Result<DirRef> {
+        #[cfg(fcs_planted)]
+        if crate::planted::FOLLOW_LINKS.load(std::sync::atomic::Ordering::SeqCst) {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let fd = retry(|| rustix::fs::openat(&self.fd, name.as_bytes(), flags, Mode::empty()))?;
+            return Ok(Arc::new(Self { fd }));
+        }
         let fd = self.open(name, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
         Ok(Arc::new(Self { fd }))
     }

@@ -1,0 +1,212 @@
+//! The suites see what they are for: ten mistakes a program that copies files may make are planted into the engine one
+//! by one, and each turns at least one suite red; without them all are green.
+
+#![cfg(all(fcs_planted, target_os = "linux"))]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "crash/mod.rs"]
+mod suite;
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use fcs_engine::planted::{Fault, set};
+use fcs_engine::report::{ActionKind, Outcome};
+use fcs_engine::run::OnError;
+use fcs_engine::{Control, Error, Observer};
+use fcs_sys::{Access, Name, open_root, write_all_at};
+use fcs_testkit::faulty::{Act, Call, Event, wrap};
+use fcs_testkit::sim::Budget;
+
+use suite::cases::{BEST, Bench, Ending, Scenario, Way, cases, noise, record_script, tree};
+use suite::check::strays;
+use suite::explore::{Plan, explore};
+
+const NO_VOLUME_SYNC: Way = Way { sync_volume: false, ..BEST };
+
+type Suite = fn() -> Result<(), String>;
+
+const SUITES: [(&str, Suite); 6] = [
+    ("crash states", crash_states),
+    ("a bit flipped on the device", flipped_bit),
+    ("a source that changes", changing_source),
+    ("a folder swapped for a link", swapped_folder),
+    ("a sync that fails", failing_sync),
+    ("a copy that cannot be cleaned up", failing_clean_up),
+];
+
+/// The suites that report a violation.
+fn red() -> Vec<(&'static str, String)> {
+    SUITES.iter().filter_map(|(name, suite)| Some((*name, suite().err()?))).collect()
+}
+
+#[test]
+fn each_planted_fault_turns_a_suite_red_and_none_does_without() {
+    set(Fault::None);
+    assert_eq!(red(), [], "without a fault");
+    let mut unseen = Vec::new();
+    for fault in Fault::ALL {
+        set(fault);
+        let red = red();
+        println!("{fault:?}:");
+        for (suite, what) in &red {
+            println!("    {suite}: {}", what.lines().nth(1).unwrap_or(what));
+        }
+        if red.is_empty() {
+            unseen.push(fault);
+        }
+    }
+    set(Fault::None);
+    assert!(unseen.is_empty(), "no suite sees {unseen:?}");
+}
+
+fn is_staged(path: &str) -> bool {
+    path.strip_suffix(".part").is_some()
+}
+
+fn small_plan() -> Plan {
+    Plan { budget: Budget { exhaustive: 64, samples: 8 }, recoveries: 0, ..Plan::default() }
+}
+
+fn crash_states() -> Result<(), String> {
+    let scenarios = [Scenario::New, Scenario::Replace, Scenario::Large, Scenario::LargeStaged];
+    let cases = cases(&scenarios, &[BEST, NO_VOLUME_SYNC], &[Ending::Success]);
+    explore(&cases, &small_plan()).map(drop).map_err(|violation| violation.0)
+}
+
+/// The device changes a bit after the sync, before the first look at the copy.
+fn flipped_bit() -> Result<(), String> {
+    let bench = Bench::new(Scenario::Replace, BEST);
+    let [synced, flipped] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let (disk, fired) = (bench.right.clone(), Arc::clone(&flipped));
+    let script = move |event: &Event<'_>| {
+        let path = event.path.to_string();
+        if event.call == Call::SyncVolume {
+            synced.store(true, Ordering::SeqCst);
+        } else if is_staged(&path) && synced.load(Ordering::SeqCst) && !fired.swap(true, Ordering::SeqCst) {
+            disk.flip_on_device(&path, 100);
+        }
+        Act::Go
+    };
+    let report = bench.run(OnError::Continue, Some(Arc::new(script)), &Control::default());
+    assert!(flipped.load(Ordering::SeqCst), "the fault fired");
+    let done = report.items.iter().find(|item| matches!(item.outcome, Outcome::Done { .. }));
+    let done = done.filter(|item| item.action == ActionKind::Replace);
+    done.map_or(Ok(()), |item| Err(format!("{} was verified, and is not what the device holds", item.path)))
+}
+
+/// Another program writes to the source between two reads of it.
+fn changing_source() -> Result<(), String> {
+    let mut bench = Bench::new(Scenario::LargeStaged, BEST);
+    bench.settings.network_chunk_bytes = 2000;
+    let (disk, fired) = (bench.left.clone(), Arc::new(AtomicBool::new(false)));
+    let changed = Arc::clone(&fired);
+    bench.source_script = Some(Arc::new(move |event: &Event<'_>| {
+        let reads = event.call == Call::Read && event.path.as_bytes() == b"large" && event.offset > 0;
+        if reads && !changed.swap(true, Ordering::SeqCst) {
+            let file = disk.root().dir.open_file(&Name::new(*b"large").unwrap(), Access::ReadWrite).unwrap();
+            write_all_at(&*file, &noise(6000, 77), 0).unwrap();
+        }
+        Act::Go
+    }));
+    bench.run(OnError::Continue, None, &Control::default());
+    assert!(fired.load(Ordering::SeqCst), "the fault fired");
+    let found = bench.right.read("large").unwrap();
+    // The old target, or the one state of the source that held still.
+    let whole = [noise(5000, 3), noise(6000, 77)].contains(&found);
+    if whole { Ok(()) } else { Err("what was committed never was the source".into()) }
+}
+
+/// A folder the run has just made is swapped for a link to somewhere else.
+fn swapped_folder() -> Result<(), String> {
+    let place = tempfile::tempdir().unwrap();
+    let [left, right, outside] = ["left", "right", "outside"].map(|name| place.path().join(name));
+    for folder in [&left, &right, &outside] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    std::fs::create_dir(left.join("made")).unwrap();
+    std::fs::write(left.join("made/f"), noise(600, 2)).unwrap();
+    let made = Arc::new(AtomicUsize::new(0));
+    let (seen, swap, away, to) =
+        (Arc::clone(&made), right.join("made"), place.path().join("away"), outside.clone());
+    let script = move |event: &Event<'_>| {
+        let there = event.call == Call::OpenDir && event.path.as_bytes() == b"made" && swap.is_dir();
+        if there && seen.fetch_add(1, Ordering::SeqCst) == 0 {
+            std::fs::rename(&swap, &away).unwrap();
+            std::os::unix::fs::symlink(&to, &swap).unwrap();
+        }
+        Act::Go
+    };
+    let (source, target) = (open_root(&left).unwrap(), open_root(&right).unwrap());
+    suite::cases::copy(&source, &target, &wrap(&target, "target", Arc::new(script)));
+    assert!(made.load(Ordering::SeqCst) > 0, "the fault fired");
+    let escaped = std::fs::read_dir(&outside).unwrap().next().is_some();
+    if escaped { Err("the run wrote outside its roots".into()) } else { Ok(()) }
+}
+
+/// The first sync of each copy fails, and the system lets go of what it could not write: the next sync of the same
+/// file succeeds, and proves nothing.
+fn failing_sync() -> Result<(), String> {
+    let mut cases = Vec::new();
+    for scenario in [Scenario::Large, Scenario::Replace] {
+        let bench = Bench::new(scenario, NO_VOLUME_SYNC);
+        let failed: Mutex<(HashSet<String>, HashSet<String>)> = Mutex::default();
+        let script = move |event: &Event<'_>| {
+            let path = event.path.to_string();
+            if !is_staged(&path) {
+                return Act::Go;
+            }
+            let (broken, ever) = &mut *failed.lock().unwrap();
+            match event.call {
+                Call::CreateFile => {
+                    broken.remove(&path);
+                    Act::Go
+                }
+                Call::Sync if broken.contains(&path) => Act::Lie,
+                Call::Sync if ever.insert(path.clone()) => {
+                    broken.insert(path);
+                    Act::Fail(5)
+                }
+                _ => Act::Go,
+            }
+        };
+        cases.push(record_script(&bench, Arc::new(script)));
+    }
+    explore(&cases, &small_plan()).map(drop).map_err(|violation| violation.0)
+}
+
+#[derive(Default)]
+struct Told(AtomicUsize);
+
+impl Observer for Told {
+    fn error(&self, _: &Error) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A copy fails, and so does its removal.
+fn failing_clean_up() -> Result<(), String> {
+    let bench = Bench::new(Scenario::Replace, BEST);
+    let fired = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&fired);
+    let script = move |event: &Event<'_>| {
+        let staged = is_staged(&event.path.to_string());
+        match event.call {
+            Call::Read if staged => Act::Fail(5),
+            Call::RemoveFile if staged && count.fetch_add(1, Ordering::SeqCst) == 0 => Act::Fail(5),
+            _ => Act::Go,
+        }
+    };
+    let told = Arc::new(Told::default());
+    let control = Control { observer: Arc::clone(&told) as Arc<dyn Observer>, ..Control::default() };
+    bench.run(OnError::Continue, Some(Arc::new(script)), &control);
+    assert!(fired.load(Ordering::SeqCst) > 0, "the fault fired");
+    let left = tree(&bench.right, &bench.way);
+    match (strays(&left), told.0.load(Ordering::SeqCst)) {
+        (Some(stray), 0) => Err(format!("{stray} stayed, and nobody was told")),
+        (Some(stray), _) => Err(format!("{stray} stayed")),
+        (None, 0) => Err("nobody was told".into()),
+        (None, _) => Ok(()),
+    }
+}
