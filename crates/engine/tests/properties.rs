@@ -8,6 +8,7 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -40,38 +41,28 @@ enum Node {
 
 type Nodes = BTreeMap<OsString, Node>;
 
-/// Names that both trees draw from, some of them hostile.
+/// Names that both trees draw from, mostly the same few, some of them hostile.
 fn names() -> impl proptest::strategy::Strategy<Value = OsString> {
-    let text = [
-        "a",
-        "b",
-        "c",
-        "d",
-        "-rf",
-        "new\nline",
-        "Case",
-        "case",
-        " ",
-        "trailing ",
-        "caf\u{e9}",
-        "cafe\u{301}",
-    ];
-    let mut all: Vec<OsString> = text.iter().map(OsString::from).collect();
-    all.push(OsString::from_vec(b"bad\xff\xfe".to_vec()));
-    all.push(OsString::from("*?[a].part"));
-    prop::sample::select(all)
+    let text =
+        ["-rf", "new\nline", "Case", "case", " ", "trailing ", "caf\u{e9}", "cafe\u{301}", "*?[a].part"];
+    let mut hostile: Vec<OsString> = text.iter().map(OsString::from).collect();
+    hostile.push(OsString::from_vec(b"bad\xff\xfe".to_vec()));
+    prop_oneof![
+        6 => prop::sample::select(vec!["a", "b", "c", "d"]).prop_map(OsString::from),
+        1 => prop::sample::select(hostile),
+    ]
 }
 
 fn trees() -> impl proptest::strategy::Strategy<Value = Nodes> {
     let mark = || prop_oneof![3 => Just(None), 1 => (0u8..2).prop_map(Some)];
     let bytes = prop_oneof![1 => Just(0usize), 4 => Just(700), 2 => Just(5000), 1 => Just(150_000)];
-    let mode = prop_oneof![6 => Just(0o644), 2 => Just(0o600), 1 => Just(0o755), 1 => Just(0o444)];
+    let mode = prop_oneof![6 => Just(0o644), 2 => Just(0o600), 1 => Just(0o755), 8 => Just(0o444)];
     let file = (bytes, 0u64..2, 0u64..2, mode, mark())
         .prop_map(|(bytes, content, time, mode, mark)| Node::File { bytes, content, time, mode, mark });
     let link = (0u8..2, 0u64..2).prop_map(|(text, time)| Node::Link { text, time });
     let leaf = prop_oneof![5 => file, 1 => link];
     let folder_mode = prop_oneof![3 => Just(0o755), 1 => Just(0o700)];
-    let node = leaf.prop_recursive(3, 24, 5, move |inner| {
+    let node = leaf.clone().prop_recursive(3, 24, 5, move |inner| {
         let items = prop::collection::btree_map(names(), inner, 0..5);
         (0u64..2, folder_mode.clone(), mark(), items).prop_map(|(time, mode, mark, items)| Node::Folder {
             time,
@@ -80,7 +71,7 @@ fn trees() -> impl proptest::strategy::Strategy<Value = Nodes> {
             items,
         })
     });
-    prop::collection::btree_map(names(), node, 0..7)
+    prop::collection::btree_map(names(), prop_oneof![3 => leaf, 1 => node], 0..8)
 }
 
 #[derive(Debug, Clone)]
@@ -105,26 +96,28 @@ fn policies() -> impl proptest::strategy::Strategy<Value = Policy> {
         prop::bool::weighted(0.9),
         prop::sample::select(vec![ContentCheck::Off, ContentCheck::Blake3, ContentCheck::Bytes]),
     );
-    (how, criteria, any::<bool>(), any::<bool>()).prop_map(|(how, criteria, removes, roll_back)| {
-        let (strategy, verify, undo, batch_max_files, batch_max_file_bytes, copy_workers) = how;
-        let (compare_size, compare_modified, compare_existence, compare_content) = criteria;
-        let settings = Settings {
-            strategy,
-            verify,
-            verify_below_bytes: 1000,
-            undo,
-            batch_max_files,
-            batch_max_file_bytes,
-            copy_workers,
-            compare_size,
-            compare_modified,
-            compare_existence,
-            compare_content,
-            ..Settings::default()
-        };
-        let on_error = if roll_back { OnError::RollBack } else { OnError::Continue };
-        Policy { settings, removes, on_error }
-    })
+    (how, criteria, prop::bool::weighted(0.7), prop::bool::weighted(0.3)).prop_map(
+        |(how, criteria, removes, roll_back)| {
+            let (strategy, verify, undo, batch_max_files, batch_max_file_bytes, copy_workers) = how;
+            let (compare_size, compare_modified, compare_existence, compare_content) = criteria;
+            let settings = Settings {
+                strategy,
+                verify,
+                verify_below_bytes: 1000,
+                undo,
+                batch_max_files,
+                batch_max_file_bytes,
+                copy_workers,
+                compare_size,
+                compare_modified,
+                compare_existence,
+                compare_content,
+                ..Settings::default()
+            };
+            let on_error = if roll_back { OnError::RollBack } else { OnError::Continue };
+            Policy { settings, removes, on_error }
+        },
+    )
 }
 
 fn set_time(path: &Path, time: u64) {
@@ -289,7 +282,14 @@ fn same(expected: &Listing, root: &Path, what: &str) -> Result<(), TestCaseError
     Ok(())
 }
 
-fn check(left: &Nodes, right: &Nodes, policy: &Policy) -> Result<(), TestCaseError> {
+/// What a case had in it.
+struct Had {
+    refused: bool,
+    removes: bool,
+    clashes: bool,
+}
+
+fn check(left: &Nodes, right: &Nodes, policy: &Policy) -> Result<Had, TestCaseError> {
     let mut bench = Bench::new();
     bench.settings = policy.settings.clone();
     grow(&bench.left, left);
@@ -347,18 +347,38 @@ fn check(left: &Nodes, right: &Nodes, policy: &Policy) -> Result<(), TestCaseErr
         }
         Err(other) => prop_assert!(false, "{other}"),
     }
-    Ok(())
+    Ok(Had {
+        refused: !model.refused.is_empty(),
+        removes: !model.goes.is_empty(),
+        clashes: !model.clashes.is_empty(),
+    })
 }
 
 #[test]
 fn any_two_trees_under_any_policy_become_what_the_model_says_and_go_back() {
+    // How many cases had what makes them interesting.
+    let [refusals, removals, clashes, both] = [(); 4].map(|()| Cell::new(0));
+    let count = |counter: &Cell<u32>, is: bool| counter.set(counter.get() + u32::from(is));
     for seed in 0..4u8 {
         println!("seed {seed}");
         // Seeded, so that a failure comes back without a file that remembers it.
-        let config = Config { cases: 100, failure_persistence: None, ..Config::default() };
+        let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
         let mut runner = TestRunner::new_with_rng(config, rng);
         let cases = (trees(), trees(), policies());
-        runner.run(&cases, |(left, right, policy)| check(&left, &right, &policy)).unwrap();
+        let done = runner.run(&cases, |(left, right, policy)| {
+            let seen = check(&left, &right, &policy)?;
+            let goes_on = policy.on_error == OnError::Continue;
+            count(&refusals, seen.refused);
+            count(&removals, seen.removes);
+            count(&clashes, seen.clashes);
+            count(&both, seen.refused && seen.removes && goes_on);
+            Ok(())
+        });
+        done.unwrap();
     }
+    println!(
+        "{refusals:?} refusals, {removals:?} removals, {clashes:?} clashes, {both:?} removals after a refusal"
+    );
+    assert!([refusals, removals, clashes].iter().all(|counter| counter.get() > 30) && both.get() > 5);
 }
