@@ -258,6 +258,20 @@ fn each<T: Sync>(what: &str, schedules: &[T], at_least: usize, one: impl Fn(&T) 
     assert_eq!(failed.into_inner(), 0, "{what}: failed schedules, see above");
 }
 
+/// Whether the item was done although another program had put something else where its original stood.
+fn went_over_it(item: &ItemReport, now: &There, old: &There, schedule: &Schedule, trace: &Trace) -> bool {
+    match (schedule.disturbance, &trace.target) {
+        (Disturbance::Target(name, how, _), Some((before, after)))
+            if item.path.as_bytes() == name.as_bytes() =>
+        {
+            let is_done = matches!(item.outcome, Outcome::Done { .. });
+            // What nobody can see goes into the undo store.
+            is_done && how != SLY && before == old && *after != There::Nothing && after != now
+        }
+        _ => false,
+    }
+}
+
 /// What the name of an item may hold after a run.
 fn assert_item(world: &World, item: &ItemReport, schedule: &Schedule, trace: &Trace, case: &str) {
     let path = item.path.to_string();
@@ -268,6 +282,7 @@ fn assert_item(world: &World, item: &ItemReport, schedule: &Schedule, trace: &Tr
         _ => None,
     };
     let foreign = foreign == Some(&now);
+    assert!(!went_over_it(item, &now, &old, schedule, trace), "{case}: {path} was changed and yet {item:?}");
     match (&item.outcome, item.action) {
         (Outcome::Done { .. }, ActionKind::CopyNew | ActionKind::Replace | ActionKind::CopyLink) => {
             let source = &world.source[&*path];
