@@ -35,12 +35,14 @@ pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -
         run: &ledger.begin.run,
         kept: &kept,
         removed: ledger.begin.removed,
+        interrupted: ledger.rolling_back,
         resumed: ledger.rolling_back || ledger.end.is_some_and(|end| end.how == Ended::PartlyUndone),
         way: Way::new(&root.dir),
         items: Vec::new(),
         refused: HashSet::new(),
         leftovers: Vec::new(),
         returned: Vec::new(),
+        moved: Vec::new(),
     };
     let steps =
         |folder: &LedgerFolder| ledger.steps[folder.steps.clone()].iter().filter(|step| step.committed);
@@ -67,6 +69,7 @@ pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -
     refresh(store, &run, &back.returned)?;
     let clean = items.iter().all(|item| !matches!(item.deed, Deed::Left | Deed::Foreign));
     let how = if clean { Ended::RolledBack } else { Ended::PartlyUndone };
+    back.moved.iter().for_each(|record| journal.append(record));
     journal.append(&Ledger::end_record(how, 0));
     journal.sync()?;
     if clean {
@@ -82,6 +85,8 @@ struct Back<'a> {
     run: &'a str,
     kept: &'a DirRef,
     removed: RemovedTo,
+    /// An earlier attempt was interrupted.
+    interrupted: bool,
     /// An earlier attempt was interrupted, or did not succeed with everything.
     resumed: bool,
     way: Way,
@@ -92,6 +97,8 @@ struct Back<'a> {
     leftovers: Vec<(Option<RelPath>, Name)>,
     /// Originals that came back: as they were before the run, and as they are now.
     returned: Vec<(Seen, Seen)>,
+    /// New items that were taken from their names and put back.
+    moved: Vec<Record>,
 }
 
 /// Why a step was not taken back.
@@ -161,6 +168,17 @@ impl<'a> Back<'a> {
         Ok(is_original.then(|| (dir.clone(), staged)))
     }
 
+    /// Remembers the change time of a new item that was taken from its name and put back, so that the next attempt
+    /// knows it. Only of one that was untouched before.
+    fn note_move(&mut self, dir: &DirRef, step: &LedgerStep) {
+        let now = dir.stat(&step.name).map(|now| Seen::of(&now));
+        if let (Ok(now), Some(new)) = (now, step.new)
+            && now.is(&new)
+        {
+            self.moved.push(Record::Committed { step: step.number, new: Some(now) });
+        }
+    }
+
     fn return_removed(
         &mut self,
         dir: &DirRef,
@@ -224,6 +242,7 @@ impl<'a> Back<'a> {
                 if !matches!(out, Ok(There::New(_))) {
                     // Replaced by another program in this very moment, or it cannot be told.
                     from.rename(&name, &**dir, &step.name, Rename::Exchange)?;
+                    self.note_move(dir, step);
                     return Err(out.map_or_else(Refusal::Os, |_| Refusal::Kind(ErrorKind::ChangedSince)));
                 }
                 let beside = !std::sync::Arc::ptr_eq(&from, self.kept);
@@ -237,6 +256,7 @@ impl<'a> Back<'a> {
                     if let Some((beside, taken)) = self.leftovers.pop() {
                         let place = if beside.is_some() { dir } else { self.kept };
                         move_to(place, &taken, dir, &step.name)?;
+                        self.note_move(dir, step);
                     }
                     return Err(e.into());
                 }
@@ -272,6 +292,7 @@ impl<'a> Back<'a> {
         if !matches!(out, Ok(There::New(_))) {
             // Replaced by another program in this very moment, or it cannot be told.
             move_to(&to, &taken, dir, &step.name)?;
+            self.note_move(dir, step);
             return Err(out.map_or_else(Refusal::Os, |_| Refusal::Kind(ErrorKind::ChangedSince)));
         }
         let beside = !std::sync::Arc::ptr_eq(&to, self.kept);
@@ -289,7 +310,11 @@ impl<'a> Back<'a> {
         if known || new.changed.is_none() || now.file != new.file || now.kind == Kind::Symlink {
             return Ok(true);
         }
-        Ok(self.resumed && has_content(dir, &step.name, step)? != Some(false))
+        Ok(match has_content(dir, &step.name, step)? {
+            Some(same) => self.resumed && same,
+            // Nothing decides. What an attempt that came to its end has refused stays refused.
+            None => self.interrupted,
+        })
     }
 
     /// New items that an interrupted undo took away and left beside.
