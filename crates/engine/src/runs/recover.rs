@@ -93,6 +93,9 @@ pub(crate) fn settle(
             Err(e) => items.push(failed(Op::List, e)),
         }
     }
+    if !*rolling_back {
+        adopt_folders(root, &mut way, folders, journal, &mut items)?;
+    }
     for folder in folders.iter().rev().filter(|_| !*rolling_back) {
         finish_folder(root, &mut way, folder, &mut items);
     }
@@ -430,6 +433,38 @@ impl From<io::Error> for Trouble {
     }
 }
 
+/// Finds the folders the run made before it could say so: they are still for their owner only. That they are its own
+/// is written down before they are given their looks, after which nothing else would tell.
+fn adopt_folders(
+    root: &Root,
+    way: &mut Way,
+    folders: &mut [LedgerFolder],
+    journal: &mut Journal,
+    items: &mut Vec<AccountItem>,
+) -> io::Result<()> {
+    let mut found = false;
+    for (index, folder) in (0..).zip(folders.iter_mut()) {
+        if !folder.record.create || folder.made.is_some() {
+            continue;
+        }
+        let now = match if_there(way.open(&folder.path).and_then(|dir| dir.metadata())) {
+            Ok(Some(now)) => now,
+            Ok(None) => continue,
+            Err(e) => {
+                let error = Error::os(Op::Open, full_path(&root.path, &folder.path), e);
+                items.push(AccountItem::left(folder.path.clone(), error));
+                continue;
+            }
+        };
+        if cfg!(windows) || now.attributes == Attributes(0o700) {
+            folder.made = Some(now.id);
+            journal.append(&Record::Made { folder: index, id: now.id });
+            found = true;
+        }
+    }
+    if found { journal.sync() } else { Ok(()) }
+}
+
 /// Gives a folder its looks: one the run made those it was to have, any other its old time, as long as it is not
 /// known to be finished.
 fn finish_folder(root: &Root, way: &mut Way, folder: &LedgerFolder, items: &mut Vec<AccountItem>) {
@@ -441,11 +476,7 @@ fn finish_folder(root: &Root, way: &mut Way, folder: &LedgerFolder, items: &mut 
     let finished = if_there(way.open(&folder.path)).and_then(|dir| {
         let Some(dir) = dir else { return Ok(false) };
         let now = dir.metadata()?;
-        // The record that the run made it may be lost; then its being for its owner only tells.
-        let is_ours = match folder.made {
-            Some(made) => number(made) == number(now.id),
-            None => cfg!(windows) || now.attributes == Attributes(0o700),
-        };
+        let is_ours = folder.made.is_some_and(|made| number(made) == number(now.id));
         if folder.record.create && !is_ours {
             return Ok(false);
         }
