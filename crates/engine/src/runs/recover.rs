@@ -261,7 +261,13 @@ impl Settler<'_> {
                     dir.remove_file(&aside)?;
                 }
                 let lay_around = beside != There::Nothing || is_aside;
-                self.clear_beside(dir, &staged, step, None, journal)?;
+                let number = number_of(dir, &step.name)?;
+                if step.before.is_some_and(|before| before.file == number) {
+                    // The very original is at its name, so no exchange has brought anything here.
+                    if_there(dir.remove_file(&staged))?;
+                } else {
+                    self.clear_beside(dir, &staged, step, None, journal)?;
+                }
                 Ok(if lay_around { Settled::Deed(Deed::KeptOld) } else { Settled::Untouched })
             }
             There::Nothing => {
@@ -387,7 +393,11 @@ fn is_unfinished(beside: &Seen, step: &LedgerStep, in_place: Option<Seen>) -> bo
         // The copy is at its name; only a second name of it can be here too.
         return beside.file == new.file;
     }
-    if step.before.is_some_and(|before| before.file == beside.file) {
+    let Some(before) = step.before else {
+        // Where nothing was, nothing is exchanged.
+        return true;
+    };
+    if before.file == beside.file {
         return false;
     }
     match step.new {
