@@ -173,7 +173,8 @@ impl Settler<'_> {
         journal: &mut Journal,
         items: &mut Vec<AccountItem>,
     ) {
-        for step in steps.iter_mut().filter(|step| step.intended && !step.committed && step.removes) {
+        let may_be_gone = |step: &LedgerStep| step.intended || self.stored.contains(&step.number);
+        for step in steps.iter_mut().filter(|step| may_be_gone(step) && !step.committed && step.removes) {
             let stored = kept_name(step.number).and_then(|name| if_there(self.kept.stat(&name)));
             match stored {
                 Ok(there) if there.is_some() || self.removed == RemovedTo::RecycleBin => {
