@@ -198,3 +198,76 @@ fn a_lock_that_is_a_second_name_of_another_file_is_not_written_to() {
     assert!(bench.try_run(&bench.plan()).is_err());
     assert_eq!(std::fs::read(&precious).unwrap(), b"precious");
 }
+
+/// Another program's save: written beside and renamed over.
+fn save(path: &Path, text: &str) {
+    let spare = path.with_extension("saving");
+    std::fs::write(&spare, text).unwrap();
+    std::fs::rename(spare, path).unwrap();
+}
+
+#[test]
+fn a_target_saved_twice_around_the_swap_loses_neither_save() {
+    let bench = bench();
+    let target = bench.right.join("f1");
+    let (swaps, path) = (Arc::new(AtomicUsize::new(0)), target.clone());
+    let count = Arc::clone(&swaps);
+    // The first look passes; then a save comes right before the swap, and the next right before it is taken back.
+    let plan = bench.plan();
+    let bench = bench.script(move |event| {
+        let first = event.path.to_string().ends_with("-1.part");
+        if event.call == Call::RenameExchange && first {
+            match count.fetch_add(1, Ordering::SeqCst) {
+                0 => save(&path, "the first save"),
+                1 => save(&path, "the second save"),
+                _ => {}
+            }
+        }
+        Act::Go
+    });
+    let report = bench.run(&plan);
+    assert_eq!(swaps.load(Ordering::SeqCst), 2, "both saves came");
+    assert_eq!(report.counts.failed, 1, "{:#?}", report.items);
+    assert!(is_somewhere(b"the second save", &bench.right), "{:#?}", report.items);
+    assert!(is_somewhere(b"the first save", &bench.right), "{:#?}", report.items);
+    common::assert_no_strays_beside(&bench.right);
+}
+
+#[test]
+fn a_new_file_saved_over_while_it_is_taken_back_stays() {
+    for replaces in [false, true] {
+        let bench = bench();
+        if !replaces {
+            std::fs::remove_file(bench.right.join("f1")).unwrap();
+        }
+        let (fired, path) = (Arc::new(AtomicUsize::new(0)), bench.right.join("f1"));
+        let count = Arc::clone(&fired);
+        let plan = bench.plan();
+        let swaps = AtomicUsize::new(0);
+        let bench = bench.script(move |event| {
+            let text = event.path.to_string();
+            if event.call == Call::SyncVolume || (event.call == Call::Sync && text == ".") {
+                // The content is durable, the names cannot be made so.
+                return if swaps.load(Ordering::SeqCst) > 0 { Act::Fail(EIO) } else { Act::Go };
+            }
+            let places = matches!(event.call, Call::RenameExchange | Call::RenameNoReplace);
+            // What takes it back: the second exchange, or the new name being renamed away.
+            let back = event.call == Call::RenameExchange && swaps.load(Ordering::SeqCst) > 0
+                || event.call == Call::RenameNoReplace && text == "f1";
+            if back
+                && (text == "f1" || text.ends_with("-1.part"))
+                && count.fetch_add(1, Ordering::SeqCst) == 0
+            {
+                save(&path, "saved meanwhile");
+            }
+            if places && text.ends_with("-1.part") {
+                swaps.fetch_add(1, Ordering::SeqCst);
+            }
+            Act::Go
+        });
+        let report = bench.run(&plan);
+        assert!(fired.load(Ordering::SeqCst) > 0, "replaces {replaces}: the save came: {:#?}", report.items);
+        assert!(is_somewhere(b"saved meanwhile", &bench.right), "replaces {replaces}: {:#?}", report.items);
+        assert!(!replaces || is_somewhere(&old(1), &bench.right), "{:#?}", report.items);
+    }
+}

@@ -1,4 +1,4 @@
-//! What other programs do to both trees while the engine works in them, at every call it makes: sources that change
+//! What other programs do to both trees while the engine works in them, call by call: sources that change
 //! while they are read, targets that change while they are replaced or removed, folders on the way that become links
 //! to somewhere else. On the real file system; one disturbance per schedule, just before one named call.
 //!

@@ -6,7 +6,7 @@
 //! its mistakes too, so the listing reads through std alone. Only [`faulty`] and `sim` know `fcs-sys`, whose traits
 //! they wrap and implement.
 //!
-//! Most of it is Linux-only for now, because the file systems and the `/proc` paths it relies on are. Elsewhere there
+//! Most of it is Linux-only, because the file systems and the `/proc` paths it relies on are. Elsewhere there
 //! are [`bin`], [`faulty`] and [`mod@skip`], and `sim` where error codes are those of Unix.
 
 // Test support: a broken test bench should stop the test on the spot, with the place where it broke.

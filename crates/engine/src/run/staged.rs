@@ -15,7 +15,7 @@ use super::verify::{self, Reader};
 use crate::plan::Action;
 use crate::progress::CurrentFile;
 use crate::report::{Digest, Evidence, ItemReport, Outcome};
-use crate::runs::{Record, Seen, aside_name};
+use crate::runs::{Record, Seen, aside_name, move_to};
 use crate::{Error, ErrorKind, Op, TargetState};
 
 /// What the copy is compared with when it is read back.
@@ -177,8 +177,11 @@ impl<'a> Verified<'a> {
             }),
             Err(error) => {
                 let job = staged.job.clone();
-                // With the target in an unknown state the staged name may hold the original.
-                if error.target == Some(TargetState::Unknown) {
+                // With the target in an unknown state the staged name may hold the original; and where a program
+                // replaced the target twice, once before each swap, what came out last is its work.
+                let held = staged.job.folder.target.stat(&staged.name);
+                let is_foreign = held.is_ok_and(|now| now.id != staged.id);
+                if is_foreign || error.target == Some(TargetState::Unknown) {
                     context.set_untidy();
                 } else {
                     staged.discard(context);
@@ -406,30 +409,49 @@ impl<'a> Committed<'a> {
     }
 
     /// Takes the new file away from its name and puts the original, if there was one, back. Only while the name still
-    /// holds our file: what another program put there since is not touched, and then nothing is.
+    /// holds our file: what another program put there since is not touched, and then nothing is. Where that leaves
+    /// something of ours beside the name, the end of the run puts it in order.
     fn swap_back(&self, context: &Context<'_>) -> TargetState {
+        self.try_swap_back(context).unwrap_or_else(|| {
+            context.set_untidy();
+            TargetState::Unknown
+        })
+    }
+
+    fn try_swap_back(&self, context: &Context<'_>) -> Option<TargetState> {
         let (dir, name) = (&self.job.folder.target, &self.job.step.target_name);
-        if !dir.stat(name).is_ok_and(|now| now.id == self.id) {
-            return TargetState::Unknown;
+        let is_ours = |name: &Name| dir.stat(name).is_ok_and(|now| now.id == self.id);
+        if !is_ours(name) {
+            return None;
         }
-        let Some(displaced) = &self.displaced else {
-            return match dir.remove_file(name) {
-                Ok(()) => TargetState::Absent,
-                Err(_) => TargetState::Unknown,
-            };
+        let swapped = match &self.displaced {
+            Some(displaced) => dir.rename(displaced, &**dir, name, Rename::Exchange),
+            None => Err(std::io::ErrorKind::Unsupported.into()),
         };
-        match dir.rename(displaced, &**dir, name, Rename::Exchange) {
-            Ok(()) => {
-                discard_name(context, &self.job, displaced);
-                TargetState::Original
-            }
-            Err(e) if reason(&e) == OsReason::Unsupported => {
-                match dir.rename(displaced, &**dir, name, Rename::Replace) {
-                    Ok(()) => TargetState::Original,
-                    Err(_) => TargetState::Unknown,
+        match (swapped, &self.displaced) {
+            (Ok(()), Some(displaced)) => {
+                if !is_ours(displaced) {
+                    // Replaced by another program between the look and the swap.
+                    dir.rename(displaced, &**dir, name, Rename::Exchange).ok()?;
+                    return None;
                 }
+                discard_name(context, &self.job, displaced);
+                Some(TargetState::Original)
             }
-            Err(_) => TargetState::Unknown,
+            (Err(e), displaced) if reason(&e) == OsReason::Unsupported => {
+                let spare = context.staged_name(self.job.number).ok()?;
+                move_to(dir, name, dir, &spare).ok()?;
+                if !is_ours(&spare) {
+                    move_to(dir, &spare, dir, name).ok()?;
+                    return None;
+                }
+                if let Some(displaced) = displaced {
+                    move_to(dir, displaced, dir, name).ok()?;
+                }
+                discard_name(context, &self.job, &spare);
+                Some(if displaced.is_some() { TargetState::Original } else { TargetState::Absent })
+            }
+            _ => None,
         }
     }
 }

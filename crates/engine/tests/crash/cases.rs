@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use fcs_engine::compare::compare;
 use fcs_engine::filter::Filter;
@@ -319,6 +319,8 @@ pub fn root_time(fs: &SimFs) -> Time {
 struct Watch {
     fs: Option<SimFs>,
     done: Mutex<Vec<(usize, String)>>,
+    /// Something was done.
+    told: Condvar,
     cancel_after_one: Option<Arc<Cancel>>,
     goes_back: bool,
 }
@@ -332,6 +334,7 @@ impl Observer for Watch {
             }
             let operations = fs.recording().points() - 1;
             self.done.lock().unwrap().push((operations, item.path.to_string()));
+            self.told.notify_all();
             if let Some(cancel) = &self.cancel_after_one {
                 cancel.cancel();
             }
@@ -422,9 +425,11 @@ fn last_fails(bench: &Bench, watch: &Arc<Watch>, fired: &Arc<AtomicUsize>) -> Sc
         if !begins_an_item(event) || begun.fetch_add(1, Ordering::SeqCst) + 1 != items {
             return Act::Go;
         }
-        let begun = Instant::now();
-        while waits && watch.done.lock().unwrap().is_empty() && begun.elapsed() < Duration::from_secs(5) {
-            std::thread::sleep(Duration::from_millis(1));
+        if waits {
+            // Only so long: a run that is being cancelled may never do anything.
+            let done = watch.done.lock().unwrap();
+            let _ =
+                watch.told.wait_timeout_while(done, Duration::from_secs(5), |done| done.is_empty()).unwrap();
         }
         fired.fetch_add(1, Ordering::SeqCst);
         *path.lock().unwrap() = Some(event.path.clone());
