@@ -126,28 +126,43 @@ fn metadata_not_synced_is_old_or_new_each_for_itself() {
     assert_eq!(found.len(), 8, "{found:?}");
 }
 
-#[test]
-fn an_append_harms_nothing_that_was_synced() {
+/// Syncs `before` bytes, then appends at `at`; yields what becomes of the file.
+fn append(before: usize, at: u64) -> (BTreeSet<usize>, BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>) {
     let fs = SimFs::new(Options::default());
     fs.record();
     let root = folder(&fs, "");
-    let file = write(&root, "log", &[b'a'; 700]);
+    let file = write(&root, "log", &vec![b'a'; before]);
     file.sync().unwrap();
     root.sync().unwrap();
     let synced = fs.recording().points() - 1;
-    file.write_at(&[b'b'; 2000], 700).unwrap();
-    let mut sizes = BTreeSet::new();
-    let mut ends = BTreeSet::new();
+    file.write_at(&[b'b'; 2000], at).unwrap();
+    let (mut sizes, mut olds, mut ends) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     each(&fs.recording(), |state, mounted| {
         if state.point().number() >= synced {
             let bytes = mounted.read("log").unwrap();
-            assert_eq!(bytes[..700], [b'a'; 700], "{}", state.describe());
             sizes.insert(bytes.len());
-            ends.insert(bytes.get(1024..1536).map(<[u8]>::to_vec));
+            olds.insert(bytes[..before].to_vec());
+            ends.extend(bytes.get(at as usize + 324..at as usize + 836).map(<[u8]>::to_vec));
         }
     });
-    assert_eq!(sizes, [700, 1024, 1536, 2048, 2560, 2700].into());
-    assert!(ends.len() > 4, "a whole sector is new, zero, garbage or torn");
+    (sizes, olds, ends)
+}
+
+#[test]
+fn an_append_in_a_page_of_its_own_harms_nothing_that_was_synced() {
+    let (sizes, olds, ends) = append(4096, 4096);
+    assert_eq!(olds, [vec![b'a'; 4096]].into());
+    assert_eq!(sizes, [4096, 4608, 5120, 5632, 6096].into());
+    assert!(ends.len() > 3, "a whole sector is new, zero, garbage or torn");
+}
+
+#[test]
+fn an_append_to_a_page_in_use_or_behind_the_rest_of_one_may_spoil_it() {
+    for at in [700, 4096] {
+        let (sizes, olds, _) = append(700, at);
+        assert!(sizes.contains(&700) && sizes.contains(&(at as usize + 2000)));
+        assert!(olds.contains(&vec![b'a'; 700]) && olds.len() > 1, "append at {at}");
+    }
 }
 
 #[test]

@@ -462,6 +462,7 @@ pub fn record_run(scenario: Scenario, way: Way, ending: Ending) -> Case {
     let watch = Arc::new(Watch {
         fs: Some(bench.right.clone()),
         done: Mutex::default(),
+        told: Condvar::new(),
         cancel_after_one: (ending == Ending::Cancel).then(|| Arc::clone(&cancel)),
         goes_back: ending.goes_back(),
     });

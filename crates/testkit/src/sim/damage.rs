@@ -22,7 +22,7 @@ pub(super) struct Dirty {
     pub(super) new: Arc<Vec<u8>>,
     /// Which metadata differ.
     pub(super) meta: u8,
-    /// Blocks that differ, by number: in sectors and in pages.
+    /// Blocks that are on their way to the device, by number: in sectors and in pages.
     pub(super) sectors: Vec<usize>,
     pub(super) pages: Vec<usize>,
 }
@@ -47,14 +47,20 @@ impl Dirty {
         let mut dirty =
             Self { key, new_inode: Arc::clone(n), old, new, meta, sectors: Vec::new(), pages: Vec::new() };
         if !Arc::ptr_eq(&dirty.old, &dirty.new) {
-            dirty.sectors = dirty.differing(SECTOR);
-            dirty.pages = dirty.differing(PAGE);
+            dirty.sectors = dirty.handed_over(SECTOR);
+            dirty.pages = dirty.handed_over(PAGE);
         }
         (dirty.meta != 0 || !dirty.sectors.is_empty()).then_some(dirty)
     }
 
-    fn differing(&self, block: usize) -> Vec<usize> {
-        (0..self.new.len().div_ceil(block)).filter(|&number| self.range(number, block).is_some()).collect()
+    /// Blocks that the device is handed: systems write by page, so a page's other sectors go with one that differs;
+    /// and a file made longer has the rest of its last page zeroed first, so that page goes too (XFS; the power suite
+    /// found journal records lost that way).
+    fn handed_over(&self, block: usize) -> Vec<usize> {
+        let last = self.old.len() / PAGE;
+        let zeroed = !self.old.len().is_multiple_of(PAGE) && self.new.len() > (last + 1) * PAGE;
+        let page_goes = |page: usize| (zeroed && page == last) || self.range(page, PAGE).is_some();
+        (0..self.new.len().div_ceil(block)).filter(|&number| page_goes(number * block / PAGE)).collect()
     }
 
     /// The bytes of a block that were written: from the first to the last that differs.
@@ -80,9 +86,18 @@ impl Dirty {
         if coarse { &self.pages } else { &self.sectors }
     }
 
-    /// Whether a block lies wholly behind the old end.
-    pub(super) fn is_fresh(&self, number: usize, coarse: bool) -> bool {
-        number * Self::block(coarse) >= self.old.len()
+    /// What can become of a block.
+    pub(super) fn fates(&self, number: usize, coarse: bool) -> &'static [Fate] {
+        let block = Self::block(coarse);
+        if self.range(number, block).is_none() {
+            // Rewritten as it was.
+            &[Fate::New, Fate::Garbage]
+        } else if number * block >= self.old.len() {
+            // Behind the old end, old bytes are zeros.
+            &[Fate::New, Fate::Zero, Fate::Garbage, Fate::Torn]
+        } else {
+            &ALL_FATES
+        }
     }
 
     /// How many sizes the file may have.
@@ -146,14 +161,19 @@ impl Dirty {
         let block = Self::block(choice.coarse);
         let mut bytes = (*self.new).clone();
         for (&number, &fate) in self.blocks(choice.coarse).iter().zip(&choice.fates) {
+            let mut noise = fastrand::Rng::with_seed(seed ^ ((self.key as u64) << 32) ^ number as u64);
+            if fate == Fate::Garbage {
+                // A device spoils a block as a whole, whatever part of it was to change.
+                let end = ((number + 1) * block).min(bytes.len());
+                noise.fill(&mut bytes[number * block..end]);
+                continue;
+            }
             let Some((from, to)) = self.range(number, block) else { continue };
             let old = |i: usize| self.old.get(i).copied().unwrap_or(0);
-            let mut noise = fastrand::Rng::with_seed(seed ^ ((self.key as u64) << 32) ^ number as u64);
             match fate {
-                Fate::New => {}
+                Fate::New | Fate::Garbage => {}
                 Fate::Old => (from..to).for_each(|i| bytes[i] = old(i)),
                 Fate::Zero => bytes[from..to].fill(0),
-                Fate::Garbage => noise.fill(&mut bytes[from..to]),
                 Fate::Torn => (noise.usize(from..to)..to).for_each(|i| bytes[i] = old(i)),
             }
         }
@@ -175,6 +195,9 @@ pub(super) enum Fate {
     /// New up to some byte, old from there.
     Torn,
 }
+
+/// Every one.
+pub(super) const ALL_FATES: [Fate; 5] = [Fate::New, Fate::Zero, Fate::Garbage, Fate::Torn, Fate::Old];
 
 /// What became of one [`Dirty`] inode.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@
 use std::ops::{AddAssign, ControlFlow};
 
 use super::crash::{CrashPoint, CrashState};
-use super::damage::{ALL_BITS, Choice, Dirty, Fate};
+use super::damage::{ALL_BITS, ALL_FATES, Choice, Dirty, Fate};
 
 /// How much of a crash point is visited.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +119,7 @@ impl CrashPoint {
             }
             digits.push(Digit { place, what: What::Size, radix: dirty.sizes(coarse) as u64 });
             for (block, &number) in dirty.blocks(coarse).iter().enumerate() {
-                let radix = fates(dirty.is_fresh(number, coarse)).len() as u64;
+                let radix = dirty.fates(number, coarse).len() as u64;
                 digits.push(Digit { place, what: What::Block(block), radix });
             }
             // The change time goes with the others, or is new.
@@ -169,12 +169,6 @@ enum What {
 
 /// Where all blocks share a fate it matters little how large they are; pages are faster.
 const COARSE: bool = true;
-
-fn fates(fresh: bool) -> &'static [Fate] {
-    // Behind the old end, old bytes are zeros.
-    const ALL: [Fate; 5] = [Fate::New, Fate::Zero, Fate::Garbage, Fate::Torn, Fate::Old];
-    if fresh { &ALL[..4] } else { &ALL }
-}
 
 fn uniform(dirty: &Dirty, coarse: bool, fate: Fate) -> Choice {
     Choice { size: dirty.new.len(), coarse, fates: vec![fate; dirty.blocks(coarse).len()], meta: 0xff }
@@ -241,8 +235,8 @@ impl Walk<'_, '_> {
                 match digit.what {
                     What::Size => choice.size = dirty.size(n as usize, choice.coarse),
                     What::Block(block) => {
-                        let fresh = dirty.is_fresh(dirty.blocks(choice.coarse)[block], choice.coarse);
-                        choice.fates[block] = fates(fresh)[n as usize];
+                        let number = dirty.blocks(choice.coarse)[block];
+                        choice.fates[block] = dirty.fates(number, choice.coarse)[n as usize];
                     }
                     What::Meta(bit) if n == 1 => choice.meta &= !bit,
                     What::Folders if n == 1 => {
@@ -307,7 +301,7 @@ impl Walk<'_, '_> {
                 with(self, Choice { size: dirty.size(n, coarse), ..whole.clone() })?;
             }
             for block in spread(blocks.len()) {
-                for &fate in &fates(dirty.is_fresh(blocks[block], coarse))[1..] {
+                for &fate in &dirty.fates(blocks[block], coarse)[1..] {
                     let mut choice = whole.clone();
                     choice.fates[block] = fate;
                     with(self, choice)?;
@@ -345,12 +339,12 @@ fn random_choice(dirty: &Dirty, random: &mut fastrand::Rng) -> Choice {
     let coarse = random.bool();
     let size = dirty.size(random.usize(..dirty.sizes(coarse)), coarse);
     // Mostly one sort of damage in a file, as one cause gives; sometimes a mix.
-    let usual = [Fate::New, Fate::Old, Fate::Zero, Fate::Garbage, Fate::Torn][random.usize(..5)];
+    let usual = ALL_FATES[random.usize(..5)];
     let mixed = random.bool();
     let fates = dirty
         .blocks(coarse)
         .iter()
-        .map(|_| if mixed { fates(false)[random.usize(..5)] } else { usual })
+        .map(|_| if mixed { ALL_FATES[random.usize(..5)] } else { usual })
         .collect();
     Choice { size, coarse, fates, meta: random.u8(..) }
 }

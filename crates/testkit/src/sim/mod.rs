@@ -29,9 +29,10 @@
 //!   more for new files; POSIX does not ask for it.)
 //! * **Syncing the volume** makes everything durable that was done before.
 //! * **Content that was not synced** is lost by block, of 512 bytes (sectors) or 4 KiB (pages): each block that was
-//!   written holds the old bytes, the new ones, zeros (allocated, never written), garbage (another file's old
-//!   blocks), or is torn between new and old. The size is the old, the new, or a block boundary between. Only bytes
-//!   that were written suffer: a device writes a sector as a whole, so what was synced survives an append beside it.
+//!   written holds the old bytes, the new ones, zeros (allocated, never written), garbage (the device was writing
+//!   it), or is torn between new and old. The size is the old, the new, or a block boundary between. Systems write by
+//!   page, so garbage may hit any sector of a page in which one byte was written, and of the last page of a file that
+//!   was made longer, since the rest of that page is zeroed first (XFS). Other pages do not suffer.
 //! * **Metadata that was not synced** (modified time, mode, owner, attributes) is old or new, each for itself.
 //! * What has no name is gone: a file that was synced under a name that never became durable, and one that was only
 //!   kept alive by a handle.
