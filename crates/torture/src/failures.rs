@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// How many are kept.
 const KEPT: u64 = 10;
@@ -12,6 +13,7 @@ const KEPT: u64 = 10;
 const ENOUGH: u64 = 200;
 
 static FOUND: AtomicU64 = AtomicU64::new(0);
+static KEPT_HEADS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Whether so much is broken that going on tells nothing new.
 pub(crate) fn enough() -> bool {
@@ -21,6 +23,13 @@ pub(crate) fn enough() -> bool {
 /// Whether nothing was found so far.
 pub(crate) fn none() -> bool {
     FOUND.load(Ordering::Relaxed) == 0
+}
+
+/// Says once more, below all tables, what was found: of a long log often only the end is seen.
+pub(crate) fn sum_up() {
+    for head in KEPT_HEADS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        println!("FAULT on {head}");
+    }
 }
 
 /// Prints a finding, and keeps it below `parent` with what `copy` puts into the folder it is given.
@@ -35,6 +44,8 @@ pub(crate) fn keep(
     if number >= KEPT {
         return;
     }
+    let head = format!("{what}: {}", faults.iter().take(3).cloned().collect::<Vec<_>>().join(" | "));
+    KEPT_HEADS.lock().unwrap_or_else(PoisonError::into_inner).push(head);
     let text = format!("{}\nrepeat with: {again}\n", faults.join("\n"));
     let kept = folder(parent, what).and_then(|into| {
         copy(&into)?;

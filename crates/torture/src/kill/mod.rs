@@ -80,6 +80,7 @@ fn report(options: &Options, tables: &[(FsKind, Table)], errors: &[String], star
     }
     println!("\n{}", sum.text());
     errors.iter().for_each(|error| println!("ERROR {error}"));
+    failures::sum_up();
     let kills: u64 = ["copy", "sync", "undo", "recover"].iter().map(|verb| sum.total(verb)).sum();
     let faults = FAULTS.map(|what| sum.total(what));
     let said = std::iter::zip(faults, FAULTS).map(|(count, what)| format!("{count} {what}"));

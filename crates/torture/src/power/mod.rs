@@ -82,6 +82,7 @@ pub(crate) fn run(options: &Options) -> bool {
     }
     println!("\n{}", sum.text());
     errors.iter().for_each(|error| println!("ERROR {error}"));
+    failures::sum_up();
     let faults = FAULTS.map(|what| sum.total(what));
     let said: Vec<_> = std::iter::zip(faults, FAULTS).map(|(n, what)| format!("{n} {what}")).collect();
     let images = sum.total("images");
@@ -156,7 +157,8 @@ fn project(
             continue;
         };
         let cut = Cut::ALL[rng.usize(0..Cut::ALL.len())];
-        let before: Before = cut::apply(cut, &mut disk, &film.events[flushed..point], &mut rng);
+        let pending = &film.events[flushed..point];
+        let before: Before = cut::apply(cut, &mut disk, pending, cut::tears(on.kind), &mut rng);
         let garbage = matches!(cut, Cut::Garbage);
         let question = Question { film, states, done, garbage, undo: rng.bool() };
         let finding = socket.examine(&disk, program, &question)?;
