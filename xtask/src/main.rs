@@ -24,6 +24,7 @@ cargo xtask bench    fcs against cp, rsync and rclone on a file system in memory
 cargo xtask torture  kills and power cuts for fcs on file systems in memory (Linux, as root)
     kill [--kills N]            kill it at every system call that changes something (default: 5000)
     power [--images N]          cut the power at every write (default: 2600)
+    states [--exhaustive N] [--samples N]  more crash states of the simulated disk (any system, not as root)
     --fs LIST                   which of ext4,xfs,btrfs; power also knows ext4-noauto
     --seed S                    repeat a torture
     --slice                     a part that takes about a minute

@@ -1,4 +1,5 @@
-//! `cargo xtask torture`: builds the release `fcs` and the torture program, and runs the one on the other.
+//! `cargo xtask torture`: builds the release `fcs` and the torture program, and runs the one on the other; or visits
+//! more crash states of the simulated disk than the tests do.
 //!
 //! Invariant: the result is that of the torture program. Where a tool is missing, what needs it is named as skipped.
 
@@ -18,8 +19,35 @@ const NEEDED: [Needed; 7] = [
 ];
 const NEEDED_RSYNC: Needed = ("rsync", "rsync");
 
+/// Runs the crash suite with a larger budget and another seed each time; true when it found nothing.
+fn states(args: &[String]) -> Result<bool, String> {
+    let mut chosen = [("--exhaustive", 1000), ("--samples", 100), ("--seed", u64::from(std::process::id()))];
+    let mut args = args.iter();
+    while let Some(option) = args.next() {
+        let Some((_, value)) = chosen.iter_mut().find(|(name, _)| name == option) else {
+            return Err(format!("torture states knows no {option}"));
+        };
+        let given = args.next().and_then(|text| text.parse().ok());
+        *value = given.ok_or_else(|| format!("{option} wants a number"))?;
+    }
+    let mut suite =
+        sh::cargo(&["test", "-p", "fcs-engine", "--test", "crash", "no_crash", "--", "--nocapture"]);
+    for ((option, value), variable) in
+        chosen.iter().zip(["FCS_CRASH_EXHAUSTIVE", "FCS_CRASH_SAMPLES", "FCS_CRASH_SEED"])
+    {
+        println!("{option} {value}");
+        suite.env(variable, value.to_string());
+    }
+    suite.status().map(|status| status.success()).map_err(|error| format!("cargo does not start: {error}"))
+}
+
 /// Runs the torture with `args`, which are its own; true when it found nothing.
 pub(crate) fn run(args: &[String]) -> Result<bool, String> {
+    if let Some((kind, rest)) = args.split_first()
+        && kind == "states"
+    {
+        return states(rest);
+    }
     let rsync = args.iter().any(|arg| arg.contains("rsync"));
     sh::provide(&[&NEEDED[..], if rsync { &[NEEDED_RSYNC] } else { &[] }].concat());
     for package in ["fcs-cli", "fcs-torture"] {

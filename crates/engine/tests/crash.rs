@@ -18,8 +18,9 @@ use suite::sweep;
 fn no_crash_loses_an_original_or_shows_a_half_made_file() {
     let mut cases = cases(&SCENARIOS, &WAYS, &Ending::ALL);
     cases.extend(undo_cases(&SCENARIOS, &WAYS));
-    let stats = explore(&cases, &Plan::default()).unwrap_or_else(|violation| panic!("{violation}"));
-    println!("{} scenarios, {} cases: {stats}", SCENARIOS.len(), cases.len());
+    let plan = Plan::from_environment();
+    let stats = explore(&cases, &plan).unwrap_or_else(|violation| panic!("{violation}"));
+    println!("{} scenarios, {} cases, seed {}: {stats}", SCENARIOS.len(), cases.len(), plan.seed);
     assert!(stats.states >= 1_000_000, "too few states: {stats}");
 }
 

@@ -38,6 +38,21 @@ impl Default for Plan {
     }
 }
 
+impl Plan {
+    /// What fits into every test run, or what `cargo xtask torture states` asks for.
+    pub fn from_environment() -> Self {
+        let number = |name: &str| {
+            let value = std::env::var(name).ok()?;
+            Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))
+        };
+        let usual = Self::default();
+        let exhaustive = number("FCS_CRASH_EXHAUSTIVE").unwrap_or(usual.budget.exhaustive);
+        let samples = number("FCS_CRASH_SAMPLES").unwrap_or(usual.budget.samples);
+        let seed = number("FCS_CRASH_SEED").unwrap_or(usual.seed);
+        Self { budget: Budget { exhaustive, samples }, seed, ..usual }
+    }
+}
+
 /// What was visited.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stats {
