@@ -21,6 +21,8 @@ mod volume;
 
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
 pub mod portable;
 
@@ -63,7 +65,11 @@ pub fn host_name() -> String {
     {
         unix::host_name()
     }
-    #[cfg(not(unix))]
+    #[cfg(windows)]
+    {
+        windows::host_name()
+    }
+    #[cfg(not(any(unix, windows)))]
     {
         String::new()
     }

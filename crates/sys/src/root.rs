@@ -71,8 +71,12 @@ pub fn open_root(path: &Path) -> Result<Root, RootError> {
     }
     #[cfg(unix)]
     let dir = crate::unix::open_root(&resolved)?;
-    #[cfg(not(unix))]
+    #[cfg(windows)]
+    let dir = crate::windows::open_root(&resolved)?;
+    #[cfg(not(any(unix, windows)))]
     let dir = crate::portable::open_root(&resolved)?;
+    #[cfg(windows)]
+    let resolved = crate::windows::path::shown_root(path, resolved)?;
     Ok(Root { dir, path: resolved })
 }
 
@@ -104,7 +108,11 @@ fn identity(path: &Path) -> Option<FileId> {
     {
         crate::unix::path_identity(path)
     }
-    #[cfg(not(unix))]
+    #[cfg(windows)]
+    {
+        crate::windows::path_identity(path)
+    }
+    #[cfg(not(any(unix, windows)))]
     {
         crate::portable::path_identity(path)
     }

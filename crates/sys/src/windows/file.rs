@@ -1,0 +1,190 @@
+//! An open file on Windows.
+
+use std::io;
+use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
+
+use windows_sys::Win32::Foundation as f;
+use windows_sys::Win32::Storage::FileSystem as fs;
+use windows_sys::Win32::System::IO::{OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
+use windows_sys::Win32::System::Ioctl;
+
+use super::{handle, nt, path};
+use crate::buffer::{ALIGNMENT, AlignedBuffer};
+use crate::{Eviction, File, Window};
+
+/// Where the advisory lock lies: one byte that no file reaches. Locks are mandatory on Windows, so a lock on what is
+/// really there would keep others from reading who holds it.
+const LOCK_OFFSET: u64 = 0x7FFF_FFFF_FFFF_0000;
+/// The most that one call is asked for; its length is a number of 32 bits.
+const MOST_AT_ONCE: usize = 1 << 30;
+
+/// A file held by its handle.
+#[derive(Debug)]
+pub(super) struct WindowsFile {
+    pub(super) handle: OwnedHandle,
+    /// Opened past the cache: reads must be aligned.
+    uncached: bool,
+}
+
+handle::impl_handle!(WindowsFile);
+
+impl WindowsFile {
+    pub(super) fn new(handle: OwnedHandle) -> Self {
+        Self { handle, uncached: false }
+    }
+
+    /// For a file opened without buffering. `Unsupported` where the device's sectors are larger than our alignment.
+    pub(super) fn uncached(handle: OwnedHandle) -> io::Result<Self> {
+        // Where it cannot be asked (older servers), 4096 suits every sector there is.
+        let sector = nt::query::<fs::FILE_STORAGE_INFO>(handle.as_handle())
+            .map_or(0, |info| info.LogicalBytesPerSector as usize);
+        if sector > ALIGNMENT {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        Ok(Self { handle, uncached: true })
+    }
+
+    /// Where the file is now: `\\?\…`, without a NUL at the end.
+    #[allow(dead_code)] // for the native copy, which takes paths
+    pub(super) fn final_path(&self) -> io::Result<Vec<u16>> {
+        path::final_path(self.handle.as_handle())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        handle::flush(self.handle.as_handle())
+    }
+
+    /// Reads past the cache: straight into the buffer if it is aligned, else through one that is.
+    fn read_aligned(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let before = (offset % ALIGNMENT as u64) as usize;
+        let aligned = before == 0
+            && buffer.as_ptr().addr().is_multiple_of(ALIGNMENT)
+            && buffer.len().is_multiple_of(ALIGNMENT);
+        if aligned {
+            return self.read(buffer, offset);
+        }
+        let mut bounce = AlignedBuffer::new((before + buffer.len()).next_multiple_of(ALIGNMENT));
+        let n = self.read(&mut bounce, offset - before as u64)?;
+        let got = n.saturating_sub(before).min(buffer.len());
+        buffer[..got].copy_from_slice(&bounce[before..before + got]);
+        Ok(got)
+    }
+
+    fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut place = at(offset);
+        let mut n = 0;
+        // SAFETY: the buffer is writable for the length given; the handle is synchronous, so the call ends before
+        // buffer and offset go.
+        #[allow(unsafe_code)]
+        let read = nt::succeed(unsafe {
+            fs::ReadFile(
+                self.handle.as_raw_handle(),
+                buffer.as_mut_ptr(),
+                buffer.len().min(MOST_AT_ONCE) as u32,
+                &raw mut n,
+                &raw mut place,
+            )
+        });
+        match read {
+            Ok(()) => Ok(n as usize),
+            Err(e) if e.raw_os_error() == Some(f::ERROR_HANDLE_EOF as i32) => Ok(0),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+fn at(offset: u64) -> OVERLAPPED {
+    OVERLAPPED {
+        Anonymous: OVERLAPPED_0 {
+            Anonymous: OVERLAPPED_0_0 { Offset: offset as u32, OffsetHigh: (offset >> 32) as u32 },
+        },
+        ..OVERLAPPED::default()
+    }
+}
+
+impl File for WindowsFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        if self.uncached { self.read_aligned(buffer, offset) } else { self.read(buffer, offset) }
+    }
+
+    fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
+        let mut place = at(offset);
+        let mut n = 0;
+        // SAFETY: the buffer is readable for the length given; the handle is synchronous, so the call ends before
+        // buffer and offset go.
+        #[allow(unsafe_code)]
+        nt::succeed(unsafe {
+            fs::WriteFile(
+                self.handle.as_raw_handle(),
+                buffer.as_ptr(),
+                buffer.len().min(MOST_AT_ONCE) as u32,
+                &raw mut n,
+                &raw mut place,
+            )
+        })?;
+        Ok(n as usize)
+    }
+
+    fn start_writeback(&self, _: u64, _: u64) -> io::Result<()> {
+        // The system writes behind by itself and slows writers down before too much waits; it offers no such call
+        // for a range.
+        Ok(())
+    }
+
+    fn wait_writeback(&self, _: u64, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn evict(&self) -> io::Result<Eviction> {
+        Ok(Eviction::Unproven("Windows has no call that empties the cache of one file and says so"))
+    }
+
+    fn prefetch(&self, _: u64, _: u64) {
+        // The cache manager reads ahead of sequential reads by itself; a hint by range exists for maps only.
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        let mut place = at(LOCK_OFFSET);
+        let flags = fs::LOCKFILE_EXCLUSIVE_LOCK | fs::LOCKFILE_FAIL_IMMEDIATELY;
+        // SAFETY: the handle is synchronous, so the call ends before the offset goes.
+        #[allow(unsafe_code)]
+        let locked = nt::succeed(unsafe {
+            fs::LockFileEx(self.handle.as_raw_handle(), flags, 0, 1, 0, &raw mut place)
+        });
+        match locked {
+            Ok(()) => Ok(true),
+            Err(e)
+                if matches!(
+                    e.raw_os_error().map(|code| code as u32),
+                    Some(f::ERROR_LOCK_VIOLATION | f::ERROR_IO_PENDING)
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn has_holes(&self) -> io::Result<bool> {
+        let handle = self.handle.as_handle();
+        let (attributes, _) = handle::attributes(handle)?;
+        let size = nt::query::<nt::StandardInfo>(handle)?.size.max(0) as u64;
+        if attributes & fs::FILE_ATTRIBUTE_SPARSE_FILE == 0 || size == 0 {
+            return Ok(false);
+        }
+        // The first allocated range tells: if it is not the whole file, something is missing.
+        let question: Vec<u8> = [0, size].iter().flat_map(|n| n.to_ne_bytes()).collect();
+        let mut ranges = [0_u64; 2];
+        match nt::control(handle, Ioctl::FSCTL_QUERY_ALLOCATED_RANGES, &question, &mut ranges) {
+            Ok(0) => Ok(true),
+            Ok(_) => Ok(ranges[0] > 0 || ranges[1] < size),
+            // More ranges than there was room for: then there is a gap between them.
+            Err(e) if e.raw_os_error() == Some(f::ERROR_MORE_DATA as i32) => Ok(true),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn map(&self, _: u64, _: usize) -> io::Result<Box<dyn Window>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}

@@ -1,0 +1,137 @@
+//! Paths, for the few calls that take nothing else, and for the root that the user typed.
+//!
+//! Invariant: a path made here begins with `\\?\`, so the system takes it as it is: no limit of 260 characters, no
+//! device names, no trailing dots or spaces dropped.
+
+use std::io;
+use std::os::windows::ffi::{OsStrExt, OsStringExt};
+use std::os::windows::io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
+use std::path::{Component, Path, PathBuf, Prefix};
+
+use windows_sys::Win32::Foundation as f;
+use windows_sys::Win32::Storage::FileSystem as fs;
+
+use super::name::wide;
+use super::nt::SHARE_ALL;
+use crate::Name;
+
+const BACKSLASH: u16 = b'\\' as u16;
+
+/// Where an open file or folder is now, every link resolved: `\\?\C:\…`, `\\?\UNC\server\share\…`, or
+/// `\\?\Volume{…}\…` for a volume without a letter. Without a NUL at the end.
+pub(super) fn final_path(handle: BorrowedHandle<'_>) -> io::Result<Vec<u16>> {
+    let ask = |flags| final_path_as(handle, flags);
+    ask(fs::VOLUME_NAME_DOS | fs::FILE_NAME_NORMALIZED).or_else(|e| {
+        match e.raw_os_error().map(|e| e as u32) {
+            Some(f::ERROR_PATH_NOT_FOUND) => ask(fs::VOLUME_NAME_GUID | fs::FILE_NAME_NORMALIZED),
+            // A server may not let us look at the folders above, which the normalised form needs.
+            Some(f::ERROR_ACCESS_DENIED) => ask(fs::VOLUME_NAME_DOS | fs::FILE_NAME_OPENED),
+            _ => Err(e),
+        }
+    })
+}
+
+fn final_path_as(handle: BorrowedHandle<'_>, flags: u32) -> io::Result<Vec<u16>> {
+    let mut path = vec![0; 512];
+    loop {
+        // SAFETY: the buffer is writable for the length given; the handle is borrowed, so open.
+        #[allow(unsafe_code)]
+        let n = unsafe {
+            fs::GetFinalPathNameByHandleW(handle.as_raw_handle(), path.as_mut_ptr(), path.len() as u32, flags)
+        } as usize;
+        if n == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if n < path.len() {
+            path.truncate(n);
+            return Ok(path);
+        }
+        // The item may be renamed to a longer path between two calls.
+        path.resize(n + 1, 0);
+    }
+}
+
+/// The path of a name in an open folder.
+pub(super) fn below(folder: BorrowedHandle<'_>, name: &Name) -> io::Result<Vec<u16>> {
+    let mut path = final_path(folder)?;
+    if path.last() != Some(&BACKSLASH) {
+        path.push(BACKSLASH);
+    }
+    path.extend(wide(name));
+    Ok(path)
+}
+
+/// Opens what a path leads to, to ask about it or to open things in it.
+pub(super) fn open(path: &Path, access: u32) -> io::Result<OwnedHandle> {
+    let path: Vec<u16> = verbatim(path).as_os_str().encode_wide().chain([0]).collect();
+    // SAFETY: the string ends in NUL and lives until the call returns. On success the system hands over a handle that
+    // nothing else owns.
+    #[allow(unsafe_code)]
+    unsafe {
+        let handle = fs::CreateFileW(
+            path.as_ptr(),
+            access,
+            SHARE_ALL,
+            std::ptr::null(),
+            fs::OPEN_EXISTING,
+            fs::FILE_FLAG_BACKUP_SEMANTICS,
+            std::ptr::null_mut(),
+        );
+        if handle == f::INVALID_HANDLE_VALUE {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(OwnedHandle::from_raw_handle(handle))
+    }
+}
+
+/// `C:\a` as `\\?\C:\a`; everything else as it is.
+fn verbatim(path: &Path) -> PathBuf {
+    let is_plain_drive =
+        matches!(path.components().next(), Some(Component::Prefix(p)) if matches!(p.kind(), Prefix::Disk(_)));
+    if is_plain_drive && path.has_root() {
+        let mut long = std::ffi::OsString::from(r"\\?\");
+        long.push(path);
+        return long.into();
+    }
+    path.to_path_buf()
+}
+
+/// How a resolved root is shown and kept: `\\?\C:\a` as `C:\a`, where Windows reads both as the same folder; a
+/// mapped drive by the letter that was typed, not by the server that it resolves to.
+pub(crate) fn shown_root(typed: &Path, resolved: PathBuf) -> io::Result<PathBuf> {
+    let Some(Component::Prefix(prefix)) = resolved.components().next() else { return Ok(resolved) };
+    match prefix.kind() {
+        Prefix::VerbatimDisk(_) => {
+            let units: Vec<u16> = resolved.as_os_str().encode_wide().collect();
+            let plain = PathBuf::from(std::ffi::OsString::from_wide(&units[4..]));
+            Ok(if std::path::absolute(&plain)? == plain { plain } else { resolved })
+        }
+        Prefix::VerbatimUNC(..) | Prefix::UNC(..) => std::path::absolute(typed),
+        _ => Ok(resolved),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_are_shown_as_they_are_typed_and_never_mean_another_folder() {
+        let shown =
+            |typed: &str, resolved: &str| shown_root(Path::new(typed), PathBuf::from(resolved)).unwrap();
+        assert_eq!(shown(r"C:\a", r"\\?\C:\a"), Path::new(r"C:\a"));
+        assert_eq!(shown(r"C:\", r"\\?\C:\"), Path::new(r"C:\"));
+        assert_eq!(shown(r"N:\a\..\b", r"\\?\UNC\server\share\b"), Path::new(r"N:\b"));
+        // Without the prefix Windows would read another name.
+        assert_eq!(shown(r"\\?\C:\a.", r"\\?\C:\a."), Path::new(r"\\?\C:\a."));
+        assert_eq!(shown(r"\\?\C:\a.\b", r"\\?\C:\a.\b"), Path::new(r"\\?\C:\a.\b"));
+        assert_eq!(shown("x", r"\\?\Volume{1}\a"), Path::new(r"\\?\Volume{1}\a"));
+    }
+
+    #[test]
+    fn plain_drive_paths_are_taken_as_they_are() {
+        assert_eq!(verbatim(Path::new(r"C:\a.")), Path::new(r"\\?\C:\a."));
+        assert_eq!(verbatim(Path::new(r"\\?\C:\a")), Path::new(r"\\?\C:\a"));
+        assert_eq!(verbatim(Path::new(r"C:a")), Path::new(r"C:a"));
+    }
+}
