@@ -130,26 +130,72 @@ fn from_code(code: i32) -> Option<OsReason> {
 
 #[cfg(windows)]
 fn from_code(code: i32) -> Option<OsReason> {
-    // Win32 error codes, <https://learn.microsoft.com/windows/win32/debug/system-error-codes>.
+    // Win32 error codes, <https://learn.microsoft.com/windows/win32/debug/system-error-codes>, as far as calls about
+    // files, folders and volumes return them.
     Some(match code {
-        2 | 3 => OsReason::NotFound,
+        // Also an absent drive (15).
+        2 | 3 | 15 => OsReason::NotFound,
         80 | 183 => OsReason::AlreadyExists,
-        5 => OsReason::PermissionDenied,
+        // Denied by this system or a server (65), a missing privilege, a password that is wrong, expired or missing.
+        5 | 65 | 86 | 1314 | 1326 | 1327 | 1330 | 1331 | 1909 => OsReason::PermissionDenied,
         19 => OsReason::ReadOnlyVolume,
-        39 | 112 => OsReason::NoSpace,
-        1295 | 1816 => OsReason::QuotaExceeded,
-        223 => OsReason::FileTooLarge,
+        39 | 112 | 302 | 314 => OsReason::NoSpace,
+        1295 => OsReason::QuotaExceeded,
+        // A file with more fragments than NTFS can note down (665) is as large as it can get.
+        223 | 665 => OsReason::FileTooLarge,
         111 | 206 => OsReason::NameTooLong,
         123 | 161 => OsReason::InvalidName,
-        32 | 33 | 170 | 1224 => OsReason::InUse,
+        // Shared too little, locked, busy, mapped, or about to go as soon as somebody closes it (303).
+        32 | 33 | 142 | 148 | 170 | 303 | 1224 => OsReason::InUse,
         267 => OsReason::NotAFolder,
+        336 => OsReason::IsAFolder,
         145 => OsReason::FolderNotEmpty,
-        4390 | 1920 | 681 => OsReason::IsALink,
-        53 | 54 | 55 | 59 | 64 | 65 | 67 | 121 | 1231 | 1236 | 1245 => OsReason::Network,
-        21 | 23 | 27 | 29 | 30 | 1117 => OsReason::DeviceError,
+        681 => OsReason::IsALink,
+        1006 => OsReason::Stale,
+        // The server, the way to it, or the program that fetches a cloud file.
+        51..=55
+        | 58
+        | 59
+        | 64
+        | 67
+        | 71
+        | 109
+        | 121
+        | 233
+        | 240
+        | 362
+        | 388
+        | 1201
+        | 1203
+        | 1222
+        | 1225
+        | 1229
+        | 1231..=1234
+        | 1236
+        | 1240
+        | 1245
+        | 1265
+        | 1460
+        | 2250 => OsReason::Network,
+        21
+        | 23
+        | 25..=27
+        | 29..=31
+        | 34
+        | 323
+        | 433
+        | 483
+        | 1005
+        | 1110
+        | 1112
+        | 1117
+        | 1167
+        | 1392
+        | 1393 => OsReason::DeviceError,
         17 => OsReason::OtherVolume,
-        1 | 50 | 120 => OsReason::Unsupported,
-        4 | 8 | 14 => OsReason::Exhausted,
+        1 | 50 | 120 | 124 | 282 | 1142 | 1463 => OsReason::Unsupported,
+        995 => OsReason::Interrupted,
+        4 | 8 | 14 | 164 | 1450 | 1453..=1455 | 1816 => OsReason::Exhausted,
         _ => return None,
     })
 }
@@ -157,4 +203,37 @@ fn from_code(code: i32) -> Option<OsReason> {
 #[cfg(not(any(unix, windows)))]
 fn from_code(_code: i32) -> Option<OsReason> {
     None
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_users_meet_lead_to_words_they_can_act_on() {
+        for (code, expected) in [
+            (2, OsReason::NotFound),
+            (5, OsReason::PermissionDenied),
+            (17, OsReason::OtherVolume),
+            (19, OsReason::ReadOnlyVolume),
+            (32, OsReason::InUse),
+            (33, OsReason::InUse),
+            (50, OsReason::Unsupported),
+            (53, OsReason::Network),
+            (112, OsReason::NoSpace),
+            (145, OsReason::FolderNotEmpty),
+            (183, OsReason::AlreadyExists),
+            (206, OsReason::NameTooLong),
+            (223, OsReason::FileTooLarge),
+            (267, OsReason::NotAFolder),
+            (303, OsReason::InUse),
+            (681, OsReason::IsALink),
+            (1117, OsReason::DeviceError),
+            (1224, OsReason::InUse),
+            (1295, OsReason::QuotaExceeded),
+            (4390, OsReason::Other),
+        ] {
+            assert_eq!(reason(&io::Error::from_raw_os_error(code)), expected, "{code}");
+        }
+    }
 }
