@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fcs_sys::{
-    Attributes, CaseRule, CreatedTime, FileId, Kind, LinkTarget, Metadata, Place, RelPath, Root, Time,
-    VolumeFacts,
+    Attributes, CaseRule, CreatedTime, FileId, Kind, LinkTarget, Metadata, NameUnits, Place, RelPath, Root,
+    Time, VolumeFacts,
 };
 use proptest::prelude::*;
 
@@ -184,7 +184,8 @@ pub(crate) fn volume(case: CaseRule) -> VolumeFacts {
         case,
         time_granularity_nanos: 1,
         created: CreatedTime::ReadOnly,
-        max_name_bytes: 255,
+        max_name: 255,
+        name_units: NameUnits::Bytes,
         sync_volume: true,
         device_reread: true,
         max_file_bytes: u64::MAX,

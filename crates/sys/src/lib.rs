@@ -43,7 +43,7 @@ pub use traits::{
     Access, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, Eviction, File, FileRef, Handle, Listed, Rename,
     Stream, Tick, Window, copy_in_by_chunks, pace_writeback, write_all_at,
 };
-pub use volume::{CaseRule, CreatedTime, Place, Space, VolumeFacts};
+pub use volume::{CaseRule, CreatedTime, NameUnits, Place, Space, VolumeFacts};
 
 /// Raises this process's limit of open files to what the system allows it, because a batch keeps its files open.
 ///

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     Access, Attributes, CaseRule, CreatedTime, Dir, DirRef, Eviction, File, FileId, FileRef, Handle, Kind,
-    LinkTarget, Listed, Metadata, Name, Owner, Place, Rename, Space, Time, Times, VolumeFacts, Window,
+    LinkTarget, Listed, Metadata, Name, NameUnits, Owner, Place, Rename, Space, Time, Times, VolumeFacts,
+    Window,
 };
 
 /// Opens a folder by path.
@@ -261,7 +262,8 @@ impl Dir for PortableDir {
             },
             time_granularity_nanos: 100,
             created: if cfg!(windows) { CreatedTime::Settable } else { CreatedTime::ReadOnly },
-            max_name_bytes: 255,
+            max_name: 255,
+            name_units: if cfg!(windows) { NameUnits::Utf16 } else { NameUnits::Bytes },
             sync_volume: false,
             device_reread: false,
             max_file_bytes: u64::MAX,

@@ -26,6 +26,31 @@ pub enum CaseRule {
     Insensitive,
 }
 
+/// What the length of a name is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NameUnits {
+    /// Bytes, as on Unix.
+    Bytes,
+    /// 16-bit units of UTF-16, as on Windows: `漢` is one and three bytes, `😀` two and four.
+    Utf16,
+}
+
+impl NameUnits {
+    /// The length of a name, as [`crate::Name::as_bytes`] gives it.
+    pub fn count(self, name: &[u8]) -> usize {
+        match self {
+            Self::Bytes => name.len(),
+            // Each character has one byte that is no continuation; those beyond U+FFFF (four bytes, so at least F0)
+            // take two units. A lone surrogate in WTF-8 is one character of three bytes and counts as one.
+            Self::Utf16 => {
+                let characters = name.iter().filter(|&&b| b & 0xC0 != 0x80).count();
+                characters + name.iter().filter(|&&b| b >= 0xF0).count()
+            }
+        }
+    }
+}
+
 /// What a volume does with created times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -56,8 +81,10 @@ pub struct VolumeFacts {
     pub time_granularity_nanos: u64,
     /// Created times.
     pub created: CreatedTime,
-    /// The longest name, in bytes.
-    pub max_name_bytes: usize,
+    /// The longest name, counted in [`VolumeFacts::name_units`].
+    pub max_name: usize,
+    /// What the length of a name is counted in.
+    pub name_units: NameUnits,
     /// Whether [`crate::Dir::sync_volume`] makes every finished write on the volume durable and reports write
     /// errors. False for network and user-space file systems, which may take the call and do nothing.
     pub sync_volume: bool,
@@ -77,4 +104,19 @@ pub struct Space {
     pub total: u64,
     /// Items that may still be made; `None` where the file system makes them as needed.
     pub free_items: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_as_long_as_the_volume_counts_them() {
+        for (name, units) in [("", 0), ("abc", 3), ("é漢", 2), ("a😀b", 4)] {
+            assert_eq!(NameUnits::Utf16.count(name.as_bytes()), units, "{name}");
+            assert_eq!(units, name.encode_utf16().count(), "{name}");
+            assert_eq!(NameUnits::Bytes.count(name.as_bytes()), name.len(), "{name}");
+        }
+        assert_eq!(NameUnits::Utf16.count(b"\xED\xA0\x80x"), 2, "a lone surrogate is one unit");
+    }
 }

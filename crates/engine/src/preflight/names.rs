@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use fcs_sys::{CaseRule, Name, RelPath, VolumeFacts};
+use fcs_sys::{CaseRule, Name, NameUnits, RelPath, VolumeFacts};
 
 use super::{Problem, Sample, Severity};
 use crate::plan::Plan;
@@ -40,7 +40,7 @@ pub(super) fn check(plan: &Plan, volume: &VolumeFacts, problems: &mut Vec<Proble
         (Sample::default(), Sample::default(), Sample::default());
     let mut made_folders: HashMap<RelPath, Vec<Name>> = HashMap::new();
     let mut judge = |parent: &RelPath, name: &Name| {
-        if name.as_bytes().len() > volume.max_name_bytes {
+        if volume.name_units.count(name.as_bytes()) > volume.max_name {
             too_long.add(|| parent.join(name));
         }
         if strictness != Strictness::None && !is_legal_on_windows(name.as_bytes()) {
@@ -69,10 +69,15 @@ pub(super) fn check(plan: &Plan, volume: &VolumeFacts, problems: &mut Vec<Proble
             }
         }
     }
+    let units = match volume.name_units {
+        NameUnits::Bytes => "bytes",
+        NameUnits::Utf16 => "UTF-16 units",
+    };
     problems.extend(too_long.problem(|items, which| {
         format!(
-            "{items} longer in name than {} bytes, the most that {} can hold: {which}. Give shorter names on the source.",
-            volume.max_name_bytes, volume.file_system
+            "{items} longer in name than {} {units}, the most that {} can hold: {which}. Give shorter names on the \
+             source.",
+            volume.max_name, volume.file_system
         )
     }));
     problems.extend(colliding.problem(|items, which| {

@@ -1,6 +1,6 @@
 //! Preflight, on models of plans and real roots.
 
-use fcs_sys::{CaseRule, open_root};
+use fcs_sys::{CaseRule, NameUnits, open_root};
 
 use super::*;
 use crate::compare::{Comparison, Side};
@@ -60,7 +60,7 @@ fn names_are_judged_by_the_rules_of_the_targets_file_system() {
             problems[0].1
         );
     }
-    let long = VolumeFacts { max_name_bytes: 4, ..facts("ext4") };
+    let long = VolumeFacts { max_name: 4, ..facts("ext4") };
     let folder = Item::folder(
         0,
         [("longer", Item::folder(0, [("x", Item::file(1, 0))])), ("five5", Item::file(1, 0))],
@@ -71,6 +71,17 @@ fn names_are_judged_by_the_rules_of_the_targets_file_system() {
         "{}",
         problems[0].1
     );
+}
+
+#[test]
+fn a_name_may_have_as_many_units_as_the_volume_counts() {
+    let plan = files(["漢漢漢漢", "😀😀", "five5"]);
+    let counted = |name_units| VolumeFacts { max_name: 4, name_units, ..facts("ext4") };
+    let windows = on_volume(&plan, &counted(NameUnits::Utf16));
+    assert_eq!(windows.len(), 1);
+    assert!(windows[0].1.contains("longer in name than 4 UTF-16 units") && windows[0].1.contains(": five5."));
+    let unix = on_volume(&plan, &counted(NameUnits::Bytes));
+    assert!(unix[0].1.starts_with("3 items are longer in name than 4 bytes"), "{}", unix[0].1);
 }
 
 #[test]

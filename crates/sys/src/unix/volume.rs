@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::{dir::UnixDir, handle};
-use crate::{CaseRule, CreatedTime, Dir, Metadata, Name, Place, Space, VolumeFacts};
+use crate::{CaseRule, CreatedTime, Dir, Metadata, Name, NameUnits, Place, Space, VolumeFacts};
 
 pub(super) fn facts(dir: &UnixDir) -> io::Result<VolumeFacts> {
     let metadata = handle::metadata(dir.fd.as_fd())?;
@@ -25,7 +25,8 @@ pub(super) fn facts(dir: &UnixDir) -> io::Result<VolumeFacts> {
         case: probe_case(dir).unwrap_or(table.case),
         time_granularity_nanos: table.granularity,
         created,
-        max_name_bytes: vfs.f_namemax as usize,
+        max_name: vfs.f_namemax as usize,
+        name_units: NameUnits::Bytes,
         sync_volume: kind.sync_volume,
         device_reread: kind.device_reread,
         max_file_bytes: table.max_file,
@@ -280,7 +281,7 @@ mod tests {
         let root = crate::open_root(tmp.path()).unwrap();
         let facts = root.dir.volume().unwrap();
         assert_eq!(facts.id, root.dir.metadata().unwrap().id.volume);
-        assert!(facts.max_name_bytes >= 200, "{facts:?}");
+        assert!(facts.max_name >= 200, "{facts:?}");
         assert!(!facts.read_only);
         let space = root.dir.space().unwrap();
         assert!(space.free <= space.total);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fcs_sys::{
     Access, Attributes, CaseRule, CreatedTime, Dir, DirRef, Eviction, File, FileRef, Handle, Kind,
-    LinkTarget, Listed, Metadata, Name, Owner, Place, Rename, Space, Times, VolumeFacts, Window,
+    LinkTarget, Listed, Metadata, Name, NameUnits, Owner, Place, Rename, Space, Times, VolumeFacts, Window,
 };
 
 use super::inode::{Body, Content, Folder, Key, Label};
@@ -266,7 +266,8 @@ impl Dir for SimDir {
             case: CaseRule::Sensitive,
             time_granularity_nanos: state.options.time_granularity_nanos.max(1),
             created: CreatedTime::ReadOnly,
-            max_name_bytes: 255,
+            max_name: 255,
+            name_units: NameUnits::Bytes,
             sync_volume: state.options.sync_volume,
             device_reread: true,
             max_file_bytes: u64::MAX,
