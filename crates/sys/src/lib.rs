@@ -74,3 +74,16 @@ pub fn host_name() -> String {
         String::new()
     }
 }
+
+/// Whether this runs under Wine, which says yes to several requests that it does not carry out: what only a real
+/// Windows can show is not to be concluded there.
+pub fn is_wine() -> bool {
+    #[cfg(windows)]
+    {
+        windows::is_wine()
+    }
+    #[cfg(not(windows))]
+    {
+        false
+    }
+}

@@ -18,6 +18,8 @@ mod rename;
 mod reparse;
 mod volume;
 
+pub(crate) use nt::is_wine;
+
 use std::io;
 use std::os::windows::io::AsHandle;
 use std::path::Path;

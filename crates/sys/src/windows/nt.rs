@@ -317,7 +317,7 @@ pub(super) fn list_into(handle: BorrowedHandle<'_>, class: i32, buffer: &mut [u6
 
 /// Whether this is Wine, which takes several requests it does not carry out. Asked where believing it would round
 /// evidence up; Wine's own way to be told is this export of ntdll.
-pub(super) fn is_wine() -> bool {
+pub(crate) fn is_wine() -> bool {
     use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
     static ANSWER: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     // SAFETY: both strings end in NUL; ntdll is part of every process and is never unloaded.

@@ -18,7 +18,7 @@ use windows_sys::Win32::System::WindowsProgramming::{
 use super::dir::WindowsDir;
 use super::list::Form;
 use super::{nt, path};
-use crate::{CaseRule, CreatedTime, Metadata, Place, Space, VolumeFacts};
+use crate::{CaseRule, CreatedTime, Metadata, NameUnits, Place, Space, VolumeFacts};
 
 /// Items that must agree with the listing, one after the other, before it is believed.
 const ENOUGH: u32 = 8;
@@ -99,7 +99,8 @@ pub(super) fn facts(dir: &WindowsDir) -> io::Result<VolumeFacts> {
         time_granularity_nanos: known.granularity,
         // Wine takes the call and stores nothing.
         created: if nt::is_wine() { CreatedTime::Absent } else { CreatedTime::Settable },
-        max_name_bytes: volume.longest_name,
+        max_name: volume.longest_name,
+        name_units: NameUnits::Utf16,
         // A handle to the whole volume, which could be flushed, is for administrators only.
         sync_volume: false,
         // Only file systems whose unbuffered reads are documented to go to the device; not those of other makers,
