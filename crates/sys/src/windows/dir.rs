@@ -2,7 +2,8 @@
 
 use std::io;
 use std::os::windows::io::{AsHandle, OwnedHandle};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use windows_sys::Wdk::Storage::FileSystem as nt;
 use windows_sys::Win32::Foundation as f;
@@ -23,8 +24,9 @@ use crate::{
 pub(super) struct WindowsDir {
     pub(super) handle: OwnedHandle,
     pub(super) shared: Arc<Shared>,
-    /// Held while the folder is listed through its own handle, which has one place in the listing.
-    listing: Mutex<()>,
+    /// The folder was or is being listed through its own handle. The place in the listing belongs to the handle, and
+    /// whether a second listing begins with what is there now is up to the file system.
+    listed: AtomicBool,
 }
 
 handle::impl_handle!(WindowsDir);
@@ -38,7 +40,7 @@ impl WindowsDir {
     /// The root of a tree.
     pub(super) fn root(handle: OwnedHandle) -> io::Result<Self> {
         let serial = handle::identity(handle.as_handle())?.volume;
-        Ok(Self { handle, shared: Arc::new(Shared::new(serial)), listing: Mutex::new(()) })
+        Ok(Self { handle, shared: Arc::new(Shared::new(serial)), listed: AtomicBool::new(false) })
     }
 
     /// Where the folder is now: `\\?\…`, without a NUL at the end.
@@ -92,7 +94,7 @@ impl WindowsDir {
 
 impl Dir for WindowsDir {
     fn list(&self, sink: &mut dyn FnMut(Listed<'_>)) -> io::Result<()> {
-        if let Ok(_alone) = self.listing.try_lock() {
+        if !self.listed.swap(true, Ordering::Relaxed) {
             return list::list(self, self.handle.as_handle(), sink);
         }
         let another = handle::reopen(self.handle.as_handle(), fs::FILE_LIST_DIRECTORY)?;
@@ -107,7 +109,7 @@ impl Dir for WindowsDir {
         let access = fs::FILE_LIST_DIRECTORY | fs::FILE_READ_ATTRIBUTES;
         let how = Open::existing(access).with(nt::FILE_DIRECTORY_FILE);
         let handle = self.open(name, how, Kind::Folder)?;
-        Ok(Arc::new(Self { handle, shared: Arc::clone(&self.shared), listing: Mutex::new(()) }))
+        Ok(Arc::new(Self { handle, shared: Arc::clone(&self.shared), listed: AtomicBool::new(false) }))
     }
 
     fn open_file(&self, name: &Name, access: Access) -> io::Result<FileRef> {

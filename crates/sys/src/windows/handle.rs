@@ -146,7 +146,10 @@ fn set_basic(handle: BorrowedHandle<'_>, info: &fs::FILE_BASIC_INFO) -> io::Resu
 
 pub(super) fn set_times(handle: BorrowedHandle<'_>, times: Times) -> io::Result<()> {
     let ticks = |time: Option<Time>| time.map_or(Ok(0), ticks);
+    // Wine 10 takes the 0 that leaves the attributes for the wish to have none.
+    let attributes = if nt::is_wine() { attributes(handle)?.0 } else { 0 };
     let info = fs::FILE_BASIC_INFO {
+        FileAttributes: attributes,
         CreationTime: ticks(times.created)?,
         LastWriteTime: ticks(times.modified)?,
         ..fs::FILE_BASIC_INFO::default()

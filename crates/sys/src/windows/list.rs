@@ -56,8 +56,7 @@ impl Form {
     }
 }
 
-/// Lists a folder through a handle that nobody else lists with at the same time: the place in the listing belongs to
-/// the handle.
+/// Lists a folder through a handle that was not used for that before.
 pub(super) fn list(
     dir: &WindowsDir,
     handle: BorrowedHandle<'_>,

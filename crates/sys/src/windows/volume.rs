@@ -194,6 +194,14 @@ fn drive_type(mut path: Vec<u16>) -> u32 {
         if fs::GetVolumePathNameW(path.as_ptr(), top.as_mut_ptr(), top.len() as u32) == 0 {
             return 0;
         }
+    }
+    // A letter by itself is what the letters are known by.
+    let device = r"\\?\".encode_utf16().collect::<Vec<u16>>();
+    let is_letter = top.starts_with(&device) && top.get(5) == Some(&u16::from(b':'));
+    let top = if is_letter { &top[device.len()..] } else { &top[..] };
+    // SAFETY: the string ends in NUL, as the call before left it.
+    #[allow(unsafe_code)]
+    unsafe {
         fs::GetDriveTypeW(top.as_ptr())
     }
 }
