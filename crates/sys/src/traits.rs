@@ -93,13 +93,14 @@ pub struct CopyOptions {
 /// The result of a native copy.
 #[derive(Debug)]
 pub struct CopyIn {
-    /// The new file, open for reading and writing.
-    pub file: FileRef,
+    /// The new file, open for reading and writing. `None` only when stopped, where the system removes what it made
+    /// when it is told to stop (`CopyFileExW`): the name is free again.
+    pub file: Option<FileRef>,
     /// Bytes that arrived; less than asked if the source ended early.
     pub bytes: u64,
     /// How they travelled.
     pub method: CopyMethod,
-    /// The tick asked to stop; the file holds a part.
+    /// The tick asked to stop; the file, if it is still there, may hold only a part.
     pub stopped: bool,
 }
 
@@ -149,8 +150,14 @@ pub trait Handle: Send + Sync + Debug {
         Ok(Vec::new())
     }
 
-    /// Opens a named stream, making it when `create`.
+    /// Opens a named stream to read, or with `create` to read and write, made empty if it is not there. Writing to a
+    /// stream moves the item's times.
     fn open_stream(&self, _name: &[u8], _create: bool) -> io::Result<FileRef> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Removes a named stream.
+    fn remove_stream(&self, _name: &[u8]) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
@@ -232,7 +239,7 @@ pub trait Dir: Handle {
     ) -> io::Result<CopyIn> {
         let file = self.create_file(name)?;
         let (bytes, stopped) = copy_in_by_chunks(&*file, source, 0, options, tick)?;
-        Ok(CopyIn { file, bytes, method: CopyMethod::Buffered, stopped })
+        Ok(CopyIn { file: Some(file), bytes, method: CopyMethod::Buffered, stopped })
     }
 }
 
@@ -298,9 +305,10 @@ pub trait Window: Send {
     fn first_difference(&self, other: &dyn Window, offset: usize, bytes: usize) -> io::Result<Option<usize>> {
         let mut mine = vec![0; 64 << 10];
         let mut theirs = vec![0; 64 << 10];
+        let end = offset.checked_add(bytes).ok_or(io::ErrorKind::InvalidInput)?;
         let mut at = offset;
-        while at < offset + bytes {
-            let n = mine.len().min(offset + bytes - at);
+        while at < end {
+            let n = mine.len().min(end - at);
             self.copy_out(at, &mut mine[..n])?;
             other.copy_out(at, &mut theirs[..n])?;
             if let Some(i) = mine[..n].iter().zip(&theirs[..n]).position(|(a, b)| a != b) {

@@ -294,6 +294,10 @@ fn fill_direct(
         let path = if of_target { target_path(context, job) } else { source_path(context, job) };
         (Error::os(Op::Copy, path, e).into(), created)
     })?;
+    let Some(file) = copy.file else {
+        // The system removed the part itself.
+        return Err((Stop::Cancelled, false));
+    };
     if copy.stopped && copy.bytes < before.size {
         return Err((Stop::Cancelled, true));
     }
@@ -302,7 +306,7 @@ fn fill_direct(
         (_, false) => Expected::Nothing,
         (_, true) => Expected::Source(Arc::clone(source), before.fingerprint()),
     };
-    Ok(Filled { file: copy.file, bytes: copy.bytes, expected })
+    Ok(Filled { file, bytes: copy.bytes, expected })
 }
 
 /// Chunks, hashed on the way: the source is read exactly once.

@@ -127,7 +127,7 @@ pub(super) fn fill(
         if options.share_blocks && retry(|| rustix::fs::ioctl_ficlone(&file.fd, &source.fd)).is_ok() {
             let bytes = handle::metadata(file.fd.as_fd())?.size;
             let stopped = tick(bytes).is_break();
-            return Ok(CopyIn { file: Arc::new(file), bytes, method: CopyMethod::Shared, stopped });
+            return Ok(CopyIn { file: Some(Arc::new(file)), bytes, method: CopyMethod::Shared, stopped });
         }
         (bytes, stopped) = copy_in_kernel(&file, source, options, tick)?;
         if bytes > 0 {
@@ -141,7 +141,7 @@ pub(super) fn fill(
             method = CopyMethod::Buffered;
         }
     }
-    Ok(CopyIn { file: Arc::new(file), bytes, method, stopped })
+    Ok(CopyIn { file: Some(Arc::new(file)), bytes, method, stopped })
 }
 
 /// Copies with `copy_file_range` until done, stopped, or the kernel says it cannot; the caller goes on from there.
