@@ -4,10 +4,10 @@
 //!
 //! Invariant: no oracle uses the crates it helps to test. A judge that shares code with what it judges would share
 //! its mistakes too, so the listing reads through std alone. Only [`faulty`] and `sim` know `fcs-sys`, whose traits
-//! they wrap and implement.
+//! they wrap and implement, and [`conformance`], which asks whether they are kept.
 //!
 //! Most of it is Linux-only, because the file systems and the `/proc` paths it relies on are. Elsewhere there
-//! are [`bin`], [`faulty`] and [`mod@skip`], and `sim` where error codes are those of Unix.
+//! are [`bin`], [`conformance`], [`faulty`] and [`mod@skip`], and `sim` where error codes are those of Unix.
 
 // Test support: a broken test bench should stop the test on the spot, with the place where it broke.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
@@ -15,6 +15,7 @@
 #![allow(clippy::unnecessary_debug_formatting)]
 
 pub mod bin;
+pub mod conformance;
 pub mod faulty;
 #[cfg(target_os = "linux")]
 pub mod image;
