@@ -177,7 +177,7 @@ pub trait Dir: Handle {
     fn open_file(&self, name: &Name, access: Access) -> io::Result<FileRef>;
 
     /// Makes a file for reading and writing, accessible by its owner only (hidden on Windows). Fails if the name is
-    /// taken.
+    /// taken. While this handle is open no other can be opened to write, where the system has such a thing (Windows).
     fn create_file(&self, name: &Name) -> io::Result<FileRef>;
 
     /// Makes a folder accessible by its owner only. Fails if the name is taken.

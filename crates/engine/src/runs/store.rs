@@ -143,12 +143,15 @@ fn open_or_make(parent: &DirRef, name: &str) -> io::Result<DirRef> {
     }
 }
 
+/// Opened anew after it was made: the handle that makes a file may keep others from opening it to write, and whoever
+/// comes second must get as far as being told who holds the lock.
 fn open_or_make_file(parent: &DirRef, name: &str) -> io::Result<FileRef> {
     let name = own(name)?;
     match parent.create_file(&name) {
-        Err(e) if reason(&e) == OsReason::AlreadyExists => parent.open_file(&name, Access::ReadWrite),
-        other => other,
+        Err(e) if reason(&e) != OsReason::AlreadyExists => return Err(e),
+        made => drop(made),
     }
+    parent.open_file(&name, Access::ReadWrite)
 }
 
 impl Store {
