@@ -43,7 +43,7 @@ pub(super) fn privacy(b: &Bench, attributes: fcs_sys::Attributes) -> Checked {
     match b.lacks.bits {
         _ if b.lacks.private_items => {}
         Bits::Modes => same!(attributes.0 & 0o077, 0, "what others may do with a new item"),
-        Bits::Attributes => same!(attributes.0 & HIDDEN, HIDDEN, "the hidden bit of a new item"),
+        Bits::Attributes { .. } => same!(attributes.0 & HIDDEN, HIDDEN, "the hidden bit of a new item"),
         Bits::ReadOnlyMark => return Err("this backend has no way to make an item private".into()),
     }
     Ok(())

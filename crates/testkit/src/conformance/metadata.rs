@@ -153,7 +153,7 @@ fn the_change_time_moves_with_every_change(b: &Bench) -> Checked {
         return Ok(());
     }
     let old = Time::new(1_000_000_000, 0);
-    let other = if b.lacks.bits == Bits::Attributes { 0x20 | 0x2 } else { 0o640 };
+    let other = if matches!(b.lacks.bits, Bits::Attributes { .. }) { 0x20 | 0x2 } else { 0o640 };
     let acts: [(&str, &dyn Fn() -> std::io::Result<()>); 4] = [
         ("write_at", &|| write_all_at(&*file, b"y", 0)),
         ("set_times", &|| file.set_times(modified(old))),
@@ -179,7 +179,8 @@ fn bits(b: &Bench) -> (&'static [u32], u32) {
     match b.lacks.bits {
         Bits::Modes => (&[0o644, 0o600, 0o444, 0o755, 0o400, 0o4755, 0o2711, 0o1777, 0o000], 0o7777),
         // Read-only 1, hidden 2, system 4, archive 0x20.
-        Bits::Attributes => (&[0x20, 0x21, 0x22, 0x26, 0x27, 0x01, 0x02, 0x00, 0x20], 0x27),
+        Bits::Attributes { archive: true } => (&[0x20, 0x21, 0x22, 0x26, 0x27, 0x01, 0x02, 0x00, 0x20], 0x27),
+        Bits::Attributes { archive: false } => (&[0x20, 0x21, 0x22, 0x26, 0x27, 0x20], 0x07),
         Bits::ReadOnlyMark => (&[READ_ONLY, WRITABLE, READ_ONLY, WRITABLE], 0),
     }
 }
@@ -240,7 +241,7 @@ fn folders_keep_bits_too(b: &Bench) -> Checked {
                 keeps_bits(b, &*folder, "folder", bits, 0o7777)?;
             }
         }
-        Bits::Attributes => {
+        Bits::Attributes { .. } => {
             for bits in [0x02, 0x00, 0x06] {
                 keeps_bits(b, &*folder, "folder", bits, 0x06)?;
             }
@@ -317,7 +318,7 @@ fn the_volumes_facts_are_believable(b: &Bench) -> Checked {
     let facts = &b.facts;
     same!(facts.id, b.dir.metadata().said("metadata")?.id.volume, "the volume's number");
     ensure!(!facts.file_system.is_empty(), "the file system has no name");
-    ensure!((200..=1024).contains(&facts.max_name_bytes), "names of up to {} bytes", facts.max_name_bytes);
+    ensure!((200..=1024).contains(&facts.max_name), "names of up to {} units", facts.max_name);
     ensure!((1..=2_000_000_000).contains(&facts.time_granularity_nanos), "{facts:?}");
     ensure!(facts.max_file_bytes >= u64::from(u32::MAX), "{facts:?}");
     let has_created = b.dir.metadata().said("metadata")?.created.is_some();

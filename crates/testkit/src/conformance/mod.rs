@@ -35,8 +35,11 @@ pub use items::check_read_only;
 pub enum Bits {
     /// The permission bits of Unix.
     Modes,
-    /// The attribute bits of Windows: read-only, hidden, system and archive at least.
-    Attributes,
+    /// The attribute bits of Windows: read-only, hidden and system at least.
+    Attributes {
+        /// Archive, too. Where not, files always have it.
+        archive: bool,
+    },
     /// Only whether the item may be written to.
     ReadOnlyMark,
 }
@@ -116,7 +119,7 @@ impl Default for Lacks {
             private_items: false,
             readable_locks: false,
             copy_progress: false,
-            bits: if cfg!(windows) { Bits::Attributes } else { Bits::Modes },
+            bits: if cfg!(windows) { Bits::Attributes { archive: true } } else { Bits::Modes },
             // ext4 with 256-byte inodes, the narrowest of the file systems that keep nanoseconds; in its very first
             // and last second Linux drops them (timestamp_truncate in fs/inode.c).
             times: (-0x7fff_ffff, 0x3_7fff_fffe),
@@ -135,12 +138,22 @@ pub struct Subject {
     pub lacks: Lacks,
     /// Rules that are not asked, by name.
     pub excused: Vec<&'static str>,
+    /// Entries of the folder that is listed to see whether all come; see [`MANY`].
+    pub many: usize,
 }
+
+/// Entries enough for many reads of a folder, however large its buffer.
+pub const MANY: usize = 10_000;
 
 impl Subject {
     /// The root of an open folder, with nothing excused.
     pub fn of(root: &fcs_sys::Root, lacks: Lacks) -> Self {
-        Self { dir: Arc::clone(&root.dir), place: Some(root.path.clone()), lacks, excused: Vec::new() }
+        Self { place: Some(root.path.clone()), ..Self::without_place(root, lacks) }
+    }
+
+    /// As [`Subject::of`], for a folder that lies nowhere.
+    pub fn without_place(root: &fcs_sys::Root, lacks: Lacks) -> Self {
+        Self { dir: Arc::clone(&root.dir), place: None, lacks, excused: Vec::new(), many: MANY }
     }
 }
 
@@ -255,6 +268,7 @@ struct Bench<'a> {
     place: Option<PathBuf>,
     lacks: &'a Lacks,
     facts: VolumeFacts,
+    many: usize,
 }
 
 impl<'a> Bench<'a> {
@@ -265,7 +279,7 @@ impl<'a> Bench<'a> {
         let dir = subject.dir.open_dir(&folder).said("open_dir for the rule")?;
         let facts = dir.volume().said("volume")?;
         let place = subject.place.as_ref().map(|place| place.join(&label));
-        Ok(Self { dir, place, lacks: &subject.lacks, facts })
+        Ok(Self { dir, place, lacks: &subject.lacks, facts, many: subject.many })
     }
 
     /// A file with content.

@@ -118,11 +118,10 @@ fn odd_names_are_kept_or_refused(b: &Bench) -> Checked {
     Ok(())
 }
 
-/// Names of 255 units: bytes on Unix, UTF-16 on Windows, in one, two and three bytes a character.
+/// As long as the volume says, in characters of one to four bytes.
 fn names_of_the_longest_kind_are_kept(b: &Bench) -> Checked {
-    let units = if cfg!(windows) { 255 } else { b.facts.max_name_bytes };
-    for letter in ["a", "é", "漢"] {
-        let count = if cfg!(windows) { units } else { units / letter.len() };
+    for letter in ["a", "é", "漢", "😀"] {
+        let count = b.facts.max_name / b.facts.name_units.count(letter.as_bytes());
         let long = letter.repeat(count);
         ensure!(kept_or_refused(b, long.as_bytes())?, "{count} times {letter} was refused");
     }
@@ -130,8 +129,7 @@ fn names_of_the_longest_kind_are_kept(b: &Bench) -> Checked {
 }
 
 fn longer_names_are_refused(b: &Bench) -> Checked {
-    let units = if cfg!(windows) { 255 } else { b.facts.max_name_bytes };
-    let long = name(&"a".repeat(units + 1))?;
+    let long = name(&"a".repeat(b.facts.max_name + 1))?;
     let reasons = &[OsReason::NameTooLong, OsReason::InvalidName];
     refused(b.dir.create_file(&long), reasons, "create_file with too long a name")?;
     refused(b.dir.create_dir(&long), reasons, "create_dir with too long a name")?;
