@@ -9,14 +9,15 @@ use windows_sys::Wdk::Storage::FileSystem as nt;
 use windows_sys::Win32::Foundation as f;
 use windows_sys::Win32::Storage::FileSystem as fs;
 
+use super::copy::{self, Copied};
 use super::file::WindowsFile;
 use super::name::wide;
 use super::nt::{self as call, Open};
 use super::volume::{self, Shared};
-use super::{handle, list, path, rename, reparse};
+use super::{handle, list, rename, reparse, stream};
 use crate::{
-    Access, Dir, DirRef, FileRef, Kind, LinkTarget, Listed, Metadata, Name, OsReason, Owner, Rename, Space,
-    Times, VolumeFacts, reason,
+    Access, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, File, FileRef, Kind, LinkTarget, Listed, Metadata,
+    Name, OsReason, Owner, Rename, Space, Tick, Times, VolumeFacts, copy_in_by_chunks, reason,
 };
 
 /// A folder held by its handle: renaming or replacing it elsewhere does not lead us astray.
@@ -41,12 +42,6 @@ impl WindowsDir {
     pub(super) fn root(handle: OwnedHandle) -> io::Result<Self> {
         let serial = handle::identity(handle.as_handle())?.volume;
         Ok(Self { handle, shared: Arc::new(Shared::new(serial)), listed: AtomicBool::new(false) })
-    }
-
-    /// Where the folder is now: `\\?\…`, without a NUL at the end.
-    #[allow(dead_code)] // for the native copy, which takes paths
-    pub(super) fn final_path(&self) -> io::Result<Vec<u16>> {
-        path::final_path(self.handle.as_handle())
     }
 
     /// The entries of a folder are made durable through a handle that may add some; ours need not have that right.
@@ -206,5 +201,31 @@ impl Dir for WindowsDir {
 
     fn space(&self) -> io::Result<Space> {
         volume::space(self.handle.as_handle())
+    }
+
+    fn copy_in(
+        &self,
+        name: &Name,
+        source: &dyn File,
+        options: CopyOptions,
+        tick: Tick<'_>,
+    ) -> io::Result<CopyIn> {
+        let shared = |handle| -> FileRef { Arc::new(WindowsFile::new(handle)) };
+        if let Some(source) = source.as_any().downcast_ref::<WindowsFile>() {
+            let method = CopyMethod::Kernel;
+            let source = source.handle.as_handle();
+            match copy::copy(self.handle.as_handle(), name, source, options, tick)? {
+                Copied::Whole(file, bytes) => {
+                    return Ok(CopyIn { file: Some(shared(file)), bytes, method, stopped: false });
+                }
+                Copied::Stopped(part, bytes) => {
+                    return Ok(CopyIn { file: part.map(shared), bytes, method, stopped: true });
+                }
+                Copied::NotByPath => {}
+            }
+        }
+        let file = self.create_file(name)?;
+        let (bytes, stopped) = copy_in_by_chunks(&*file, source, 0, options, tick)?;
+        Ok(CopyIn { file: Some(file), bytes, method: CopyMethod::Buffered, stopped })
     }
 }

@@ -8,7 +8,8 @@ use windows_sys::Win32::Storage::FileSystem as fs;
 use windows_sys::Win32::System::IO::{OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
 use windows_sys::Win32::System::Ioctl;
 
-use super::{handle, nt, path};
+use super::window::WindowsWindow;
+use super::{handle, nt, stream};
 use crate::buffer::{ALIGNMENT, AlignedBuffer};
 use crate::{Eviction, File, Window};
 
@@ -42,12 +43,6 @@ impl WindowsFile {
             return Err(io::ErrorKind::Unsupported.into());
         }
         Ok(Self { handle, uncached: true })
-    }
-
-    /// Where the file is now: `\\?\…`, without a NUL at the end.
-    #[allow(dead_code)] // for the native copy, which takes paths
-    pub(super) fn final_path(&self) -> io::Result<Vec<u16>> {
-        path::final_path(self.handle.as_handle())
     }
 
     fn flush(&self) -> io::Result<()> {
@@ -184,7 +179,7 @@ impl File for WindowsFile {
         }
     }
 
-    fn map(&self, _: u64, _: usize) -> io::Result<Box<dyn Window>> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn map(&self, offset: u64, bytes: usize) -> io::Result<Box<dyn Window>> {
+        Ok(Box::new(WindowsWindow::new(self.handle.as_handle(), offset, bytes)?))
     }
 }

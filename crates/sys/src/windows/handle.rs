@@ -211,6 +211,16 @@ macro_rules! impl_handle {
             fn sync(&self) -> io::Result<()> {
                 self.flush()
             }
+            fn streams(&self) -> io::Result<Vec<crate::Stream>> {
+                stream::list(self.handle.as_handle())
+            }
+            fn open_stream(&self, name: &[u8], create: bool) -> io::Result<crate::FileRef> {
+                let handle = stream::open(self.handle.as_handle(), name, create)?;
+                Ok(std::sync::Arc::new(super::file::WindowsFile::new(handle)))
+            }
+            fn remove_stream(&self, name: &[u8]) -> io::Result<()> {
+                stream::remove(self.handle.as_handle(), name)
+            }
         }
     };
 }

@@ -7,8 +7,10 @@
 //! Wine is not Windows, but it is where most of this is tested. Where believing it would round evidence up, it is
 //! asked for by name ([`nt::is_wine`]).
 
+mod copy;
 mod dir;
 mod file;
+mod guard;
 mod handle;
 mod list;
 mod name;
@@ -16,7 +18,9 @@ mod nt;
 pub(crate) mod path;
 mod rename;
 mod reparse;
+mod stream;
 mod volume;
+mod window;
 
 pub(crate) use nt::is_wine;
 

@@ -5,15 +5,16 @@
 
 use std::io;
 use std::os::windows::ffi::{OsStrExt, OsStringExt};
-use std::os::windows::io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
 use std::path::{Component, Path, PathBuf, Prefix};
 
 use windows_sys::Win32::Foundation as f;
 use windows_sys::Win32::Storage::FileSystem as fs;
 
+use super::handle;
 use super::name::wide;
 use super::nt::SHARE_ALL;
-use crate::Name;
+use crate::{FileId, Name};
 
 const BACKSLASH: u16 = b'\\' as u16;
 
@@ -82,6 +83,12 @@ pub(super) fn open(path: &Path, access: u32) -> io::Result<OwnedHandle> {
         }
         Ok(OwnedHandle::from_raw_handle(handle))
     }
+}
+
+/// Identity of what a path made here leads to.
+pub(super) fn identity(path: &[u16]) -> io::Result<FileId> {
+    let path = PathBuf::from(std::ffi::OsString::from_wide(path));
+    handle::identity(open(&path, fs::FILE_READ_ATTRIBUTES)?.as_handle())
 }
 
 /// `C:\a` as `\\?\C:\a`; everything else as it is.
