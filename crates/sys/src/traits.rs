@@ -195,7 +195,7 @@ pub trait Dir: Handle {
     /// Sets the owner of a symbolic link itself.
     fn set_link_owner(&self, name: &Name, owner: Owner) -> io::Result<()>;
 
-    /// Renames an entry into a folder of the same backend and volume.
+    /// Renames an entry into a folder of the same backend and volume. Its modified and created times stay as they are.
     fn rename(&self, from: &Name, to_dir: &dyn Dir, to: &Name, how: Rename) -> io::Result<()>;
 
     /// Gives a file a second name. Fails if the name is taken.

@@ -357,6 +357,35 @@ fn a_rename_replaces_only_when_told_to() {
     assert_eq!(names(&*root.dir), ["b", "moved"]);
 }
 
+/// The system gives the created time of an item that lost its name to the next one that gets it.
+#[test]
+fn a_renamed_item_keeps_its_created_time_whose_name_it_may_take() {
+    needs_windows!("Wine stores no created time");
+    let (tmp, root) = temporary();
+    let made = |path: &str, year: i64| {
+        fs::write(tmp.path().join(path), path).unwrap();
+        let created = Time::new((year - 1970) * 31_557_600, 500);
+        let file = root.dir.open_file(&name(path), Access::ReadWrite).unwrap();
+        file.set_times(Times { created: Some(created), modified: None }).unwrap();
+        created
+    };
+    for how in [Rename::NoReplace, Rename::Replace] {
+        made("name", 1999);
+        let created = made("other", 2010);
+        if how == Rename::NoReplace {
+            root.dir.remove_file(&name("name")).unwrap();
+        }
+        root.dir.rename(&name("other"), &*root.dir, &name("name"), how).unwrap();
+        assert_eq!(root.dir.stat(&name("name")).unwrap().created, Some(created), "{how:?}");
+    }
+    // That there was something to keep: the standard library lets the system have its way.
+    made("name", 1999);
+    let created = made("other", 2010);
+    fs::remove_file(tmp.path().join("name")).unwrap();
+    fs::rename(tmp.path().join("other"), tmp.path().join("name")).unwrap();
+    assert_ne!(root.dir.stat(&name("name")).unwrap().created, Some(created), "the system did not interfere");
+}
+
 #[test]
 fn a_name_can_be_spelled_in_another_case() {
     needs_windows!("Wine says yes to a case-only rename and does nothing");

@@ -146,12 +146,17 @@ fn set_basic(handle: BorrowedHandle<'_>, info: &fs::FILE_BASIC_INFO) -> io::Resu
 
 pub(super) fn set_times(handle: BorrowedHandle<'_>, times: Times) -> io::Result<()> {
     let ticks = |time: Option<Time>| time.map_or(Ok(0), ticks);
+    set_ticks(handle, ticks(times.created)?, ticks(times.modified)?)
+}
+
+/// Sets created and modified time, in ticks; 0 leaves a time as it is.
+pub(super) fn set_ticks(handle: BorrowedHandle<'_>, created: i64, modified: i64) -> io::Result<()> {
     // Wine 10 takes the 0 that leaves the attributes for the wish to have none.
     let attributes = if nt::is_wine() { attributes(handle)?.0 } else { 0 };
     let info = fs::FILE_BASIC_INFO {
         FileAttributes: attributes,
-        CreationTime: ticks(times.created)?,
-        LastWriteTime: ticks(times.modified)?,
+        CreationTime: created,
+        LastWriteTime: modified,
         ..fs::FILE_BASIC_INFO::default()
     };
     set_basic(handle, &info)

@@ -39,7 +39,34 @@ pub(super) fn rename(
     }
     let item = open(folder, from)?;
     let item = item.as_handle();
+    let created = call::query::<fs::FILE_BASIC_INFO>(item)?.CreationTime;
     let replace = how == Rename::Replace;
+    rename_item(item, folder, from, to_folder, to, replace)?;
+    keep_created(item, created);
+    Ok(())
+}
+
+/// Gives a renamed item the created time back that it had before.
+///
+/// An item that gets a name within 15 seconds of another one's losing it gets that one's created time with it
+/// ("tunneling", <https://learn.microsoft.com/windows/win32/sysinfo/file-times>). That is meant for programs that save
+/// by writing a new file; a copy would show its predecessor's date, and an original that comes back its successor's.
+/// The rename stands whatever becomes of this: who needs the time reads it back.
+fn keep_created(item: BorrowedHandle<'_>, created: i64) {
+    let now = call::query::<fs::FILE_BASIC_INFO>(item).map(|info| info.CreationTime);
+    if created != 0 && now.is_ok_and(|now| now != created) {
+        let _ = handle::set_ticks(item, created, 0);
+    }
+}
+
+fn rename_item(
+    item: BorrowedHandle<'_>,
+    folder: BorrowedHandle<'_>,
+    from: &Name,
+    to_folder: BorrowedHandle<'_>,
+    to: &Name,
+    replace: bool,
+) -> io::Result<()> {
     match rename_open(item, to_folder, to, replace) {
         Err(status) if status.is_unsupported() && replace => move_by_path(item, folder, from, to_folder, to),
         // The mark keeps programs from writing into a file; that a replaced one goes is the caller's decision.
