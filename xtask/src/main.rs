@@ -9,6 +9,7 @@ mod sh;
 mod tally;
 mod test;
 mod torture;
+mod windows;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,10 @@ cargo xtask torture  kills and power cuts for fcs on file systems in memory (Lin
     --seed S                    repeat a torture
     --slice                     a part that takes about a minute
     --baseline cp|rsync         torture another program, which must be found at fault
+cargo xtask windows  the tests for Windows, in Wine (Debian 12, as root; installs and builds what they need)
+    test [ARGS]                 all of them, or what these arguments of cargo test choose
+    run [ARGS] [-- ...]         fcs.exe with the arguments after --; ARGS are those of cargo run
+    clippy                      the lints
 cargo xtask help     this text
 ";
 
@@ -39,6 +44,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Some(("bench", rest)) => bench::run(rest),
         Some(("torture", rest)) => torture::run(rest),
+        Some(("windows", rest)) => windows::command(rest),
         Some(("help" | "--help" | "-h", _)) => {
             print!("{HELP}");
             Ok(true)

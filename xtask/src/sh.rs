@@ -34,7 +34,9 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
 /// PATH with the folders of the system tools, where the search path of an ordinary login may not look.
 pub(crate) fn search_path() -> OsString {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
-    path.push(":/usr/local/sbin:/usr/sbin:/sbin");
+    if cfg!(unix) {
+        path.push(":/usr/local/sbin:/usr/sbin:/sbin");
+    }
     path
 }
 
@@ -55,12 +57,53 @@ pub(crate) fn is_root() -> bool {
     output_of("id", &["-u"]).as_deref() == Some("0")
 }
 
+/// Runs a command for its effect. When it fails, the end of what it said is part of the error.
+pub(crate) fn quietly(command: &mut Command) -> Result<(), String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
+    let last: Vec<&str> = last.into_iter().rev().collect();
+    Err(format!("{name}: {}: {}", output.status, last.join("; ")))
+}
+
 /// Installs the packages of those tools that are missing, as root on a system with apt; otherwise, and when that
 /// fails, says what is missing.
 pub(crate) fn provide(needed: &[Needed]) {
-    let packages = missing(needed);
+    let packages = install(|| missing(needed));
+    if !packages.is_empty() {
+        println!("not installed: {} (what needs them is skipped)", packages.join(" "));
+    }
+}
+
+fn missing(needed: &[Needed]) -> Vec<&'static str> {
+    in_order(needed.iter().filter(|(tool, _)| !has(tool)).map(|&(_, package)| package).collect())
+}
+
+/// As [`provide`], for packages that no tool in PATH stands for; an error when one can't be had.
+pub(crate) fn provide_packages(needed: &[&'static str]) -> Result<(), String> {
+    let missing = || {
+        let packages = needed.iter().filter(|package| version_of_package(package).is_none());
+        in_order(packages.copied().collect())
+    };
+    let packages = install(missing);
+    if packages.is_empty() { Ok(()) } else { Err(format!("could not install {}", packages.join(" "))) }
+}
+
+/// The version of an installed Debian package.
+pub(crate) fn version_of_package(package: &str) -> Option<String> {
+    let told = output_of("dpkg-query", &["-W", "-f", "${Status} ${Version}", package])?;
+    told.strip_prefix("install ok installed ").map(str::to_owned)
+}
+
+/// Installs what `missing` names, and returns what it names afterwards.
+fn install(missing: impl Fn() -> Vec<&'static str>) -> Vec<&'static str> {
+    let packages = missing();
     if packages.is_empty() {
-        return;
+        return packages;
     }
     if is_root() && has("apt-get") {
         println!("installing {}", packages.join(" "));
@@ -73,15 +116,10 @@ pub(crate) fn provide(needed: &[Needed]) {
             }
         }
     }
-    let packages = missing(needed);
-    if !packages.is_empty() {
-        println!("not installed: {} (what needs them is skipped)", packages.join(" "));
-    }
+    missing()
 }
 
-fn missing(needed: &[Needed]) -> Vec<&'static str> {
-    let mut packages: Vec<_> =
-        needed.iter().filter(|(tool, _)| !has(tool)).map(|&(_, package)| package).collect();
+fn in_order(mut packages: Vec<&'static str>) -> Vec<&'static str> {
     packages.sort_unstable();
     packages.dedup();
     packages
@@ -92,10 +130,17 @@ fn apt_install(packages: &[&str]) -> bool {
 }
 
 fn apt(args: &[&str]) -> bool {
+    apt_get(args).status().is_ok_and(|status| status.success())
+}
+
+/// An apt-get that neither asks nor waits for ever.
+pub(crate) fn apt_get(args: &[&str]) -> Command {
     let limits = ["-q", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20"];
     let mut command = Command::new("apt-get");
-    command.args(limits).args(args).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    // Another apt may be at work, such as a system's own updates after it started.
+    command.args(limits).args(["-o", "DPkg::Lock::Timeout=600"]).args(args);
+    command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+    command
 }
 
 #[cfg(test)]
@@ -104,7 +149,19 @@ mod tests {
 
     #[test]
     fn only_missing_tools_are_asked_for_and_each_package_once() {
-        let needed = [("sh", "dash"), ("no-such-tool-1", "some"), ("no-such-tool-2", "some")];
+        let present = std::env::current_exe().unwrap();
+        let present = Box::leak(present.to_string_lossy().into_owned().into_boxed_str());
+        let needed = [(&*present, "dash"), ("no-such-tool-1", "some"), ("no-such-tool-2", "some")];
         assert_eq!(missing(&needed), ["some"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_failed_command_is_reported_with_its_last_words() {
+        let sh = |script: &str| quietly(Command::new("sh").args(["-c", script]));
+        assert_eq!(sh("echo much >&2"), Ok(()));
+        let failed = sh("echo 1 >&2; echo a >&2; echo b >&2; echo c >&2; exit 3");
+        assert_eq!(failed, Err("sh: exit status: 3: a; b; c".to_owned()));
+        assert!(quietly(&mut Command::new("no-such-tool-1")).unwrap_err().starts_with("no-such-tool-1: "));
     }
 }

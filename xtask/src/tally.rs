@@ -3,7 +3,11 @@
 //! Invariant: a skip is never counted as passed. It knows the output of Rust's test harness and the format of the
 //! skip log; it must not know what any test does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::sh;
 
 /// Counts over all test programs.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,6 +18,8 @@ pub(crate) struct Tally {
     /// Name and reason of each test that did not run: ignored ones and those that skipped while running.
     skips: BTreeMap<String, String>,
     skipped_while_running: usize,
+    /// Names of the skips that another list judges, or none.
+    unjudged: BTreeSet<String>,
 }
 
 impl Tally {
@@ -69,13 +75,37 @@ impl Tally {
         self.skips.insert(name.to_owned(), reason.to_owned());
     }
 
+    /// Takes in a check that cannot run on a system like this one, whatever is installed.
+    pub(crate) fn skip_unjudged(&mut self, name: &str, reason: &str) {
+        self.skip(name, reason);
+        self.unjudged.insert(name.to_owned());
+    }
+
+    /// Takes in the tests of another system. Its skips keep their names behind `prefix`, and are judged apart.
+    pub(crate) fn absorb(&mut self, other: Self, prefix: &str) {
+        self.returned += other.returned;
+        self.failed += other.failed;
+        self.skipped_while_running += other.skipped_while_running;
+        for (name, reason) in other.skips {
+            let name = format!("{prefix}{name}");
+            if !prefix.is_empty() {
+                self.unjudged.insert(name.clone());
+            }
+            self.skips.insert(name, reason);
+        }
+    }
+
     /// Takes in that a test program died before it could count: that is at least one failure.
     pub(crate) fn died_uncounted(&mut self) {
         self.failed = self.failed.max(1);
     }
 
-    pub(crate) fn skips(&self) -> &BTreeMap<String, String> {
-        &self.skips
+    /// Shows every skip.
+    pub(crate) fn print_skips(&self) {
+        println!("\n== skipped tests: {}", self.skips.len());
+        for (name, reason) in &self.skips {
+            println!("{name}: {reason}");
+        }
     }
 
     /// The last line of the test chore.
@@ -84,8 +114,16 @@ impl Tally {
         format!("{passed} passed, {} failed, {} skipped", self.failed, self.skips.len())
     }
 
+    /// What is wrong with the skips by a list of expected ones, a path in the repository.
+    pub(crate) fn unexpected_by(&self, list: &Path) -> Result<Vec<String>, String> {
+        let list = sh::repository().join(list);
+        let expected = fs::read_to_string(&list);
+        let expected = expected.map_err(|error| format!("Could not read {}: {error}", list.display()))?;
+        Ok(self.unexpected(&expected))
+    }
+
     /// What is wrong with the skips, given the text of the list of expected ones: lines `name reason`, `#` comments.
-    pub(crate) fn unexpected(&self, expected: &str) -> Vec<String> {
+    fn unexpected(&self, expected: &str) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut known = Vec::new();
         for line in expected.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
@@ -99,7 +137,8 @@ impl Tally {
             }
             known.push(name);
         }
-        let surprising = self.skips.iter().filter(|(name, _)| !known.contains(&name.as_str()));
+        let judged = self.skips.iter().filter(|(name, _)| !self.unjudged.contains(*name));
+        let surprising = judged.filter(|(name, _)| !known.contains(&name.as_str()));
         wrong.extend(surprising.map(|(name, reason)| format!("{name} skipped: {reason}")));
         wrong
     }
@@ -131,16 +170,16 @@ test result: FAILED. 4 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
     fn counts_are_summed_and_skips_are_not_passes() {
         let tally = tally(OUTPUT, "b::five\tno loop device\nb::five\tno loop device\nb::six\tnot root\n");
         assert_eq!(tally.summary(), "3 passed, 1 failed, 4 skipped");
-        assert_eq!(tally.skips()["a::two"], "needs a tape drive");
-        assert_eq!(tally.skips()["a::three"], "ignored without a reason");
-        assert_eq!(tally.skips()["b::five"], "no loop device");
+        assert_eq!(tally.skips["a::two"], "needs a tape drive");
+        assert_eq!(tally.skips["a::three"], "ignored without a reason");
+        assert_eq!(tally.skips["b::five"], "no loop device");
     }
 
     #[test]
     fn several_reasons_of_one_test_are_all_kept() {
         let tally = tally("", "a\txfs image: no tool\na\tbtrfs image: no tool\n");
-        assert_eq!(tally.skips()["a"], "xfs image: no tool; btrfs image: no tool");
-        assert_eq!(tally.skips().len(), 1);
+        assert_eq!(tally.skips["a"], "xfs image: no tool; btrfs image: no tool");
+        assert_eq!(tally.skips.len(), 1);
     }
 
     #[test]
@@ -148,6 +187,20 @@ test result: FAILED. 4 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
         let mut tally = tally("running 3 tests\ntest a::one ... ok\n", "");
         tally.died_uncounted();
         assert_eq!(tally.summary(), "0 passed, 1 failed, 0 skipped");
+    }
+
+    #[test]
+    fn what_ran_elsewhere_counts_and_its_skips_are_judged_apart() {
+        let mut all = tally(OUTPUT, "b::five\tno loop device\n");
+        all.absorb(tally(OUTPUT, "b::five\tno streams\n"), "elsewhere: ");
+        all.skip_unjudged("third", "no such system");
+        assert_eq!(all.summary(), "8 passed, 2 failed, 7 skipped");
+        assert_eq!(all.skips["elsewhere: b::five"], "no streams");
+        assert_eq!(all.unexpected("a::two x\na::three x\nb::five x\n"), [""; 0]);
+
+        let mut both = tally("", "a\tx\n");
+        both.absorb(tally("", "b\ty\n"), "");
+        assert_eq!(both.unexpected("a x\n"), ["b skipped: y"]);
     }
 
     #[test]

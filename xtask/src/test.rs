@@ -6,11 +6,11 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::sh::{self, Needed};
 use crate::tally::Tally;
-use crate::torture;
+use crate::{torture, windows};
 
 /// The tools that tests look for.
 const NEEDED: [Needed; 10] = [
@@ -35,8 +35,10 @@ This will, in this order and without stopping at the first failure:
   4. cargo test --workspace --no-fail-fast
   5. cargo test -p fcs-engine --test planted, with faults planted into the engine
   6. cargo doc --workspace --no-deps, with warnings as errors
-  7. a slice of cargo xtask torture: kill, then power (only as root with loop devices)
-  8. list the tests that skipped; as root with loop devices they must equal xtask/expected-skips.txt
+  7. the same lints and the tests for Windows, in Wine (only as root on Debian 12; installs and builds what they need)
+  8. a slice of cargo xtask torture: kill, then power (only as root with loop devices)
+  9. list the tests that skipped; as root with loop devices they must equal xtask/expected-skips.txt,
+     and those that skipped in Wine xtask/expected-skips-wine.txt
 ";
 
 /// Runs all steps; true if everything passed.
@@ -71,6 +73,8 @@ pub(crate) fn run() -> Result<bool, String> {
     let doc = ["doc", "--workspace", "--no-deps"];
     step("cargo doc", sh::cargo(&doc).env("RUSTDOCFLAGS", "-Dwarnings"));
 
+    windows::steps(&mut tally, &mut wrong);
+
     for kind in ["kill", "power"] {
         println!("\n== cargo xtask torture {kind} --slice");
         let name = format!("torture_{kind}_slice");
@@ -100,14 +104,23 @@ pub(crate) fn run() -> Result<bool, String> {
     Ok(wrong.is_empty())
 }
 
-/// Runs the tests, showing their output as it comes; false if any failed or could not be built.
+/// Runs the tests of this system; false if any failed or could not be built.
 fn tests() -> Result<(Tally, bool), String> {
-    let log = sh::target_dir().join("skipped-tests.txt");
-    let said = |error: std::io::Error| format!("Could not run the tests: {error}");
-    fs::write(&log, "").map_err(|error| format!("Could not write {}: {error}", log.display()))?;
-
     let mut command = sh::cargo(&["test", "--workspace", "--no-fail-fast"]);
-    let mut child = command.env("FCS_SKIP_LOG", &log).stdout(Stdio::piped()).spawn().map_err(said)?;
+    count(&sh::target_dir().join("skipped-tests.txt"), |log| {
+        let child = command.env("FCS_SKIP_LOG", log).stdout(Stdio::piped()).spawn();
+        child.map_err(|error| format!("cargo does not start: {error}"))
+    })
+}
+
+/// Counts the tests of a cargo that `start` started, showing its output as it comes. The tests log skips to `log`.
+pub(crate) fn count(
+    log: &Path,
+    start: impl FnOnce(&Path) -> Result<Child, String>,
+) -> Result<(Tally, bool), String> {
+    let said = |error: std::io::Error| format!("Could not run the tests: {error}");
+    fs::write(log, "").map_err(|error| format!("Could not write {}: {error}", log.display()))?;
+    let mut child = start(log)?;
     let mut tally = Tally::default();
     if let Some(stdout) = child.stdout.take() {
         // By bytes: a test may print names that are not UTF-8.
@@ -115,31 +128,25 @@ fn tests() -> Result<(Tally, bool), String> {
             let line = line.map_err(said)?;
             let line = String::from_utf8_lossy(&line);
             println!("{line}");
-            tally.line(&line);
+            tally.line(line.trim_end_matches('\r'));
         }
     }
     let passed = child.wait().map_err(said)?.success();
     if !passed {
         tally.died_uncounted();
     }
-    tally.skip_log(&fs::read_to_string(&log).map_err(said)?);
+    tally.skip_log(&fs::read_to_string(log).map_err(said)?);
     Ok((tally, passed))
 }
 
 /// Prints the skips and yields what is wrong with them, where they are enforced.
 fn judge_skips(tally: &Tally) -> Result<Vec<String>, String> {
-    println!("\n== skipped tests: {}", tally.skips().len());
-    for (name, reason) in tally.skips() {
-        println!("{name}: {reason}");
-    }
+    tally.print_skips();
     if let Some(missing) = not_enforced_because() {
         println!("(not judged: {missing})");
         return Ok(Vec::new());
     }
-    let list = sh::repository().join("xtask/expected-skips.txt");
-    let expected =
-        fs::read_to_string(&list).map_err(|error| format!("Could not read {}: {error}", list.display()))?;
-    Ok(tally.unexpected(&expected))
+    tally.unexpected_by(&Path::new("xtask").join("expected-skips.txt"))
 }
 
 /// Where some tests cannot run at all, their skips are nobody's fault.
