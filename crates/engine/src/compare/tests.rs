@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use fcs_sys::{Kind, RelPath};
+use fcs_sys::RelPath;
 use fcs_testkit::faulty::{Act, Call, Event, wrap};
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ use crate::filter::Filter;
 use crate::model::{Item, compare_models, compare_trees, path, trees};
 use crate::scan::scan_pair;
 use crate::tree::NameOrder::{Exact, Folded};
-use crate::tree::{Child, Entry, Folder, NO_FOLDER};
+use crate::tree::{Child, Folder, NO_FOLDER};
 
 fn verdicts(comparison: &Comparison) -> BTreeMap<String, Verdict> {
     let rows = comparison.walk();
@@ -524,6 +524,6 @@ fn links_are_compared_by_their_text_and_never_followed() {
     assert_eq!(verdict_of(&comparison, "dangling"), content);
     assert_eq!(verdict_of(&comparison, "folder-link"), Verdict::Same);
     let row = comparison.walk().find(|&r| comparison.name(r) == b"folder-link").unwrap();
-    assert_eq!(comparison.entry(row, Side::Left).map(|e: &Entry| e.kind), Some(Kind::Symlink));
+    assert_eq!(comparison.entry(row, Side::Left).map(|entry| entry.kind), Some(fcs_sys::Kind::Symlink));
     assert!(comparison.children(row).is_empty());
 }
