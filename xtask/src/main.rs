@@ -34,6 +34,7 @@ cargo xtask windows  the tests for Windows, in Wine (Debian 12, as root; install
     test [ARGS]                 all of them, or what these arguments of cargo test choose
     run [ARGS] [-- ...]         fcs.exe with the arguments after --; ARGS are those of cargo run
     clippy                      the lints
+cargo xtask dist windows    fcs.exe in a zip below target/dist (Debian 12, as root)
 cargo xtask help     this text
 ";
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Some(("bench", rest)) => bench::run(rest),
         Some(("torture", rest)) => torture::run(rest),
         Some(("windows", rest)) => windows::command(rest),
+        Some(("dist", [system])) if system == "windows" => windows::dist(),
         Some(("help" | "--help" | "-h", _)) => {
             print!("{HELP}");
             Ok(true)

@@ -5,6 +5,7 @@
 
 mod cache;
 mod checks;
+mod dist;
 mod session;
 mod toolchain;
 mod wine;
@@ -47,6 +48,19 @@ pub(crate) fn command(args: &[String]) -> Result<bool, String> {
         ("run", args) => in_wine(&cache, |session| checks::run(&toolchain, session, args)),
         _ => Err("not understood; see cargo xtask help".to_owned()),
     }
+}
+
+/// `cargo xtask dist windows`: an archive for people with Windows.
+pub(crate) fn dist() -> Result<bool, String> {
+    if let Some(why) = impossible_because() {
+        return Err(format!("not possible here: {why}"));
+    }
+    let cache = Cache::take()?;
+    let toolchain = Toolchain::provide(&cache)?;
+    let program = dist::build(&toolchain)?;
+    in_wine(&cache, |session| dist::starts(&program, session))?;
+    dist::pack(&program)?;
+    Ok(true)
 }
 
 /// The Windows steps of `cargo xtask test`: adds to `tally` what ran, and to `wrong` what must not be.

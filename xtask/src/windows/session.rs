@@ -80,6 +80,14 @@ impl<'a> Session<'a> {
         Ok(child)
     }
 
+    /// The start of a command that runs one Windows program, for [`Session::spawn`].
+    pub(super) fn wine_command(&self) -> Command {
+        let runner = self.wine.runner(Some(60));
+        let mut command = Command::new(&runner[0]);
+        command.args(&runner[1..]);
+        command
+    }
+
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.cache.path(name)
     }

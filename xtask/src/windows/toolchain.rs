@@ -47,6 +47,29 @@ impl Toolchain {
 
     /// cargo for Windows: `subcommand`, then what `.args` adds. `runner` starts the programs it builds.
     pub(super) fn cargo(&self, subcommand: &str, runner: &[String]) -> Command {
+        self.cargo_with(subcommand, runner, &[])
+    }
+
+    /// cargo for a program to hand out, in release mode: the same bytes wherever and whenever it is built from the
+    /// same sources by the same compiler.
+    pub(super) fn cargo_for_release(&self, subcommand: &str) -> Command {
+        let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+        let cargo_home = cargo_home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+        let places =
+            [(Some(sh::repository()), "fcs"), (cargo_home, "cargo"), (Some(self.sysroot.clone()), "rust")];
+        let mut flags: Vec<String> = places
+            .iter()
+            .filter_map(|(place, name)| place.as_ref().map(|place| (place, name)))
+            .map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display()))
+            .collect();
+        // The linker writes the time into the header otherwise.
+        flags.push("-Clink-arg=-Wl,--no-insert-timestamp".to_owned());
+        let mut command = self.cargo_with(subcommand, &[], &flags);
+        command.args(["--release", "--locked", "--config", "profile.release.strip=true"]);
+        command
+    }
+
+    fn cargo_with(&self, subcommand: &str, runner: &[String], flags: &[String]) -> Command {
         let sysroot = format!("--sysroot={}", self.sysroot.display());
         // As configuration rather than by the environment, whose lists are split at spaces.
         let set = |key: &str, value: &str| format!("target.{TARGET}.{key}={value}");
@@ -54,11 +77,10 @@ impl Toolchain {
         if !runner.is_empty() {
             command.arg("--config").arg(set("runner", &toml_list(runner)));
         }
-        let sysroot = toml_list(&[sysroot]);
         for setting in [
             set("linker", &toml_text(LINKER)),
-            set("rustflags", &sysroot),
-            set("rustdocflags", &sysroot),
+            set("rustdocflags", &toml_list(&[&sysroot])),
+            set("rustflags", &toml_list(&[&[sysroot], flags].concat())),
             // Nobody debugs these, and they link in half the time.
             "profile.dev.debug=false".to_owned(),
         ] {

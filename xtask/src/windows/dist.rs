@@ -1,0 +1,190 @@
+//! The archive for Windows: `fcs.exe` and what a person needs beside it.
+//!
+//! Invariant: the same commit, compiler and cargo packages give the same bytes. What is packed has been started once,
+//! and needs nothing that is not part of every Windows 10.
+
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use sha2::{Digest, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use super::session::Session;
+use super::toolchain::{TARGET, Toolchain};
+use crate::sh;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Beside the program.
+const TEXTS: [&str; 5] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "PROMISES.md", "README.md"];
+
+/// Libraries that lie in the system folder of every Windows 10, in lower case. A library that is missing here is
+/// either one more of these, or one that people don't have, such as `libgcc_s_seh-1.dll`.
+const OF_THE_SYSTEM: [&str; 16] = [
+    "advapi32.dll",
+    "bcrypt.dll",
+    "bcryptprimitives.dll",
+    "kernel32.dll",
+    "mpr.dll",
+    "msvcrt.dll",
+    "ntdll.dll",
+    "ole32.dll",
+    "oleaut32.dll",
+    "rstrtmgr.dll",
+    "secur32.dll",
+    "shell32.dll",
+    "shlwapi.dll",
+    "user32.dll",
+    "userenv.dll",
+    "ws2_32.dll",
+];
+
+/// Builds the program, and looks at what it needs of the system.
+pub(super) fn build(toolchain: &Toolchain) -> Result<PathBuf, String> {
+    let mut command = toolchain.cargo_for_release("build");
+    let status = command.args(["-p", "fcs-cli", "--bin", "fcs"]).status();
+    if !status.map_err(|error| format!("cargo does not start: {error}"))?.success() {
+        return Err("fcs does not build for Windows".to_owned());
+    }
+    let program = toolchain.builds.join(TARGET).join("release/fcs.exe");
+    let path = program.to_string_lossy();
+    let headers = sh::output_of("x86_64-w64-mingw32-objdump", &["-p", &path]);
+    let headers = headers.ok_or_else(|| format!("Could not read the headers of {path}"))?;
+    let imports: Vec<String> = imports(&headers).collect();
+    let foreign: Vec<&String> = imports.iter().filter(|dll| !is_of_the_system(dll)).collect();
+    if imports.is_empty() || !foreign.is_empty() {
+        return Err(format!("fcs.exe needs {foreign:?} of {imports:?}, which not every Windows has"));
+    }
+    println!("fcs.exe needs {}", imports.join(", "));
+    Ok(program)
+}
+
+/// The libraries by the words of `objdump -p`.
+fn imports(headers: &str) -> impl Iterator<Item = String> {
+    headers.lines().filter_map(|line| line.trim().strip_prefix("DLL Name: ")).map(str::to_ascii_lowercase)
+}
+
+fn is_of_the_system(dll: &str) -> bool {
+    // Sets of functions which each Windows maps to the libraries that have them.
+    dll.starts_with("api-ms-win-") || OF_THE_SYSTEM.contains(&dll)
+}
+
+/// An error unless the program starts and tells its version.
+pub(super) fn starts(program: &Path, session: &Session<'_>) -> Result<(), String> {
+    let mut command = session.wine_command();
+    command.arg(program).arg("--version").stdout(Stdio::piped());
+    let output = session.spawn(&mut command, None)?.wait_with_output();
+    let output = output.map_err(|error| format!("Could not start fcs.exe: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() && said.trim() == format!("fcs {VERSION}") {
+        return Ok(());
+    }
+    Err(format!("fcs.exe --version ended with {} and said {said:?}", output.status))
+}
+
+/// Packs the program and the texts into `target/dist`.
+pub(super) fn pack(program: &Path) -> Result<(), String> {
+    let folder = format!("fcs-{VERSION}-windows-x86_64");
+    let read =
+        |path: &Path| fs::read(path).map_err(|error| format!("Could not read {}: {error}", path.display()));
+    let mut files = vec![("fcs.exe".to_owned(), read(program)?)];
+    for text in TEXTS {
+        files.push((text.to_owned(), read(&sh::repository().join(text))?));
+    }
+    files.extend(sums(&files));
+    files.sort();
+    let archive =
+        archive(&folder, &files, commit_time()).map_err(|error| format!("Could not pack: {error}"))?;
+
+    let place = sh::target_dir().join("dist");
+    let name = format!("{folder}.zip");
+    for (file, bytes) in [(name.clone(), archive.clone())].into_iter().chain(
+        sums(&[(name.clone(), archive)]).map(|(kind, sum)| (format!("{name}.{}", kind.to_lowercase()), sum)),
+    ) {
+        let path = place.join(file);
+        super::cache::write(&path, &bytes)?;
+        println!("{} ({} bytes)", path.display(), bytes.len());
+    }
+    if sh::output_of("git", &["-C", &sh::repository().to_string_lossy(), "status", "--porcelain"])
+        .is_none_or(|changes| !changes.is_empty())
+    {
+        println!("note: it holds changes that no commit has");
+    }
+    Ok(())
+}
+
+/// Checksums in the form that `sha256sum -c` and `b3sum -c` read, as two more files.
+fn sums(files: &[(String, Vec<u8>)]) -> [(String, Vec<u8>); 2] {
+    let lines = |sum: &dyn Fn(&[u8]) -> String| {
+        let lines: Vec<_> = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sum(bytes))).collect();
+        lines.concat().into_bytes()
+    };
+    let hex =
+        |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
+    let sha256 = |bytes: &[u8]| Sha256::digest(bytes).iter().flat_map(hex).collect();
+    let blake3 = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+    [("SHA256SUMS".to_owned(), lines(&sha256)), ("B3SUMS".to_owned(), lines(&blake3))]
+}
+
+/// A zip archive of `files`, all in one folder and of one time.
+fn archive(folder: &str, files: &[(String, Vec<u8>)], time: DateTime) -> zip::result::ZipResult<Vec<u8>> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(time)
+        .unix_permissions(0o644);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        zip.start_file(format!("{folder}/{name}"), options)?;
+        zip.write_all(bytes)?;
+    }
+    Ok(zip.finish()?.into_inner())
+}
+
+/// When the commit was made, in UTC: the same for everyone who builds it. The format's first day where there is none.
+fn commit_time() -> DateTime {
+    let repository = sh::repository().to_string_lossy().into_owned();
+    let seconds = sh::output_of("git", &["-C", &repository, "log", "-1", "--format=%ct"]);
+    let date = seconds.and_then(|seconds| {
+        sh::output_of("date", &["-u", "-d", &format!("@{seconds}"), "+%Y %m %d %H %M %S"])
+    });
+    date.as_deref().and_then(date_time).unwrap_or_default()
+}
+
+fn date_time(words: &str) -> Option<DateTime> {
+    let mut numbers = words.split(' ').map(|word| word.parse::<u16>().ok());
+    let year = numbers.next()??;
+    let mut small = || numbers.next()?.and_then(|number| u8::try_from(number).ok());
+    DateTime::from_date_and_time(year, small()?, small()?, small()?, small()?, small()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_people_do_not_have_is_seen() {
+        let headers = "\tDLL Name: KERNEL32.dll\n\tvma: x\n\tDLL Name: libgcc_s_seh-1.dll\n \tDLL Name: api-ms-win-core-synch-l1-2-0.dll\n";
+        let foreign: Vec<String> = imports(headers).filter(|dll| !is_of_the_system(dll)).collect();
+        assert_eq!(foreign, ["libgcc_s_seh-1.dll"]);
+    }
+
+    #[test]
+    fn an_archive_is_the_same_each_time_and_its_sums_are_right() {
+        let mut files = vec![("b".to_owned(), b"text".to_vec()), ("a".to_owned(), Vec::new())];
+        let time = date_time("2026 01 02 03 04 06").unwrap();
+        let archived = archive("f", &files, time).unwrap();
+        assert_eq!(archived, archive("f", &files, time).unwrap());
+        let mut read = zip::ZipArchive::new(Cursor::new(archived)).unwrap();
+        assert_eq!(read.len(), 2);
+        assert_eq!(std::io::read_to_string(read.by_name("f/b").unwrap()).unwrap(), "text");
+
+        files.truncate(1);
+        let [sha256, blake3] = sums(&files);
+        // By coreutils' sha256sum and by b3sum.
+        assert_eq!(sha256.1, b"982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1  b\n");
+        assert_eq!(String::from_utf8(blake3.1).unwrap().len(), 64 + 4);
+    }
+}
