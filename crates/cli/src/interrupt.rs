@@ -1,10 +1,13 @@
 //! Ctrl-C (and a request to end from the system): first a safe end, then an end at once.
 //!
-//! Invariant: the first press never loses work that was already done, and the second says what it leaves behind.
+//! Invariant: the first press never loses work that was already done, and the second says what it leaves behind. A
+//! terminal that is closed is a request that nobody can repeat: it asks for the safe end and leaves it at that.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fcs_engine::Cancel;
+use fcs_sys::console::on_close;
 
 use crate::exit::Code;
 use crate::failure::Failure;
@@ -42,8 +45,12 @@ impl Interrupt {
     pub(crate) fn install(screen: &Arc<Screen>) -> Result<Self, Failure> {
         let this = Self::default();
         this.state().screen = Some(Arc::clone(screen));
-        let handler = this.clone();
+        let (handler, at_close) = (this.clone(), this.clone());
+        // On Windows its handler returns at once, and a process whose window is closed ends with that; so there the
+        // closing is taken over on top, by a handler that is asked first.
         ctrlc::set_handler(move || handler.pressed())
+            .map_err(io::Error::other)
+            .and_then(|()| on_close(move || at_close.closed()))
             .map_err(|e| Failure::usage(format_args!("Could not take over Ctrl-C: {e}.")))?;
         Ok(this)
     }
@@ -89,8 +96,46 @@ impl Interrupt {
                 };
                 screen.take_off_progress();
                 screen.urgent(text.trim_end());
-                std::process::exit(i32::from(Code::Interrupted as u8));
+                end();
             }
         }
+    }
+
+    /// The terminal is going. What works on comes to its safe end as long as the system allows; after that the
+    /// journal is what puts the folder in order.
+    fn closed(&self) {
+        let state = self.state();
+        if let Some(screen) = &state.screen {
+            screen.close();
+        }
+        match &state.stage {
+            Stage::Working(cancel) => cancel.cancel(),
+            Stage::Idle => end(),
+        }
+    }
+}
+
+fn end() -> ! {
+    std::process::exit(i32::from(Code::Interrupted as u8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Show;
+    use crate::question::ask;
+
+    #[test]
+    fn a_terminal_that_is_closed_asks_for_the_safe_end_again_and_again_and_answers_no_question() {
+        let screen = Arc::new(Screen::new(Show::default(), false));
+        let interrupt = Interrupt::default();
+        interrupt.state().screen = Some(Arc::clone(&screen));
+        let cancel = Arc::new(Cancel::default());
+        interrupt.working(&cancel, "");
+        for _ in 0..3 {
+            interrupt.closed();
+        }
+        assert!(cancel.is_cancelled());
+        assert_eq!(ask("Keep what is done?", &screen), None);
     }
 }

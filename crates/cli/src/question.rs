@@ -13,6 +13,9 @@ pub(crate) fn can_ask() -> bool {
 
 /// Asks, and returns the answer in small letters without spaces around it; `None` if there is none.
 pub(crate) fn ask(question: &str, screen: &Screen) -> Option<String> {
+    if screen.is_closing() {
+        return None;
+    }
     screen.flush();
     let mut answer = String::new();
     let asked = write!(io::stderr(), "{question}").and_then(|()| io::stderr().flush());

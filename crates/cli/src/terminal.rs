@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use console::Term;
+use fcs_sys::console::{StdStream, obeys_sequences};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
 use crate::args::{Show, When};
@@ -56,6 +57,14 @@ impl Style {
             When::Auto => terminal && !set("NO_COLOR") && !is_dumb(),
         };
         Self { coloured }
+    }
+
+    /// The style for a stream. The console is asked to obey even where colour is forced, or it would show the
+    /// sequences as text, and where nobody wants any: one that obeys no longer begins a new line as soon as one is
+    /// full, which would tear the progress lines apart.
+    fn of(when: When, stream: StdStream, terminal: bool) -> Self {
+        let obeys = obeys_sequences(stream);
+        Self::choose(when, terminal && obeys)
     }
 
     /// Puts colour around a text.
@@ -114,6 +123,7 @@ pub(crate) struct Screen {
     live: bool,
     stdout_is_terminal: bool,
     progress_is_drawn: AtomicBool,
+    closing: AtomicBool,
     /// Holds the progress lines; hidden until there are any.
     pub(crate) bars: MultiProgress,
     /// Colour of standard output.
@@ -136,8 +146,9 @@ impl Screen {
             stdout_is_terminal,
             progress_is_drawn: AtomicBool::new(false),
             bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
-            style: Style::choose(show.color, stdout_is_terminal),
-            err_style: Style::choose(show.color, io::stderr().is_terminal()),
+            closing: AtomicBool::new(false),
+            style: Style::of(show.color, StdStream::Out, stdout_is_terminal),
+            err_style: Style::of(show.color, StdStream::Err, io::stderr().is_terminal()),
             show,
         }
     }
@@ -236,6 +247,16 @@ impl Screen {
             drop(self.bars.clear());
             self.bars.set_draw_target(ProgressDrawTarget::hidden());
         }
+    }
+
+    /// From now on there is nobody who could answer a question, because the terminal is being closed.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the terminal is being closed.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// Columns of the terminal that shows standard output.

@@ -11,6 +11,7 @@
 //! primitives; it never decides whether a copy is good.
 
 mod buffer;
+pub mod console;
 mod fault;
 mod meta;
 mod name;
