@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use fcs_engine::error::shown;
 use fcs_engine::report::Report;
-use fcs_sys::{Nesting, Root, RootError, nesting, open_root};
+use fcs_sys::{Nesting, Root, RootError, is_unc, nesting, open_root};
 
 use crate::config::write_in_one_step;
 use crate::exit::Code;
 use crate::failure::Failure;
+use crate::session::{NO_NETWORK_PATHS, map_a_letter};
 
 /// Whether a file begins as our reports do; an empty one is nobody's loss.
 fn is_report(path: &Path) -> bool {
@@ -30,6 +31,9 @@ impl ReportFile {
     pub(crate) fn check(path: &Path, left: &Root, right: &Root) -> Result<Self, Failure> {
         let refused =
             |why: &str| Failure::usage(format_args!("Could not write the report {}: {why}.", shown(path)));
+        if is_unc(path) {
+            return Err(refused(NO_NETWORK_PATHS).hint(map_a_letter(path)));
+        }
         let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
         if extension == "html" || extension == "htm" || extension == "csv" {
             return Err(refused("reports are written as JSON only").hint("Give a name that ends in .json."));
@@ -39,7 +43,7 @@ impl ReportFile {
         }
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = open_root(folder).map_err(|error| match error {
-            RootError::Unc => refused("network paths such as \\\\server\\share are not accepted"),
+            RootError::Unc => refused(NO_NETWORK_PATHS).hint(map_a_letter(path)),
             RootError::NotAFolder => refused("the place it should be in is not a folder"),
             RootError::Io(error) => refused(&format!("its folder cannot be opened: {error}"))
                 .hint("Make the folder first, or give another name."),

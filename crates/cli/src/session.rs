@@ -12,7 +12,7 @@ use fcs_engine::preflight::{Severity, check_roots};
 use fcs_engine::progress::Phase;
 use fcs_engine::scan::scan_pair;
 use fcs_engine::{Control, Error, Op, Settings};
-use fcs_sys::{CaseRule, CreatedTime, OsReason, Root, RootError, open_root};
+use fcs_sys::{CaseRule, CreatedTime, OsReason, Root, RootError, open_root, unc_share};
 
 use crate::args::{CompareOptions, Pair};
 use crate::exit::Code;
@@ -119,12 +119,23 @@ enum Purpose {
     Root,
 }
 
+/// Why a network path is refused.
+pub(crate) const NO_NETWORK_PATHS: &str = "network paths such as \\\\server\\share are not accepted";
+
+/// What to do instead of giving a network path.
+pub(crate) fn map_a_letter(path: &Path) -> String {
+    let share = unc_share(path).unwrap_or_else(|| r"\\server\share".to_owned());
+    let quoted = if share.contains(' ') { format!("\"{share}\"") } else { share };
+    format!(
+        "Map a drive letter to it, such as `net use Z: {quoted}`, and use Z: instead (elsewhere: mount it)."
+    )
+}
+
 fn open_for(path: &Path, purpose: Purpose) -> Result<Root, Failure> {
     open_root(path).map_err(|error| {
         let refused = |why: &str| Failure::usage(format_args!("Could not open {}: {why}.", shown(path)));
         match error {
-            RootError::Unc => refused("network paths such as \\\\server\\share are not accepted")
-                .hint("Map a drive letter to the share (or mount it), and use that."),
+            RootError::Unc => refused(NO_NETWORK_PATHS).hint(map_a_letter(path)),
             RootError::NotAFolder if purpose == Purpose::Root => {
                 refused("it is not a folder").hint("ROOT is the folder that was written to.")
             }

@@ -107,7 +107,9 @@ pub(crate) fn command(name: &str, root: &Root) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    // A backslash at the end, as in D:\, would escape the quote after it.
+    let plain =
+        |c: char| c.is_alphanumeric() || if cfg!(windows) { r"\/._-:~" } else { "/._-+=:,@%" }.contains(c);
     if !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') {
         text.to_owned()
     } else if cfg!(windows) {
@@ -125,7 +127,10 @@ mod tests {
     fn paths_are_quoted_for_a_shell_where_they_must_be() {
         assert_eq!(quoted("/mnt/b/Fotos_2.0"), "/mnt/b/Fotos_2.0");
         assert_eq!(quoted("/mnt/Größe"), "/mnt/Größe");
-        if !cfg!(windows) {
+        if cfg!(windows) {
+            assert_eq!(quoted(r"D:\"), r"D:\");
+            assert_eq!(quoted(r"D:\a b"), "\"D:\\a b\"");
+        } else {
             assert_eq!(quoted("/a b"), "'/a b'");
             assert_eq!(quoted("/it's"), r"'/it'\''s'");
             assert_eq!(quoted("/$(x)"), "'/$(x)'");

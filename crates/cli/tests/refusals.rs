@@ -82,10 +82,28 @@ fn one_folder_inside_the_other_is_refused_both_ways() {
 #[test]
 fn network_spellings_are_refused() {
     let bench = Bench::with_differences();
-    for unc in [r"\\server\share", "//server/share", r"\\?\UNC\server\share"] {
-        refused(&bench, Path::new(unc), &bench.right, 2, "are not accepted.\nHint: Map a drive letter");
-        refused(&bench, &bench.left, Path::new(unc), 2, "are not accepted.\nHint: Map a drive letter");
+    let message = r"are not accepted.
+Hint: Map a drive letter to it, such as `net use Z: \\server\share`, and use Z: instead";
+    for unc in [
+        r"\\server\share",
+        "//server/share",
+        r"\/server\share\below",
+        r"\\?\UNC\server\share",
+        r"\\.\UNC\server\share",
+        "//?/UNC/server/share",
+        r"\??\UNC\server\share",
+    ] {
+        refused(&bench, Path::new(unc), &bench.right, 2, message);
+        refused(&bench, &bench.left, Path::new(unc), 2, message);
     }
+    let wsl = r"such as `net use Z: \\wsl$\Debian`";
+    refused(&bench, &bench.left, Path::new(r"\\wsl$\Debian\home"), 2, wsl);
+    for (command, option) in [("undo", "-y"), ("runs", "--json"), ("recover", "-y")] {
+        let run = bench.fcs.run([command, option, r"\\server\share"]).expect_code(2);
+        assert!(run.stderr.contains(message), "{run}");
+    }
+    let report = r"\\server\share\report.json";
+    usage(&bench, &["copy", "-y", "--report", report], "are not accepted.\nHint: Map a drive letter");
 }
 
 #[test]

@@ -264,7 +264,7 @@ impl Error {
             ErrorKind::TargetReadOnly => "Clear the read-only mark if it should be replaced.",
             ErrorKind::KindClash => "Move or rename one of the two.",
             ErrorKind::ParentFailed => "See the message about the folder.",
-            ErrorKind::Unc => "Map a drive letter to the share and use that.",
+            ErrorKind::Unc => "Map a drive letter to the share (net use Z: \\\\server\\share) and use that.",
             ErrorKind::NotAFolder => "Give a folder.",
             ErrorKind::TooManyItems => "Choose a smaller folder or raise the setting max_items.",
             ErrorKind::BadPattern => "Wildcards are *, ?, [abc], {a,b} and ** for any depth.",

@@ -38,7 +38,7 @@ pub use buffer::AlignedBuffer;
 pub use fault::{OsReason, reason};
 pub use meta::{Attributes, FileId, Fingerprint, Kind, LinkTarget, Metadata, Owner, Times};
 pub use name::{BadName, Name, RESERVED_PREFIX, RelPath, escaped};
-pub use root::{Nesting, Root, RootError, is_unc, nesting, open_root};
+pub use root::{Nesting, Root, RootError, is_unc, nesting, open_root, unc_share};
 pub use time::Time;
 pub use traits::{
     Access, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, Eviction, File, FileRef, Handle, Listed, Rename,

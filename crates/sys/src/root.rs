@@ -41,23 +41,62 @@ pub enum Nesting {
     SecondInFirst,
 }
 
-/// Whether a path is spelled as a network path: `\\server\share`, `//server/share`, `\\?\UNC\…`, `\\wsl$\…`. The
-/// device spelling of a local path, `\\?\C:\…` or `\\.\C:\…`, is not one. Judged by spelling alone and on every
-/// system, because a spelling that means a server on Windows should not silently mean a local folder elsewhere.
+/// Whether a path is spelled as a network path: `\\server\share`, `//server/share`, `\\wsl$\…`, and the device
+/// spellings of these, such as `\\?\UNC\…` or `\??\UNC\…`. The device spelling of a local path, `\\?\C:\…` or
+/// `\\.\C:\…`, is not one. Judged by spelling alone and on every system, because a spelling that means a server on
+/// Windows should not silently mean a local folder elsewhere.
 pub fn is_unc(path: &Path) -> bool {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    let slash = |b: &u8| *b == b'\\' || *b == b'/';
-    let starts_with_two = bytes.len() >= 2 && slash(&bytes[0]) && slash(&bytes[1]);
-    if !starts_with_two || bytes.get(2).is_none_or(slash) {
-        return false;
+    after_unc_prefix(path).is_some()
+}
+
+/// The `\\server\share` of a network path, as it is given to `net use` when a drive letter is mapped to it. `None` if
+/// the path is none or names no share.
+pub fn unc_share(path: &Path) -> Option<String> {
+    let mut names = after_unc_prefix(path)?.split(|&b| is_slash(b)).filter(|name| !name.is_empty());
+    let (server, share) = (names.next()?, names.next()?);
+    Some(format!(r"\\{}\{}", String::from_utf8_lossy(server), String::from_utf8_lossy(share)))
+}
+
+fn is_slash(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'/')
+}
+
+/// What follows the part that makes a path a network path: `server\share\…`.
+fn after_unc_prefix(path: &Path) -> Option<&[u8]> {
+    let path = path.as_os_str().as_encoded_bytes();
+    match path {
+        [a, b, b'?' | b'.', c, device @ ..] if [a, b, c].into_iter().all(|&b| is_slash(b)) => {
+            after_unc_device(device)
+        }
+        // The spelling inside the system itself, which some calls take too. A folder may have that name on Unix.
+        [a, b'?', b'?', b, device @ ..] if is_slash(*a) && is_slash(*b) && (cfg!(windows) || *a == b'\\') => {
+            after_unc_device(device)
+        }
+        [a, b, rest @ ..] if is_slash(*a) && is_slash(*b) => {
+            let names_server = rest.first().is_some_and(|first| !is_slash(*first));
+            // `//tmp` on Unix is a slip for `/tmp`; `//server/share` has the shape of a share.
+            let is_server = cfg!(windows) || *a == b'\\' || rest.iter().any(|&b| is_slash(b));
+            (names_server && is_server).then_some(rest)
+        }
+        _ => None,
     }
-    let rest = &bytes[2..];
-    if matches!(rest, [b'?' | b'.', s, ..] if slash(s)) {
-        let device = &rest[2..];
-        return device.len() >= 4 && device[..3].eq_ignore_ascii_case(b"unc") && slash(&device[3]);
+}
+
+/// The same for what follows `\\?\`: the redirector that leads to the network can be named in several ways.
+fn after_unc_device(device: &[u8]) -> Option<&[u8]> {
+    let mut rest = device;
+    loop {
+        let end = rest.iter().position(|&b| is_slash(b)).unwrap_or(rest.len());
+        let name = rest[..end].to_ascii_lowercase();
+        rest = rest.get(end + 1..).unwrap_or_default();
+        match name.as_slice() {
+            b"unc" | b"mup" | b"lanmanredirector" | b"webdavredirector" => return Some(rest),
+            // Folders of the system's own name space in which the redirectors are named.
+            b"" | b"global" | b"globalroot" | b"global??" | b"??" | b"dosdevices" | b"device"
+                if !rest.is_empty() => {}
+            _ => return None,
+        }
     }
-    // `//tmp` on Unix is a slip for `/tmp`; `//server/share` has the shape of a share.
-    cfg!(windows) || bytes[0] == b'\\' || rest.iter().any(slash)
 }
 
 /// Opens a root folder. Links in `path` are resolved, once.
@@ -127,16 +166,60 @@ mod tests {
         for unc in [
             r"\\server\share",
             "//server/share",
+            r"\/server/share",
+            r"/\server\share",
+            r"\\server",
+            r"\\server\share\folder\file",
+            r"\\192.168.0.1\c$",
+            r"\\server@SSL\DavWWWRoot\x",
             r"\\?\UNC\server\share",
-            r"\\.\unc\server\share",
+            r"\\?\unc\server\share",
+            r"\\.\UNC\server\share",
+            r"//?/UNC/s/x",
+            r"//./UNC/s/x",
+            r"\\?/UNC\s/x",
+            r"\??\UNC\server\share",
+            r"\\?\GLOBALROOT\??\UNC\server\share",
+            r"\\?\GLOBALROOT\Device\Mup\server\share",
+            r"\\.\Global\UNC\server\share",
+            r"\\?\UNC",
             r"\\wsl$\Debian",
             r"\\wsl.localhost\Debian",
-            r"//?/UNC/s/x",
         ] {
             assert!(is_unc(Path::new(unc)), "{unc}");
         }
-        for local in [r"\\?\C:\a", r"\\.\C:\a", r"C:\a", "/a/b", "a", "", "///a/b", "/"] {
+        for local in [
+            r"\\?\C:\a",
+            r"\\.\C:\a",
+            r"//?/C:/a",
+            r"\??\C:\a",
+            r"\\?\Volume{b75e2c83-0000-0000-0000-602f00000000}\a",
+            r"\\?\GLOBALROOT\Device\HarddiskVolumeShadowCopy1\a",
+            r"\\?\C:\UNC\server",
+            r"C:\a",
+            r"C:a",
+            r"\a",
+            "/a/b",
+            "a",
+            "",
+            "///a/b",
+            "/",
+            r"\\?\",
+            r"UNC\server\share",
+        ] {
             assert!(!is_unc(Path::new(local)), "{local}");
+        }
+    }
+
+    #[test]
+    fn the_share_is_what_a_letter_can_be_mapped_to() {
+        let share = |path: &str| unc_share(Path::new(path));
+        for path in [r"\\s\x", "//s/x/below", r"\\?\UNC\s\x\below", r"\??\UNC\s\x", r"\\s\\x\"] {
+            assert_eq!(share(path).as_deref(), Some(r"\\s\x"), "{path}");
+        }
+        assert_eq!(share(r"\\wsl$\Debian\home").as_deref(), Some(r"\\wsl$\Debian"));
+        for none in [r"\\s", r"\\?\UNC\s\", r"C:\a\b", ""] {
+            assert_eq!(share(none), None, "{none}");
         }
     }
 
