@@ -183,8 +183,18 @@ impl<'a> Rows<'a> {
         left.or(right).is_some_and(|entry| entry.kind == Kind::Folder)
     }
 
-    /// Why the row is a difference or a problem; empty for the rest.
+    /// Why the row is a difference or a problem, and how the right side spells it if it does otherwise; empty for the
+    /// rest.
     pub(crate) fn reason(&self, id: RowId) -> String {
+        let mut reason = self.verdict_reason(id);
+        if let Some((_, name)) = self.other_path(id).and_then(|path| path.split()) {
+            let and = if reason.is_empty() { "" } else { ", " };
+            reason = format!("{reason}{and}spelled {name} on the right");
+        }
+        reason
+    }
+
+    fn verdict_reason(&self, id: RowId) -> String {
         match self.row(id).verdict {
             Verdict::Same | Verdict::LeftOnly | Verdict::RightOnly => String::new(),
             Verdict::Different(differences) => self.differences(id, differences),

@@ -202,8 +202,9 @@ pub fn compare(
     }
     control.progress.enter(Phase::Compare);
     let ((left_root, left), (right_root, right)) = (left, right);
-    let notes = pair::notes(&left, &right, settings);
+    let mut notes = pair::notes(&left, &right, settings);
     let paired = pair::pair(&left, &right, settings, control);
+    notes.extend(pair::spelling_note(&paired.rows, &left, &right));
     let mut cancelled = paired.cancelled || left.cancelled || right.cancelled;
     let mut rows = paired.rows;
     let mut verdicts = Verdicts::default();

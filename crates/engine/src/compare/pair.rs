@@ -83,6 +83,28 @@ pub(super) fn notes(left: &Tree, right: &Tree, settings: &Settings) -> Vec<Strin
     notes
 }
 
+/// Pairs whose names differ in capital and small letters only, which is no difference where a volume does not tell
+/// these apart. Copying keeps the target's spelling.
+pub(super) fn spelling_note(rows: &[Row], left: &Tree, right: &Tree) -> Option<String> {
+    if left.order() == NameOrder::Exact {
+        return None;
+    }
+    let differing =
+        |row: &&Row| matches!((row.left, row.right), (Some(l), Some(r)) if left.name(l) != right.name(r));
+    // The roots are paired whatever they are called.
+    let mut pairs = rows.iter().skip(1).filter(differing);
+    let first = pairs.next()?;
+    let (l, r) = (left.path(first.left?), right.path(first.right?));
+    let count = match pairs.count() {
+        0 => "1 item is".to_owned(),
+        more => format!("{} items are", more + 1),
+    };
+    Some(format!(
+        "{count} spelled with other capital letters on the other side, such as {l} and {r}. That is no difference on \
+         these volumes, and copying keeps the spelling of the target."
+    ))
+}
+
 fn duration_words(nanos: u64) -> String {
     for (unit, name) in [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")] {
         if nanos.is_multiple_of(unit) {

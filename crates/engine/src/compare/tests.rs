@@ -119,6 +119,20 @@ fn names_that_fold_to_one_are_a_clash_on_every_row_involved_and_below() {
 }
 
 #[test]
+fn spelling_that_is_no_difference_is_told_once_and_each_side_keeps_its_own() {
+    let f = || Item::file(1, 0);
+    let left = Item::folder(0, [("Readme", f()), ("Sub", Item::folder(0, [("IN", f())])), ("alike", f())]);
+    let right = Item::folder(0, [("readme", f()), ("sub", Item::folder(0, [("in", f())])), ("alike", f())]);
+    let comparison = compare_models(&left, &right, Folded, &Settings::default());
+    assert!(comparison.summary.identical());
+    let told: Vec<_> = comparison.notes.iter().filter(|note| note.contains("capital letters")).collect();
+    assert_eq!(told.len(), 1, "{:?}", comparison.notes);
+    assert!(told[0].starts_with("3 items are") && told[0].contains("such as Readme and readme."), "{told:?}");
+    let alike = compare_models(&left, &left, Folded, &Settings::default());
+    assert!(alike.notes.iter().all(|note| !note.contains("capital letters")), "{:?}", alike.notes);
+}
+
+#[test]
 fn times_within_the_tolerance_are_equal_and_coarse_volumes_widen_it_with_a_note() {
     let (left, right) =
         (Item::folder(0, [("f", Item::file(1, 10))]), Item::folder(0, [("f", Item::file(1, 12))]));

@@ -36,15 +36,22 @@ impl Strictness {
 pub(super) fn check(plan: &Plan, volume: &VolumeFacts, problems: &mut Vec<Problem>) {
     let strictness = Strictness::of(&volume.file_system);
     let folded = volume.case == CaseRule::Insensitive;
-    let (mut too_long, mut illegal, mut colliding) =
-        (Sample::default(), Sample::default(), Sample::default());
+    // A Windows file system reached by Windows itself. Its own calls take the names that programs cannot type.
+    let at_home = volume.name_units == NameUnits::Utf16;
+    let (mut too_long, mut illegal, mut out_of_reach, mut colliding) =
+        (Sample::default(), Sample::default(), Sample::default(), Sample::default());
     let mut made_folders: HashMap<RelPath, Vec<Name>> = HashMap::new();
     let mut judge = |parent: &RelPath, name: &Name| {
         if volume.name_units.count(name.as_bytes()) > volume.max_name {
             too_long.add(|| parent.join(name));
         }
-        if strictness != Strictness::None && !is_legal_on_windows(name.as_bytes()) {
-            illegal.add(|| parent.join(name));
+        if strictness != Strictness::None {
+            let reachable = is_reachable_on_windows(name.as_bytes());
+            if holds_what_windows_forbids(name.as_bytes()) || !reachable && !at_home {
+                illegal.add(|| parent.join(name));
+            } else if !reachable {
+                out_of_reach.add(|| parent.join(name));
+            }
         }
     };
     for folder in plan.folders.iter().filter(|f| f.create) {
@@ -95,14 +102,24 @@ pub(super) fn check(plan: &Plan, volume: &VolumeFacts, problems: &mut Vec<Proble
             volume.file_system
         )
     }));
+    problems.extend(out_of_reach.problem_of(Severity::Warns, |items, which| {
+        format!(
+            "{items} named in a way that most Windows programs cannot open (a dot or space at the end, or a device \
+             name such as CON): {which}. They are copied as they are; to use them there, rename them on the source."
+        )
+    }));
 }
 
-/// Whether Windows takes a name. Source: Microsoft's "Naming Files, Paths, and Namespaces",
-/// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>.
-fn is_legal_on_windows(name: &[u8]) -> bool {
-    if name.iter().any(|b| *b < 0x20 || br#"<>:"|?*\/"#.contains(b))
-        || matches!(name.last(), Some(b'.' | b' '))
-    {
+/// Whether a name holds a character that no file of Windows can have in its name. Source of this and the next:
+/// Microsoft's "Naming Files, Paths, and Namespaces", <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>.
+fn holds_what_windows_forbids(name: &[u8]) -> bool {
+    name.iter().any(|b| *b < 0x20 || br#"<>:"|?*\/"#.contains(b))
+}
+
+/// Whether a program that gives this name gets this file. Windows drops dots and spaces at the end of what it is given,
+/// and takes some names for devices; only paths that begin with `\\?\` reach such files.
+fn is_reachable_on_windows(name: &[u8]) -> bool {
+    if matches!(name.last(), Some(b'.' | b' ')) {
         return false;
     }
     // The device names are taken with any extension, and with spaces before the dot.
@@ -127,25 +144,18 @@ mod tests {
 
     #[test]
     fn the_names_windows_refuses_are_known() {
-        for bad in [
-            "a:b",
-            "a?",
-            "what*",
-            "x\\y",
-            "end.",
-            "end ",
-            "con",
-            "Con.txt",
-            "nul .tar.gz",
-            "COM1",
-            "lpt9.x",
-            "com\u{b9}",
-            "a\tb",
-        ] {
-            assert!(!is_legal_on_windows(bad.as_bytes()), "{bad:?}");
+        for forbidden in ["a:b", "a?", "what*", "x\\y", "a\tb", "a\"b"] {
+            assert!(holds_what_windows_forbids(forbidden.as_bytes()), "{forbidden:?}");
+        }
+        for hidden in
+            ["end.", "end ", "con", "Con.txt", "nul .tar.gz", "COM1", "lpt9.x", "com\u{b9}", "CONOUT$"]
+        {
+            assert!(!is_reachable_on_windows(hidden.as_bytes()), "{hidden:?}");
+            assert!(!holds_what_windows_forbids(hidden.as_bytes()), "{hidden:?}");
         }
         for good in ["console", "COM0", "COM10", "a.con", ".hidden", "é", "a b", "lpt", "nulls.txt"] {
-            assert!(is_legal_on_windows(good.as_bytes()), "{good:?}");
+            assert!(is_reachable_on_windows(good.as_bytes()), "{good:?}");
+            assert!(!holds_what_windows_forbids(good.as_bytes()), "{good:?}");
         }
     }
 }

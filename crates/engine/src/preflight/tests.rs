@@ -74,6 +74,20 @@ fn names_are_judged_by_the_rules_of_the_targets_file_system() {
 }
 
 #[test]
+fn names_that_windows_makes_but_programs_cannot_type_are_a_warning_there() {
+    let plan = files(["a:b", "con", "fine", "end."]);
+    let windows = VolumeFacts { name_units: NameUnits::Utf16, ..facts("NTFS") };
+    let problems = on_volume(&plan, &windows);
+    let severities: Vec<_> = problems.iter().map(|p| p.0).collect();
+    assert_eq!(severities, [Severity::ItemFails, Severity::Warns]);
+    assert!(problems[0].1.starts_with("1 item is") && problems[0].1.contains(": a:b."), "{problems:?}");
+    assert!(
+        problems[1].1.starts_with("2 items are") && problems[1].1.contains(": con, end."),
+        "{problems:?}"
+    );
+}
+
+#[test]
 fn a_name_may_have_as_many_units_as_the_volume_counts() {
     let plan = files(["漢漢漢漢", "😀😀", "five5"]);
     let counted = |name_units| VolumeFacts { max_name: 4, name_units, ..facts("ext4") };
