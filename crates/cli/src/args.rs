@@ -141,6 +141,10 @@ pub(crate) struct Tuning {
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<Jobs>,
 
+    /// Read files whose content is only in the cloud, which downloads them; without it they are left alone
+    #[arg(long)]
+    pub(crate) fetch_placeholders: bool,
+
     /// Change any setting for this run; may be repeated. `fcs settings` lists them
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<Assignment>,

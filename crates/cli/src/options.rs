@@ -39,6 +39,9 @@ fn apply(settings: &mut Settings, compare: &CompareOptions, tuning: &Tuning) -> 
         settings.set("scan_workers", &jobs.0.to_string())?;
         settings.set("copy_workers", &jobs.0.to_string())?;
     }
+    if tuning.fetch_placeholders {
+        settings.read_placeholders = true;
+    }
     if let Some(criteria) = compare.criteria {
         settings.compare_size = criteria.size;
         settings.compare_created = criteria.created;
@@ -115,6 +118,7 @@ mod tests {
             "--strategy",
             "staged",
             "--reflink",
+            "--fetch-placeholders",
             "--jobs",
             "3",
             "--tolerance",
@@ -133,7 +137,7 @@ mod tests {
             (s.compare_content, s.compare_modified, s.compare_existence),
             (ContentCheck::Sha512, false, true)
         );
-        assert_eq!((s.time_tolerance_nanos, s.reflink), (2_000_000_000, true));
+        assert_eq!((s.time_tolerance_nanos, s.reflink, s.read_placeholders), (2_000_000_000, true, true));
         assert_eq!(s.undo, Undo::Days(30));
         assert_eq!(criteria_in_words(&s, true), "existence, size, content (SHA-512)");
     }

@@ -122,8 +122,8 @@ enum Part {
     One(u8),
 }
 
-/// Lists the work and announces the bytes. Files that live elsewhere are not fetched: that could cost hours and
-/// money nobody agreed to.
+/// Lists the work and announces the bytes. Files that live elsewhere are not fetched unless the settings say so: that
+/// could cost hours and money nobody agreed to.
 fn plan_jobs(
     sides: &Sides<'_>,
     rows: &[Row],
@@ -137,7 +137,7 @@ fn plan_jobs(
     for &row in candidates {
         let Some(nodes) = nodes_of(&rows[row as usize]) else { continue };
         let placeholder = [0, 1].into_iter().find(|&i| sides.trees[i].entry(nodes[i]).is_placeholder());
-        if let Some(side) = placeholder {
+        if let Some(side) = placeholder.filter(|_| !settings.read_placeholders) {
             let error = Error::new(Op::Read, sides.path(side, nodes[side]), ErrorKind::Placeholder);
             control.observer.error(&error);
             verdicts.errors.push(error);
@@ -358,7 +358,10 @@ impl<'a> Worker<'a> {
         let sides = self.shared.sides;
         let now =
             file.metadata().map_err(|e| Stop::Failed(Error::os(Op::Examine, sides.path(side, node), e)))?;
-        if now.fingerprint() == sides.trees[side].entry(node).fingerprint() {
+        let (entry, now) = (sides.trees[side].entry(node), now.fingerprint());
+        let then = entry.fingerprint();
+        // The content coming here moves the change time of a placeholder, and nothing else.
+        if now == then || entry.is_placeholder() && now.same_content_after_rename(&then) {
             return Ok(());
         }
         Err(Stop::Failed(Error::new(Op::Compare, sides.path(side, node), ErrorKind::ChangedMeanwhile)))

@@ -256,7 +256,7 @@ impl Error {
         match self.kind {
             ErrorKind::SourceStale | ErrorKind::TargetStale => "Compare again, then copy.",
             ErrorKind::ChangedMeanwhile => "Compare again.",
-            ErrorKind::Placeholder => "Make it available offline first.",
+            ErrorKind::Placeholder => "Make it available offline first, or set read_placeholders.",
             ErrorKind::SourceUnsteady => "Close the program that writes to it and run again.",
             ErrorKind::Mismatch { .. } => {
                 "Do not trust this disk, cable or memory until you have tested it; then run again."

@@ -58,6 +58,8 @@ pub struct Step {
     pub may_be_sparse: bool,
     /// The source has more than one name.
     pub hard_linked: bool,
+    /// The source's content was not on this disk.
+    pub placeholder: bool,
 }
 
 /// One folder of the plan, with the steps directly in it. Folders come before the folders inside them.
@@ -441,6 +443,9 @@ impl<'a> Planner<'a> {
         };
         match source.kind {
             _ if self.has(row, BLOCKED) => Deed::Skip(SkipReason::Unreadable),
+            Kind::File if source.is_placeholder() && !self.settings.read_placeholders => {
+                Deed::Skip(SkipReason::Placeholder)
+            }
             Kind::File => Deed::Copy,
             Kind::Symlink => Deed::CopyLink,
             Kind::Folder if one_sided => Deed::MakeFolder,
@@ -503,23 +508,25 @@ impl<'a> Planner<'a> {
             action: if deed == Deed::CopyLink {
                 Action::CopyLink
             } else {
-                Action::CopyFile { strategy: self.strategy(source.size), verify: self.verify(source.size) }
+                Action::CopyFile { strategy: self.strategy(source), verify: self.verify(source.size) }
             },
             expect_source: source.fingerprint(),
             expect_target: target.map(Entry::fingerprint),
             may_be_sparse: source.may_be_sparse(),
             hard_linked: source.is_hard_linked(),
+            placeholder: source.is_placeholder(),
         };
         self.count(&step);
         Some(step)
     }
 
-    fn strategy(&self, size: u64) -> Chosen {
+    fn strategy(&self, source: &Entry) -> Chosen {
         match self.settings.strategy {
             Strategy::Direct => Chosen::DirectForced,
             Strategy::Staged => Chosen::StagedForced,
             Strategy::Auto if self.network => Chosen::StagedNetwork,
-            Strategy::Auto if size < self.settings.direct_max_bytes => Chosen::Direct,
+            Strategy::Auto if source.is_placeholder() => Chosen::StagedPlaceholder,
+            Strategy::Auto if source.size < self.settings.direct_max_bytes => Chosen::Direct,
             Strategy::Auto => Chosen::StagedSize,
         }
     }

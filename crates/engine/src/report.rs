@@ -68,6 +68,8 @@ pub enum Chosen {
     StagedNetwork,
     /// Staged: at least `direct_max_bytes` large.
     StagedSize,
+    /// Staged: the content comes from elsewhere (cloud placeholder), so it is read once only.
+    StagedPlaceholder,
     /// Staged because the user said so.
     StagedForced,
 }
@@ -90,6 +92,7 @@ impl Chosen {
             Self::DirectForced | Self::StagedForced => "asked for",
             Self::StagedNetwork => "a side is on a network volume",
             Self::StagedSize => "not below direct_max_bytes",
+            Self::StagedPlaceholder => "its content is not on this disk",
         }
     }
 }
@@ -130,6 +133,8 @@ pub enum SkipReason {
     Unreadable,
     /// Whether the two sides differ could not be found out.
     NotComparable,
+    /// Reading its content would fetch it from elsewhere, and the setting `read_placeholders` does not allow that.
+    Placeholder,
     /// The run was cancelled first.
     Cancelled,
     /// A dry run writes nothing.
@@ -152,6 +157,9 @@ impl SkipReason {
             Self::NameClash => "two names here are one name on the other side",
             Self::Unreadable => "it could not be read",
             Self::NotComparable => "whether it differs could not be found out",
+            Self::Placeholder => {
+                "its content is not on this disk; make it available offline, or set read_placeholders to fetch it"
+            }
             Self::Cancelled => "the run was cancelled first",
             Self::DryRun => "dry run",
             Self::CopyFailed => "not removed, because some copies failed",

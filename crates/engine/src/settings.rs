@@ -375,6 +375,8 @@ settings! {
     network_chunk_bytes: u64 = 4 * MIB, Unit::Bytes, MIB..=8 * MIB;
     /// Most bytes a copy may have in the system's cache before it waits for the device; 0 leaves it to the system.
     writeback_window_bytes: u64 = 64 * MIB, Unit::Bytes, 0..=4 * GIB;
+    /// Read files whose content is not on this disk (cloud placeholders), which fetches it; else they are left alone.
+    read_placeholders: bool = false, Unit::Switch;
     /// Allow the file system to share blocks between source and copy instead of copying them.
     reflink: bool = false, Unit::Switch;
 

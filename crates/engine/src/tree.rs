@@ -170,7 +170,9 @@ impl From<&Metadata> for Entry {
         let mut mark = |when: bool, flag: u8| flags |= if when { flag } else { 0 };
         mark(m.changed.is_some(), HAS_CHANGED);
         mark(m.created.is_some(), HAS_CREATED);
-        mark(m.kind == Kind::File && m.allocated < m.size && m.size >= 4096, SPARSE);
+        // What a placeholder lacks on the disk are no holes.
+        let short = m.kind == Kind::File && m.allocated < m.size && !m.placeholder;
+        mark(short && m.size >= 4096, SPARSE);
         mark(m.kind == Kind::File && m.links > 1, HARD_LINKED);
         mark(m.placeholder, PLACEHOLDER);
         Self {

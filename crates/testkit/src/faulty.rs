@@ -137,6 +137,8 @@ pub enum Act {
     Short,
     /// A read or write moves the bytes with one bit of the first changed.
     Flip,
+    /// Metadata says that the content lives elsewhere and reading would fetch it.
+    Elsewhere,
 }
 
 /// Decides what happens at each call. Called from the engine's threads.
@@ -169,6 +171,19 @@ impl Shared {
         match self.ask(call, path, 0, 0) {
             Act::Fail(code) => Err(io::Error::from_raw_os_error(code)),
             Act::Lie => lied(),
+            _ => run(),
+        }
+    }
+
+    fn metadata(
+        &self,
+        call: Call,
+        path: &RelPath,
+        run: impl FnOnce() -> io::Result<Metadata>,
+    ) -> io::Result<Metadata> {
+        match self.ask(call, path, 0, 0) {
+            Act::Fail(code) => Err(io::Error::from_raw_os_error(code)),
+            Act::Elsewhere => Ok(Metadata { placeholder: true, allocated: 0, ..run()? }),
             _ => run(),
         }
     }
@@ -209,8 +224,7 @@ macro_rules! handle {
                 self
             }
             fn metadata(&self) -> io::Result<Metadata> {
-                let run = || self.inner.metadata();
-                self.shared.run(Call::Metadata, &self.path, run, run)
+                self.shared.metadata(Call::Metadata, &self.path, || self.inner.metadata())
             }
             fn set_times(&self, times: Times) -> io::Result<()> {
                 self.shared.run(Call::SetTimes, &self.path, || Ok(()), || self.inner.set_times(times))
@@ -269,7 +283,7 @@ impl Dir for FaultyDir {
         self.shared.run(Call::List, &self.path, || Ok(()), || self.inner.list(sink))
     }
     fn stat(&self, name: &Name) -> io::Result<Metadata> {
-        self.on(Call::Stat, name, || self.inner.stat(name))
+        self.shared.metadata(Call::Stat, &self.path.join(name), || self.inner.stat(name))
     }
     fn open_dir(&self, name: &Name) -> io::Result<DirRef> {
         let inner = self.on(Call::OpenDir, name, || self.inner.open_dir(name))?;

@@ -92,8 +92,15 @@ fn stage_file<'a>(
     let source =
         job.folder.source.open_file(&step.source_name, Access::Read).map_err(read_error(Op::Open))?;
     let before = source.metadata().map_err(read_error(Op::Examine))?;
-    if first && before.fingerprint() != step.expect_source {
+    // Where the comparison had the content fetched, that moved the change time and nothing else.
+    let as_planned = before.fingerprint() == step.expect_source
+        || step.placeholder && before.fingerprint().same_content_after_rename(&step.expect_source);
+    if first && !as_planned {
         return Err(Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceStale).into());
+    }
+    // Its content may have been sent away since the comparison.
+    if before.placeholder && !context.settings.read_placeholders {
+        return Err(Error::new(Op::Read, source_path(context, job), ErrorKind::Placeholder).into());
     }
     let before = wait_until_settled(&*source, before).map_err(read_error(Op::Examine))?;
     let mut not_kept = Vec::new();
