@@ -76,6 +76,20 @@ pub fn host_name() -> String {
     }
 }
 
+/// The programs that have the file at `path` open, in words, for a message; empty where the system does not tell or
+/// nobody has. Says nothing about the next moment, and may take a tenth of a second.
+pub fn holders(path: &std::path::Path) -> Vec<String> {
+    #[cfg(windows)]
+    {
+        windows::holders(path)
+    }
+    #[cfg(not(windows))]
+    {
+        let _ = path;
+        Vec::new()
+    }
+}
+
 /// Whether this runs under Wine, which says yes to several requests that it does not carry out: what only a real
 /// Windows can show is not to be concluded there.
 pub fn is_wine() -> bool {

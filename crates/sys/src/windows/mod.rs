@@ -12,6 +12,7 @@ mod dir;
 mod file;
 mod guard;
 mod handle;
+mod holders;
 mod list;
 mod name;
 mod nt;
@@ -22,6 +23,7 @@ mod stream;
 mod volume;
 mod window;
 
+pub(crate) use holders::holders;
 pub(crate) use nt::is_wine;
 
 use std::io;
