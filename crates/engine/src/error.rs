@@ -155,6 +155,8 @@ pub struct Error {
     pub target: Option<TargetState>,
     /// The system's own error.
     pub source: Option<Arc<io::Error>>,
+    /// The programs that had the item open when it failed, where the system tells.
+    pub holders: Vec<String>,
 }
 
 /// Shorthand.
@@ -163,13 +165,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of the system.
     pub fn os(op: Op, path: impl Into<PathBuf>, source: io::Error) -> Self {
-        let kind = ErrorKind::Os(fcs_sys::reason(&source));
-        Self { op, path: path.into(), kind, target: None, source: Some(Arc::new(source)) }
+        let (path, why) = (path.into(), fcs_sys::reason(&source));
+        // Asked at once: a moment later the program may have closed it.
+        let holders = if why == OsReason::InUse { fcs_sys::holders(&path) } else { Vec::new() };
+        Self { op, path, kind: ErrorKind::Os(why), target: None, source: Some(Arc::new(source)), holders }
     }
 
     /// An error of our own finding.
     pub fn new(op: Op, path: impl Into<PathBuf>, kind: ErrorKind) -> Self {
-        Self { op, path: path.into(), kind, target: None, source: None }
+        Self { op, path: path.into(), kind, target: None, source: None, holders: Vec::new() }
     }
 
     /// The same error, saying what is at the target's name now.
@@ -230,6 +234,9 @@ impl Error {
             OsReason::FileTooLarge => "the file is larger than the file system allows",
             OsReason::NameTooLong => "the name is too long for the file system",
             OsReason::InvalidName => "the file system does not allow this name",
+            OsReason::InUse if !self.holders.is_empty() => {
+                return format!("another program has it open: {}", self.holders.join(", "));
+            }
             OsReason::InUse => "another program is using it",
             OsReason::NotAFolder => "a folder was expected, but it is something else",
             OsReason::IsAFolder => "a file was expected, but it is a folder",
@@ -352,5 +359,17 @@ mod tests {
             "Could not replace /d/a\\nb: the volume is full (code 28). The original is unchanged. Free some room and run again."
         );
         assert_eq!(error.code(), Some(28));
+    }
+
+    #[test]
+    fn who_has_a_file_open_is_said_where_it_is_known() {
+        let held = io::Error::from(io::ErrorKind::ResourceBusy);
+        let mut error = Error::os(Op::Replace, "/d/a", held).with_target(TargetState::Original);
+        error.holders = vec!["Microsoft Excel (process 7)".into(), "x (process 8)".into()];
+        assert_eq!(
+            error.to_string(),
+            "Could not replace /d/a: another program has it open: Microsoft Excel (process 7), x (process 8). The \
+             original is unchanged. Close that program and run again."
+        );
     }
 }
