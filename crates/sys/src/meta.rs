@@ -39,6 +39,20 @@ impl Attributes {
     pub fn is_read_only(self) -> bool {
         if cfg!(windows) { self.0 & 1 != 0 } else { self.0 & 0o222 == 0 }
     }
+
+    /// Whether a folder with these bits looks as [`crate::Dir::create_dir`] makes one: for its owner only, or hidden
+    /// on Windows. By that a folder is told whose maker was interrupted before it could write down that it is its
+    /// own; somebody else's rarely looks like that, and looks so on purpose.
+    pub fn is_as_made(self) -> bool {
+        // On Windows a folder inherits from the one above that its content is not to be indexed (0x2000).
+        if cfg!(windows) { self.0 & !0x2000 == 2 } else { self.0 == 0o700 }
+    }
+
+    /// Without the bits that make a program run as its owner or group (Unix).
+    #[must_use]
+    pub fn without_set_id(self) -> Self {
+        if cfg!(windows) { self } else { Self(self.0 & !0o6000) }
+    }
 }
 
 /// Owning user and group by number (Unix).

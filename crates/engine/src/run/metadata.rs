@@ -87,9 +87,8 @@ fn give_xattrs(copy: &dyn Handle, source: &dyn Handle, not_kept: &mut Vec<String
 }
 
 fn give_attributes(copy: &dyn Handle, want: Attributes, owner_kept: bool, not_kept: &mut Vec<String>) {
-    const SET_ID: u32 = 0o6000;
     // A set-user-id program must not run as another user than the one it was made for.
-    let safe = if owner_kept || cfg!(windows) { want } else { Attributes(want.0 & !SET_ID) };
+    let safe = if owner_kept { want } else { want.without_set_id() };
     if safe != want {
         not_kept.push("set-user-id or set-group-id bit (the owner could not be kept)".into());
     }

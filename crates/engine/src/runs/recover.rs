@@ -19,7 +19,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use fcs_sys::{Attributes, DirRef, FileId, Kind, Name, OsReason, Rename, Root, Times, reason};
+use fcs_sys::{DirRef, FileId, Kind, Name, OsReason, Rename, Root, Times, reason};
 
 use super::disk::{There, has_content, if_there, look};
 use super::journal::Journal;
@@ -467,7 +467,7 @@ fn adopt_folders(
                 continue;
             }
         };
-        if cfg!(windows) || now.attributes == Attributes(0o700) {
+        if now.attributes.is_as_made() {
             folder.made = Some(now.id);
             journal.append(&Record::Made { folder: index, id: now.id });
             found = true;
@@ -483,7 +483,7 @@ fn finish_folder(root: &Root, way: &mut Way, folder: &LedgerFolder, items: &mut 
     let Some(looks) = looks else { return };
     let number = |id: FileId| (id.file, id.file_high);
     // The owner may not be the source's, so a program must not run as one.
-    let attributes = if cfg!(windows) { looks.attributes } else { Attributes(looks.attributes.0 & 0o1777) };
+    let attributes = looks.attributes.without_set_id();
     let finished = if_there(way.open(&folder.path)).and_then(|dir| {
         let Some(dir) = dir else { return Ok(false) };
         let now = dir.metadata()?;
