@@ -107,7 +107,8 @@ fn stage_file<'a>(
     if step.may_be_sparse && source.has_holes().unwrap_or(false) {
         not_kept.push("holes (the source is sparse; the copy takes its full size on the volume)".into());
     }
-    if step.hard_linked && first {
+    // Some listings do not tell how many names a file has; the open file does.
+    if (step.hard_linked || before.links > 1) && first {
         context.tally.hard_linked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
     let mut meter = Meter::new(&context.control.progress.copy_bytes_done, current.map(|c| &c.copied));
