@@ -66,6 +66,7 @@ impl RunLog {
         });
         if let Err(e) = written {
             // Nothing was touched, so nothing needs a journal. One that stays behind is not ready and says so.
+            drop((journal, file, kept));
             let _ = store.delete_if_empty(&run);
             let _ = store.remove_if_empty();
             return Err(failed(e));
@@ -151,8 +152,10 @@ impl RunLog {
 
     /// Lets go of the lock, and of `.fcs` if nothing is left in it.
     pub(crate) fn close(self) -> Result<(), Error> {
-        let root = self.store.root().path.clone();
-        self.store.remove_if_empty().map_err(|e| Error::os(Op::KeepJournal, root, e))
+        let Self { store, journal, file, kept, .. } = self;
+        drop((journal, file, kept));
+        let root = store.root().path.clone();
+        store.remove_if_empty().map_err(|e| Error::os(Op::KeepJournal, root, e))
     }
 
     /// Ends the run: from here on it is over.
@@ -172,21 +175,22 @@ impl RunLog {
 
     /// Lets go of what an ended run does not keep: by `undo`, and its journal if there is nothing to undo.
     pub(crate) fn let_go(self, undo: Undo, changed: bool) -> Result<(), Error> {
-        let root = self.store.root().path.clone();
+        let Self { store, run, journal, file, kept, forget, recycles, .. } = self;
+        drop((journal, file, kept));
+        let root = store.root().path.clone();
         let failed = |e| Error::os(Op::CleanUp, root.clone(), e);
-        let tidied = if self.forget {
+        let tidied = if forget {
             // Nothing of it can be undone, so what earlier runs keep is still worth keeping.
-            prune::forget(&self.store, std::slice::from_ref(&self.run))
-        } else if (!changed || self.recycles) && self.store.delete_if_empty(&self.run).is_ok_and(|gone| gone)
-        {
+            prune::forget(&store, std::slice::from_ref(&run))
+        } else if (!changed || recycles) && store.delete_if_empty(&run).is_ok_and(|gone| gone) {
             Ok(())
         } else if undo == Undo::Off {
-            prune::forget(&self.store, std::slice::from_ref(&self.run))
-                .and_then(|()| prune::earlier(&self.store, &self.run, undo))
+            prune::forget(&store, std::slice::from_ref(&run))
+                .and_then(|()| prune::earlier(&store, &run, undo))
         } else {
-            prune::earlier(&self.store, &self.run, undo)
+            prune::earlier(&store, &run, undo)
         };
-        tidied.and_then(|()| self.store.remove_if_empty()).map_err(failed)
+        tidied.and_then(|()| store.remove_if_empty()).map_err(failed)
     }
 }
 

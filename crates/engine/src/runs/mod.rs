@@ -367,6 +367,7 @@ pub fn undo(root: &Root, run: Option<&str>, control: &Control) -> Result<Account
         if let Some(ledger) = ledger.filter(Ledger::is_undoable) {
             let account = take_back(&store, &ledger, &mut journal).map_err(failed)?;
             tell(&account.items, control);
+            drop(journal);
             store.remove_if_empty().map_err(failed)?;
             return Ok(account);
         }

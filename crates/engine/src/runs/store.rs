@@ -212,7 +212,9 @@ impl Store {
     pub(crate) fn create(&self, run: &str) -> io::Result<(FileRef, DirRef)> {
         self.undo.create_dir(&own(run)?)?;
         let kept = self.undo.open_dir(&own(run)?)?;
-        Ok((self.runs.create_file(&journal_name(run)?)?, kept))
+        drop(self.runs.create_file(&journal_name(run)?)?);
+        // Opened anew, as it is by whoever looks at it meanwhile: see [`open_or_make_file`].
+        Ok((self.journal(run)?, kept))
     }
 
     /// Opens a journal to go on writing it.
@@ -252,7 +254,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Removes `.fcs` if no run is left in it. What somebody else put there stays, and `.fcs` with it.
+    /// Removes `.fcs` if no run is left in it. What somebody else put there stays, and `.fcs` with it. Whoever calls
+    /// this has closed what it had open of the runs.
     pub(crate) fn remove_if_empty(self) -> io::Result<()> {
         let runs = self.run_ids()?;
         for kept in names(&self.undo)? {
@@ -264,17 +267,22 @@ impl Store {
         if !names(&self.runs)?.is_empty() || !names(&self.undo)?.is_empty() {
             return Ok(());
         }
-        let before = self.root.dir.metadata()?;
-        self.fcs.remove_dir(&own(RUNS)?)?;
-        self.fcs.remove_dir(&own(UNDO)?)?;
-        if_there(self.fcs.remove_file(&own(README)?))?;
-        if_there(self.fcs.remove_file(&own(LOCK)?))?;
-        match self.root.dir.remove_dir(&own(FOLDER)?) {
+        let Self { root, fcs, runs, undo, lock } = self;
+        let before = root.dir.metadata()?;
+        // Each is closed before what it lies in is removed: some file systems (FAT on Windows) keep a removed name
+        // until the last handle goes.
+        drop((runs, undo));
+        fcs.remove_dir(&own(RUNS)?)?;
+        fcs.remove_dir(&own(UNDO)?)?;
+        if_there(fcs.remove_file(&own(README)?))?;
+        if_there(fcs.remove_file(&own(LOCK)?))?;
+        // Whoever comes now finds no lock file and makes a new one, in a folder that then is not empty and stays.
+        drop((lock, fcs));
+        match root.dir.remove_dir(&own(FOLDER)?) {
             Err(e) if reason(&e) != OsReason::FolderNotEmpty => return Err(e),
             _ => {}
         }
-        keep_times(&self.root, &before);
-        drop(self.lock);
+        keep_times(&root, &before);
         Ok(())
     }
 }
