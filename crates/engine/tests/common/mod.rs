@@ -163,6 +163,7 @@ pub fn assert_no_strays_beside(root: &Path) {
 }
 
 /// What must not change when a copy over an existing file fails.
+#[cfg(unix)]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Original {
     bytes: Vec<u8>,
@@ -171,6 +172,7 @@ pub struct Original {
     inode: u64,
 }
 
+#[cfg(unix)]
 pub fn original(path: &Path) -> Original {
     use std::os::unix::fs::MetadataExt;
     let meta = std::fs::symlink_metadata(path).unwrap();
