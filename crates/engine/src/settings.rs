@@ -424,6 +424,8 @@ settings! {
     keep_owner: bool = true, Unit::Switch;
     /// Give copies the extended attributes of their source, access control lists included.
     keep_xattrs: bool = true, Unit::Switch;
+    /// Give copies the named streams of their source, where the source's volume has any.
+    keep_streams: bool = true, Unit::Switch;
 
     /// Most items one side of a comparison may hold.
     max_items: u64 = 20_000_000, Unit::Count, 1..=4_000_000_000;

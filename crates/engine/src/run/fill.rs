@@ -18,6 +18,7 @@ use fcs_sys::{
 use super::context::{Context, Job, Meter};
 use super::metadata;
 use super::staged::{Expected, Staged, discard_name};
+use super::streams::Carried;
 use crate::plan::Action;
 use crate::progress::CurrentFile;
 use crate::report::Digest;
@@ -114,7 +115,7 @@ fn stage_file<'a>(
     let mut meter = Meter::new(&context.control.progress.copy_bytes_done, current.map(|c| &c.copied));
     let result = fill_and_dress(context, job, &name, &source, &before, &mut meter, &mut not_kept, buffer);
     match result {
-        Ok((filled, now)) => Ok(Staged {
+        Ok((filled, streams, now)) => Ok(Staged {
             job: job.clone(),
             name,
             id: now.id,
@@ -122,6 +123,7 @@ fn stage_file<'a>(
             size: filled.bytes,
             file: Some(filled.file),
             expected: filled.expected,
+            streams,
             not_kept,
             current: current.cloned(),
             reader: None,
@@ -172,19 +174,19 @@ fn fill_and_dress(
     meter: &mut Meter<'_>,
     not_kept: &mut Vec<String>,
     buffer: &mut Vec<u8>,
-) -> Result<(Filled, Metadata), (Stop, bool)> {
+) -> Result<(Filled, Vec<Carried>, Metadata), (Stop, bool)> {
     let filled = fill(context, job, name, source, before, meter, buffer)?;
-    let kept = metadata::give(
-        &*filled.file,
-        &**source,
-        before,
-        &job.folder.volume.facts,
-        context.settings,
-        &context.tally,
-    )
-    .map_err(|e| (Error::os(Op::SetMetadata, target_path(context, job), e).into(), true))?;
-    // By name, not by handle: that the name now leads to another file is a change too. Last, because the extended
-    // attributes are read from the source as well.
+    let facts = &job.folder.volume.facts;
+    let stop = || context.should_stop();
+    let kept =
+        metadata::give(context, &*filled.file, &**source, before, facts, &stop).map_err(|e| {
+            match e.kind() {
+                io::ErrorKind::Interrupted if stop() => (Stop::Cancelled, true),
+                _ => (Error::os(Op::SetMetadata, target_path(context, job), e).into(), true),
+            }
+        })?;
+    // By name, not by handle: that the name now leads to another file is a change too. Last, because streams and
+    // extended attributes are read from the source as well.
     let after = job.folder.source.stat(&job.step.source_name);
     let steady = after.is_ok_and(|m| m.fingerprint() == before.fingerprint());
     #[cfg(fcs_planted)]
@@ -196,7 +198,7 @@ fn fill_and_dress(
         ));
     }
     not_kept.extend(kept.not_kept);
-    Ok((filled, kept.now))
+    Ok((filled, kept.streams, kept.now))
 }
 
 fn fill(
@@ -374,6 +376,7 @@ fn stage_link<'a>(context: &Context<'_>, job: &Job<'a>, name: Name) -> Result<St
                 seen: Seen::of(&now),
                 size: 0,
                 expected: Expected::Link,
+                streams: Vec::new(),
                 not_kept,
                 current: None,
                 reader: None,

@@ -7,10 +7,11 @@ use fcs_sys::{DirRef, FileId, Metadata, OsReason, RelPath, reason};
 
 use super::context::{Context, Folder, Job};
 use super::fill::is_small;
-use super::metadata;
+use super::{metadata, streams};
 use crate::plan::FolderPlan;
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
 use crate::runs::Record;
+use crate::settings::Verify;
 use crate::way::Way;
 use crate::{Error, ErrorKind, Op, TargetState};
 
@@ -218,9 +219,15 @@ fn dress(
         );
     }
     let not_kept = if plan.kind() == Some(ActionKind::CreateFolder) {
-        let kept =
-            metadata::give(&*target, &*source, &wanted, &volume.facts, context.settings, &context.tally);
-        kept.map_err(set)?.not_kept
+        let kept = metadata::give(context, &*target, &*source, &wanted, &volume.facts, &|| false);
+        // Not cut off by a cancel: what the run keeps is kept whole.
+        let kept = kept.map_err(set)?;
+        // A folder has no content whose verification its streams could wait for.
+        let verifies = context.settings.verify != Verify::Off;
+        if verifies && !streams::are_whole(&*target, &kept.streams).map_err(set)? {
+            return Err(Error::new(Op::Verify, path(), ErrorKind::Mismatch { offset: None }));
+        }
+        kept.not_kept
     } else {
         let mut not_kept = Vec::new();
         metadata::give_times(&*target, &wanted, &volume.facts, &mut not_kept).map_err(set)?;

@@ -1,35 +1,40 @@
 //! Gives a copy the metadata of its source, and says what could not be kept.
 //!
-//! The order matters: changing the owner clears set-user-id bits and capabilities, attributes need write permission,
-//! and every one of these moves the times. So: owner, extended attributes, permissions, times; then read back.
+//! The order matters: changing the owner clears set-user-id bits and capabilities, streams and attributes need write
+//! permission, and every one of these moves the times. So: owner, streams, extended attributes, permissions, times; then
+//! read back.
 
 use std::io;
 use std::sync::atomic::Ordering;
 
 use fcs_sys::{Attributes, CreatedTime, Handle, Metadata, OsReason, Owner, Times, VolumeFacts, reason};
 
-use super::context::Tally;
-use crate::Settings;
+use super::context::Context;
+use super::streams::{self, Carried};
 
 /// What setting metadata came to.
 pub(super) struct Kept {
     /// What could not be kept, in words; empty when all was.
     pub(super) not_kept: Vec<String>,
+    /// The named streams, which are to be read back with the content.
+    pub(super) streams: Vec<Carried>,
     /// The copy's metadata, read back.
     pub(super) now: Metadata,
 }
 
 /// Gives `copy` the metadata `wanted`, which was read from `source`.
 ///
-/// Fails only when the copy's metadata cannot be read back; what cannot be set is listed instead.
+/// Fails only when the copy's metadata cannot be read back, or as `Interrupted` when `stop` said so; what cannot be set
+/// is listed instead.
 pub(super) fn give(
+    context: &Context<'_>,
     copy: &dyn Handle,
     source: &dyn Handle,
     wanted: &Metadata,
     volume: &VolumeFacts,
-    settings: &Settings,
-    tally: &Tally,
+    stop: &dyn Fn() -> bool,
 ) -> io::Result<Kept> {
+    let (settings, tally) = (context.settings, &context.tally);
     let mut not_kept = Vec::new();
     let before = copy.metadata()?;
     let mut owner_kept = wanted.owner == before.owner;
@@ -42,12 +47,14 @@ pub(super) fn give(
             tally.owner_not_kept.fetch_add(1, Ordering::Relaxed);
         }
     }
+    let streams =
+        if settings.keep_streams { streams::give(copy, source, stop, &mut not_kept)? } else { Vec::new() };
     if settings.keep_xattrs {
         give_xattrs(copy, source, &mut not_kept);
     }
     give_attributes(copy, wanted.attributes, owner_kept, &mut not_kept);
     let now = give_times(copy, wanted, volume, &mut not_kept)?;
-    Ok(Kept { not_kept, now })
+    Ok(Kept { not_kept, streams, now })
 }
 
 /// Sets owner and group, or at least the group, which a plain user may set to one of his own.

@@ -19,6 +19,7 @@ mod folders;
 mod metadata;
 mod removals;
 mod staged;
+mod streams;
 mod verify;
 mod worker;
 

@@ -11,6 +11,7 @@ use fcs_sys::{FileId, FileRef, Fingerprint, Name, OsReason, Rename, reason};
 
 use super::context::{Context, Job};
 use super::fill::Stop;
+use super::streams::Carried;
 use super::verify::{self, Reader};
 use crate::plan::Action;
 use crate::progress::CurrentFile;
@@ -44,6 +45,8 @@ pub(super) struct Staged<'a> {
     pub(super) seen: Seen,
     pub(super) size: u64,
     pub(super) expected: Expected,
+    /// Named streams beside the content, with what is expected of them.
+    pub(super) streams: Vec<Carried>,
     pub(super) not_kept: Vec<String>,
     /// Shown to the user while a large file is in work.
     pub(super) current: Option<Arc<CurrentFile>>,
@@ -108,6 +111,12 @@ impl<'a> Staged<'a> {
             Expected::Source(source, fingerprint) => reader(&self, begun)
                 .and_then(|reader| verify::by_comparison(context, &self, reader, &**source, fingerprint)),
         };
+        let evidence = evidence.and_then(|evidence| {
+            if !matches!(evidence, Evidence::NotRequested) {
+                verify::streams(context, &self)?;
+            }
+            Ok(evidence)
+        });
         match evidence {
             Ok(evidence) => Ok(Verified { staged: self, evidence }),
             Err(stop) => {

@@ -9,6 +9,7 @@ use fcs_sys::{Access, Eviction, File, FileRef, Fingerprint, Window};
 use super::context::{Context, Meter};
 use super::fill::{PumpError, Stop, is_small, pump, read_full};
 use super::staged::Staged;
+use super::streams;
 use crate::report::{Digest, Evidence};
 use crate::settings::Reread;
 use crate::{Error, ErrorKind, Op};
@@ -121,6 +122,17 @@ pub(super) fn by_hash(
     }
     meter.take_back();
     Err(Error::new(Op::Verify, path(), ErrorKind::Mismatch { offset: None }).into())
+}
+
+/// Reads the named streams of the copy back.
+pub(super) fn streams(context: &Context<'_>, staged: &Staged<'_>) -> Result<(), Stop> {
+    let path = || path_of(context, staged);
+    let Some(file) = staged.file.as_ref().filter(|_| !staged.streams.is_empty()) else { return Ok(()) };
+    match streams::are_whole(&**file, &staged.streams) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::new(Op::Verify, path(), ErrorKind::Mismatch { offset: None }).into()),
+        Err(e) => Err(Error::os(Op::Verify, path(), e).into()),
+    }
 }
 
 /// Compares the copy with the source, window by window.
