@@ -7,14 +7,20 @@
 //!
 //! Invariant: with a script that always says [`Act::Go`] the wrapped backend behaves as the bare one. Native copies
 //! are the exception: they are split into reads and writes so that a script sees them.
+//!
+//! [`wrap_like_ntfs`] is another one: it adds what NTFS has and other file systems lack.
+
+#[cfg(unix)]
+mod ntfs;
 
 use std::any::Any;
 use std::io;
 use std::sync::Arc;
 
 use fcs_sys::{
-    Access, Attributes, Dir, DirRef, Eviction, File, FileRef, Handle, LinkTarget, Listed, Metadata, Name,
-    Owner, RelPath, Rename, Root, Space, Times, VolumeFacts, Window,
+    Access, Attributes, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, Eviction, File, FileRef, Handle,
+    LinkTarget, Listed, Metadata, Name, Owner, RelPath, Rename, Root, Space, Stream, Tick, Time, Times,
+    VolumeFacts, Window, copy_in_by_chunks,
 };
 
 /// Which call.
@@ -52,6 +58,10 @@ pub enum Call {
     Xattr,
     SetXattr,
     RemoveXattr,
+    Streams,
+    OpenStream,
+    CreateStream,
+    RemoveStream,
     Sync,
     Read,
     Write,
@@ -97,6 +107,10 @@ impl Call {
         Self::Xattr,
         Self::SetXattr,
         Self::RemoveXattr,
+        Self::Streams,
+        Self::OpenStream,
+        Self::CreateStream,
+        Self::RemoveStream,
         Self::Sync,
         Self::Read,
         Self::Write,
@@ -147,6 +161,9 @@ pub type Script = Arc<dyn Fn(&Event<'_>) -> Act + Send + Sync>;
 struct Shared {
     side: &'static str,
     script: Script,
+    /// Where streams are kept that the wrapped backend has not.
+    #[cfg(unix)]
+    streams: Option<ntfs::Streams>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -156,6 +173,17 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
+    #[cfg(unix)]
+    fn streams(&self) -> Option<&ntfs::Streams> {
+        self.streams.as_ref()
+    }
+
+    #[cfg(not(unix))]
+    fn streams(&self) -> Option<&std::convert::Infallible> {
+        let _ = self;
+        None
+    }
+
     fn ask(&self, call: Call, path: &RelPath, offset: u64, bytes: usize) -> Act {
         (self.script)(&Event { side: self.side, call, path, offset, bytes })
     }
@@ -191,7 +219,25 @@ impl Shared {
 
 /// Wraps a root so that `script` sees every call below it.
 pub fn wrap(root: &Root, side: &'static str, script: Script) -> Root {
-    let shared = Arc::new(Shared { side, script });
+    let shared = Shared {
+        side,
+        script,
+        #[cfg(unix)]
+        streams: None,
+    };
+    wrap_shared(root, shared)
+}
+
+/// As [`wrap`], for a volume that has what NTFS has: named streams, in memory for as long as the root is open, writing
+/// to which moves the times of their item; and a native copy that brings them along, and that removes the part it
+/// made when it is told to stop.
+#[cfg(unix)]
+pub fn wrap_like_ntfs(root: &Root, side: &'static str, script: Script) -> Root {
+    wrap_shared(root, Shared { side, script, streams: Some(ntfs::Streams::new()) })
+}
+
+fn wrap_shared(root: &Root, shared: Shared) -> Root {
+    let shared = Arc::new(shared);
     let dir = FaultyDir { inner: Arc::clone(&root.dir), path: RelPath::root(), shared };
     Root { dir: Arc::new(dir), path: root.path.clone() }
 }
@@ -215,6 +261,8 @@ struct FaultyFile {
     inner: FileRef,
     path: RelPath,
     shared: Arc<Shared>,
+    /// What this is a stream of, in a store of our own.
+    of: Option<Arc<dyn Handle>>,
 }
 
 macro_rules! handle {
@@ -252,6 +300,36 @@ macro_rules! handle {
             fn sync(&self) -> io::Result<()> {
                 self.shared.run(Call::Sync, &self.path, || Ok(()), || self.inner.sync())
             }
+            fn streams(&self) -> io::Result<Vec<Stream>> {
+                let run = || match self.shared.streams() {
+                    #[cfg(unix)]
+                    Some(store) => store.list(&*self.inner),
+                    _ => self.inner.streams(),
+                };
+                self.shared.run(Call::Streams, &self.path, || Ok(Vec::new()), run)
+            }
+            fn open_stream(&self, name: &[u8], create: bool) -> io::Result<FileRef> {
+                let run = || match self.shared.streams() {
+                    #[cfg(unix)]
+                    Some(store) => {
+                        let item: Arc<dyn Handle> = self.inner.clone();
+                        store.open(&*item, name, create).map(|file| (file, Some(item)))
+                    }
+                    _ => self.inner.open_stream(name, create).map(|file| (file, None)),
+                };
+                let call = if create { Call::CreateStream } else { Call::OpenStream };
+                let (inner, of) = self.shared.run(call, &self.path, run, run)?;
+                let path = stream_path(&self.path, name);
+                Ok(Arc::new(FaultyFile { inner, path, shared: Arc::clone(&self.shared), of }))
+            }
+            fn remove_stream(&self, name: &[u8]) -> io::Result<()> {
+                let run = || match self.shared.streams() {
+                    #[cfg(unix)]
+                    Some(store) => store.remove(&*self.inner, name),
+                    _ => self.inner.remove_stream(name),
+                };
+                self.shared.run(Call::RemoveStream, &self.path, || Ok(()), run)
+            }
         }
     };
 }
@@ -259,9 +337,40 @@ macro_rules! handle {
 handle!(FaultyDir);
 handle!(FaultyFile);
 
+/// How a script sees a stream: as Windows writes it, `file:stream`.
+fn stream_path(item: &RelPath, stream: &[u8]) -> RelPath {
+    let (above, last) =
+        item.split().map_or((RelPath::root(), Vec::new()), |(a, n)| (a, n.as_bytes().to_vec()));
+    let label = Name::new([&last[..], b":", stream].concat());
+    label.map_or_else(|_| item.clone(), |label| above.join(&label))
+}
+
 impl FaultyDir {
     fn file(&self, name: &Name, inner: FileRef) -> FileRef {
-        Arc::new(FaultyFile { inner, path: self.path.join(name), shared: Arc::clone(&self.shared) })
+        let shared = Arc::clone(&self.shared);
+        Arc::new(FaultyFile { inner, path: self.path.join(name), shared, of: None })
+    }
+
+    /// What `CopyFileExW` does, where `store` keeps the streams.
+    #[cfg(unix)]
+    fn copy_as_windows(
+        &self,
+        store: &ntfs::Streams,
+        name: &Name,
+        source: &dyn File,
+        options: CopyOptions,
+        tick: Tick<'_>,
+    ) -> io::Result<CopyIn> {
+        let file = self.create_file(name)?;
+        let method = CopyMethod::Kernel;
+        let (bytes, stopped) = copy_in_by_chunks(&*file, source, 0, options, tick)?;
+        if stopped {
+            drop(file);
+            self.inner.remove_file(name)?;
+            return Ok(CopyIn { file: None, bytes, method, stopped });
+        }
+        store.bring(source, &*self.inner.open_file(name, Access::Read)?)?;
+        Ok(CopyIn { file: Some(file), bytes, method, stopped })
     }
 
     fn on<T>(&self, call: Call, name: &Name, run: impl Fn() -> io::Result<T>) -> io::Result<T> {
@@ -300,6 +409,10 @@ impl Dir for FaultyDir {
     }
     fn create_file(&self, name: &Name) -> io::Result<FileRef> {
         let inner = self.on(Call::CreateFile, name, || self.inner.create_file(name))?;
+        #[cfg(unix)]
+        if let Some(store) = self.shared.streams() {
+            store.forget(&*inner)?;
+        }
         Ok(self.file(name, inner))
     }
     fn create_dir(&self, name: &Name) -> io::Result<()> {
@@ -333,6 +446,21 @@ impl Dir for FaultyDir {
     }
     fn remove_dir(&self, name: &Name) -> io::Result<()> {
         self.quiet(Call::RemoveDir, name, || self.inner.remove_dir(name))
+    }
+    fn copy_in(
+        &self,
+        name: &Name,
+        source: &dyn File,
+        options: CopyOptions,
+        tick: Tick<'_>,
+    ) -> io::Result<CopyIn> {
+        #[cfg(unix)]
+        if let Some(store) = self.shared.streams() {
+            return self.copy_as_windows(store, name, source, options, tick);
+        }
+        let file = self.create_file(name)?;
+        let (bytes, stopped) = copy_in_by_chunks(&*file, source, 0, options, tick)?;
+        Ok(CopyIn { file: Some(file), bytes, method: CopyMethod::Buffered, stopped })
     }
     fn recycle(&self, path: &std::path::Path, name: &Name) -> io::Result<()> {
         self.quiet(Call::Recycle, name, || self.inner.recycle(path, name))
@@ -390,7 +518,11 @@ impl File for FaultyFile {
         }
     }
     fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
-        match self.shared.ask(Call::Write, &self.path, offset, buffer.len()) {
+        let act = self.shared.ask(Call::Write, &self.path, offset, buffer.len());
+        if let Some(item) = &self.of {
+            item.set_times(Times { modified: Some(Time::now()), created: None })?;
+        }
+        match act {
             Act::Fail(code) => Err(io::Error::from_raw_os_error(code)),
             Act::Lie => Ok(buffer.len()),
             Act::Short if !buffer.is_empty() => self.inner.write_at(&buffer[..1], offset),

@@ -11,7 +11,7 @@ mod linux {
 
     use super::*;
     use fcs_testkit::conformance::check_read_only;
-    use fcs_testkit::faulty::{Act, Call, wrap};
+    use fcs_testkit::faulty::{Act, Call, wrap, wrap_like_ntfs};
     use fcs_testkit::sim::{Options, SimFs};
     use fcs_testkit::{FsKind, for_each_image, skip, test_name};
 
@@ -61,6 +61,13 @@ mod linux {
         let Some((_tmp, root, lacks)) = temporary(test_name!()) else { return };
         let root = wrap(&root, "wrapped", Arc::new(|_| Act::Go));
         check(&Subject::of(&root, lacks)).assert_kept("the wrapped native backend");
+    }
+
+    #[test]
+    fn a_volume_with_named_streams_keeps_every_rule() {
+        let Some((_tmp, root, lacks)) = temporary(test_name!()) else { return };
+        let root = wrap_like_ntfs(&root, "like NTFS", Arc::new(|_| Act::Go));
+        check(&Subject::of(&root, Lacks { streams: false, ..lacks })).assert_kept("what is like NTFS");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use fcs_sys::{
     Listed, Metadata, Name, Owner, Rename, Root, Space, Stream, Tick, Times, VolumeFacts, Window, open_root,
 };
 use fcs_testkit::conformance::{Lacks, Subject, Verdict, check_rules};
-use fcs_testkit::faulty::{Act, Call, Event, wrap};
+use fcs_testkit::faulty::{Act, Call, Event, wrap, wrap_like_ntfs};
 use fcs_testkit::sim::{Options, SimFs};
 
 /// What Linux lacks everywhere.
@@ -71,6 +71,22 @@ fn calls_that_lie_are_found() {
 }
 
 #[test]
+fn flaws_of_streams_are_found() {
+    let faults: [(Call, Act, &str); 4] = [
+        (Call::Streams, Act::Lie, "streams_are_kept_or_unsupported"),
+        (Call::Write, Act::Flip, "streams_with_odd_names_are_kept"),
+        (Call::RemoveStream, Act::Lie, "a_removed_stream_is_gone"),
+        (Call::OpenStream, Act::Fail(5), "a_stream_that_is_not_there_is_not_found"),
+    ];
+    for (call, act, rule) in faults {
+        let script = move |event: &Event<'_>| if event.call == call { act } else { Act::Go };
+        let root = wrap_like_ntfs(&SimFs::new(Options::default()).root(), "like NTFS", Arc::new(script));
+        let subject = Subject::without_place(&root, Lacks::default());
+        assert!(check_rules(&subject, |name| name == rule).broke(rule), "{call:?}, {act:?}");
+    }
+}
+
+#[test]
 fn a_flipped_bit_is_found() {
     for (call, rule) in [
         (Call::Read, "reads_begin_where_they_are_told"),
@@ -111,7 +127,7 @@ fn a_cache_that_is_falsely_called_empty_is_found() {
 }
 
 #[test]
-fn what_is_declared_lacking_must_be_lacking() {
+fn what_is_declared_must_be_so() {
     let declared = [
         (Lacks { exchange: true, ..linux() }, "exchange_swaps_two_files"),
         (Lacks { no_replace: true, ..linux() }, "no_replace_moves_to_a_free_name"),
@@ -128,11 +144,12 @@ fn what_is_declared_lacking_must_be_lacking() {
         (Lacks { sync_volume: true, ..linux() }, "the_volume_syncs_as_its_facts_say"),
         (Lacks { eviction: true, ..linux() }, "evicting_tells_the_truth_and_changes_nothing"),
         (Lacks { space: true, ..linux() }, "room_is_believable"),
+        (Lacks::default(), "streams_are_kept_or_unsupported"),
         (Lacks { change_time: true, ..linux() }, "the_change_time_moves_with_every_change"),
     ];
     for (lacks, rule) in declared {
         let (verdict, _) = scripted(rule, lacks, |_| Act::Go);
-        assert!(verdict.broke(rule), "{rule} holds, though the disk can do what is declared lacking");
+        assert!(verdict.broke(rule), "{rule} holds, though the disk is declared to be another");
     }
 }
 
