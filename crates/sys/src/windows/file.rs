@@ -15,7 +15,7 @@ use crate::{Eviction, File, Window};
 
 /// Where the advisory lock lies: one byte that no file reaches. Locks are mandatory on Windows, so a lock on what is
 /// really there would keep others from reading who holds it.
-const LOCK_OFFSET: u64 = 0x7FFF_FFFF_FFFF_0000;
+pub(super) const LOCK_OFFSET: u64 = 0x7FFF_FFFF_FFFF_0000;
 /// The most that one call is asked for; its length is a number of 32 bits.
 const MOST_AT_ONCE: usize = 1 << 30;
 

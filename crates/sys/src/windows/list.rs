@@ -104,27 +104,27 @@ fn known(dir: &WindowsDir, name: &[u8], entry: &Entry) -> Option<Metadata> {
     })
 }
 
-fn bytes_of(words: &[u64]) -> Vec<u8> {
+pub(super) fn bytes_of(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
 
 /// One entry as it lies in the buffer.
-struct Entry {
-    name: Vec<u16>,
+pub(super) struct Entry {
+    pub(super) name: Vec<u16>,
     /// Without the volume's number; `None` where the form has no numbers.
-    parts: Option<Parts>,
+    pub(super) parts: Option<Parts>,
 }
 
 /// Entries of one answer.
-struct Entries {
-    bytes: Vec<u8>,
-    form: Form,
-    next: Option<usize>,
+pub(super) struct Entries {
+    pub(super) bytes: Vec<u8>,
+    pub(super) form: Form,
+    pub(super) next: Option<usize>,
 }
 
 impl Entries {
     /// The next entry; an error if the answer points outside itself.
-    fn next_entry(&mut self) -> io::Result<Option<Entry>> {
+    pub(super) fn next_entry(&mut self) -> io::Result<Option<Entry>> {
         let Some(start) = self.next else { return Ok(None) };
         let entry = self.entry(start).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
         let step = self.u32_at(start).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))? as usize;

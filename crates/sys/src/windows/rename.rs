@@ -108,7 +108,7 @@ fn rename_open(
 }
 
 /// The path of a name in an open folder, as native calls spell it: `\??\C:\…` for `\\?\C:\…`.
-fn native_path(folder: BorrowedHandle<'_>, name: &Name) -> io::Result<Vec<u16>> {
+pub(super) fn native_path(folder: BorrowedHandle<'_>, name: &Name) -> io::Result<Vec<u16>> {
     let mut whole = path::below(folder, name)?;
     if let Some(second) = whole.get_mut(1) {
         *second = u16::from(b'?');
@@ -117,7 +117,7 @@ fn native_path(folder: BorrowedHandle<'_>, name: &Name) -> io::Result<Vec<u16>> 
 }
 
 /// Gives an open item a name: renames it, or, with a link class, gives it a further one.
-fn place(
+pub(super) fn place(
     item: BorrowedHandle<'_>,
     class: i32,
     flags: u32,
@@ -300,6 +300,6 @@ pub(super) fn delete(item: BorrowedHandle<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn dispose(item: BorrowedHandle<'_>, flags: u32) -> Result<(), Status> {
+pub(super) fn dispose(item: BorrowedHandle<'_>, flags: u32) -> Result<(), Status> {
     call::set_native(item, nt::FileDispositionInformationEx, &[flags.into()], size_of::<u32>())
 }
