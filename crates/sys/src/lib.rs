@@ -27,6 +27,12 @@ mod windows;
 
 pub mod portable;
 
+/// What a real Windows does where its backend relies on it.
+#[cfg(all(windows, feature = "probe"))]
+pub mod probe {
+    pub use crate::windows::probe::{Answer, Check, Places, checks, run, system};
+}
+
 /// Where a fault is planted, to show that the tests see it; see the engine's module of the same name.
 #[cfg(fcs_planted)]
 pub mod planted {

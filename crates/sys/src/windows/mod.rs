@@ -17,6 +17,8 @@ mod list;
 mod name;
 mod nt;
 pub(crate) mod path;
+#[cfg(feature = "probe")]
+pub(crate) mod probe;
 mod rename;
 mod reparse;
 mod stream;
