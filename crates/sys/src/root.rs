@@ -104,6 +104,11 @@ pub fn open_root(path: &Path) -> Result<Root, RootError> {
     if is_unc(path) {
         return Err(RootError::Unc);
     }
+    // The folder that a relative path starts from may be on a server too.
+    #[cfg(windows)]
+    if is_unc(&std::path::absolute(path)?) {
+        return Err(RootError::Unc);
+    }
     let resolved = std::fs::canonicalize(path)?;
     if !std::fs::metadata(&resolved)?.is_dir() {
         return Err(RootError::NotAFolder);
@@ -115,7 +120,7 @@ pub fn open_root(path: &Path) -> Result<Root, RootError> {
     #[cfg(not(any(unix, windows)))]
     let dir = crate::portable::open_root(&resolved)?;
     #[cfg(windows)]
-    let resolved = crate::windows::path::shown_root(path, resolved)?;
+    let resolved = crate::windows::path::shown_root(path, resolved)?.ok_or(RootError::Unc)?;
     Ok(Root { dir, path: resolved })
 }
 
@@ -139,6 +144,9 @@ pub fn nesting(first: &Root, second: &Root) -> io::Result<Nesting> {
 /// Whether a folder above `path` is the folder with this identity. One that cannot be asked is passed over: it
 /// cannot be the other root, which is open.
 fn has_ancestor(path: &Path, id: FileId) -> bool {
+    // A root is kept by the letter of its drive, and a letter may stand for any folder of a server.
+    #[cfg(windows)]
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     path.ancestors().skip(1).any(|above| identity(above).is_some_and(|found| found == id))
 }
 

@@ -44,9 +44,17 @@ impl WindowsDir {
         Ok(Self { handle, shared: Arc::new(Shared::new(serial)), listed: AtomicBool::new(false) })
     }
 
-    /// The entries of a folder are made durable through a handle that may add some; ours need not have that right.
+    /// Hands the entries of the folder to the device, through a handle that may add some; ours need not have that
+    /// right. Where the file system knows no such request (many servers), or refuses it although the right was given,
+    /// nothing can be had and nothing is promised: the volume is a network's, and reports say so.
     fn flush(&self) -> io::Result<()> {
-        handle::flush(handle::reopen(self.handle.as_handle(), fs::FILE_ADD_FILE)?.as_handle())
+        let folder = self.handle.as_handle();
+        let writable = handle::reopen(folder, fs::FILE_ADD_FILE)
+            .or_else(|e| handle::reopen(folder, fs::FILE_ADD_SUBDIRECTORY).map_err(|_| e))?;
+        match handle::flush(writable.as_handle()) {
+            Err(e) if call::is_unknown(&e) || reason(&e) == OsReason::PermissionDenied => Ok(()),
+            other => other,
+        }
     }
 
     /// Opens one name, and again in the ordinary way if it is a reparse point that only stores its content

@@ -104,17 +104,32 @@ fn verbatim(path: &Path) -> PathBuf {
 }
 
 /// How a resolved root is shown and kept: `\\?\C:\a` as `C:\a`, where Windows reads both as the same folder; a
-/// mapped drive by the letter that was typed, not by the server that it resolves to.
-pub(crate) fn shown_root(typed: &Path, resolved: PathBuf) -> io::Result<PathBuf> {
-    let Some(Component::Prefix(prefix)) = resolved.components().next() else { return Ok(resolved) };
+/// mapped drive by the letter that was typed, not by the server that it resolves to. `None` for a server's folder that
+/// was not reached by a letter, however it was spelled (`\\?\GLOBALROOT\Device\Mup\…`).
+pub(crate) fn shown_root(typed: &Path, resolved: PathBuf) -> io::Result<Option<PathBuf>> {
+    let Some(Component::Prefix(prefix)) = resolved.components().next() else { return Ok(Some(resolved)) };
     match prefix.kind() {
         Prefix::VerbatimDisk(_) => {
             let units: Vec<u16> = resolved.as_os_str().encode_wide().collect();
             let plain = PathBuf::from(std::ffi::OsString::from_wide(&units[4..]));
-            Ok(if std::path::absolute(&plain)? == plain { plain } else { resolved })
+            Ok(Some(if std::path::absolute(&plain)? == plain { plain } else { resolved }))
         }
-        Prefix::VerbatimUNC(..) | Prefix::UNC(..) => std::path::absolute(typed),
-        _ => Ok(resolved),
+        Prefix::VerbatimUNC(..) | Prefix::UNC(..) => {
+            let typed = std::path::absolute(typed)?;
+            Ok(has_letter(&typed).then_some(typed))
+        }
+        _ => Ok(Some(resolved)),
+    }
+}
+
+fn has_letter(path: &Path) -> bool {
+    let Some(Component::Prefix(prefix)) = path.components().next() else { return false };
+    match prefix.kind() {
+        Prefix::Disk(_) | Prefix::VerbatimDisk(_) => true,
+        Prefix::DeviceNS(device) => {
+            matches!(device.as_encoded_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
+        }
+        _ => false,
     }
 }
 
@@ -124,11 +139,16 @@ mod tests {
 
     #[test]
     fn roots_are_shown_as_they_are_typed_and_never_mean_another_folder() {
-        let shown =
+        let root =
             |typed: &str, resolved: &str| shown_root(Path::new(typed), PathBuf::from(resolved)).unwrap();
+        let shown = |typed: &str, resolved: &str| root(typed, resolved).unwrap();
         assert_eq!(shown(r"C:\a", r"\\?\C:\a"), Path::new(r"C:\a"));
         assert_eq!(shown(r"C:\", r"\\?\C:\"), Path::new(r"C:\"));
         assert_eq!(shown(r"N:\a\..\b", r"\\?\UNC\server\share\b"), Path::new(r"N:\b"));
+        assert_eq!(shown(r"\\.\N:\a", r"\\?\UNC\server\share\a"), Path::new(r"\\.\N:\a"));
+        for spelling in [r"\\?\GLOBALROOT\Device\Mup\server\share", r"\\.\GLOBALROOT\??\UNC\server\share"] {
+            assert_eq!(root(spelling, r"\\?\UNC\server\share"), None, "{spelling}");
+        }
         // Without the prefix Windows would read another name.
         assert_eq!(shown(r"\\?\C:\a.", r"\\?\C:\a."), Path::new(r"\\?\C:\a."));
         assert_eq!(shown(r"\\?\C:\a.\b", r"\\?\C:\a.\b"), Path::new(r"\\?\C:\a.\b"));
