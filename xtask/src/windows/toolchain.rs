@@ -83,6 +83,9 @@ impl Toolchain {
             set("rustflags", &toml_list(&[&[sysroot], flags].concat())),
             // Nobody debugs these, and they link in half the time.
             "profile.dev.debug=false".to_owned(),
+            // The crash suite, for which these are optimised, runs on Linux only.
+            "profile.dev.package.fcs-engine.opt-level=0".to_owned(),
+            "profile.dev.package.fcs-testkit.opt-level=0".to_owned(),
         ] {
             command.arg("--config").arg(setting);
         }
