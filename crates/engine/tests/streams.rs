@@ -1,8 +1,9 @@
 //! Named streams arrive whichever way a file goes, or are named as not kept.
 //!
-//! On Unix they are imitated around the native backend, with a native copy that brings them along as `CopyFileExW`
-//! does; on Windows they are the system's own.
+//! They are imitated around the native backend of Unix, with a native copy that brings them along as `CopyFileExW`
+//! does. The system's own, on Windows, are asked in `windows_streams.rs`.
 
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
