@@ -5,8 +5,9 @@
 //! [`Dir`] and [`File`], a script sees everything the engine does, in order; counting calls and bytes, failing the
 //! third write, or changing a source between two reads are all the same mechanism.
 //!
-//! Invariant: with a script that always says [`Act::Go`] the wrapped backend behaves as the bare one. Native copies
-//! are the exception: they are split into reads and writes so that a script sees them.
+//! Invariant: with a script that always says [`Act::Go`] the wrapped backend behaves as the bare one, with two
+//! exceptions, so that a script sees them: native copies are split into reads and writes, and a listing tells names
+//! only, so that each item is asked for.
 //!
 //! [`wrap_like_ntfs`] is another one: it adds what NTFS has and other file systems lack.
 
@@ -389,7 +390,8 @@ fn bare(dir: &dyn Dir) -> &dyn Dir {
 
 impl Dir for FaultyDir {
     fn list(&self, sink: &mut dyn FnMut(Listed<'_>)) -> io::Result<()> {
-        self.shared.run(Call::List, &self.path, || Ok(()), || self.inner.list(sink))
+        let mut names_only = |listed: Listed<'_>| sink(Listed { metadata: None, ..listed });
+        self.shared.run(Call::List, &self.path, || Ok(()), || self.inner.list(&mut names_only))
     }
     fn stat(&self, name: &Name) -> io::Result<Metadata> {
         self.shared.metadata(Call::Stat, &self.path.join(name), || self.inner.stat(name))

@@ -46,7 +46,7 @@ fn roots_that_contain_each_other_are_refused_with_both_paths() {
 
 #[test]
 fn names_are_judged_by_the_rules_of_the_targets_file_system() {
-    let plan = files(["a:b", "con", "fine", "end."]);
+    let plan = files(["a?b", "con", "fine", "end."]);
     assert!(on_volume(&plan, &facts("ext4")).is_empty());
     for (file_system, severity) in
         [("vfat", Severity::ItemFails), ("NTFS", Severity::ItemFails), ("ntfs3", Severity::Warns)]
@@ -55,7 +55,7 @@ fn names_are_judged_by_the_rules_of_the_targets_file_system() {
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].0, severity, "{file_system}");
         assert!(
-            problems[0].1.starts_with("3 items are") && problems[0].1.contains("a:b, con, end."),
+            problems[0].1.starts_with("3 items are") && problems[0].1.contains("a?b, con, end."),
             "{}",
             problems[0].1
         );
@@ -75,12 +75,12 @@ fn names_are_judged_by_the_rules_of_the_targets_file_system() {
 
 #[test]
 fn names_that_windows_makes_but_programs_cannot_type_are_a_warning_there() {
-    let plan = files(["a:b", "con", "fine", "end."]);
+    let plan = files(["a?b", "con", "fine", "end."]);
     let windows = VolumeFacts { name_units: NameUnits::Utf16, ..facts("NTFS") };
     let problems = on_volume(&plan, &windows);
     let severities: Vec<_> = problems.iter().map(|p| p.0).collect();
     assert_eq!(severities, [Severity::ItemFails, Severity::Warns]);
-    assert!(problems[0].1.starts_with("1 item is") && problems[0].1.contains(": a:b."), "{problems:?}");
+    assert!(problems[0].1.starts_with("1 item is") && problems[0].1.contains(": a?b."), "{problems:?}");
     assert!(
         problems[1].1.starts_with("2 items are") && problems[1].1.contains(": con, end."),
         "{problems:?}"

@@ -259,7 +259,10 @@ mod tests {
         let records = some();
         let tmp = tempfile::tempdir().unwrap();
         let root = open_root(tmp.path()).unwrap();
-        let file = root.dir.create_file(&Name::new(*b"j").unwrap()).unwrap();
+        let name = Name::new(*b"j").unwrap();
+        drop(root.dir.create_file(&name).unwrap());
+        // Opened as the store opens it, so that others may write to it too.
+        let file = root.dir.open_file(&name, Access::ReadWrite).unwrap();
         let mut journal = Journal::new(std::sync::Arc::clone(&file), Tail::default());
         for (done, record) in records.iter().enumerate() {
             let before = std::fs::read(tmp.path().join("j")).unwrap().len();
