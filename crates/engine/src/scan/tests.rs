@@ -323,12 +323,13 @@ fn excluded_folders_are_not_entered_and_excluded_items_not_asked() {
 /// More levels than handles may be held, and more than one level of anchors, with something waiting at each level.
 #[test]
 fn a_deep_comb_is_scanned_with_few_handles_open() {
-    const DEPTH: usize = 600;
+    // Wine looks at every folder on the way for each name that is not there yet: 600 levels take it minutes.
+    let depth = if fcs_sys::is_wine() { 100 } else { 600 };
     let tmp = tempfile::tempdir().unwrap();
     let root = open_root(tmp.path()).unwrap();
     let name = |text: &str| Name::new(text.as_bytes()).unwrap();
     let mut dir = Arc::clone(&root.dir);
-    for _ in 0..DEPTH {
+    for _ in 0..depth {
         // The way down is taken first, so that the others wait.
         for child in ["a", "b", "c"] {
             dir.create_dir(&name(child)).unwrap();
@@ -339,7 +340,7 @@ fn a_deep_comb_is_scanned_with_few_handles_open() {
     for workers in [1, 4] {
         let tree = scan_with(&root, &Filter::default(), workers, &Control::default()).unwrap();
         assert!(tree.errors().is_empty());
-        assert_eq!(tree.items(), 4 * DEPTH as u64);
+        assert_eq!(tree.items(), 4 * depth as u64);
     }
 }
 
