@@ -3,7 +3,8 @@
 //! What can go wrong with a mapping on Windows is less than elsewhere: a mapped file cannot be cut short (error 1224).
 //! But its device or server can fail, and that shows only when a page is touched. So every byte leaves a mapping
 //! through [`guard::copy`], which returns an error instead; see there. Comparing goes through two small buffers that
-//! stay in the processor's cache.
+//! stay in the processor's cache. Measured in Wine on a busy machine, 64 MiB in memory: comparing two slices at once
+//! 3.5 GB/s, two windows 2.4; the guarded copy alone 10, `ReadProcessMemory` in its place 7.
 //!
 //! The content is never exposed as a slice, because another process may write to the file and Rust slices must not
 //! change.
@@ -254,41 +255,5 @@ mod tests {
         }
         assert!(window(&file_of(b""), 0, 1).is_err());
         assert_eq!(window(&file, 99, 1).unwrap().size(), 1);
-    }
-
-    #[test]
-    #[ignore = "a measurement, not a test"]
-    fn speed_of_comparing_windows() {
-        const BYTES: usize = 64 << 20;
-        let content = vec![7_u8; BYTES];
-        let (a, b) = (file_of(&content), file_of(&content));
-        let (a, b) = (window(&a, 0, BYTES).unwrap(), window(&b, 0, BYTES).unwrap());
-        let other = content.clone();
-        let mut buffer = vec![0; STEP];
-        let report = |what: &str, mut run: Box<dyn FnMut() + '_>| {
-            let mut best = f64::MAX;
-            for _ in 0..7 {
-                let begun = std::time::Instant::now();
-                run();
-                best = best.min(begun.elapsed().as_secs_f64());
-            }
-            println!("{what}: {:.1} GB/s", BYTES as f64 / best / 1e9);
-        };
-        report(
-            "memcmp of two slices in memory",
-            Box::new(|| assert!(std::hint::black_box(&content) == &other)),
-        );
-        report("two windows", Box::new(|| assert_eq!(a.first_difference(&b, 0, BYTES).unwrap(), None)));
-        report(
-            "a window and a slice",
-            Box::new(|| assert_eq!(a.first_difference_from(0, &content).unwrap(), None)),
-        );
-        let mut by = |copy: fn(*const u8, &mut [u8]) -> io::Result<()>| {
-            for at in (0..BYTES).step_by(STEP) {
-                copy(a.at(at), &mut buffer).unwrap();
-            }
-        };
-        report("guarded copy alone", Box::new(|| by(guard::copy)));
-        report("ReadProcessMemory alone", Box::new(|| by(guard::by_kernel)));
     }
 }

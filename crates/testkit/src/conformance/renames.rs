@@ -16,6 +16,7 @@ rules![
     a_folder_is_not_moved_into_itself,
     renaming_what_is_not_there_changes_nothing,
     a_rename_keeps_identity_and_metadata,
+    a_name_gives_its_next_item_no_created_time,
     different_items_have_different_identities,
     identity_is_the_same_however_asked,
     a_second_name_leads_to_the_same_file,
@@ -163,10 +164,26 @@ fn a_rename_keeps_identity_and_metadata(b: &Bench) -> Checked {
         same!(after.id, before.id, "the identity");
     }
     same!(
-        (after.kind, after.size, after.modified, after.attributes),
-        (before.kind, before.size, before.modified, before.attributes),
+        (after.kind, after.size, after.modified, after.created, after.attributes),
+        (before.kind, before.size, before.modified, before.created, before.attributes),
         "the metadata"
     );
+    Ok(())
+}
+
+/// NTFS gives a file that takes a name the created time of the one that lost it up to 15 seconds ago.
+fn a_name_gives_its_next_item_no_created_time(b: &Bench) -> Checked {
+    let old = fcs_sys::Times { modified: None, created: Some(fcs_sys::Time::new(1_000_000_000, 0)) };
+    b.file("name", b"old")?.set_times(old).said("set_times")?;
+    drop(b.file("new", b"new")?);
+    let created = b.dir.stat(&name("new")?).said("stat")?.created;
+    rename(b, "name", "aside", Rename::Replace).said("rename out of the way")?;
+    rename(b, "new", "name", Rename::Replace).said("rename to the free name")?;
+    same!(b.dir.stat(&name("name")?).said("stat")?.created, created, "after taking a name just left");
+    drop(b.file("third", b"third")?);
+    let created = b.dir.stat(&name("third")?).said("stat")?.created;
+    rename(b, "third", "name", Rename::Replace).said("rename over the file")?;
+    same!(b.dir.stat(&name("name")?).said("stat")?.created, created, "after replacing a file");
     Ok(())
 }
 
