@@ -2,7 +2,7 @@
 //! most drives fixed. See `fake/copy.rs` for how a symbol takes the system's place (windows-gnu only).
 
 #![cfg(all(windows, target_env = "gnu"))]
-#![allow(clippy::unwrap_used, unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, unsafe_code)]
 
 use std::cell::Cell;
 

@@ -30,11 +30,12 @@ fn a_file_cut_short_under_its_window_does_not_end_the_process() {
     let wine = fcs_sys::is_wine();
     let tmp = if wine { tempfile::tempdir_in(r"Z:\tmp") } else { tempfile::tempdir() }.unwrap();
     let path = tmp.path().join("file");
-    fs::write(&path, vec![7; SIZE]).unwrap();
+    let content = vec![7; SIZE];
+    fs::write(&path, &content).unwrap();
     let root = open_root(tmp.path()).unwrap();
     let file = root.dir.open_file(&Name::new(&b"file"[..]).unwrap(), Access::Read).unwrap();
     let window = file.map(0, SIZE).unwrap();
-    assert_eq!(window.first_difference_from(0, &[7; SIZE]).unwrap(), None);
+    assert_eq!(window.first_difference_from(0, &content).unwrap(), None);
 
     let refused = fs::OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(4096));
     let mapped: io::Error = refused.unwrap_err();
@@ -45,7 +46,7 @@ fn a_file_cut_short_under_its_window_does_not_end_the_process() {
     cut_from_below(&path);
     let mut bytes = [0; 16];
     assert!(window.copy_out(SIZE / 2, &mut bytes).is_err(), "the fault was caught and reported");
-    assert!(window.first_difference_from(0, &[7; SIZE]).is_err());
+    assert!(window.first_difference_from(0, &content).is_err());
     window.copy_out(100, &mut bytes).unwrap();
     assert_eq!(bytes, [7; 16], "what is left can be read");
 }

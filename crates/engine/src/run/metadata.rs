@@ -13,7 +13,7 @@ use super::context::Context;
 use super::streams::{self, Carried};
 
 /// What setting metadata came to.
-pub(super) struct Kept {
+pub(super) struct Dressed {
     /// What could not be kept, in words; empty when all was.
     pub(super) not_kept: Vec<String>,
     /// The named streams, which are to be read back with the content.
@@ -33,7 +33,7 @@ pub(super) fn give(
     wanted: &Metadata,
     volume: &VolumeFacts,
     stop: &dyn Fn() -> bool,
-) -> io::Result<Kept> {
+) -> io::Result<Dressed> {
     let (settings, tally) = (context.settings, &context.tally);
     let mut not_kept = Vec::new();
     let before = copy.metadata()?;
@@ -54,7 +54,7 @@ pub(super) fn give(
     }
     give_attributes(copy, wanted.attributes, owner_kept, &mut not_kept);
     let now = give_times(copy, wanted, volume, &mut not_kept)?;
-    Ok(Kept { not_kept, streams, now })
+    Ok(Dressed { not_kept, streams, now })
 }
 
 /// Sets owner and group, or at least the group, which a plain user may set to one of his own.

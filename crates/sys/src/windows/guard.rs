@@ -148,8 +148,8 @@ mod x86_64 {
 
         #[test]
         fn only_reads_of_the_guarded_copy_are_taken() {
-            let ours = moving as *const () as u64;
             const STACK_OVERFLOW: i32 = 0xC000_00FD_u32 as i32;
+            let ours = moving as *const () as u64;
             for code in [EXCEPTION_IN_PAGE_ERROR, EXCEPTION_ACCESS_VIOLATION] {
                 assert!(fault(code, ours, 0, 0x1000) && fault(code, ours, 0, 0x11ff), "{code:x}");
                 assert!(!fault(code, ours + 1, 0, 0x1000), "another instruction");
@@ -287,6 +287,7 @@ mod tests {
     #[test]
     fn a_fault_elsewhere_still_ends_the_process() {
         const CHILD: &str = "FCS_GUARD_TEST_CHILD";
+        const ACCESS_VIOLATION: i32 = 0xC000_0005_u32 as i32;
         let me = std::env::current_exe().unwrap();
         if std::env::var_os(CHILD).is_some() {
             // SAFETY: a number for this process: no window that tells of the crash and waits.
@@ -311,7 +312,6 @@ mod tests {
         let text =
             String::from_utf8_lossy(&child.stdout).into_owned() + &String::from_utf8_lossy(&child.stderr);
         assert!(!text.contains("panicked"), "{text}");
-        const ACCESS_VIOLATION: i32 = 0xC000_0005_u32 as i32;
         assert_eq!(child.status.code(), Some(ACCESS_VIOLATION), "{text}");
     }
 }

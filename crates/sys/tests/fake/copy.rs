@@ -23,6 +23,9 @@ use windows_sys::Win32::Storage::FileSystem as fs;
 
 pub const CHUNK: usize = 1 << 20;
 
+/// For reading, writing and deleting.
+const SHARE_ALL: u32 = 7;
+
 type Hook = Box<dyn FnOnce()>;
 
 /// What the next call does beside copying.
@@ -144,7 +147,6 @@ impl Copying {
         if let Some(code) = self.plan.refuse {
             return Err(code);
         }
-        const SHARE_ALL: u32 = 7;
         let code = |e: std::io::Error| e.raw_os_error().unwrap_or(1) as u32;
         let mut source = OpenOptions::new().read(true).share_mode(SHARE_ALL).open(from).map_err(code)?;
         let attributes = source.metadata().map_err(code)?.file_attributes();
@@ -163,12 +165,13 @@ impl Copying {
         let mut permissions = std::fs::metadata(to).map_err(code)?.permissions();
         permissions.set_readonly(attributes & fs::FILE_ATTRIBUTE_READONLY != 0);
         std::fs::set_permissions(to, permissions.clone()).map_err(code)?;
-        ended.or_else(|(code, keeps)| {
+        ended.map_err(|(code, keeps)| {
             if !keeps && !self.plan.leaves_part {
+                #[allow(clippy::permissions_set_readonly_false)]
                 permissions.set_readonly(false);
                 std::fs::set_permissions(to, permissions).and_then(|()| std::fs::remove_file(to)).unwrap();
             }
-            Err(code)
+            code
         })
     }
 

@@ -101,22 +101,17 @@ pub unsafe extern "system" fn NtSetInformationFile(
         (flags, in_folder)
     };
     let asked = match (class, in_folder) {
-        (nt::FileRenameInformationEx, _) => Asked::RenameEx(flags),
-        (nt::FileRenameInformation, true) => Asked::Rename(flags & 0xFF != 0),
-        (nt::FileRenameInformation, false) => Asked::RenameByPath(flags & 0xFF != 0),
-        (nt::FileLinkInformation, true) => Asked::Link,
-        (nt::FileLinkInformation, false) => Asked::LinkByPath,
-        (nt::FileDispositionInformationEx, _) => Asked::DisposeEx(flags),
-        (nt::FileDispositionInformation, _) => Asked::Dispose,
-        // SAFETY: passed on as it came.
-        _ => {
-            return unsafe {
-                system("NtSetInformationFile\0", |f: SetInformation| f(handle, block, data, bytes, class))
-            };
-        }
+        (nt::FileRenameInformationEx, _) => Some(Asked::RenameEx(flags)),
+        (nt::FileRenameInformation, true) => Some(Asked::Rename(flags & 0xFF != 0)),
+        (nt::FileRenameInformation, false) => Some(Asked::RenameByPath(flags & 0xFF != 0)),
+        (nt::FileLinkInformation, true) => Some(Asked::Link),
+        (nt::FileLinkInformation, false) => Some(Asked::LinkByPath),
+        (nt::FileDispositionInformationEx, _) => Some(Asked::DisposeEx(flags)),
+        (nt::FileDispositionInformation, _) => Some(Asked::Dispose),
+        _ => None,
     };
-    match ask(asked) {
-        Answer::Status(status) => status,
+    match asked.map(ask) {
+        Some(Answer::Status(status)) => status,
         // SAFETY: passed on as it came.
         _ => unsafe {
             system("NtSetInformationFile\0", |f: SetInformation| f(handle, block, data, bytes, class))
