@@ -6,6 +6,7 @@
 mod common;
 
 use std::fs;
+use std::os::windows::fs::MetadataExt;
 use std::path::Path;
 
 use common::{Bench, assert_no_strays, item, noise};
@@ -59,7 +60,6 @@ fn streams_of_files_and_folders_arrive_by_every_way() {
             };
             assert_eq!(times(&copy), times(&bench.left.join(label)), "{label}");
         }
-        use std::os::windows::fs::MetadataExt;
         assert_eq!(fs::metadata(bench.right.join("r")).unwrap().file_attributes() & READ_ONLY, READ_ONLY);
         assert_eq!(fs::read(stream(&bench.right.join("d"), "s")).unwrap(), b"of a folder");
         assert_no_strays(&bench.right);

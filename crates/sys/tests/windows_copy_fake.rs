@@ -219,7 +219,7 @@ fn a_part_that_the_system_leaves_after_an_error_is_the_callers_to_remove() {
 fn a_refusal_before_anything_was_made_keeps_its_code() {
     for refused in [
         f::ERROR_ACCESS_DENIED,
-        f::ERROR_SHARING_VIOLATION,
+        f::ERROR_LOCK_VIOLATION,
         f::ERROR_DISK_FULL,
         f::ERROR_WRITE_PROTECT,
         f::ERROR_NOT_ENOUGH_MEMORY,
@@ -239,6 +239,7 @@ fn a_refusal_before_anything_was_made_keeps_its_code() {
 #[test]
 fn paths_that_are_of_no_use_are_not_needed() {
     for refused in [
+        f::ERROR_SHARING_VIOLATION,
         f::ERROR_FILE_NOT_FOUND,
         f::ERROR_PATH_NOT_FOUND,
         f::ERROR_INVALID_NAME,

@@ -276,8 +276,11 @@ fn failed(
         return Err(error);
     }
     match code {
-        // The paths were of no use; nothing was made by them.
-        f::ERROR_FILE_NOT_FOUND
+        // The paths were of no use; nothing was made by them. Or the system would not open the source as shared as it
+        // is open here, because another program writes to it: every other way reads it nevertheless, and whether it
+        // changes meanwhile is looked at afterwards.
+        f::ERROR_SHARING_VIOLATION
+        | f::ERROR_FILE_NOT_FOUND
         | f::ERROR_PATH_NOT_FOUND
         | f::ERROR_INVALID_NAME
         | f::ERROR_BAD_PATHNAME
