@@ -51,6 +51,8 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(
     name = "fcs",
+    // Not as it was started: `fcs.exe` on Windows.
+    bin_name = "fcs",
     version,
     arg_required_else_help = true,
     subcommand_required = true,

@@ -166,7 +166,7 @@ fn make_folders(dir: &Path) -> io::Result<Pair> {
     file(&left.join("photos/holiday 😀.raw"), &pattern(3 << 20), week_ago)?;
     file(&left.join("photos/empty.jpg"), b"", week_ago)?;
     file(&right.join("only the copy has this.txt"), b"It stays.\n", year_ago)?;
-    for odd in ["two\nlines", "colour \x1b[31mred", " spaces at both ends "] {
+    for odd in ["two\nlines", "colour \x1b[31mred", " spaces at both ends ", "a photo \u{202e}gpj.exe"] {
         // Some file systems do not allow such names; then the demo does without.
         drop(file(&left.join(odd), b"odd\n", week_ago));
     }

@@ -1,17 +1,20 @@
 //! `fcs copy` from end to end, judged by a listing that shares no code with the engine.
 
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
 use std::fs;
+#[cfg(target_os = "linux")]
 use std::path::Path;
 
-use common::{Bench, events, is_harmless, json_lines};
+use common::{Bench, events, is_harmless, json_lines, mark_read_only};
+#[cfg(target_os = "linux")]
 use fcs_testkit::{Options, TreeSpec, diff, hostile_tree, listing, random_tree};
 use serde_json::Value;
 
+#[cfg(target_os = "linux")]
 #[track_caller]
 fn assert_equal(left: &Path, right: &Path) {
     let options = Options::default();
@@ -19,6 +22,7 @@ fn assert_equal(left: &Path, right: &Path) {
 }
 
 /// Names that must not be left behind by anything.
+#[cfg(target_os = "linux")]
 fn leftovers(root: &Path) -> Vec<std::path::PathBuf> {
     let options = Options { skip: &[], ..Options::default() };
     let ours =
@@ -26,6 +30,7 @@ fn leftovers(root: &Path) -> Vec<std::path::PathBuf> {
     listing(root, &options).unwrap().into_keys().filter(|path| ours(path)).collect()
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_copy_is_equal_in_everything_and_a_second_one_has_nothing_to_do() {
     let bench = Bench::new();
@@ -41,6 +46,7 @@ fn a_copy_is_equal_in_everything_and_a_second_one_has_nothing_to_do() {
     assert_eq!(compared.stdout, "");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn the_hostile_tree_arrives_and_only_the_pipe_is_left_alone() {
     let bench = Bench::new();
@@ -188,10 +194,9 @@ fn progress_can_be_forced_where_there_is_no_terminal() {
 
 #[test]
 fn a_read_only_target_fails_with_its_reason_and_keeps_its_content() {
-    use std::os::unix::fs::PermissionsExt;
     let bench = Bench::with_differences();
-    let marked = bench.right.join("sub/size.txt");
-    fs::set_permissions(&marked, fs::Permissions::from_mode(0o444)).unwrap();
+    let marked = bench.right.join("sub").join("size.txt");
+    mark_read_only(&marked);
     let run = bench.run("copy", &["-y"]).expect_code(4);
     assert!(run.stderr.contains("Will fail: "), "{run}");
     let message = format!("Could not replace {}: the target file is marked read-only.", marked.display());

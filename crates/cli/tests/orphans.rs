@@ -1,6 +1,6 @@
 //! `fcs orphans`: only what was listed goes, to where it was asked to go.
 
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -9,6 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::{Bench, events, json_lines};
+#[cfg(target_os = "linux")]
 use fcs_testkit::image::{FsKind, for_each_image};
 
 fn bench() -> Bench {
@@ -98,6 +99,7 @@ fn for_good_needs_a_number_with_yes() {
     assert!(undo.stderr.contains("There is no run on this folder that could be undone"), "{undo}");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn the_recycle_bin_takes_them_with_a_note_of_where_they_were() {
     let bench = bench();
@@ -110,6 +112,7 @@ fn the_recycle_bin_takes_them_with_a_note_of_where_they_were() {
     assert!(note.contains("/RIGHT/old.txt\n"), "{note}");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn another_volume_uses_its_own_bin_and_one_without_keeps_everything() {
     let name = "another_volume_uses_its_own_bin_and_one_without_keeps_everything";

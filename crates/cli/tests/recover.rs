@@ -1,6 +1,6 @@
 //! Runs that were killed: every command says so, and `fcs recover` puts the folder in order.
 
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 #![allow(clippy::unwrap_used)]
 
 mod common;

@@ -147,7 +147,7 @@ fn the_demo_runs_through_and_cleans_up_after_itself() {
     let fcs = fcs();
     let tmp = fcs.home().join("tmp");
     fs::create_dir(&tmp).unwrap();
-    let output = fcs.command().env("TMPDIR", &tmp).arg("demo").output().unwrap();
+    let output = fcs.command().env("TMPDIR", &tmp).env("TMP", &tmp).arg("demo").output().unwrap();
     let run = fcs_testkit::bin::Run::from(output).expect_code(0);
     assert!(is_harmless(&run.stdout), "{run}");
     for part in [
@@ -155,7 +155,8 @@ fn the_demo_runs_through_and_cleans_up_after_itself() {
         "2. Copy and verify",
         "3. Compare again",
         "+ letters/Grüße aus 漢字.txt",
-        "two\\nlines",
+        "+ a photo \\u{202e}gpj.exe",
+        if cfg!(windows) { "+  spaces at both ends" } else { "two\\nlines" },
         "- only the copy has this.txt",
     ] {
         assert!(run.stdout.contains(part), "{part:?}\n{run}");

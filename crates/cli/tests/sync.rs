@@ -1,22 +1,26 @@
 //! `fcs sync` from end to end: RIGHT becomes what LEFT is, guarded.
 
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
 use std::fs;
+#[cfg(target_os = "linux")]
 use std::path::Path;
 
-use common::{Bench, events, json_lines};
+use common::{Bench, events, json_lines, mark_read_only};
+#[cfg(target_os = "linux")]
 use fcs_testkit::{Options, TreeSpec, diff, listing, random_tree};
 
+#[cfg(target_os = "linux")]
 #[track_caller]
 fn assert_equal(left: &Path, right: &Path) {
     let options = Options::default();
     assert_eq!(diff(&listing(left, &options).unwrap(), &listing(right, &options).unwrap()), [""; 0]);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn right_becomes_what_left_is_and_undo_brings_it_back() {
     let bench = Bench::new();
@@ -101,10 +105,9 @@ fn what_a_pattern_leaves_out_stays_and_so_does_its_folder() {
 
 #[test]
 fn nothing_is_removed_when_a_copy_failed() {
-    use std::os::unix::fs::PermissionsExt;
     let bench = Bench::with_differences();
     let marked = bench.right.join("sub/size.txt");
-    fs::set_permissions(&marked, fs::Permissions::from_mode(0o444)).unwrap();
+    mark_read_only(&marked);
     let run = bench.run("sync", &["-y"]).expect_code(4);
     assert!(run.stdout.contains("not removed, because some copies failed: 1 item"), "{run}");
     assert_eq!(fs::read_to_string(bench.right.join("old.txt")).unwrap(), "only right");
@@ -112,9 +115,8 @@ fn nothing_is_removed_when_a_copy_failed() {
 
 #[test]
 fn a_failing_item_can_take_the_whole_run_back() {
-    use std::os::unix::fs::PermissionsExt;
     let bench = Bench::with_differences();
-    fs::set_permissions(bench.right.join("sub/size.txt"), fs::Permissions::from_mode(0o444)).unwrap();
+    mark_read_only(&bench.right.join("sub/size.txt"));
     bench.align();
     let before = bench.seen();
     for command in ["copy", "sync"] {

@@ -1,6 +1,6 @@
 //! `fcs undo` and `fcs runs`: what was done is listed, and taken back.
 
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 #![allow(clippy::unwrap_used)]
 
 mod common;

@@ -49,6 +49,18 @@ pub fn on_close(handler: impl Fn() + Send + Sync + 'static) -> io::Result<()> {
     }
 }
 
+/// For tests: how to start a process so that [`send_break`] reaches it and nobody else.
+#[cfg(all(windows, feature = "probe"))]
+pub fn flags_for_break() -> u32 {
+    windows::flags_for_break()
+}
+
+/// For tests: presses Ctrl-Break for a process that was started with [`flags_for_break`].
+#[cfg(all(windows, feature = "probe"))]
+pub fn send_break(process: u32) -> io::Result<()> {
+    windows::send_break(process)
+}
+
 #[cfg(windows)]
 #[allow(unsafe_code)]
 mod windows {
@@ -109,6 +121,43 @@ mod windows {
                 std::thread::sleep(Duration::from_mins(1));
             }
         })
+    }
+
+    /// A group of its own, which can be sent Ctrl-Break but not Ctrl-C; and a console of its own, without a window,
+    /// where this process has none that both could share.
+    #[cfg(feature = "probe")]
+    pub(super) fn flags_for_break() -> u32 {
+        use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW};
+        if has_console() { CREATE_NEW_PROCESS_GROUP } else { CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW }
+    }
+
+    #[cfg(feature = "probe")]
+    fn has_console() -> bool {
+        // SAFETY: takes nothing; gives 0 where there is no console.
+        unsafe { windows_sys::Win32::System::Console::GetConsoleCP() != 0 }
+    }
+
+    #[cfg(feature = "probe")]
+    pub(super) fn send_break(process: u32) -> io::Result<()> {
+        use windows_sys::Win32::System::Console::{
+            AttachConsole, CTRL_BREAK_EVENT, FreeConsole, GenerateConsoleCtrlEvent,
+        };
+        let succeed = |answer: BOOL| if answer == FALSE { Err(io::Error::last_os_error()) } else { Ok(()) };
+        let is_guest = !has_console();
+        // SAFETY: the three take numbers only. Attaching fails if this process has a console, which it then keeps;
+        // only the console that was attached here is let go of.
+        unsafe {
+            if is_guest {
+                // Wine holds on to the place of a console that is not there.
+                FreeConsole();
+                succeed(AttachConsole(process))?;
+            }
+            let sent = succeed(GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, process));
+            if is_guest {
+                succeed(FreeConsole())?;
+            }
+            sent
+        }
     }
 
     /// What the system is told about an event; `None`: nothing, so that it waits.

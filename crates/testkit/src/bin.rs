@@ -66,11 +66,16 @@ impl Fcs {
             .env("XDG_STATE_HOME", home.join("state"))
             .env("XDG_CACHE_HOME", home.join("cache"))
             .env("TMPDIR", std::env::temp_dir())
+            .env("TMP", std::env::temp_dir())
             .env("NO_COLOR", "1")
             .env("LC_ALL", "C.UTF-8")
             .env("TZ", "UTC")
             .current_dir(home)
             .stdin(Stdio::null());
+        if cfg!(windows) {
+            // Windows is asked where settings are, and its answer does not depend on any of these variables.
+            command.env("FCS_CONFIG", home.join("config").join("settings.toml"));
+        }
         command
     }
 

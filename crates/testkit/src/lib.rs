@@ -6,8 +6,8 @@
 //! its mistakes too, so the listing reads through std alone. Only [`faulty`] and `sim` know `fcs-sys`, whose traits
 //! they wrap and implement, and [`conformance`], which asks whether they are kept.
 //!
-//! Most of it is Linux-only, because the file systems and the `/proc` paths it relies on are. Elsewhere there
-//! are [`bin`], [`conformance`], [`faulty`] and [`mod@skip`], and `sim` where error codes are those of Unix.
+//! Most of it is Linux-only, because the file systems it relies on are. Elsewhere there are [`bin`], [`conformance`],
+//! [`faulty`] and [`mod@skip`], on Windows `listing`, and `sim` where error codes are those of Unix.
 
 // Test support: a broken test bench should stop the test on the spot, with the place where it broke.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
@@ -19,7 +19,7 @@ pub mod conformance;
 pub mod faulty;
 #[cfg(target_os = "linux")]
 pub mod image;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub mod listing;
 #[cfg(unix)]
 pub mod sim;
@@ -30,7 +30,7 @@ pub mod tree;
 pub use bin::{Fcs, Run};
 #[cfg(target_os = "linux")]
 pub use image::{FsKind, Image, ImageOptions, for_each_image};
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub use listing::{Item, Kind, Listing, Options, diff, listing};
 pub use skip::{Skip, skip};
 #[cfg(target_os = "linux")]

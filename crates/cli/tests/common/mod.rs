@@ -140,9 +140,36 @@ pub fn write(path: &Path, content: &str, time: u64) {
     set_time(path, time);
 }
 
+/// Where created times can be set they are the same, because there they count too.
 pub fn set_time(path: &Path, time: u64) {
+    let times = fs::FileTimes::new().set_modified(moment(time));
+    #[cfg(windows)]
+    let times = std::os::windows::fs::FileTimesExt::set_created(times, moment(time));
+    open_for_times(path).set_times(times).unwrap();
+}
+
+#[cfg(not(windows))]
+fn open_for_times(path: &Path) -> fs::File {
     // A folder can be opened for reading only; setting times needs no more on Unix.
-    fs::File::open(path).unwrap().set_modified(moment(time)).unwrap();
+    fs::File::open(path).unwrap()
+}
+
+#[cfg(windows)]
+fn open_for_times(path: &Path) -> fs::File {
+    use std::os::windows::fs::OpenOptionsExt;
+    const FILE_WRITE_ATTRIBUTES: u32 = 0x100;
+    /// Without it folders cannot be opened.
+    const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
+    let mut options = fs::OpenOptions::new();
+    options.access_mode(FILE_WRITE_ATTRIBUTES).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
+    options.open(path).unwrap()
+}
+
+/// Marks a file so that nobody may write to it: no write bit on Unix, the attribute on Windows.
+pub fn mark_read_only(path: &Path) {
+    let mut permissions = fs::metadata(path).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(path, permissions).unwrap();
 }
 
 /// Every line of the output as JSON; fails on the first that is not.

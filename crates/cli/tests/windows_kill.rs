@@ -1,0 +1,263 @@
+//! `fcs.exe` ended by `TerminateProcess` at random moments of a copy, a sync, an undo and a recovery, and what
+//! `fcs recover` makes of it.
+//!
+//! There is no means on Windows to end a program at a chosen call, so the moments are chosen by time: a random part of
+//! what the same work takes undisturbed. The parts come from a seed, which a failure prints. How many of the kills
+//! found unfinished work is counted, and must be most; a kill that came before or after it proves nothing.
+//!
+//! `FCS_KILLS` says how many kills are tried (60 if it is not set), `FCS_KILL_SEED` which moments.
+
+#![cfg(windows)]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use common::Bench;
+use fcs_testkit::{Item, Listing, Options, diff, listing};
+
+/// What is ended in the middle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Copy,
+    Sync,
+    Undo,
+    /// The recovery of a copy that was ended before it.
+    Recover,
+    /// The same, bringing back what was there.
+    RollBack,
+}
+
+impl Work {
+    const ALL: [Self; 5] = [Self::Copy, Self::Sync, Self::Undo, Self::Recover, Self::RollBack];
+}
+
+/// Random numbers that are the same on every machine (splitmix64, <https://prng.di.unimi.it/splitmix64.c>).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// From 0 up to, but not including, 1.
+    fn part(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// New, replaced and surplus files, small and large, in folders that exist and folders that do not.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    for i in 0..36 {
+        let path = format!("{}/{i:02}", ["a", "a/b", "new", "new/er"][i % 4]);
+        bench.left(&path, &format!("new content of {i}"), 10);
+        if i % 4 < 2 && i % 3 > 0 {
+            bench.right(&path, &format!("old content of {i}, which is longer"), 5);
+        }
+        if i % 6 == 1 {
+            bench.right(&format!("gone/{i:02}"), &format!("only right has {i}"), 5);
+        }
+    }
+    let large = |letter: &str| letter.repeat(400_000);
+    bench.left("a/large", &large("n"), 11);
+    bench.right("a/large", &large("o"), 6);
+    bench.left("new/large", &large("n"), 12);
+    for folder in ["a/b", "a", "gone"].map(|name| bench.right.join(name)) {
+        common::set_time(&folder, 3);
+    }
+    bench.align();
+    bench
+}
+
+/// One file at a time, small groups, and files that go their own way though they are not large, so that there are many
+/// moments to be ended at and yet not much to write.
+const SLOW: [&str; 8] = [
+    "--jobs",
+    "1",
+    "--set",
+    "batch_max_files=3",
+    "--set",
+    "batch_max_file_bytes=100KiB",
+    "--set",
+    "direct_chunk_bytes=64KiB",
+];
+
+fn start(bench: &Bench, work: Work) -> Child {
+    let mut command = bench.fcs.command();
+    match work {
+        Work::Copy => command.args(["copy", "-y"]).args(SLOW).args([&bench.left, &bench.right]),
+        Work::Sync => command.args(["sync", "-y"]).args(SLOW).args([&bench.left, &bench.right]),
+        Work::Undo => command.args(["undo", "-y"]).arg(&bench.right),
+        Work::Recover => command.args(["recover", "-y"]).arg(&bench.right),
+        Work::RollBack => command.args(["recover", "-y", "--rollback"]).arg(&bench.right),
+    };
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn look(bench: &Bench) -> Listing {
+    listing(&bench.right, &Options::default()).unwrap()
+}
+
+/// How long each work takes, and what it leaves behind, when nobody ends it.
+struct Undisturbed {
+    took: Duration,
+    after: Listing,
+}
+
+/// Ends `work` after a part of the time it took undisturbed; false if it was over by then.
+fn end_after(bench: &Bench, work: Work, part: f64, took: Duration) -> bool {
+    let began = Instant::now();
+    let mut child = start(bench, work);
+    while began.elapsed() < took.mul_f64(part) {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    // Fails only where the program came to its end just now.
+    let running = child.kill().is_ok();
+    child.wait().unwrap();
+    running
+}
+
+/// Brings the folder to where `work` can begin.
+fn prepare(bench: &Bench, work: Work, took: Duration, random: &mut Random) {
+    match work {
+        Work::Copy | Work::Sync => {}
+        Work::Undo => drop(bench.run("copy", &["-y"]).expect_code(0)),
+        Work::Recover | Work::RollBack => {
+            // Late enough that there is something to recover.
+            end_after(bench, Work::Copy, 0.3 + random.part() * 0.5, took);
+        }
+    }
+}
+
+/// Whether a run waits for recovery, which is what every command says then.
+fn is_unfinished(bench: &Bench) -> bool {
+    let run = bench.run("compare", &["-q"]);
+    match run.code {
+        9 => true,
+        0 | 1 => false,
+        _ => panic!("{run}"),
+    }
+}
+
+/// Each name holds what was there before or what belongs there after, whole, and nothing else lies about.
+fn judge(bench: &Bench, before: &Listing, after: &Listing) -> Result<(), String> {
+    let now = look(bench);
+    let whole = |path: &Path, item: &Item| {
+        let but_time = |item: &Item| Item { mtime: None, created: None, ..item.clone() };
+        [before, after].iter().filter_map(|all| all.get(path)).any(|known| {
+            // The times of folders move with what happens in them.
+            if item.kind == fcs_testkit::Kind::Dir {
+                but_time(known) == but_time(item)
+            } else {
+                known == item
+            }
+        })
+    };
+    for (path, item) in &now {
+        if !whole(path, item) {
+            return Err(format!("{} is neither what it was nor what it should be: {item:?}", path.display()));
+        }
+    }
+    // What both sides of the work have must be there whenever it was ended.
+    if let Some(lost) = before.keys().find(|path| after.contains_key(*path) && !now.contains_key(*path)) {
+        return Err(format!("{} is gone", lost.display()));
+    }
+    let all = listing(&bench.right, &Options { skip: &[], ..Options::default() }).unwrap();
+    let stray = |path: &&std::path::PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(".fcs-");
+    match all.keys().find(stray) {
+        Some(stray) => Err(format!("{} lies about", stray.display())),
+        None => Ok(()),
+    }
+}
+
+/// One kill and what follows. Whether it found unfinished work.
+fn kill_once(
+    work: Work,
+    undisturbed: &Undisturbed,
+    took: Duration,
+    random: &mut Random,
+) -> Result<bool, String> {
+    let bench = bench();
+    let before = look(&bench);
+    prepare(&bench, work, took, random);
+    let recovers = matches!(work, Work::Recover | Work::RollBack);
+    let found = !recovers || is_unfinished(&bench);
+    // The first part is the start of the program and the comparison, which change nothing.
+    let running = end_after(&bench, work, 0.15 + 0.85 * random.part(), undisturbed.took);
+    let unfinished = is_unfinished(&bench);
+    let recovered = bench.run_on_right("recover", &["-y"]);
+    if recovered.code != 0 {
+        return Err(format!("recovery failed\n{recovered}"));
+    }
+    judge(&bench, &before, &undisturbed.after).map_err(|e| format!("after recovery: {e}\n{recovered}"))?;
+    let undone = bench.run_on_right("undo", &["-y"]);
+    // 2: there is nothing that could be undone, because nothing had begun or everything was taken back.
+    if undone.code != 0 && undone.code != 2 {
+        return Err(format!("undo failed\n{undone}\nafter\n{recovered}"));
+    }
+    let differs = diff(&before, &look(&bench));
+    if differs.is_empty() {
+        Ok(found && running && unfinished)
+    } else {
+        Err(format!("undo did not bring back the start: {differs:#?}\n{undone}\nafter\n{recovered}"))
+    }
+}
+
+/// Does the work once with nobody in the way.
+fn undisturbed(work: Work, copying: Duration, random: &mut Random) -> Undisturbed {
+    let bench = bench();
+    prepare(&bench, work, copying, random);
+    let began = Instant::now();
+    let code = start(&bench, work).wait().unwrap().code();
+    let took = began.elapsed();
+    assert_eq!(code, Some(0), "{work:?}");
+    let after = match work {
+        // Names may hold what the copy brings, until that is taken back.
+        Work::Undo | Work::Recover | Work::RollBack => {
+            let _ = bench.run("copy", &["-y"]).expect_code(0);
+            look(&bench)
+        }
+        Work::Copy | Work::Sync => look(&bench),
+    };
+    Undisturbed { took, after }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap())
+}
+
+#[test]
+fn a_program_ended_at_any_moment_leaves_what_recovery_puts_in_order_and_undo_takes_back() {
+    let kills = number("FCS_KILLS").unwrap_or(60);
+    let seed = number("FCS_KILL_SEED").unwrap_or(2025);
+    let mut random = Random(seed);
+    let copy = undisturbed(Work::Copy, Duration::ZERO, &mut random);
+    let copying = copy.took;
+    let all: Vec<(Work, Undisturbed)> =
+        Work::ALL.iter().map(|&work| (work, undisturbed(work, copying, &mut random))).collect();
+    let mut hits = [0u64; Work::ALL.len()];
+    for kill in 0..kills {
+        let which = kill as usize % all.len();
+        let (work, undisturbed) = &all[which];
+        match kill_once(*work, undisturbed, copying, &mut random) {
+            Ok(hit) => hits[which] += u64::from(hit),
+            Err(what) => panic!("kill {kill} of seed {seed}, of {work:?}: {what}"),
+        }
+    }
+    let hit: u64 = hits.iter().sum();
+    let times: Vec<String> =
+        all.iter().zip(hits).map(|((work, u), hits)| format!("{work:?} {hits} in {:?}", u.took)).collect();
+    println!("{hit} of {kills} kills found unfinished work: {}", times.join(", "));
+    assert!(hit * 3 > kills, "only {hit} of {kills} kills found unfinished work; the others prove nothing");
+}
