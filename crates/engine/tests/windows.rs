@@ -1,6 +1,7 @@
 //! The engine on the Windows backend, judged through the standard library: what goes another way there than on Unix.
 //! Names cannot be exchanged, attributes take the place of modes, and files can be open in a way that forbids things.
 #![cfg(windows)]
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -82,7 +83,7 @@ fn furnish(bench: &Bench) {
             .write(true)
             .open(bench.right.join(path))
             .unwrap()
-            .set_modified(UNIX_EPOCH + Duration::from_secs(900_000_000))
+            .set_modified(UNIX_EPOCH + Duration::from_mins(15_000_000))
             .unwrap();
     }
 }

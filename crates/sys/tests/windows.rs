@@ -444,6 +444,22 @@ fn a_file_another_program_holds_is_neither_linked_replaced_nor_removed() {
 }
 
 #[test]
+fn the_program_that_has_a_file_open_is_named_with_its_number() {
+    needs_windows!("Wine's Restart Manager knows of no program");
+    let (tmp, root) = temporary();
+    fs::write(tmp.path().join("file"), "x").unwrap();
+    let path = root.path.join("file");
+    assert_eq!(fcs_sys::holders(&path), Vec::<String>::new());
+    let held = fs::File::open(&path).unwrap();
+    let holders = fcs_sys::holders(&path);
+    let number = format!("(process {})", std::process::id());
+    assert!(holders.len() == 1 && holders[0].ends_with(&number), "{holders:?}");
+    drop(held);
+    assert_eq!(fcs_sys::holders(&path), Vec::<String>::new());
+    assert_eq!(fcs_sys::holders(&root.path.join("none")), Vec::<String>::new());
+}
+
+#[test]
 fn a_locked_source_cannot_be_read_and_one_that_is_written_to_can() {
     let (tmp, root) = temporary();
     let path = tmp.path().join("locked");
