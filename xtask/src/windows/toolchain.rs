@@ -35,14 +35,14 @@ impl Toolchain {
     pub(super) fn provide(cache: &Cache) -> Result<Self, String> {
         sh::provide_packages(&PACKAGES)?;
         let mut version = compiler_version()?;
-        if !cache.is_made(&sysroot_name(&version)) {
+        if !cache.is_made(&std_name(&version)) {
             println!("building the standard library for {TARGET} with rustc {version}");
             let sources = Sources::fetch(cache, &mut version)?;
             let made = build(cache, &version, &sources);
-            let removed = cache.remove("std");
+            let removed = cache.remove("building");
             made.and(removed)?;
         }
-        Ok(Self { sysroot: cache.path(&sysroot_name(&version)), builds: cache.path("cargo") })
+        Ok(Self { sysroot: cache.path(&std_name(&version)), builds: cache.path("cargo") })
     }
 
     /// cargo for Windows: `subcommand`, then what `.args` adds. `runner` starts the programs it builds.
@@ -64,8 +64,9 @@ impl Toolchain {
             .collect();
         // The linker writes the time into the header otherwise.
         flags.push("-Clink-arg=-Wl,--no-insert-timestamp".to_owned());
+        // All settings stand before the subcommand: one after it would replace them.
         let mut command = self.cargo_with(subcommand, &[], &flags);
-        command.args(["--release", "--locked", "--config", "profile.release.strip=true"]);
+        command.args(["--release", "--locked"]);
         command
     }
 
@@ -86,6 +87,8 @@ impl Toolchain {
             // The crash suite, for which these are optimised, runs on Linux only.
             "profile.dev.package.fcs-engine.opt-level=0".to_owned(),
             "profile.dev.package.fcs-testkit.opt-level=0".to_owned(),
+            // What is handed out.
+            "profile.release.strip=true".to_owned(),
         ] {
             command.arg("--config").arg(setting);
         }
@@ -117,9 +120,9 @@ fn compiler_version() -> Result<String, String> {
 }
 
 /// The name of the sysroot of a compiler; versions of packages hold characters that are a nuisance in paths.
-fn sysroot_name(version: &str) -> String {
+fn std_name(version: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
-    format!("sysroot-{}", version.chars().map(plain).collect::<String>())
+    format!("std-{}", version.chars().map(plain).collect::<String>())
 }
 
 fn toml_text(text: &str) -> String {
@@ -140,7 +143,7 @@ impl Sources {
     /// Downloads and unpacks those of `version`. A mirror forgets all but the newest version, so the compiler may have
     /// to be updated to the one whose sources can be had; `version` then changes.
     fn fetch(cache: &Cache, version: &mut String) -> Result<Self, String> {
-        let folder = cache.empty("std/package")?;
+        let folder = cache.empty("building/package")?;
         let download = |version: &str| {
             let package = format!("rust-web-src={version}");
             // A folder of root's is none that the user `_apt` may write to.
@@ -157,7 +160,7 @@ impl Sources {
             }
         }
         let package = only_entry(&folder, "deb")?;
-        let unpacked = cache.empty("std/unpacked")?;
+        let unpacked = cache.empty("building/unpacked")?;
         unpack(&package, &unpacked)?;
         Ok(Self { root: only_entry(&unpacked.join("usr/src"), "")? })
     }
@@ -200,7 +203,7 @@ fn only_entry(folder: &Path, extension: &str) -> Result<PathBuf, String> {
 
 /// Builds the standard library and puts it into a sysroot.
 fn build(cache: &Cache, version: &str, sources: &Sources) -> Result<(), String> {
-    let name = sysroot_name(version);
+    let name = std_name(version);
     let sysroot = cache.empty(&name)?;
     let libraries = sysroot.join("lib/rustlib").join(TARGET).join("lib");
     let library_sources = sysroot.join("lib/rustlib/src");
@@ -211,7 +214,7 @@ fn build(cache: &Cache, version: &str, sources: &Sources) -> Result<(), String> 
     link(&sources.root, &library_sources.join("rust"))?;
     link(Path::new(HOST_LIBRARIES), &sysroot.join("lib/rustlib/x86_64-unknown-linux-gnu"))?;
 
-    let project = cache.empty("std/project")?;
+    let project = cache.empty("building/project")?;
     let vendored = toml_text(&sources.root.join("library/vendor").to_string_lossy());
     let files = [
         // A workspace of its own: the cache lies below the repository, which is one too.
@@ -228,14 +231,16 @@ fn build(cache: &Cache, version: &str, sources: &Sources) -> Result<(), String> 
     for (file, text) in files {
         super::cache::write(&project.join(file), text)?;
     }
-    let wrapper = wrapper(&sysroot, &cache.path("std/rustc"))?;
+    let wrapper = wrapper(&sysroot, &cache.path("building/rustc"))?;
     let mut cargo = sh::cargo(&["build", "--quiet", "--offline", "--release", "--target", TARGET]);
     cargo.arg("-Zbuild-std=std,panic_unwind,panic_abort,test").current_dir(&project);
     // Both only here: what is built with the sysroot later is built as by a stable compiler.
     cargo.env("RUSTC", wrapper).env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", project.join("target"));
-    for own in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+    for own in ["CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
         cargo.env_remove(own);
     }
+    // What is handed out is optimised across crates, the standard library's too.
+    cargo.env("RUSTFLAGS", "-Cembed-bitcode=yes");
     sh::quietly(&mut cargo)?;
     copy_libraries(&project.join("target").join(TARGET).join("release/deps"), &libraries)?;
     fs::remove_dir_all(&library_sources).map_err(|error| format!("Could not tidy the sysroot: {error}"))?;
@@ -278,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_sysroot_is_named_after_its_compiler() {
-        assert_eq!(sysroot_name("1.96.0+dfsg1-1~deb12u2"), "sysroot-1.96.0-dfsg1-1-deb12u2");
+        assert_eq!(std_name("1.96.0+dfsg1-1~deb12u2"), "std-1.96.0-dfsg1-1-deb12u2");
     }
 
     #[test]
