@@ -33,7 +33,7 @@ This will, in this order and without stopping at the first failure:
   2. cargo fmt --all --check
   3. cargo clippy --workspace --all-targets -- -D warnings
   4. cargo test --workspace --no-fail-fast
-  5. cargo test -p fcs-engine --test planted, with faults planted into the engine
+  5. cargo test -p fcs-engine --test planted, with faults planted into the engine (only on Linux)
   6. cargo doc --workspace --no-deps, with warnings as errors
   7. the same lints and the tests for Windows, in Wine (only as root on Debian 12; installs and builds what they need)
   8. a slice of cargo xtask torture: kill, then power (only as root with loop devices)
@@ -62,13 +62,13 @@ pub(crate) fn run() -> Result<bool, String> {
     println!("\n== cargo test");
     let (mut tally, passed) = tests()?;
 
-    // A build of its own, so that nothing of it gets into any other.
-    let planted = ["test", "-p", "fcs-engine", "--test", "planted", "--", "--nocapture"];
-    let planted_target = sh::target_dir().join("planted");
-    step(
-        "planted faults",
-        sh::cargo(&planted).env("RUSTFLAGS", "--cfg fcs_planted").env("CARGO_TARGET_DIR", &planted_target),
-    );
+    if cfg!(target_os = "linux") {
+        // A build of its own, so that nothing of it gets into any other.
+        let planted = ["test", "-p", "fcs-engine", "--test", "planted", "--", "--nocapture"];
+        let mut planted = sh::cargo(&planted);
+        planted.env("CARGO_TARGET_DIR", sh::target_dir().join("planted"));
+        step("planted faults", planted.env("RUSTFLAGS", "--cfg fcs_planted"));
+    }
 
     let doc = ["doc", "--workspace", "--no-deps"];
     step("cargo doc", sh::cargo(&doc).env("RUSTDOCFLAGS", "-Dwarnings"));
@@ -107,6 +107,11 @@ pub(crate) fn run() -> Result<bool, String> {
 /// Runs the tests of this system; false if any failed or could not be built.
 fn tests() -> Result<(Tally, bool), String> {
     let mut command = sh::cargo(&["test", "--workspace", "--no-fail-fast"]);
+    if cfg!(windows) {
+        // This very program would have to be written anew if another choice of packages gives it other features, and
+        // Windows does not let go of a program that runs. Its own tests are run on the other systems.
+        command.args(["--exclude", "xtask"]);
+    }
     count(&sh::target_dir().join("skipped-tests.txt"), |log| {
         let child = command.env("FCS_SKIP_LOG", log).stdout(Stdio::piped()).spawn();
         child.map_err(|error| format!("cargo does not start: {error}"))

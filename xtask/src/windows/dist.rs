@@ -23,10 +23,11 @@ const TEXTS: [&str; 5] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "PROM
 
 /// Libraries that lie in the system folder of every Windows 10, in lower case. A library that is missing here is
 /// either one more of these, or one that people don't have, such as `libgcc_s_seh-1.dll`.
-const OF_THE_SYSTEM: [&str; 16] = [
+const OF_THE_SYSTEM: [&str; 17] = [
     "advapi32.dll",
     "bcrypt.dll",
     "bcryptprimitives.dll",
+    "combase.dll",
     "kernel32.dll",
     "mpr.dll",
     "msvcrt.dll",
