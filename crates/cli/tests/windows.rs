@@ -16,10 +16,10 @@ use std::os::windows::ffi::OsStringExt;
 use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
 use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use common::{Bench, events, json_lines, moment, set_time};
-use fcs_sys::console::{flags_for_break, send_break};
+use fcs_sys::console::{HIDDEN_CONSOLE, interrupt};
 use fcs_testkit::bin::Run;
 use fcs_testkit::{Options, diff, listing, skip, test_name};
 
@@ -345,18 +345,12 @@ fn a_target_that_is_held_while_it_is_taken_back_keeps_the_copy_until_undo_runs_a
 #[test]
 fn attributes_of_the_user_are_kept() {
     let bench = Bench::new();
-    let set = |path: &Path, attributes: u32| {
-        let options = || {
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true).attributes(attributes);
-            options
-        };
-        options().open(path).unwrap();
-        set_time(path, 1);
-    };
-    set(&bench.left.join("hidden"), HIDDEN);
-    set(&bench.left.join("hidden system"), HIDDEN | SYSTEM);
-    set(&bench.left.join("plain"), 0);
+    for (name, marks) in [("hidden", &["+h"][..]), ("hidden system", &["+h", "+s"]), ("plain", &[])] {
+        bench.left(name, name, 1);
+        let mut attrib = Command::new("attrib");
+        attrib.args(marks).arg(bench.left.join(name)).stdout(Stdio::null());
+        assert!(attrib.status().unwrap().success());
+    }
     bench.align();
     let _ = bench.run("copy", &["-y"]).expect_code(0);
     assert_equal(&bench.left, &bench.right);
@@ -420,7 +414,11 @@ fn created_and_modified_times_arrive_to_the_last_tick() {
     assert_equal(&bench.left, &bench.right);
 }
 
-// ---- Ctrl-Break, and the closing of what reads the output
+// ---- Ctrl-C, and the closing of what reads the output
+
+/// Seen in Wine 10; on a terminal of Linux, which no test has, the key works.
+const CTRL_C_ENDS_WINE: &str =
+    "in Wine a console without a window ends, with its programs, when Ctrl-C is pressed";
 
 /// `fcs copy` of many small files, once it has told of the first that is done. Nobody reads on, so it stands still in
 /// its output as soon as the pipe is full, and an interrupt comes in the middle.
@@ -448,7 +446,7 @@ impl Copying {
             .args([&bench.left, &bench.right])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .creation_flags(flags_for_break())
+            .creation_flags(HIDDEN_CONSOLE)
             .spawn()
             .unwrap();
         let mut out = child.stdout.take().unwrap();
@@ -462,7 +460,7 @@ impl Copying {
     }
 
     fn press(&self) {
-        send_break(self.child.id()).unwrap();
+        interrupt(self.child.id()).unwrap();
     }
 
     fn wait_for(&mut self, text: &str) {
@@ -499,6 +497,9 @@ fn assert_whole(bench: &Bench) {
 
 #[test]
 fn an_interrupt_in_the_middle_of_a_copy_leaves_nothing_beside_the_targets() {
+    if fcs_sys::is_wine() {
+        return skip(test_name!(), CTRL_C_ENDS_WINE);
+    }
     let copying = Copying::start(&[]);
     copying.press();
     let (bench, run) = copying.end();
@@ -515,6 +516,9 @@ fn an_interrupt_in_the_middle_of_a_copy_leaves_nothing_beside_the_targets() {
 
 #[test]
 fn an_interrupted_run_can_be_rolled_back_at_once() {
+    if fcs_sys::is_wine() {
+        return skip(test_name!(), CTRL_C_ENDS_WINE);
+    }
     let copying = Copying::start(&["--on-cancel", "rollback"]);
     copying.press();
     let (bench, run) = copying.end();
@@ -525,6 +529,9 @@ fn an_interrupted_run_can_be_rolled_back_at_once() {
 
 #[test]
 fn the_second_interrupt_ends_at_once_and_says_what_it_leaves() {
+    if fcs_sys::is_wine() {
+        return skip(test_name!(), CTRL_C_ENDS_WINE);
+    }
     // As nobody reads its events, the run stands still; that must not keep the program.
     let mut copying = Copying::start(&[]);
     copying.press();

@@ -49,16 +49,16 @@ pub fn on_close(handler: impl Fn() + Send + Sync + 'static) -> io::Result<()> {
     }
 }
 
-/// For tests: how to start a process so that [`send_break`] reaches it and nobody else.
+/// For tests: how to start a process so that [`interrupt`] reaches it and nobody else, which is with a console of its
+/// own that nobody sees.
 #[cfg(all(windows, feature = "probe"))]
-pub fn flags_for_break() -> u32 {
-    windows::flags_for_break()
-}
+pub const HIDDEN_CONSOLE: u32 = windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 
-/// For tests: presses Ctrl-Break for a process that was started with [`flags_for_break`].
+/// For tests: presses Ctrl-C on the [`HIDDEN_CONSOLE`] of a process. For that moment this process gives up its own
+/// console, if it has one.
 #[cfg(all(windows, feature = "probe"))]
-pub fn send_break(process: u32) -> io::Result<()> {
-    windows::send_break(process)
+pub fn interrupt(process: u32) -> io::Result<()> {
+    windows::interrupt(process)
 }
 
 #[cfg(windows)]
@@ -123,41 +123,30 @@ mod windows {
         })
     }
 
-    /// A group of its own, which can be sent Ctrl-Break but not Ctrl-C; and a console of its own, without a window,
-    /// where this process has none that both could share.
     #[cfg(feature = "probe")]
-    pub(super) fn flags_for_break() -> u32 {
-        use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW};
-        if has_console() { CREATE_NEW_PROCESS_GROUP } else { CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW }
-    }
-
-    #[cfg(feature = "probe")]
-    fn has_console() -> bool {
-        // SAFETY: takes nothing; gives 0 where there is no console.
-        unsafe { windows_sys::Win32::System::Console::GetConsoleCP() != 0 }
-    }
-
-    #[cfg(feature = "probe")]
-    pub(super) fn send_break(process: u32) -> io::Result<()> {
+    pub(super) fn interrupt(process: u32) -> io::Result<()> {
         use windows_sys::Win32::System::Console::{
-            AttachConsole, CTRL_BREAK_EVENT, FreeConsole, GenerateConsoleCtrlEvent,
+            ATTACH_PARENT_PROCESS, AttachConsole, CTRL_C_EVENT, FreeConsole, GenerateConsoleCtrlEvent,
         };
         let succeed = |answer: BOOL| if answer == FALSE { Err(io::Error::last_os_error()) } else { Ok(()) };
-        let is_guest = !has_console();
-        // SAFETY: the three take numbers only. Attaching fails if this process has a console, which it then keeps;
-        // only the console that was attached here is let go of.
+        // SAFETY: `deaf` has the type the system wants and is never unloaded; the others take numbers only. Whoever
+        // had no console before has none to let go of and none to return to, which is no failure.
         unsafe {
-            if is_guest {
-                // Wine holds on to the place of a console that is not there.
-                FreeConsole();
-                succeed(AttachConsole(process))?;
-            }
-            let sent = succeed(GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, process));
-            if is_guest {
-                succeed(FreeConsole())?;
-            }
+            // The event is for everybody on the console, and this process is about to be one of them.
+            succeed(SetConsoleCtrlHandler(Some(deaf), TRUE))?;
+            FreeConsole();
+            let sent = succeed(AttachConsole(process))
+                .and_then(|()| succeed(GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0)));
+            FreeConsole();
+            AttachConsole(ATTACH_PARENT_PROCESS);
             sent
         }
+    }
+
+    /// Takes every event for handled. It stays: an event may arrive after the call that sent it.
+    #[cfg(feature = "probe")]
+    unsafe extern "system" fn deaf(_: u32) -> BOOL {
+        TRUE
     }
 
     /// What the system is told about an event; `None`: nothing, so that it waits.

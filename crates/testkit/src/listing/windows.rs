@@ -56,6 +56,7 @@ pub(super) fn modified_of(meta: &Metadata) -> (i64, i64) {
     since_1970(meta.last_write_time())
 }
 
+#[allow(clippy::unnecessary_wraps)]
 pub(super) fn created_of(meta: &Metadata) -> Option<(i64, i64)> {
     Some(since_1970(meta.creation_time()))
 }
