@@ -95,15 +95,16 @@ pub(super) fn pack(program: &Path) -> Result<(), String> {
     for text in TEXTS {
         files.push((text.to_owned(), read(&sh::repository().join(text))?));
     }
-    files.extend(sums(&files));
     files.sort();
+    files.extend(sums(&files));
     let archive =
         archive(&folder, &files, commit_time()).map_err(|error| format!("Could not pack: {error}"))?;
 
     let place = sh::target_dir().join("dist");
     let name = format!("{folder}.zip");
     for (file, bytes) in [(name.clone(), archive.clone())].into_iter().chain(
-        sums(&[(name.clone(), archive)]).map(|(kind, sum)| (format!("{name}.{}", kind.to_lowercase()), sum)),
+        sums(&[(name.clone(), archive)])
+            .map(|(kind, sum)| (format!("{name}.{}", kind.trim_end_matches("SUMS").to_lowercase()), sum)),
     ) {
         let path = place.join(file);
         super::cache::write(&path, &bytes)?;
