@@ -274,6 +274,29 @@ fn a_source_that_changes_while_it_is_copied_is_copied_anew() {
 }
 
 #[test]
+fn a_cancel_in_the_middle_of_a_file_leaves_the_original_and_nothing_beside() {
+    let bench = Bench::new().no_groups().strategy(Strategy::Staged);
+    fs::write(bench.left.join("large"), noise(20 << 20, 5)).unwrap();
+    fs::write(bench.right.join("large"), "old").unwrap();
+    let plan = bench.plan();
+    let cancel = Arc::clone(&bench.control.cancel);
+    let writes = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&writes);
+    let bench = bench.script(move |event| {
+        let staged = event.path.as_bytes().ends_with(b".part");
+        if staged && event.call == Call::Write && count.fetch_add(1, Ordering::SeqCst) == 1 {
+            cancel.cancel();
+        }
+        Act::Go
+    });
+    let report = bench.run(&plan);
+    assert_eq!(report.result, RunResult::Cancelled, "{report:#?}");
+    assert!((2..5).contains(&writes.load(Ordering::SeqCst)), "in the middle, and seen at once");
+    assert_eq!(fs::read(bench.right.join("large")).unwrap(), b"old");
+    assert_no_strays(&bench.right);
+}
+
+#[test]
 fn a_replacement_that_fails_half_way_leaves_the_original_and_nothing_beside() {
     let bench = Bench::new();
     furnish(&bench);
