@@ -4,7 +4,7 @@
 //! Windows can show skips by name, and nothing else does.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use super::session::Session;
 use super::toolchain::Toolchain;
@@ -70,8 +70,7 @@ pub(super) fn some(toolchain: &Toolchain, session: &Session<'_>, args: &[String]
         command.args(packages());
     }
     let mut child = session.spawn(command.args(args), None)?;
-    let status = child.wait().map_err(|error| format!("Could not wait for cargo: {error}"))?;
-    Ok(status.success())
+    finish(&mut child)
 }
 
 /// Builds a program and runs it in Wine: `args` are those of `cargo run`, which is for `fcs` unless they name another.
@@ -83,8 +82,16 @@ pub(super) fn run(toolchain: &Toolchain, session: &Session<'_>, args: &[String])
         command.args(["-p", "fcs-cli"]);
     }
     let mut child = session.spawn(command.args(args), None)?;
-    let status = child.wait().map_err(|error| format!("Could not wait for cargo: {error}"))?;
-    Ok(status.success())
+    finish(&mut child)
+}
+
+/// Whether cargo ended well; an error when it was ended, of which it says nothing itself.
+fn finish(cargo: &mut Child) -> Result<bool, String> {
+    let status = cargo.wait().map_err(|error| format!("Could not wait for cargo: {error}"))?;
+    match status.code() {
+        Some(code) => Ok(code == 0),
+        None => Err(format!("cargo was ended from outside: {status}")),
+    }
 }
 
 /// What is wrong with the skips in Wine.

@@ -114,7 +114,7 @@ fn take_live() -> Option<Live> {
 fn end_on_interrupt() {
     let end = || {
         if let Some(live) = take_live() {
-            if let Some(cargo) = live.cargo {
+            if let Some(cargo) = live.cargo.filter(|&cargo| is_ours(cargo)) {
                 // Otherwise it would go on with the next test program.
                 let _ = Command::new("kill").arg(cargo.to_string()).status();
             }
@@ -126,6 +126,13 @@ fn end_on_interrupt() {
     };
     // It can be set once; a second session of this chore finds the first one's, which does the same.
     let _ = ctrlc::set_handler(end);
+}
+
+/// Whether a process is a child of this one. Once a child has been waited for, its number may be another's.
+fn is_ours(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    parent.is_some_and(|parent| parent.trim() == std::process::id().to_string())
 }
 
 /// A small file system in memory at `place`, under a name that shows whose it is.
@@ -158,6 +165,17 @@ fn is_mounted(mounts: &str, place: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_what_this_process_started_is_ours() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let number = child.id();
+        assert!(is_ours(number) && !is_ours(1) && !is_ours(std::process::id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!is_ours(number));
+    }
 
     #[test]
     fn only_our_file_system_at_our_place_is_taken_for_ours() {
