@@ -83,7 +83,7 @@ fn furnish(bench: &Bench) {
             .write(true)
             .open(bench.right.join(path))
             .unwrap()
-            .set_modified(UNIX_EPOCH + Duration::from_mins(15_000_000))
+            .set_modified(UNIX_EPOCH + Duration::from_hours(250_000))
             .unwrap();
     }
 }
