@@ -8,7 +8,7 @@
 //!
 //! Invariant: a rule that is broken is reported and never ends the others, so that one run tells everything.
 //!
-//! It must not know any backend. Not asked here: [`Dir::recycle`] where there is a bin (its place is the user's own),
+//! It must not know any backend. Not asked here: `Dir::recycle` where there is a bin (its place is the user's own),
 //! and what only a loss of power can show.
 
 mod content;
