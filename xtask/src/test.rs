@@ -82,13 +82,10 @@ pub(crate) fn run() -> Result<bool, String> {
             tally.skip(&name, missing);
             continue;
         }
-        let found_nothing = torture::run(&[kind.to_owned(), "--slice".to_owned()]);
-        tally.count(found_nothing == Ok(true));
-        match found_nothing {
-            Ok(true) => {}
-            Ok(false) => wrong.push(format!("torture {kind}: see above")),
-            Err(error) => wrong.push(format!("torture {kind}: {error}")),
-        }
+        let found =
+            torture::found(&[kind.to_owned(), "--slice".to_owned()]).unwrap_or_else(|error| vec![error]);
+        tally.count(found.is_empty());
+        wrong.extend(found.into_iter().map(|what| format!("torture {kind}: {what}")));
     }
 
     if !passed {

@@ -3,7 +3,8 @@
 //!
 //! Invariant: the result is that of the torture program. Where a tool is missing, what needs it is named as skipped.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 use crate::sh::{self, Needed};
 
@@ -48,6 +49,11 @@ pub(crate) fn run(args: &[String]) -> Result<bool, String> {
     {
         return states(rest);
     }
+    Ok(found(args)?.is_empty())
+}
+
+/// Runs the torture of the real program and returns what it found, a line each; nothing when all was well.
+pub(crate) fn found(args: &[String]) -> Result<Vec<String>, String> {
     let rsync = args.iter().any(|arg| arg.contains("rsync"));
     sh::provide(&[&NEEDED[..], if rsync { &[NEEDED_RSYNC] } else { &[] }].concat());
     for package in ["fcs-cli", "fcs-torture"] {
@@ -63,6 +69,22 @@ pub(crate) fn run(args: &[String]) -> Result<bool, String> {
         torture.arg("--fcs").arg(release.join("fcs"));
         torture.arg("--keep").arg(sh::target_dir().join("torture"));
     }
-    let status = torture.status().map_err(|error| format!("fcs-torture does not start: {error}"))?;
-    Ok(status.success())
+    let said = |error| format!("fcs-torture: {error}");
+    let mut child = torture.stdout(Stdio::piped()).spawn().map_err(said)?;
+    let mut found = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line.map_err(said)?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            if line.starts_with("FAULT ") || line.starts_with("ERROR ") {
+                found.push(line.into_owned());
+            }
+        }
+    }
+    let status = child.wait().map_err(said)?;
+    if !status.success() && found.is_empty() {
+        found.push(format!("it ended with {status}"));
+    }
+    Ok(found)
 }

@@ -25,10 +25,11 @@ pub(crate) fn none() -> bool {
     FOUND.load(Ordering::Relaxed) == 0
 }
 
-/// Says once more, below all tables, what was found: of a long log often only the end is seen.
+/// Says once more, each in one line below all tables, what was found: of a long log often only the end is seen. These
+/// lines, and those of errors, are what `cargo xtask` repeats at its own end.
 pub(crate) fn sum_up() {
     for head in KEPT_HEADS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        println!("FAULT on {head}");
+        println!("FAULT on {}", head.replace('\n', " "));
     }
 }
 
@@ -53,8 +54,8 @@ pub(crate) fn keep(
         Ok(into)
     });
     match kept {
-        Ok(into) => println!("FAULT on {what}: {text}kept in {}", into.display()),
-        Err(error) => println!("FAULT on {what}: {text}could not be kept: {error}"),
+        Ok(into) => println!("fault on {what}: {text}kept in {}", into.display()),
+        Err(error) => println!("fault on {what}: {text}could not be kept: {error}"),
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Question<'a> {
     pub(super) done: bool,
     /// Whether the disk may hold what no disk should: then damage is no surprise.
     pub(super) garbage: bool,
+    /// Whether the file system may refuse the disk for a block of its own.
+    pub(super) may_not_mount: bool,
     pub(super) undo: bool,
 }
 
@@ -83,7 +85,7 @@ impl Socket {
         let options = [self.on.options, "loop"].into_iter().filter(|option| !option.is_empty());
         let options = options.collect::<Vec<_>>().join(",");
         if let Err(error) = mount(self.on.kind.name(), &options, &self.image(), &self.mount_point()) {
-            if !question.garbage {
+            if !question.may_not_mount {
                 finding.faults.push(format!("does not mount: {error}"));
             }
             finding.count("unmountable");
