@@ -11,14 +11,15 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use common::{Bench, age, assert_no_strays_beside, noise};
+use common::{Bench, age, assert_no_strays_beside, is_journal, noise};
 use fcs_engine::plan::{Direction, Plan, plan_sync};
 use fcs_engine::report::{ItemReport, Outcome, Report, RunResult};
 use fcs_engine::run::{OnError, RunOptions, run};
 use fcs_engine::runs::{Account, Deed, How, RunState, StartError, list, recover, undo, unfinished};
 use fcs_engine::settings::Undo;
-use fcs_engine::{Cancel, Control, Observer, OnCancel};
-use fcs_testkit::faulty::{Act, Call, wrap};
+use fcs_engine::{Cancel, Control, Observer, OnCancel, TargetState};
+use fcs_sys::Root;
+use fcs_testkit::faulty::{Act, Call, Event, wrap};
 use fcs_testkit::listing::{Listing, Options, diff, listing};
 use fcs_testkit::tree::{TreeSpec, random_tree};
 
@@ -329,6 +330,77 @@ fn undo_leaves_alone_what_changed_since() {
     assert_eq!(std::fs::read(bench.right.join("orphan")).unwrap(), noise(900, 4));
 }
 
+/// What FAT on Windows answers: no exchange, no links, and numbers that tell where an item's name lies.
+fn like_fat(root: &Root) -> Root {
+    let script = |event: &Event<'_>| match event.call {
+        Call::RenameExchange | Call::HardLink => Act::Fail(95),
+        Call::Stat | Call::Metadata => Act::NumberOfPlace,
+        _ => Act::Go,
+    };
+    wrap(root, "target", Arc::new(script))
+}
+
+#[test]
+fn numbers_that_are_a_places_stop_neither_a_run_nor_its_undo() {
+    for scenario in SCENARIOS.into_iter().filter(|s| !["symlink", "all"].contains(s)) {
+        let bench = bench(scenario);
+        let before = seen(&bench.right);
+        let (left, right) = bench.roots();
+        let right = like_fat(&right);
+        let comparison = bench.compare_roots(&left, &right);
+        let plan = plan_sync(&comparison, Direction::LeftToRight, &|_| true, &bench.settings);
+        let done = options(OnError::Continue);
+        let report = run(&plan, &left, &right, &bench.settings, &done, &bench.control).unwrap();
+        assert_eq!(report.counts.failed, 0, "{scenario}: {:#?}", report.items);
+        assert_eq!(report.result, RunResult::Completed, "{scenario}");
+        let rest: usize = sync_plan(&bench).folders.iter().map(|folder| folder.steps.len()).sum();
+        assert_eq!(rest, 0, "{scenario}: a second run finds nothing to do");
+        let account = undo(&right, None, &bench.control).unwrap();
+        assert_eq!(account.state, RunState::RolledBack, "{scenario}: {account:#?}");
+        assert_same(&before, &bench.right, scenario);
+    }
+}
+
+#[test]
+fn where_numbers_are_a_places_a_rename_that_is_not_durable_is_taken_back() {
+    for scenario in ["replace", "new", "large"] {
+        let bench = bench(scenario);
+        // The root's own time moves with each rename in it.
+        let items = || listing(&bench.right, &Options::default()).unwrap();
+        let before = items();
+        let (left, right) = bench.roots();
+        let right = like_fat(&right);
+        let comparison = bench.compare_roots(&left, &right);
+        let plan = plan_sync(&comparison, Direction::LeftToRight, &|_| true, &bench.settings);
+        let moved = AtomicUsize::new(0);
+        let unsynced = move |event: &Event<'_>| match event.call {
+            Call::RenameNoReplace | Call::RenameReplace => {
+                moved.fetch_add(1, Ordering::SeqCst);
+                Act::Go
+            }
+            Call::Sync | Call::SyncVolume if moved.load(Ordering::SeqCst) > 0 && !is_journal(event) => {
+                Act::Fail(EIO)
+            }
+            _ => Act::Go,
+        };
+        let right = wrap(&right, "target", Arc::new(unsynced));
+        let done = options(OnError::Continue);
+        let report = run(&plan, &left, &right, &bench.settings, &done, &bench.control).unwrap();
+        assert!(report.counts.failed > 0, "{scenario}: {:#?}", report.items);
+        for item in report.items.iter().filter(|item| !item.path.is_root()) {
+            if let Outcome::Failed { error } = &item.outcome {
+                assert!(
+                    matches!(error.target, Some(TargetState::Original | TargetState::Absent)),
+                    "{scenario}: {error}"
+                );
+            }
+        }
+        assert_no_strays_beside(&bench.right);
+        let differences = diff(&before, &items());
+        assert!(differences.is_empty(), "{scenario}: {differences:#?}");
+    }
+}
+
 #[test]
 fn the_undo_setting_says_how_long_originals_are_kept() {
     let runs = |bench: &Bench| list(&bench.roots().1).unwrap();
@@ -385,7 +457,7 @@ fn one_run_at_a_time_and_the_second_is_told_who() {
     let (left, right) = bench.roots();
     let script = move |event: &fcs_testkit::faulty::Event<'_>| {
         let mut refused = seen_by.lock().unwrap();
-        if event.call == Call::CreateFile && !common::is_journal(event) && refused.is_none() {
+        if event.call == Call::CreateFile && !is_journal(event) && refused.is_none() {
             *refused = Some(undo(&other.roots().1, None, &Control::default()).map(|_| ()));
             assert!(
                 unfinished(&other.roots().1).unwrap().is_empty(),
@@ -437,7 +509,7 @@ fn an_interrupted_run_is_found_and_recovered_either_way() {
         // From the fortieth rename on the journal cannot be written: as near to a kill as one process can come.
         let calls = AtomicUsize::new(0);
         let bench = bench.script_all(move |event| {
-            let journal = common::is_journal(event) && event.path.to_string().ends_with(".journal");
+            let journal = is_journal(event) && event.path.to_string().ends_with(".journal");
             if journal && event.call == Call::Sync && calls.fetch_add(1, Ordering::SeqCst) >= 6 {
                 return Act::Fail(EIO);
             }

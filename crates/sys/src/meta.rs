@@ -25,8 +25,26 @@ pub struct FileId {
     pub volume: u64,
     /// The file's number on it (Unix inode; low half of the 128-bit id on Windows).
     pub file: u64,
-    /// The high half of a 128-bit file id (`ReFS`); 0 elsewhere.
+    /// The high half of a 128-bit file id (`ReFS`); [`FileId::OF_PLACE`] where the number is a place's; 0 elsewhere.
     pub file_high: u64,
+}
+
+impl FileId {
+    /// Marks the number of an item's place, not of the item: FAT on Windows numbers a file by where its name lies in
+    /// its folder, so a renamed file can have another number, and the next one in that place the same
+    /// (<https://learn.microsoft.com/windows/win32/api/fileapi/ns-fileapi-by_handle_file_information>). Also the half
+    /// that means "no number" in a 128-bit one.
+    pub const OF_PLACE: u64 = u64::MAX;
+
+    /// Whether the number is a place's.
+    pub fn is_of_place(self) -> bool {
+        self.file_high == Self::OF_PLACE
+    }
+
+    /// Whether what has this number now can be what had `earlier`, allowing for a rename in between.
+    pub fn may_be_after_rename(self, earlier: Self) -> bool {
+        self == earlier || self.is_of_place() && earlier.is_of_place() && self.volume == earlier.volume
+    }
 }
 
 /// Permission bits (`0o7777`) on Unix, attribute bits on Windows.
@@ -143,11 +161,11 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// Whether `self` is the same file with the same content as `earlier`, allowing for a rename in between.
     ///
-    /// Renaming moves the change time on most file systems, so after an exchange it proves nothing; identity, size
-    /// and modified time still do.
+    /// Renaming moves the change time on most file systems, so after an exchange it proves nothing; size and modified
+    /// time still do, and identity, unless it is a place's ([`FileId::OF_PLACE`]).
     pub fn same_content_after_rename(&self, earlier: &Self) -> bool {
         self.kind == earlier.kind
-            && self.id == earlier.id
+            && self.id.may_be_after_rename(earlier.id)
             && self.size == earlier.size
             && self.modified == earlier.modified
     }

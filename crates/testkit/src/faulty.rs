@@ -19,9 +19,9 @@ use std::io;
 use std::sync::Arc;
 
 use fcs_sys::{
-    Access, Attributes, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, Eviction, File, FileRef, Handle,
-    LinkTarget, Listed, Metadata, Name, Owner, RelPath, Rename, Root, Space, Stream, Tick, Time, Times,
-    VolumeFacts, Window, copy_in_by_chunks,
+    Access, Attributes, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, Eviction, File, FileId, FileRef,
+    Handle, LinkTarget, Listed, Metadata, Name, Owner, RelPath, Rename, Root, Space, Stream, Tick, Time,
+    Times, VolumeFacts, Window, copy_in_by_chunks,
 };
 
 /// Which call.
@@ -154,6 +154,8 @@ pub enum Act {
     Flip,
     /// Metadata says that the content lives elsewhere and reading would fetch it.
     Elsewhere,
+    /// Metadata gives the number of the place, as on FAT in Windows: a renamed item has another one.
+    NumberOfPlace,
 }
 
 /// Decides what happens at each call. Called from the engine's threads.
@@ -213,6 +215,14 @@ impl Shared {
         match self.ask(call, path, 0, 0) {
             Act::Fail(code) => Err(io::Error::from_raw_os_error(code)),
             Act::Elsewhere => Ok(Metadata { placeholder: true, allocated: 0, ..run()? }),
+            Act::NumberOfPlace => {
+                use std::hash::{DefaultHasher, Hash, Hasher};
+                let now = run()?;
+                let mut place = DefaultHasher::new();
+                path.as_bytes().hash(&mut place);
+                let id = FileId { file: place.finish(), file_high: FileId::OF_PLACE, ..now.id };
+                Ok(Metadata { id, ..now })
+            }
             _ => run(),
         }
     }

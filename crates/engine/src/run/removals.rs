@@ -174,7 +174,7 @@ fn remove(context: &Context<'_>, way: &mut Way, job: &Job<'_>, to: RemovedTo) ->
     let kept = kept_name(job.number).and_then(|name| {
         let out = log.kept().stat(&name)?;
         let same = if is_folder {
-            out.id == now.id && is_empty(&log.kept().open_dir(&name)?)?
+            out.id.may_be_after_rename(now.id) && is_empty(&log.kept().open_dir(&name)?)?
         } else {
             out.fingerprint().same_content_after_rename(&job.item.expect)
         };

@@ -231,7 +231,7 @@ impl<'a> Verified<'a> {
 /// nothing else has moved: taking the run back goes by it, and must see whatever another program writes from here on.
 fn seen_in_place(staged: &Staged<'_>) -> Seen {
     let now = staged.job.folder.target.stat(&staged.job.step.target_name).map(|now| Seen::of(&now));
-    now.ok().filter(|now| now.is(&staged.seen)).unwrap_or(staged.seen)
+    now.ok().filter(|now| now.is_after_rename(&staged.seen)).unwrap_or(staged.seen)
 }
 
 /// The swap itself. Returns the name under which the replaced original waits.
@@ -429,7 +429,9 @@ impl<'a> Committed<'a> {
 
     fn try_swap_back(&self, context: &Context<'_>) -> Option<TargetState> {
         let (dir, name) = (&self.job.folder.target, &self.job.step.target_name);
-        let is_ours = |name: &Name| dir.stat(name).is_ok_and(|now| now.id == self.id);
+        let is_ours = |name: &Name| {
+            dir.stat(name).is_ok_and(|now| now.id == self.id || Seen::of(&now).is_after_rename(&self.seen))
+        };
         if !is_ours(name) {
             return None;
         }

@@ -2,7 +2,7 @@
 //!
 //! A file's number tells it apart as long as the file system keeps numbers from one mount to the next. Some do not
 //! (FAT, many network and user-space ones), so a number that differs proves nothing: then size, time and, where there
-//! is one, the hash decide.
+//! is one, the hash decide. On FAT in Windows not even a rename keeps it.
 
 use std::io;
 
@@ -37,8 +37,16 @@ pub(crate) fn look(dir: &DirRef, name: &Name, step: &LedgerStep) -> io::Result<T
     if step.before.is_some_and(|before| now.is(&before)) {
         return Ok(There::Before);
     }
-    if step.new.is_some_and(|new| now.looks_like(&new)) && has_content(dir, name, step)? == Some(true) {
-        return Ok(There::New(now));
+    if let Some(new) = step.new
+        && now.looks_like(&new)
+    {
+        let is_new = has_content(dir, name, step)?.unwrap_or_else(|| {
+            // Where a rename gives another number, looks must do, if they are not also those of what was there.
+            now.is_after_rename(&new) && step.before.is_none_or(|before| !now.looks_like(&before))
+        });
+        if is_new {
+            return Ok(There::New(now));
+        }
     }
     if now.kind != Kind::Folder && step.before.is_some_and(|before| now.looks_like(&before)) {
         return Ok(There::Before);

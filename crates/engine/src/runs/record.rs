@@ -188,6 +188,12 @@ impl Seen {
         let same_link = self.kind == Kind::Symlink && other.kind == Kind::Symlink && self.size == other.size;
         self.file == other.file && (same_link || self.looks_like(other))
     }
+
+    /// As [`Seen::is`], allowing for a rename by us in between: where numbers are a place's, looks must do.
+    pub(crate) fn is_after_rename(&self, other: &Self) -> bool {
+        let of_place = |seen: &Self| seen.file.1 == FileId::OF_PLACE;
+        self.is(other) || of_place(self) && of_place(other) && self.looks_like(other)
+    }
 }
 
 impl From<&Fingerprint> for Seen {

@@ -87,9 +87,14 @@ impl Bench {
 
     pub fn compare(&self) -> Comparison {
         let (left, right) = self.roots();
+        self.compare_roots(&left, &right)
+    }
+
+    /// As [`Bench::compare`], through roots of the caller's.
+    pub fn compare_roots(&self, left: &Root, right: &Root) -> Comparison {
         let filter = Filter::default();
-        let (a, b) = scan_pair(&left, &right, &filter, &self.settings, &self.control).unwrap();
-        compare((&left, Arc::new(a)), (&right, Arc::new(b)), &self.settings, &self.control).unwrap()
+        let (a, b) = scan_pair(left, right, &filter, &self.settings, &self.control).unwrap();
+        compare((left, Arc::new(a)), (right, Arc::new(b)), &self.settings, &self.control).unwrap()
     }
 
     pub fn plan(&self) -> Plan {

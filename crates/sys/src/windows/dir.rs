@@ -40,8 +40,8 @@ fn is_a_link() -> io::Error {
 impl WindowsDir {
     /// The root of a tree.
     pub(super) fn root(handle: OwnedHandle) -> io::Result<Self> {
-        let serial = handle::identity(handle.as_handle())?.volume;
-        Ok(Self { handle, shared: Arc::new(Shared::new(serial)), listed: AtomicBool::new(false) })
+        let id = handle::identity(handle.as_handle())?;
+        Ok(Self { handle, shared: Arc::new(Shared::new(id)), listed: AtomicBool::new(false) })
     }
 
     /// Hands the entries of the folder to the device, through a handle that may add some; ours need not have that

@@ -7,7 +7,7 @@ use windows_sys::Win32::Foundation as f;
 use windows_sys::Win32::Storage::FileSystem as fs;
 
 use super::nt::{self, StandardInfo};
-use super::reparse;
+use super::{reparse, volume};
 use crate::{Attributes, FileId, Kind, Metadata, Time, Times};
 
 /// The attributes that are the user's to set and that a copy takes over.
@@ -59,7 +59,8 @@ pub(super) fn identity(handle: BorrowedHandle<'_>) -> io::Result<FileId> {
         // FAT, exFAT and many servers.
         let info = by_handle(handle)?;
         let file = u64::from(info.nFileIndexHigh) << 32 | u64::from(info.nFileIndexLow);
-        return Ok(FileId { volume: info.dwVolumeSerialNumber.into(), file, file_high: 0 });
+        let file_high = if volume::numbers_are_of_places(handle) { FileId::OF_PLACE } else { 0 };
+        return Ok(FileId { volume: info.dwVolumeSerialNumber.into(), file, file_high });
     }
     let info = answer?;
     let (file, file_high) = split_id(info.FileId);

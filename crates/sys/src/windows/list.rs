@@ -96,7 +96,7 @@ fn known(dir: &WindowsDir, name: &[u8], entry: &Entry) -> Option<Metadata> {
     if parts.attributes & (fs::FILE_ATTRIBUTE_REPARSE_POINT | fs::FILE_ATTRIBUTE_DIRECTORY) != 0 {
         return None;
     }
-    let id = FileId { volume: dir.shared.serial(), ..parts.id };
+    let id = dir.shared.listed(parts.id);
     let listed = handle::from_parts(&Parts { id, ..*parts });
     dir.shared.believe(listed, || {
         let name = Name::new(name).map_err(|_| io::Error::from(io::ErrorKind::InvalidFilename))?;

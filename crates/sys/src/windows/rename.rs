@@ -166,7 +166,7 @@ fn move_by_path(
     #[allow(unsafe_code)]
     call::succeed(unsafe { fs::MoveFileExW(from_path.as_ptr(), to_path.as_ptr(), flags) })?;
     let there = call::open_at(to_folder, &wide(to), Open::existing(fs::FILE_READ_ATTRIBUTES))?;
-    if handle::identity(there.as_handle())? == id {
+    if handle::identity(there.as_handle())?.may_be_after_rename(id) {
         Ok(())
     } else {
         // Some other folder has taken the path of ours in this very moment.

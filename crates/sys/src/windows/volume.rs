@@ -18,7 +18,7 @@ use windows_sys::Win32::System::WindowsProgramming::{
 use super::dir::WindowsDir;
 use super::list::Form;
 use super::{nt, path};
-use crate::{CaseRule, CreatedTime, Metadata, NameUnits, Place, Space, VolumeFacts};
+use crate::{CaseRule, CreatedTime, FileId, Metadata, NameUnits, Place, Space, VolumeFacts};
 
 /// Items that must agree with the listing, one after the other, before it is believed.
 const ENOUGH: u32 = 8;
@@ -30,19 +30,33 @@ const TOO_MANY: u32 = 4;
 #[derive(Debug)]
 pub(super) struct Shared {
     serial: u64,
+    /// [`FileId::OF_PLACE`] where numbers are of 64 bits and a place's, else 0.
+    number_high: u64,
     form: AtomicU8,
     agreed: AtomicU32,
     disagreed: AtomicU32,
 }
 
 impl Shared {
-    pub(super) fn new(serial: u64) -> Self {
-        Self { serial, form: AtomicU8::new(0), agreed: AtomicU32::new(0), disagreed: AtomicU32::new(0) }
+    /// `root` is the folder's own identity.
+    pub(super) fn new(root: FileId) -> Self {
+        Self {
+            serial: root.volume,
+            number_high: if root.is_of_place() { FileId::OF_PLACE } else { 0 },
+            form: AtomicU8::new(0),
+            agreed: AtomicU32::new(0),
+            disagreed: AtomicU32::new(0),
+        }
     }
 
     /// The volume's number.
     pub(super) fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// The identity of an item, from what a listing tells of it.
+    pub(super) fn listed(&self, id: FileId) -> FileId {
+        FileId { volume: self.serial, file_high: id.file_high | self.number_high, ..id }
     }
 
     /// The form of listing that worked last.
@@ -137,6 +151,13 @@ impl FileSystem {
             longest_name: longest as usize,
         })
     }
+}
+
+/// Whether a file's number tells where its name lies in its folder, so that a rename can change it: documented for FAT
+/// (<https://learn.microsoft.com/windows/win32/api/fileapi/ns-fileapi-by_handle_file_information>), not ruled out for
+/// exFAT. A server says which file system its folder is on, too.
+pub(super) fn numbers_are_of_places(handle: BorrowedHandle<'_>) -> bool {
+    FileSystem::of(handle).is_ok_and(|volume| volume.name.starts_with("FAT") || volume.name == "exFAT")
 }
 
 /// What the device below the file system is.
