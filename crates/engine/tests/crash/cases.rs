@@ -66,6 +66,8 @@ pub struct Way {
     pub no_replace: bool,
     pub sync_volume: bool,
     pub reuse_numbers: bool,
+    /// Numbers are those of places, as on FAT in Windows.
+    pub places: bool,
     pub undo: Undo,
 }
 
@@ -75,12 +77,13 @@ pub const BEST: Way = Way {
     no_replace: true,
     sync_volume: true,
     reuse_numbers: false,
+    places: false,
     undo: Undo::Last,
 };
 pub const POOR: Way =
     Way { exchange: false, hard_links: false, no_replace: false, sync_volume: false, ..BEST };
 
-pub const WAYS: [Way; 9] = [
+pub const WAYS: [Way; 10] = [
     BEST,
     Way { undo: Undo::Off, ..BEST },
     Way { sync_volume: false, reuse_numbers: true, ..BEST },
@@ -90,6 +93,7 @@ pub const WAYS: [Way; 9] = [
     Way { exchange: false, hard_links: false, ..BEST },
     POOR,
     Way { undo: Undo::Off, ..POOR },
+    Way { exchange: false, hard_links: false, sync_volume: false, places: true, ..BEST },
 ];
 
 /// How a run ends.
@@ -152,24 +156,33 @@ impl fmt::Display for Way {
         f.write_str(&word(self.no_replace, "no-replace"))?;
         f.write_str(&word(self.sync_volume, "volume sync"))?;
         f.write_str(&word(self.reuse_numbers, "reused ids"))?;
+        f.write_str(&word(self.places, "ids of places"))?;
         write!(f, "undo {}", self.undo)
     }
 }
 
 impl Way {
+    /// FAT has no links, of which nothing but the number would tell one from another.
+    fn can(&self, scenario: Scenario) -> bool {
+        !(self.places && scenario == Scenario::Links)
+    }
+
     /// The root of a disk as a program meets it.
     pub fn root(&self, fs: &SimFs) -> Root {
         self.scripted(fs, None)
     }
 
     fn scripted(&self, fs: &SimFs, script: Option<Script>) -> Root {
-        if self.no_replace && script.is_none() {
+        if self.no_replace && !self.places && script.is_none() {
             return fs.root();
         }
-        let no_replace = self.no_replace;
+        let (no_replace, places) = (self.no_replace, self.places);
         let both = move |event: &Event<'_>| match event.call {
             Call::RenameNoReplace if !no_replace => Act::Fail(EOPNOTSUPP),
-            _ => script.as_ref().map_or(Act::Go, |script| script(event)),
+            call => match script.as_ref().map_or(Act::Go, |script| script(event)) {
+                Act::Go if places && matches!(call, Call::Stat | Call::Metadata) => Act::NumberOfPlace,
+                act => act,
+            },
         };
         wrap(&fs.root(), "target", Arc::new(both))
     }
@@ -365,7 +378,7 @@ impl Bench {
     }
 
     pub fn plan(&self) -> Plan {
-        let (left, right, control) = (self.left.root(), self.right.root(), Control::default());
+        let (left, right, control) = (self.left.root(), self.way.root(&self.right), Control::default());
         let (a, b) = scan_pair(&left, &right, &Filter::default(), &self.settings, &control).unwrap();
         let comparison =
             compare((&left, Arc::new(a)), (&right, Arc::new(b)), &self.settings, &control).unwrap();
@@ -533,7 +546,7 @@ pub fn record_undo(scenario: Scenario, way: Way) -> Case {
 pub fn cases(scenarios: &[Scenario], ways: &[Way], endings: &[Ending]) -> Vec<Case> {
     let mut cases = Vec::new();
     for &scenario in scenarios {
-        for &way in ways {
+        for &way in ways.iter().filter(|way| way.can(scenario)) {
             cases.extend(endings.iter().map(|&ending| record_run(scenario, way, ending)));
         }
     }
@@ -543,5 +556,9 @@ pub fn cases(scenarios: &[Scenario], ways: &[Way], endings: &[Ending]) -> Vec<Ca
 /// Undos of every scenario.
 pub fn undo_cases(scenarios: &[Scenario], ways: &[Way]) -> Vec<Case> {
     let kept = ways.iter().filter(|way| way.undo != Undo::Off);
-    kept.flat_map(|&way| scenarios.iter().map(move |&scenario| record_undo(scenario, way))).collect()
+    kept.flat_map(|&way| {
+        let scenarios = scenarios.iter().filter(move |&&scenario| way.can(scenario));
+        scenarios.map(move |&scenario| record_undo(scenario, way))
+    })
+    .collect()
 }
