@@ -1,7 +1,7 @@
 //! An open file on Windows.
 
 use std::io;
-use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
 
 use windows_sys::Win32::Foundation as f;
 use windows_sys::Win32::Storage::FileSystem as fs;
@@ -9,7 +9,7 @@ use windows_sys::Win32::System::IO::{OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
 use windows_sys::Win32::System::Ioctl;
 
 use super::window::WindowsWindow;
-use super::{handle, nt, stream};
+use super::{handle, nt, stream, volume};
 use crate::buffer::{ALIGNMENT, AlignedBuffer};
 use crate::{Eviction, File, Window};
 
@@ -34,12 +34,16 @@ impl WindowsFile {
         Self { handle, uncached: false }
     }
 
-    /// For a file opened without buffering. `Unsupported` where the device's sectors are larger than our alignment.
+    /// For a file opened without buffering. `Unsupported` where the device's sectors are larger than our alignment,
+    /// and where reads would come from the file's record.
     pub(super) fn uncached(handle: OwnedHandle) -> io::Result<Self> {
         // Where it cannot be asked (older servers), 4096 suits every sector there is.
         let sector = nt::query::<fs::FILE_STORAGE_INFO>(handle.as_handle())
             .map_or(0, |info| info.LogicalBytesPerSector as usize);
         if sector > ALIGNMENT {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        if lies_in_its_record(handle.as_handle())? {
             return Err(io::ErrorKind::Unsupported.into());
         }
         Ok(Self { handle, uncached: true })
@@ -86,6 +90,20 @@ impl WindowsFile {
             Err(e) => Err(e),
         }
     }
+}
+
+/// The largest record that NTFS has for a file.
+const LARGEST_RECORD: i64 = 4096;
+
+/// Whether the content lies in the file's own record, as NTFS keeps some hundred bytes. It has records in memory and
+/// reads from there, whatever was asked for, so the device would not be reached. What is set aside for such a
+/// content is its length rounded to eight bytes, so no whole number of clusters; no call tells it in so many words.
+fn lies_in_its_record(file: BorrowedHandle<'_>) -> io::Result<bool> {
+    let allocated = nt::query::<nt::StandardInfo>(file)?.allocated;
+    if allocated <= 0 || allocated >= LARGEST_RECORD {
+        return Ok(false);
+    }
+    Ok(volume::cluster(file).is_none_or(|cluster| !(allocated as u64).is_multiple_of(cluster)))
 }
 
 fn at(offset: u64) -> OVERLAPPED {

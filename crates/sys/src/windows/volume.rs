@@ -257,6 +257,14 @@ fn known(name: &str) -> Known {
     Known { granularity, max_file, unbuffered }
 }
 
+/// Bytes of a cluster; `None` where the volume does not tell.
+pub(super) fn cluster(handle: BorrowedHandle<'_>) -> Option<u64> {
+    // Two counts of clusters, then sectors in one and bytes in a sector, four bytes each.
+    let mut answer = [0_u64; 3];
+    nt::query_volume(handle, class::FileFsSizeInformation, &mut answer).ok()?;
+    Some(u64::from(answer[2] as u32) * (answer[2] >> 32)).filter(|&bytes| bytes > 0)
+}
+
 /// Room for the current user, quotas included.
 pub(super) fn space(handle: BorrowedHandle<'_>) -> io::Result<Space> {
     // Three counts of clusters (all that this user may have, free for this user, free) and the size of one.

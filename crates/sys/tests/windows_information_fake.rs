@@ -1,5 +1,5 @@
-//! Numbers of files on file systems that number places, with a `GetFileInformationByHandleEx` and an
-//! `NtQueryVolumeInformationFile` of our own: Wine calls every volume NTFS. See `fake/copy.rs` for how a symbol takes the
+//! What files and volumes say of themselves where Wine always says the same, with a `GetFileInformationByHandleEx` and an
+//! `NtQueryVolumeInformationFile` of our own: it calls every volume NTFS, and keeps no content in a file's record. See `fake/copy.rs` for how a symbol takes the
 //! system's place (windows-gnu only).
 
 #![cfg(all(windows, target_env = "gnu"))]
@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 
-use fcs_sys::{FileId, Name, open_root};
+use fcs_sys::{Access, FileId, Name, OsReason, open_root, reason};
 use windows_sys::Wdk::Storage::FileSystem as nt;
 use windows_sys::Win32::Foundation as f;
 use windows_sys::Win32::Storage::FileSystem as fs;
@@ -19,6 +19,8 @@ use windows_sys::core::BOOL;
 thread_local! {
     /// What the volume calls its file system; `None` leaves it to the system.
     static FILE_SYSTEM: Cell<Option<&'static str>> = const { Cell::new(None) };
+    /// The bytes set aside for a file; `None` leaves it to the system.
+    static ALLOCATED: Cell<Option<i64>> = const { Cell::new(None) };
 }
 
 /// The function of ntdll or kernel32 that ours hides. `name` ends in NUL.
@@ -63,8 +65,15 @@ pub unsafe extern "system" fn GetFileInformationByHandleEx(
         unsafe { f::SetLastError(f::ERROR_INVALID_PARAMETER) };
         return 0;
     }
+    // Asked before the call, because asking clears its error code.
+    let allocated = ALLOCATED.get();
     // SAFETY: passed on as it came.
-    unsafe { system::<Ask>("GetFileInformationByHandleEx\0")(handle, class, data, bytes) }
+    let answer = unsafe { system::<Ask>("GetFileInformationByHandleEx\0")(handle, class, data, bytes) };
+    if let (Some(allocated), fs::FileStandardInfo) = (allocated, class) {
+        // SAFETY: the structure begins with this number, and the system has just filled it in.
+        unsafe { data.cast::<i64>().write_unaligned(allocated) };
+    }
+    answer
 }
 
 type AskVolume =
@@ -138,5 +147,25 @@ fn the_number_of_a_place_is_told_from_the_number_of_a_file() {
             assert_eq!(asked.is_of_place(), of_place, "{file_system:?}");
             assert_eq!(id, Some(asked), "{file_system:?}: the listing is believed, and says the same");
         }
+    }
+}
+
+#[test]
+fn a_content_in_the_files_own_record_is_not_read_past_the_cache() {
+    let tmp = tempfile::tempdir().unwrap();
+    std::fs::write(tmp.path().join("f"), vec![7; 700]).unwrap();
+    let root = open_root(tmp.path()).unwrap();
+    let name = Name::new(b"f".as_slice()).unwrap();
+    // Bytes rounded to eight are in the record; whole clusters, here of 4 KiB, are not, and nothing is nowhere.
+    for (allocated, in_record) in
+        [(704, true), (8, true), (3584, true), (4096, false), (8192, false), (0, false)]
+    {
+        ALLOCATED.set(Some(allocated));
+        let opened = root.dir.open_file(&name, Access::ReadUncached);
+        assert_eq!(opened.is_err(), in_record, "{allocated}: {opened:?}");
+        if let Err(e) = opened {
+            assert_eq!(reason(&e), OsReason::Unsupported, "{allocated}");
+        }
+        assert!(root.dir.open_file(&name, Access::Read).is_ok());
     }
 }
