@@ -109,6 +109,9 @@ pub fn open_root(path: &Path) -> Result<Root, RootError> {
     if is_unc(&std::path::absolute(path)?) {
         return Err(RootError::Unc);
     }
+    #[cfg(windows)]
+    let resolved = crate::windows::path::resolve(path)?;
+    #[cfg(not(windows))]
     let resolved = std::fs::canonicalize(path)?;
     if !std::fs::metadata(&resolved)?.is_dir() {
         return Err(RootError::NotAFolder);
@@ -146,7 +149,7 @@ pub fn nesting(first: &Root, second: &Root) -> io::Result<Nesting> {
 fn has_ancestor(path: &Path, id: FileId) -> bool {
     // A root is kept by the letter of its drive, and a letter may stand for any folder of a server.
     #[cfg(windows)]
-    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let path = &crate::windows::path::resolve(path).unwrap_or_else(|_| path.to_path_buf());
     path.ancestors().skip(1).any(|above| identity(above).is_some_and(|found| found == id))
 }
 

@@ -62,6 +62,25 @@ pub(super) fn below(folder: BorrowedHandle<'_>, name: &Name) -> io::Result<Vec<u
     Ok(path)
 }
 
+/// Where a path leads, every link resolved. A drive that the system's mount manager does not know (memory disks and
+/// encrypted containers of other makers) has no path that could be asked back, nor has, in the form the standard
+/// library asks for, a server's folder below ones that may not be looked at; then it is the path that was given, which
+/// can be opened just as well.
+pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
+    let refused = match std::fs::canonicalize(path) {
+        Ok(resolved) => return Ok(resolved),
+        Err(e) => e,
+    };
+    match refused.raw_os_error().map(|code| code as u32) {
+        Some(f::ERROR_INVALID_FUNCTION | f::ERROR_UNRECOGNIZED_VOLUME | f::ERROR_ACCESS_DENIED) => {}
+        _ => return Err(refused),
+    }
+    let absolute = std::path::absolute(path)?;
+    let Ok(opened) = open(&absolute, fs::FILE_READ_ATTRIBUTES) else { return Err(refused) };
+    Ok(final_path(opened.as_handle())
+        .map_or(absolute, |resolved| PathBuf::from(std::ffi::OsString::from_wide(&resolved))))
+}
+
 /// Opens what a path leads to, to ask about it or to open things in it.
 pub(super) fn open(path: &Path, access: u32) -> io::Result<OwnedHandle> {
     let path: Vec<u16> = verbatim(path).as_os_str().encode_wide().chain([0]).collect();
