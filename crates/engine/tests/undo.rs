@@ -455,7 +455,7 @@ fn one_run_at_a_time_and_the_second_is_told_who() {
     let refused = Arc::new(Mutex::new(None));
     let (other, seen_by) = (Arc::clone(&bench), Arc::clone(&refused));
     let (left, right) = bench.roots();
-    let script = move |event: &fcs_testkit::faulty::Event<'_>| {
+    let script = move |event: &Event<'_>| {
         let mut refused = seen_by.lock().unwrap();
         if event.call == Call::CreateFile && !is_journal(event) && refused.is_none() {
             *refused = Some(undo(&other.roots().1, None, &Control::default()).map(|_| ()));
