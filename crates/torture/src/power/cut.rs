@@ -104,7 +104,7 @@ pub(super) fn apply(cut: Cut, disk: &mut Disk, pending: &[Event], tears: &[usize
             let arrived = unit * rng.usize(0..=last.len() / unit);
             disk.try_write(last_offset, &last[..arrived], &mut before);
             let end = last_offset + arrived as u64;
-            inside_a_block = arrived < last.len() && end % BLOCK as u64 != 0;
+            inside_a_block = arrived < last.len() && !end.is_multiple_of(BLOCK as u64);
         }
         Cut::Garbage => {
             let (offset, data) = writes[rng.usize(0..writes.len())];
