@@ -9,7 +9,7 @@
 
 mod removals;
 
-use fcs_sys::{Fingerprint, Kind, Name, Place, RelPath};
+use fcs_sys::{Fingerprint, Kind, Name, Place, RelPath, Time};
 
 use crate::Settings;
 use crate::compare::{Comparison, RowId, Side, Verdict};
@@ -77,6 +77,9 @@ pub struct FolderPlan {
     pub expect_source: Fingerprint,
     /// What the target folder looked like; `None` if there was none.
     pub expect_target: Option<Fingerprint>,
+    /// When the source folder and the target folder were made, where that is known and there is one. Folders that a
+    /// killed run left unfinished, and folders of a run that is taken back, get their created time from here.
+    pub created: [Option<Time>; 2],
     /// Files and links directly in this folder.
     pub steps: Vec<Step>,
 }
@@ -488,6 +491,7 @@ impl<'a> Planner<'a> {
             sync_times: true,
             expect_source: source.fingerprint(),
             expect_target,
+            created: [source.created(), comparison.entry(row, self.target).and_then(Entry::created)],
             steps,
         });
     }

@@ -11,6 +11,7 @@ use fcs_engine::filter::Filter;
 use fcs_engine::plan::{Direction, plan};
 use fcs_engine::report::{Evidence, Outcome, Report};
 use fcs_engine::run::{RunOptions, run};
+use fcs_engine::runs::undo;
 use fcs_engine::scan::scan_pair;
 use fcs_engine::{Control, ErrorKind, Settings};
 use fcs_sys::{Owner, Time};
@@ -77,6 +78,41 @@ fn a_copy_on_the_simulated_disk_arrives_whole() {
         assert_eq!(*target.read("only here").unwrap(), b"stays");
         let left = plan(&look(&source, &target, &settings), Direction::LeftToRight, &|_| true, &settings);
         assert!(left.is_empty(), "{left:#?}");
+    }
+}
+
+#[test]
+fn created_times_go_with_a_copy_and_come_back_with_an_undo() {
+    let disk = |volume, path: &str| {
+        SimFs::new(Options { volume, path: path.into(), created: true, ..Options::default() })
+    };
+    let (source, target) = (disk(1, "/source"), disk(2, "/target"));
+    let at = |day: i64, number: usize| Time::new(day * 86_400, u32::try_from(number).unwrap());
+    let items = ["there", "there/replaced", "made", "made/new", "made/link"];
+    for fs in [&source, &target] {
+        fs.put("there/replaced", fs.root().path.as_os_str().as_encoded_bytes(), 0o644, at(1, 0));
+    }
+    source.put("made/new", b"new", 0o644, at(1, 0));
+    source.symlink("made/link", "new");
+    // Every folder's modified time is the same on both sides, so that only the created time can be what is given.
+    for (number, path) in items.into_iter().enumerate().rev() {
+        source.set_modified(path, at(2, 0));
+        source.set_created(path, at(3, number));
+    }
+    for (number, path) in items.into_iter().enumerate().take(2).rev() {
+        target.set_modified(path, at(2, 0));
+        target.set_created(path, at(4, number));
+    }
+    let settings = Settings { keep_owner: false, ..Settings::default() };
+    let report = copy(&source, &target, &settings, Arc::new(|_| Act::Go));
+    assert!(report.items.iter().all(|item| item.not_kept.is_empty()), "{:#?}", report.items);
+    for (number, path) in items.into_iter().enumerate() {
+        assert_eq!(target.created(path), at(3, number), "{path}");
+    }
+    undo(&target.root(), None, &Control::default()).unwrap();
+    assert!(!target.exists("made"));
+    for (number, path) in items.into_iter().enumerate().take(2) {
+        assert_eq!(target.created(path), at(4, number), "{path}");
     }
 }
 

@@ -15,6 +15,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use memchr::memmem;
 use rustix::fs::{FallocateFlags, SeekFrom};
@@ -210,7 +211,7 @@ impl Image {
     /// Unmounts and mounts again: afterwards everything is read from the device. Fails while a file in it is open.
     pub fn remount(&mut self) -> io::Result<()> {
         assert!(self.kind != FsKind::Tmpfs, "tmpfs forgets its files when it is unmounted");
-        run("umount", [&self.mount_point]).map_err(io::Error::other)?;
+        unmount(&self.mount_point).map_err(io::Error::other)?;
         self.mounted = false;
         self.mount().map_err(io::Error::other)
     }
@@ -256,7 +257,7 @@ impl Image {
     /// [`Image::backing_file`].
     pub fn into_file(mut self, path: &Path) -> io::Result<()> {
         assert!(self.kind != FsKind::Tmpfs, "tmpfs has no file");
-        run("umount", [&self.mount_point]).map_err(io::Error::other)?;
+        unmount(&self.mount_point).map_err(io::Error::other)?;
         self.mounted = false;
         if let Some(device) = self.loop_device.take() {
             run("losetup", [OsStr::new("--detach"), device.as_os_str()]).map_err(io::Error::other)?;
@@ -269,7 +270,7 @@ impl Image {
 
     fn dismantle(&mut self) -> Result<(), String> {
         if self.mounted {
-            if let Err(error) = run("umount", [&self.mount_point]) {
+            if let Err(error) = unmount(&self.mount_point) {
                 // Something still has a file open here. The name has to go at least; the kernel ends the mount with
                 // the last of these files.
                 let lazy = [OsStr::new("-l"), self.mount_point.as_os_str()];
@@ -291,6 +292,20 @@ impl Image {
         }
         result
     }
+}
+
+/// Unmounts, and waits a while for whoever still looks at it: a program that another thread is starting just now has
+/// copies of all our open files until it is loaded, and the last of a killed program's files closes after its end.
+pub fn unmount(mount_point: &Path) -> Result<(), String> {
+    let mut last = String::new();
+    for pause in [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] {
+        std::thread::sleep(Duration::from_millis(pause));
+        match run("umount", [mount_point]) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 impl Drop for Image {

@@ -29,7 +29,7 @@ pub mod tree;
 
 pub use bin::{Fcs, Run};
 #[cfg(target_os = "linux")]
-pub use image::{FsKind, Image, ImageOptions, for_each_image};
+pub use image::{FsKind, Image, ImageOptions, for_each_image, unmount};
 #[cfg(any(target_os = "linux", windows))]
 pub use listing::{Item, Kind, Listing, Options, diff, listing};
 pub use skip::{Skip, skip};

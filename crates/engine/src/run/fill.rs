@@ -11,8 +11,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fcs_sys::{
-    Access, AlignedBuffer, CopyMethod, CopyOptions, File, FileRef, Metadata, Name, OsReason, Time,
-    pace_writeback, reason, write_all_at,
+    Access, AlignedBuffer, CopyMethod, CopyOptions, CreatedTime, File, FileRef, Metadata, Name, OsReason,
+    Time, Times, pace_writeback, reason, write_all_at,
 };
 
 use super::context::{Context, Job, Meter};
@@ -407,14 +407,13 @@ fn dress_link(
     {
         context.tally.owner_not_kept.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
-    let times = fcs_sys::Times { modified: Some(wanted.modified), created: None };
+    let volume = &job.folder.volume.facts;
+    let created = wanted.created.filter(|_| volume.created == CreatedTime::Settable);
+    let times = Times { modified: Some(wanted.modified), created };
     // An error shows in the read-back.
     let _ = target.set_link_times(name, times);
     let now = target.stat(name)?;
-    let granularity = u128::from(job.folder.volume.facts.time_granularity_nanos.max(1));
-    if now.modified.distance_nanos(wanted.modified) >= granularity {
-        not_kept.push("modified time".into());
-    }
+    metadata::tell_times(&now, times, volume, not_kept);
     Ok(now)
 }
 

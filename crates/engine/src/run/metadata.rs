@@ -115,14 +115,21 @@ pub(super) fn give_times(
     // An error shows in the read-back.
     let _ = copy.set_times(Times { modified: Some(wanted.modified), created });
     let now = copy.metadata()?;
-    let granularity = u128::from(volume.time_granularity_nanos.max(1));
-    if now.modified.distance_nanos(wanted.modified) >= granularity {
-        not_kept.push("modified time".into());
-    }
-    if let (Some(want), Some(have)) = (created, now.created)
-        && have.distance_nanos(want) >= granularity
-    {
-        not_kept.push("created time".into());
-    }
+    tell_times(&now, Times { modified: Some(wanted.modified), created }, volume, not_kept);
     Ok(now)
+}
+
+/// Tells which of the `wanted` times an item does not have.
+pub(super) fn tell_times(now: &Metadata, wanted: Times, volume: &VolumeFacts, not_kept: &mut Vec<String>) {
+    let granularity = u128::from(volume.time_granularity_nanos.max(1));
+    for (name, wanted, now) in [
+        ("modified time", wanted.modified, Some(now.modified)),
+        ("created time", wanted.created, now.created),
+    ] {
+        if let (Some(wanted), Some(now)) = (wanted, now)
+            && now.distance_nanos(wanted) >= granularity
+        {
+            not_kept.push(name.into());
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fcs_sys::{DirRef, FileRef, Fingerprint, Name, RelPath, Root};
+use fcs_sys::{DirRef, FileRef, Fingerprint, Name, RelPath, Root, Time};
 
 use super::journal::{self, Journal, Tail};
 use super::ledger::Ledger;
@@ -227,8 +227,9 @@ pub(crate) fn keep(run: &str, kept: &DirRef, dir: &DirRef, name: &Name, step: u6
 fn list(plan: &Plan, begin: Begin, journal: &mut Journal) -> io::Result<()> {
     journal.append(&Record::Begin(begin));
     for folder in &plan.folders {
-        let wanted = (folder.create || folder.sync_times).then(|| looks(&folder.expect_source));
-        let before = folder.expect_target.as_ref().map(looks);
+        let wanted =
+            (folder.create || folder.sync_times).then(|| looks(&folder.expect_source, folder.created[0]));
+        let before = folder.expect_target.as_ref().map(|f| looks(f, folder.created[1]));
         let steps = folder.steps.iter().map(|step| StepRecord {
             name: step.target_name.as_bytes().to_vec(),
             before: step.expect_target.as_ref().map(Seen::from),
@@ -242,7 +243,7 @@ fn list(plan: &Plan, begin: Begin, journal: &mut Journal) -> io::Result<()> {
             before: Some(Seen::from(&item.expect)),
             removes: true,
         });
-        list_folder(&folder.path, false, Some(looks(&folder.expect)), None, steps, journal)?;
+        list_folder(&folder.path, false, Some(looks(&folder.expect, None)), None, steps, journal)?;
     }
     journal.append(&Record::Ready);
     Ok(())
@@ -265,6 +266,6 @@ fn list_folder(
     journal.write_if_long()
 }
 
-fn looks(f: &Fingerprint) -> FolderLooks {
-    FolderLooks { id: f.id, modified: f.modified, attributes: f.attributes, owner: None }
+fn looks(f: &Fingerprint, created: Option<Time>) -> FolderLooks {
+    FolderLooks { id: f.id, modified: f.modified, created, attributes: f.attributes, owner: None }
 }

@@ -7,11 +7,15 @@
 //! Invariant: the order of variants and fields is the format. New ones go at the end, changed ones need a new
 //! [`VERSION`].
 
-use fcs_sys::{Attributes, FileId, Fingerprint, Kind, Metadata, Name, Owner, RelPath, Time};
+use std::io;
+
+use fcs_sys::{
+    Attributes, CreatedTime, Dir, FileId, Fingerprint, Kind, Metadata, Name, Owner, RelPath, Time, Times,
+};
 use serde::{Deserialize, Serialize};
 
 /// Version of the format.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,10 +116,26 @@ pub(crate) struct FolderLooks {
     pub(crate) id: FileId,
     /// Modified time.
     pub(crate) modified: Time,
+    /// Created time, where it is known; it is only ever set where the system can.
+    pub(crate) created: Option<Time>,
     /// Permission or attribute bits.
     pub(crate) attributes: Attributes,
     /// Owner, where it is to be given.
     pub(crate) owner: Option<Owner>,
+}
+
+impl FolderLooks {
+    /// Gives a folder, which has `now`, these times as far as they are others and can be set.
+    pub(crate) fn give_times(&self, dir: &dyn Dir, now: &Metadata) -> io::Result<()> {
+        let modified = Some(self.modified).filter(|&wanted| wanted != now.modified);
+        let created = self.created.filter(|&wanted| Some(wanted) != now.created);
+        let settable = created.is_some() && dir.volume()?.created == CreatedTime::Settable;
+        let created = created.filter(|_| settable);
+        if modified.is_none() && created.is_none() {
+            return Ok(());
+        }
+        dir.set_times(Times { modified, created })
+    }
 }
 
 /// One name that the run may change.

@@ -497,8 +497,8 @@ fn finish_folder(root: &Root, way: &mut Way, folder: &LedgerFolder, items: &mut 
         }
         // The run may have come as far as to set its time, and to say so.
         let finished = folder.record.wanted.is_some_and(|wanted| now.modified == wanted.modified);
-        if now.modified != looks.modified && !finished {
-            dir.set_times(Times { modified: Some(looks.modified), created: None })?;
+        if !finished {
+            looks.give_times(&*dir, &now)?;
         }
         Ok(dress)
     });

@@ -9,7 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 
-use fcs_sys::{DirRef, Kind, Name, OsReason, RelPath, Rename, Root, Times, reason};
+use fcs_sys::{DirRef, Kind, Name, OsReason, RelPath, Rename, Root, reason};
 
 use super::disk::{There, has_content, if_there, look};
 use super::journal::Journal;
@@ -389,12 +389,8 @@ impl<'a> Back<'a> {
         let done = match &folder.record.before {
             _ if self.refused.contains(&folder.path) => Ok(None),
             Some(before) => if_there(self.way.open(&folder.path)).and_then(|dir| {
-                let modified = Some(before.modified);
-                match dir {
-                    Some(dir) if dir.metadata()?.modified != before.modified => {
-                        dir.set_times(Times { modified, created: None })?;
-                    }
-                    _ => {}
+                if let Some(dir) = dir {
+                    before.give_times(&*dir, &dir.metadata()?)?;
                 }
                 Ok(None)
             }),

@@ -265,7 +265,7 @@ impl Dir for SimDir {
             read_only: state.options.read_only,
             case: CaseRule::Sensitive,
             time_granularity_nanos: state.options.time_granularity_nanos.max(1),
-            created: CreatedTime::ReadOnly,
+            created: if state.options.created { CreatedTime::Settable } else { CreatedTime::ReadOnly },
             max_name: 255,
             name_units: NameUnits::Bytes,
             sync_volume: state.options.sync_volume,

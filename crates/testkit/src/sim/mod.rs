@@ -91,6 +91,8 @@ pub struct Options {
     pub tick_nanos: u64,
     /// The step in which times are stored.
     pub time_granularity_nanos: u64,
+    /// Created times can be set. On imitates NTFS.
+    pub created: bool,
     /// What the volume calls its file system.
     pub file_system: String,
     /// The path in [`SimFs::root`]; for messages only.
@@ -107,6 +109,7 @@ impl Default for Options {
             read_only: false,
             limit_bytes: None,
             reuse_numbers: false,
+            created: false,
             volume: 100,
             new_volume_on_mount: true,
             tick_nanos: 1_000_000,
@@ -229,6 +232,20 @@ impl SimFs {
         let mut state = self.disk.lock();
         let key = find(&state, path).unwrap_or_else(|| panic!("no item {path}"));
         state.set_times(key, Times { modified: Some(modified), created: None }).expect("a time is set");
+    }
+
+    /// Sets the created time, where the disk can.
+    pub fn set_created(&self, path: &str, created: Time) {
+        let mut state = self.disk.lock();
+        let key = find(&state, path).unwrap_or_else(|| panic!("no item {path}"));
+        state.set_times(key, Times { modified: None, created: Some(created) }).expect("a time is set");
+    }
+
+    /// When an item was created.
+    pub fn created(&self, path: &str) -> Time {
+        let state = self.disk.lock();
+        let key = find(&state, path).unwrap_or_else(|| panic!("no item {path}"));
+        state.get(key).created
     }
 
     fn change(&self, path: &str, change: impl FnOnce(&mut inode::Inode)) {

@@ -463,9 +463,14 @@ impl State {
     }
 
     pub(super) fn set_times(&mut self, key: Key, times: Times) -> io::Result<()> {
-        let Some(modified) = times.modified.map(|t| self.stored(t)) else { return Ok(()) };
+        let modified = times.modified.map(|t| self.stored(t));
+        let created = times.created.filter(|_| self.options.created).map(|t| self.stored(t));
+        if modified.is_none() && created.is_none() {
+            return Ok(());
+        }
         self.change(key, "set times of", |inode| {
-            inode.modified = modified;
+            inode.modified = modified.unwrap_or(inode.modified);
+            inode.created = created.unwrap_or(inode.created);
             Ok(())
         })
     }

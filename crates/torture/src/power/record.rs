@@ -11,6 +11,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
+use fcs_testkit::unmount;
 use fuser::{
     BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
     INodeNo, LockOwner, MountOption, OpenFlags, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyOpen,
@@ -227,19 +228,6 @@ pub(super) fn mount(kind: &str, options: &str, what: &Path, mount_point: &Path) 
     let [what, at] = [what, mount_point].map(|path| path.display().to_string());
     let options = if options.is_empty() { "defaults" } else { options };
     tool("mount", &["-t", kind, "-o", options, &what, &at]).map(drop)
-}
-
-/// Unmounts, and waits a while for whoever still looks at it.
-pub(super) fn unmount(mount_point: &Path) -> Result<(), String> {
-    let mut last = String::new();
-    for pause in [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] {
-        std::thread::sleep(Duration::from_millis(pause));
-        match rustix::mount::unmount(mount_point, rustix::mount::UnmountFlags::empty()) {
-            Ok(()) => return Ok(()),
-            Err(error) => last = error.to_string(),
-        }
-    }
-    Err(format!("could not unmount {}: {last}", mount_point.display()))
 }
 
 /// What a tool prints; an error with what it complains about.

@@ -6,12 +6,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fcs_testkit::unmount;
 use rustix::fs::StatVfsMountFlags;
 use tempfile::TempDir;
 
 use super::disk::Disk;
 use super::film::{Film, Mounted};
-use super::record::{mount, unmount};
+use super::record::mount;
 use crate::judge::{self, How, States, When};
 use crate::program::{Program, Subject, Verb};
 use crate::supervise::{End, Kill};
