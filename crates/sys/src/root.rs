@@ -75,8 +75,9 @@ fn after_unc_prefix(path: &Path) -> Option<&[u8]> {
         [a, b, rest @ ..] if is_slash(*a) && is_slash(*b) => {
             let names_server = rest.first().is_some_and(|first| !is_slash(*first));
             // `//tmp` on Unix is a slip for `/tmp`; `//server/share` has the shape of a share.
-            let is_server = cfg!(windows) || *a == b'\\' || rest.iter().any(|&b| is_slash(b));
-            (names_server && is_server).then_some(rest)
+            let is_server = *a == b'\\' || rest.iter().any(|&b| is_slash(b));
+            // Windows asks the network for whatever begins so, even for `\\` alone and a server without a name.
+            (cfg!(windows) || names_server && is_server).then_some(rest)
         }
         _ => None,
     }
@@ -213,12 +214,14 @@ mod tests {
             "/a/b",
             "a",
             "",
-            "///a/b",
             "/",
             r"\\?\",
             r"UNC\server\share",
         ] {
             assert!(!is_unc(Path::new(local)), "{local}");
+        }
+        for by_system in ["///a/b", r"\\", r"\\\server\share", "//tmp"] {
+            assert_eq!(is_unc(Path::new(by_system)), cfg!(windows), "{by_system}");
         }
     }
 
