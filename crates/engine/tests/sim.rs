@@ -11,7 +11,7 @@ use fcs_engine::filter::Filter;
 use fcs_engine::plan::{Direction, plan};
 use fcs_engine::report::{Evidence, Outcome, Report};
 use fcs_engine::run::{RunOptions, run};
-use fcs_engine::runs::undo;
+use fcs_engine::runs::{How, recover, undo};
 use fcs_engine::scan::scan_pair;
 use fcs_engine::{Control, ErrorKind, Settings};
 use fcs_sys::{Owner, Time};
@@ -104,7 +104,25 @@ fn created_times_go_with_a_copy_and_come_back_with_an_undo() {
         target.set_created(path, at(4, number));
     }
     let settings = Settings { keep_owner: false, ..Settings::default() };
+    target.record();
     let report = copy(&source, &target, &settings, Arc::new(|_| Act::Go));
+    // Whatever a crash left, recovery finishes the folders that the run made.
+    let (mut made, mut bare) = (0, 0);
+    let budget = Budget { exhaustive: 50, samples: 5 };
+    target.recording().for_each_crash_state(budget, 1, &mut |state| {
+        let after = state.mount();
+        let before = after.exists("made").then(|| after.created("made"));
+        recover(&after.root(), How::Keep, &Control::default()).unwrap();
+        // One that the journal cannot prove to be the run's keeps what it has.
+        let modified = |fs: &SimFs| fs.snapshot().get("made").map(|made| made.modified);
+        if modified(&after) == Some(at(2, 0)) {
+            assert_eq!(after.created("made"), at(3, 2), "{}", state.describe());
+            made += 1;
+            bare += usize::from(before != Some(at(3, 2)));
+        }
+        ControlFlow::Continue(())
+    });
+    assert!(made > 10 && bare > 0, "{made} {bare}");
     assert!(report.items.iter().all(|item| item.not_kept.is_empty()), "{:#?}", report.items);
     for (number, path) in items.into_iter().enumerate() {
         assert_eq!(target.created(path), at(3, number), "{path}");

@@ -497,7 +497,8 @@ fn finish_folder(root: &Root, way: &mut Way, folder: &LedgerFolder, items: &mut 
         }
         // The run may have come as far as to set its time, and to say so.
         let finished = folder.record.wanted.is_some_and(|wanted| now.modified == wanted.modified);
-        if !finished {
+        // One that the run made has no older time to get back, so it may only be lacking one.
+        if !finished || folder.record.create {
             looks.give_times(&*dir, &now)?;
         }
         Ok(dress)
