@@ -1,0 +1,167 @@
+//! What is asked of each row again and again, taken from the comparison once.
+//!
+//! Invariant: nothing here changes after [`Index::new`]. Rows are breadth-first, children contiguous and in the order
+//! of their folders; so what lies below a row is one contiguous range per depth. This module must not know what is
+//! visible or ticked.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use fcs_engine::compare::{Comparison, Row, RowId, Side, Verdict};
+use fcs_engine::tree::Entry;
+use fcs_sys::Kind;
+
+use crate::bits::Bits;
+use crate::filter::Chip;
+use crate::names::Names;
+
+/// A comparison, and sets of its rows.
+#[derive(Debug)]
+pub struct Index {
+    comparison: Arc<Comparison>,
+    pub(crate) names: Names,
+    folders: Bits,
+    on: [Bits; 2],
+    chips: [Bits; Chip::ALL.len()],
+    work: Bits,
+    known: Bits,
+    notable: Bits,
+}
+
+impl Index {
+    /// Reads through a comparison once: about a quarter of a second for a million rows.
+    pub fn new(comparison: Arc<Comparison>) -> Self {
+        let rows = comparison.rows.len();
+        let none = || Bits::none(rows);
+        let mut index = Self {
+            names: Names::new(&comparison),
+            folders: none(),
+            on: [none(), none()],
+            chips: std::array::from_fn(|_| none()),
+            work: none(),
+            known: none(),
+            notable: none(),
+            comparison,
+        };
+        let existence = index.comparison.summary.existence_counts;
+        for id in 0..rows as RowId {
+            let row = *index.comparison.row(id);
+            for side in [Side::Left, Side::Right] {
+                if row.node(side).is_some() {
+                    index.on[side as usize].add(id);
+                }
+            }
+            if row.children > 0 || index.comparison.is_folder(id) {
+                index.folders.add(id);
+            }
+            index.add_verdict(id, row.verdict, existence);
+        }
+        index
+    }
+
+    fn add_verdict(&mut self, row: RowId, verdict: Verdict, existence: bool) {
+        let chip = Chip::of(verdict);
+        self.chips[chip as usize].add(row);
+        let (work, known) = match chip {
+            Chip::Different => (true, true),
+            Chip::LeftOnly | Chip::RightOnly => (existence, true),
+            Chip::Same => (false, true),
+            Chip::Problems => (false, false),
+        };
+        if work {
+            self.work.add(row);
+        }
+        if known {
+            self.known.add(row);
+        }
+        if work || !known {
+            self.notable.add(row);
+        }
+    }
+
+    /// The comparison.
+    pub fn comparison(&self) -> &Comparison {
+        &self.comparison
+    }
+
+    /// How many rows there are, the root's included.
+    pub fn rows(&self) -> usize {
+        self.comparison.rows.len()
+    }
+
+    /// Rows that are a folder on at least one side.
+    pub fn folders(&self) -> &Bits {
+        &self.folders
+    }
+
+    /// Rows that a side has.
+    pub fn on(&self, side: Side) -> &Bits {
+        &self.on[side as usize]
+    }
+
+    /// Rows under a chip.
+    pub fn under(&self, chip: Chip) -> &Bits {
+        &self.chips[chip as usize]
+    }
+
+    /// Rows that a copy or a removal could do something about: different, or on one side only. The latter not when
+    /// existence is no criterion, because nothing is planned for them then.
+    pub fn work(&self) -> &Bits {
+        &self.work
+    }
+
+    /// Rows about which enough is known to act on them: all but clashes, unreadable and not comparable ones, for
+    /// which the engine plans nothing but a note that they were skipped.
+    pub fn known(&self) -> &Bits {
+        &self.known
+    }
+
+    /// Rows that want to be looked at: what is in [`Index::work`], and what is not [`Index::known`].
+    pub fn notable(&self) -> &Bits {
+        &self.notable
+    }
+
+    /// What a side's item looked like; `None` also where it could not be asked: the entry holds zeros then, which are no
+    /// size and no date.
+    pub fn entry(&self, row: RowId, side: Side) -> Option<&Entry> {
+        let node = self.comparison.node(row, side)?;
+        let tree = self.comparison.tree(side);
+        let entry = tree.entry(node);
+        (entry.kind != Kind::Other || tree.node_error(node).is_none()).then_some(entry)
+    }
+
+    /// The row and all below it, as one range per depth.
+    pub(crate) fn below(&self, row: RowId) -> impl Iterator<Item = Range<RowId>> + '_ {
+        let rows = &self.comparison.rows;
+        std::iter::successors(Some(row..row + 1), move |level| {
+            let level = &rows[level.start as usize..level.end as usize];
+            let holds = |row: &&Row| row.children > 0;
+            let (first, last) = (level.iter().find(holds)?, level.iter().rev().find(holds)?);
+            Some(first.first_child..last.first_child + last.children)
+        })
+    }
+
+    /// The folders above a row, the nearest first.
+    pub(crate) fn above(&self, row: RowId) -> impl Iterator<Item = RowId> + '_ {
+        let up = move |row: &RowId| (*row != Comparison::ROOT).then(|| self.comparison.row(*row).parent);
+        std::iter::successors(up(&row), up)
+    }
+
+    /// A set of rows and all folders above them.
+    pub(crate) fn with_above(&self, rows: &Bits) -> Bits {
+        let mut all = rows.clone();
+        // Against the order of rows, so a folder comes after all that is in it: one pass at any depth.
+        for row in (1..self.rows() as RowId).rev() {
+            if all.has(row) {
+                all.add(self.comparison.row(row).parent);
+            }
+        }
+        all
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let sets = [&self.folders, &self.work, &self.known, &self.notable];
+        let sets = sets.into_iter().chain(&self.on).chain(&self.chips);
+        self.names.bytes() + sets.map(Bits::bytes).sum::<usize>()
+    }
+}

@@ -1,0 +1,124 @@
+//! What one window holds: rows, selection, cursor.
+//!
+//! Invariant: the cursor is on a visible row. What acts on many rows is given the matches of the filter in force, and
+//! never others. This module must not know how any of it is drawn.
+
+use std::sync::Arc;
+
+use fcs_engine::compare::{Comparison, RowId, Side};
+
+use crate::filter::Filter;
+use crate::index::Index;
+use crate::moves::{self, Move};
+use crate::rows::Rows;
+use crate::selection::{Change, Selection};
+use crate::sort::{Column, Sort};
+
+/// The state of a window over one comparison. After another comparison there is another model.
+#[derive(Debug)]
+pub struct Model {
+    rows: Rows,
+    selection: Selection,
+    cursor: RowId,
+}
+
+impl Model {
+    /// Everything as it is at first: the root open, nothing ticked, nothing hidden.
+    pub fn new(comparison: Arc<Comparison>) -> Self {
+        let index = Arc::new(Index::new(comparison));
+        let selection = Selection::new(Arc::clone(&index));
+        Self { rows: Rows::new(index), selection, cursor: Comparison::ROOT }
+    }
+
+    /// The rows to draw.
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// The ticks.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// The row that keys act on.
+    pub fn cursor(&self) -> RowId {
+        self.cursor
+    }
+
+    /// Puts the cursor on a row, or if that is not visible on the nearest folder above.
+    pub fn set_cursor(&mut self, row: RowId) {
+        self.cursor = self.rows.nearest(row);
+    }
+
+    /// Moves the cursor.
+    pub fn go(&mut self, step: Move) {
+        self.cursor = moves::go(&mut self.rows, self.cursor, step);
+    }
+
+    /// Moves the cursor to the next difference below; whether there is one.
+    pub fn next_difference(&mut self) -> bool {
+        let found = moves::next_difference(&mut self.rows, self.cursor);
+        self.cursor = found.unwrap_or(self.cursor);
+        found.is_some()
+    }
+
+    /// Moves the cursor to the next difference above; whether there is one.
+    pub fn previous_difference(&mut self) -> bool {
+        let found = moves::previous_difference(&mut self.rows, self.cursor);
+        self.cursor = found.unwrap_or(self.cursor);
+        found.is_some()
+    }
+
+    /// Opens or closes a folder.
+    pub fn set_open(&mut self, row: RowId, open: bool) {
+        self.rows.set_open(row, open);
+        self.set_cursor(self.cursor);
+    }
+
+    /// Opens all folders.
+    pub fn open_all(&mut self) {
+        self.rows.open_all();
+    }
+
+    /// Closes all folders but the root.
+    pub fn close_all(&mut self) {
+        self.rows.close_all();
+        self.set_cursor(self.cursor);
+    }
+
+    /// Sorts by a column, or if it is sorted by that already, the other way round.
+    pub fn sort_by(&mut self, column: Column) {
+        self.set_sort(self.rows.sort().clicked(column));
+    }
+
+    /// Sorts the files of each folder.
+    pub fn set_sort(&mut self, sort: Sort) {
+        self.rows.set_sort(sort);
+    }
+
+    /// Shows what a filter matches.
+    pub fn set_filter(&mut self, filter: &Filter) {
+        self.rows.set_filter(filter);
+        self.set_cursor(self.cursor);
+    }
+
+    /// What a click on a box does: see [`Selection::toggle`].
+    pub fn toggle(&mut self, row: RowId, side: Side) -> Change {
+        self.selection.toggle(row, side, self.rows.matching())
+    }
+
+    /// Select All Differences on a side: see [`Selection::tick_all_differences`].
+    pub fn tick_all_differences(&mut self, side: Side) -> Change {
+        self.selection.tick_all_differences(side, self.rows.matching())
+    }
+
+    /// Clear All on a side.
+    pub fn clear(&mut self, side: Side) -> Change {
+        self.selection.clear(side)
+    }
+
+    /// Bytes of memory in use, the comparison's not included.
+    pub fn bytes(&self) -> usize {
+        self.rows.bytes() + self.selection.bytes()
+    }
+}

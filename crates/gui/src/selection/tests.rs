@@ -1,0 +1,181 @@
+//! Ticks, on random trees.
+
+use fcs_engine::Settings;
+use fcs_engine::compare::Verdict;
+use fcs_engine::plan::{Direction, plan};
+use proptest::prelude::*;
+use proptest::sample::Index as Pick;
+
+use super::*;
+use crate::filter::{Chips, Filter};
+use crate::rows::Rows;
+use crate::sort::{Column, Sort};
+use crate::testing::{Pair, is_in, pairs, row};
+
+const SIDES: [Side; 2] = [Side::Left, Side::Right];
+
+/// What may be ticked with a folder, told from the comparison itself.
+fn is_work(comparison: &Comparison, row: RowId, side: Side) -> bool {
+    let verdict = comparison.row(row).verdict;
+    let counts = matches!(verdict, Verdict::Different(_) | Verdict::LeftOnly | Verdict::RightOnly);
+    counts && comparison.node(row, side).is_some()
+}
+
+/// Whether nothing is ticked that has no box, and the count is the number of ticks.
+fn is_sound(selection: &Selection, comparison: &Comparison) -> bool {
+    SIDES.into_iter().all(|side| {
+        let ticked: Vec<RowId> =
+            (0..comparison.rows.len() as RowId).filter(|&row| selection.is_ticked(row, side)).collect();
+        ticked.len() as u32 == selection.count(side)
+            && ticked.iter().all(|&row| {
+                use Verdict::{KindClash, NameClash, NotComparable, Unreadable};
+                let verdict = comparison.row(row).verdict;
+                comparison.node(row, side).is_some()
+                    && !matches!(verdict, KindClash | NameClash | Unreadable | NotComparable)
+            })
+    })
+}
+
+fn state(selection: &Selection) -> [Vec<RowId>; 2] {
+    SIDES.map(|side| selection.ticked(side).iter().collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_click_and_command_does_what_a_simple_model_says(
+        pair in pairs(),
+        text in proptest::sample::select(&["", "a", "*.jpg", ">1k", "b/"][..]),
+        steps in proptest::collection::vec((0_u8..8, any::<Pick>(), any::<bool>()), 1..20),
+    ) {
+        let index = pair.index();
+        let comparison = index.comparison();
+        let rows = comparison.rows.len();
+        let matching = Filter::new(text, Chips::ALL, &jiff::tz::TimeZone::UTC).unwrap().matching(&index);
+        let mut selection = Selection::new(Arc::clone(&index));
+        let mut model = [vec![false; rows], vec![false; rows]];
+        for (what, pick, left) in steps {
+            let side = if left { Side::Left } else { Side::Right };
+            let (row, ticks) = (pick.index(rows) as RowId, &mut model[side as usize]);
+            let before: Vec<bool> = ticks.clone();
+            let wanted = |r: RowId| is_work(comparison, r, side) && matching.has(r);
+            let all = 0..rows as RowId;
+            let change = match what {
+                0 => {
+                    ticks.fill(false);
+                    selection.clear(side)
+                }
+                1 => {
+                    all.clone().for_each(|r| ticks[r as usize] = wanted(r));
+                    selection.tick_all_differences(side, &matching)
+                }
+                _ => {
+                    if ticks[row as usize] {
+                        let related = |r| is_in(comparison, r, row) || is_in(comparison, row, r);
+                        all.clone().filter(|&r| related(r)).for_each(|r| ticks[r as usize] = false);
+                    } else if selection.can_tick(row, side) {
+                        let below = |r| is_in(comparison, r, row) && wanted(r);
+                        all.clone().filter(|&r| r == row || below(r)).for_each(|r| ticks[r as usize] = true);
+                    }
+                    selection.toggle(row, side, &matching)
+                }
+            };
+            let expected: Vec<RowId> = all.clone().filter(|&r| ticks[r as usize]).collect();
+            prop_assert_eq!(selection.ticked(side).iter().collect::<Vec<_>>(), expected);
+            prop_assert!(is_sound(&selection, comparison));
+            let count = |t: &[bool]| t.iter().filter(|t| **t).count() as u32;
+            prop_assert_eq!(count(&before) + change.ticked - change.unticked, count(ticks));
+            if what == 1 {
+                let work = all.clone().filter(|&r| is_work(comparison, r, side)).count() as u32;
+                prop_assert_eq!(change.ticked + change.left_out, work);
+            }
+        }
+    }
+
+    #[test]
+    fn ticking_and_unticking_a_folder_leaves_nothing_below_nor_above(
+        pair in pairs(), pick in any::<Pick>(), before in proptest::collection::vec(any::<Pick>(), 0..8),
+    ) {
+        let index = pair.index();
+        let rows = index.rows();
+        let all = Bits::all(rows);
+        let mut selection = Selection::new(Arc::clone(&index));
+        for side in SIDES {
+            before.iter().for_each(|pick| _ = selection.tick(pick.index(rows) as RowId, side, &all));
+            let folder = pick.index(rows) as RowId;
+            selection.tick(folder, side, &all);
+            selection.untick(folder, side);
+            for row in 0..rows as RowId {
+                let related = is_in(index.comparison(), row, folder) || is_in(index.comparison(), folder, row);
+                prop_assert!(!related || !selection.is_ticked(row, side));
+            }
+        }
+    }
+
+    #[test]
+    fn opening_sorting_and_filtering_never_change_a_selection(pair in pairs(), pick in any::<Pick>()) {
+        let mut model = crate::Model::new(pair.compare());
+        model.tick_all_differences(Side::Left);
+        let row = pick.index(model.rows().index().rows()) as RowId;
+        model.toggle(row, Side::Right);
+        let before = state(model.selection());
+        model.open_all();
+        model.sort_by(Column::Size(Side::Left));
+        model.set_filter(&Filter::new("*.jpg", Chips::NONE, &jiff::tz::TimeZone::UTC).unwrap());
+        model.set_sort(Sort { column: Column::Status, descending: true });
+        model.next_difference();
+        model.set_open(row, false);
+        model.set_filter(&Filter::default());
+        model.close_all();
+        prop_assert_eq!(state(model.selection()), before);
+    }
+
+    #[test]
+    fn the_engine_plans_what_is_ticked_and_skips_none_of_it(pair in pairs()) {
+        let index = pair.index();
+        let mut selection = Selection::new(Arc::clone(&index));
+        selection.tick_all_differences(Side::Left, &Bits::all(index.rows()));
+        let selected = selection.selected(Side::Left);
+        let plan = plan(index.comparison(), Direction::LeftToRight, &selected, &Settings::default());
+        prop_assert!(plan.skipped.is_empty(), "{:?}", plan.skipped);
+        let files = selection.ticked(Side::Left).iter().filter(|&row| !index.folders().has(row)).count();
+        prop_assert_eq!(plan.steps().count(), files);
+    }
+}
+
+#[test]
+fn a_folder_takes_only_what_differs_and_a_same_row_is_ticked_by_itself() {
+    let pair = Pair::of(&["d / /", "d/same 1 1", "d/size 1 2", "d/left 1 -", "d/right - 1", "clash / 1"]);
+    let index = pair.index();
+    let at = |path| row(index.comparison(), path);
+    let all = Bits::all(index.rows());
+    let mut selection = Selection::new(Arc::clone(&index));
+    assert_eq!(selection.toggle(at("d"), Side::Left, &all).ticked, 3);
+    let ticked = |s: &Selection, side| {
+        s.ticked(side).iter().map(|r| index.comparison().path(r).to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(ticked(&selection, Side::Left), ["d", "d/left", "d/size"]);
+    assert_eq!(selection.count(Side::Right), 0, "each side has its own");
+    selection.toggle(at("d/same"), Side::Left, &all);
+    assert!(selection.is_ticked(at("d/same"), Side::Left));
+    selection.toggle(at("d/left"), Side::Left, &all);
+    assert_eq!(ticked(&selection, Side::Left), ["d/same", "d/size"], "the folder above is unticked too");
+    assert_eq!(selection.toggle(at("clash"), Side::Left, &all), Change::default());
+    assert_eq!(selection.toggle(at("d/right"), Side::Left, &all), Change::default(), "no box on that side");
+}
+
+#[test]
+fn what_the_filter_does_not_match_is_left_out_and_counted() {
+    let index = Pair::of(&["d / -", "d/a.jpg 1 -", "d/b.txt 1 -", "c.jpg 1 2"]).index();
+    let mut rows = Rows::new(Arc::clone(&index));
+    rows.set_filter(&Filter::new("*.jpg", Chips::ALL, &jiff::tz::TimeZone::UTC).unwrap());
+    let mut selection = Selection::new(Arc::clone(&index));
+    let change = selection.tick_all_differences(Side::Left, rows.matching());
+    assert_eq!(change, Change { ticked: 2, unticked: 0, left_out: 2 });
+    let change = selection.tick_all_differences(Side::Right, rows.matching());
+    assert_eq!((change.ticked, selection.count(Side::Left)), (1, 2));
+    selection.clear(Side::Left);
+    let change = selection.tick(row(index.comparison(), "d"), Side::Left, rows.matching());
+    assert_eq!(change, Change { ticked: 2, unticked: 0, left_out: 1 }, "the folder itself was asked for");
+}
