@@ -7,6 +7,7 @@
 //! While a filter is in force, folders are open unless the user closes them, because a match in a closed folder would
 //! be hidden by the very filter that looks for it. What was open before comes back with the filter's end.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use fcs_engine::compare::{Comparison, RowId};
@@ -220,7 +221,7 @@ impl Rows {
         self.visible.clear();
         self.places.fill(HIDDEN);
         // A loop over the folders on the way down instead of recursion: trees may be deeper than a stack.
-        let mut open = vec![0..1_usize];
+        let mut open: Vec<Range<usize>> = std::iter::once(0..1).collect();
         while let Some(rest) = open.last_mut() {
             let Some(at) = rest.next() else {
                 open.pop();

@@ -343,18 +343,18 @@ mod tests {
             pattern in "[ab?*\\[\\]!/-]{1,9}",
             paths in proptest::collection::vec("[ab]{1,3}(/[ab]{1,3}){0,3}", 8),
         ) {
-            let glob = globset::GlobBuilder::new(&pattern).literal_separator(true).build();
+            let glob = globset::GlobBuilder::new(&pattern.to_uppercase()).literal_separator(true).build();
             // Where the two grammars differ on purpose: where a pattern is tied, `**` beside other characters, classes
-            // across separators.
-            let alike = has_wildcard(&pattern)
-                && !pattern.starts_with('/') && !pattern.ends_with('/') && !pattern.contains("//")
-                && pattern.split('/').all(|c| c == "**" || !c.contains("**"))
-                && !(pattern.contains('[') && pattern.contains('/'));
-            prop_assume!(alike && glob.is_ok() && (pattern.contains('/') || pattern != "**"));
+            // across separators, a text without wildcards.
+            let is_path = pattern.contains('/');
+            let odd_stars = pattern.split('/').any(|c| c.contains("**") && (c != "**" || !is_path));
+            let tied = pattern.starts_with('/') || pattern.ends_with('/') || pattern.contains("//");
+            prop_assume!(has_wildcard(&pattern) && !odd_stars && !tied && glob.is_ok());
+            prop_assume!(!is_path || !pattern.contains('['));
             let matcher = glob.unwrap().compile_matcher();
             for path in paths {
-                let path = if pattern.contains('/') { &path } else { path.split('/').next().unwrap() };
-                prop_assert_eq!(matcher.is_match(path), hits(&pattern, path), "{}", path);
+                let path = if is_path { &path } else { path.split('/').next().unwrap() };
+                prop_assert_eq!(matcher.is_match(path.to_uppercase()), hits(&pattern, path), "{}", path);
             }
         }
     }

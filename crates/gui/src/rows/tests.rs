@@ -1,6 +1,8 @@
 //! What is visible, on random trees.
 
 use fcs_engine::compare::Side;
+use fcs_engine::tree::Entry;
+use fcs_sys::Time;
 use proptest::prelude::*;
 use proptest::sample::Index as Pick;
 
@@ -105,7 +107,7 @@ proptest! {
             let value = |row: RowId| match sort.column {
                 Column::Size(side) => index.entry(row, side).map(|entry| i128::from(entry.size)),
                 Column::Modified(side) => index.entry(row, side).map(|entry| entry.modified.as_nanos()),
-                Column::Created(side) => index.entry(row, side).and_then(|e| e.created()).map(|t| t.as_nanos()),
+                Column::Created(side) => index.entry(row, side).and_then(Entry::created).map(Time::as_nanos),
                 Column::Digest(_) | Column::Name | Column::Status => Some(0),
             };
             for pair in files.windows(2) {
