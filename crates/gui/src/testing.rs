@@ -12,6 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use fcs_engine::compare::{Comparison, RowId, Verdict, compare};
 use fcs_engine::scan::scan_pair;
 use fcs_engine::{Control, Settings};
+use fcs_testkit::faulty::{Act, Call, Event, wrap};
 use proptest::prelude::*;
 
 use crate::index::Index;
@@ -47,8 +48,13 @@ impl Pair {
         pair
     }
 
-    /// Scans and compares what the pair says.
+    /// Scans and compares what the pair says, by size and existence.
     pub(crate) fn compare(&self) -> Arc<Comparison> {
+        self.compare_with(&Settings { compare_modified: false, ..Settings::default() })
+    }
+
+    /// Scans and compares what the pair says. What is called `unasked` cannot be asked on the left.
+    pub(crate) fn compare_with(&self, settings: &Settings) -> Arc<Comparison> {
         let scratch = tempfile::tempdir().unwrap();
         let roots = ["left", "right"].map(|side| scratch.path().join(side));
         let made = |at: usize, path: &Path| match self.item_at(path, at) {
@@ -66,12 +72,21 @@ impl Pair {
             self.items.keys().for_each(|path| made(at, Path::new(path)));
         }
         let [left, right] = roots.map(|root| fcs_sys::open_root(&root).unwrap());
-        let (settings, control) =
-            (Settings { compare_modified: false, ..Settings::default() }, Control::default());
+        // No permission, in the system's numbers.
+        let denied = if cfg!(windows) { 5 } else { 13 };
+        let script = move |event: &Event<'_>| {
+            if event.call == Call::Stat && event.path.as_bytes() == b"unasked" {
+                Act::Fail(denied)
+            } else {
+                Act::Go
+            }
+        };
+        let left = wrap(&left, "left", Arc::new(script));
+        let control = Control::default();
         let filter = fcs_engine::filter::Filter::default();
-        let (l, r) = scan_pair(&left, &right, &filter, &settings, &control).unwrap();
+        let (l, r) = scan_pair(&left, &right, &filter, settings, &control).unwrap();
         let mut comparison =
-            compare((&left, Arc::new(l)), (&right, Arc::new(r)), &settings, &control).unwrap();
+            compare((&left, Arc::new(l)), (&right, Arc::new(r)), settings, &control).unwrap();
         for (row, verdict) in &self.problems {
             spoil(&mut comparison, row % self.items.len().max(1), *verdict);
         }

@@ -82,6 +82,16 @@ fn chips_choose_by_verdict() {
     assert_eq!(Filter::new("", Chips::NONE, &TimeZone::UTC).unwrap().matching(&index).count(), 0);
 }
 
+#[test]
+fn what_could_not_be_asked_has_no_size_and_no_date() {
+    let index = Pair::of(&["unasked 10 -", "x 10 -"]).index();
+    let row = crate::testing::row(index.comparison(), "unasked");
+    assert_eq!(index.comparison().row(row).verdict, Verdict::Unreadable);
+    assert!(index.entry(row, Side::Left).is_none());
+    assert_eq!(hits(&index, &filter("<4k")), ["x"]);
+    assert_eq!(hits(&index, &filter("unasked; <2000-01")), [""; 0]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

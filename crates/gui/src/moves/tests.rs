@@ -101,3 +101,20 @@ fn left_and_right_close_and_open_before_they_move() {
     assert_eq!((go(&mut rows, d, Move::Left), rows.visible().len()), (d, 3));
     assert_eq!(go(&mut rows, d, Move::Left), Comparison::ROOT);
 }
+
+#[test]
+fn the_cursor_is_never_hidden() {
+    let comparison = Pair::of(&["d / /", "d/x 1 2", "y 1 1"]).compare();
+    let mut model = crate::Model::new(Arc::clone(&comparison));
+    let (d, x) = (row(&comparison, "d"), row(&comparison, "d/x"));
+    model.open_all();
+    model.set_cursor(x);
+    model.close_all();
+    assert_eq!(model.cursor(), d);
+    model.open_all();
+    model.set_cursor(x);
+    model.set_open(d, false);
+    assert_eq!(model.cursor(), d);
+    model.set_filter(&Filter::new("y", Chips::ALL, &jiff::tz::TimeZone::UTC).unwrap());
+    assert_eq!(model.cursor(), Comparison::ROOT);
+}

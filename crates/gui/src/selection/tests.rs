@@ -166,6 +166,22 @@ fn a_folder_takes_only_what_differs_and_a_same_row_is_ticked_by_itself() {
 }
 
 #[test]
+fn one_sided_rows_are_no_differences_when_existence_is_no_criterion() {
+    let pair = Pair::of(&["a 1 2", "b 1 -"]);
+    let settings = Settings { compare_existence: false, ..Settings::default() };
+    let index = Arc::new(Index::new(pair.compare_with(&settings)));
+    let mut selection = Selection::new(Arc::clone(&index));
+    let all = Bits::all(index.rows());
+    selection.tick_all_differences(Side::Left, &all);
+    let (a, b) = (row(index.comparison(), "a"), row(index.comparison(), "b"));
+    assert!(selection.is_ticked(a, Side::Left) && !selection.is_ticked(b, Side::Left));
+    assert!(
+        !index.notable().has(b) && selection.toggle(b, Side::Left, &all).ticked == 1,
+        "by itself it can be"
+    );
+}
+
+#[test]
 fn what_the_filter_does_not_match_is_left_out_and_counted() {
     let index = Pair::of(&["d / -", "d/a.jpg 1 -", "d/b.txt 1 -", "c.jpg 1 2"]).index();
     let mut rows = Rows::new(Arc::clone(&index));
