@@ -1,6 +1,6 @@
 //! What is visible, on random trees.
 
-use fcs_engine::compare::Side;
+use fcs_engine::compare::{Digests, Side};
 use fcs_engine::tree::Entry;
 use fcs_sys::Time;
 use proptest::prelude::*;
@@ -141,4 +141,21 @@ fn folders_opened_under_a_filter_are_as_before_when_it_ends() {
     assert_eq!(names(&rows), ". d d/e", "what was closed under a filter stays closed under the next");
     rows.set_filter(&Filter::default());
     assert_eq!(names(&rows), ". d y");
+    rows.set_filter(&Filter::new("x", Chips::ALL, &jiff::tz::TimeZone::UTC).unwrap());
+    assert_eq!(names(&rows), ". d d/e d/e/x.jpg", "the next search begins with all open");
+}
+
+#[test]
+fn digests_are_sorted_by_the_side_asked_for() {
+    let mut comparison = Arc::into_inner(Pair::of(&["a 1 1", "b 1 1"]).compare()).unwrap();
+    comparison.digests = vec![
+        Digests { row: 1, left: [2; 8], right: [1; 8] },
+        Digests { row: 2, left: [1; 8], right: [2; 8] },
+    ];
+    let mut rows = Rows::new(Arc::new(Index::new(Arc::new(comparison))));
+    let mut sorted = |side| {
+        rows.set_sort(Sort { column: Column::Digest(side), descending: false });
+        rows.visible().to_vec()
+    };
+    assert_eq!((sorted(Side::Left), sorted(Side::Right)), (vec![0, 2, 1], vec![0, 1, 2]));
 }
