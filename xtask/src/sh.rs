@@ -4,8 +4,9 @@
 //! skips is judged elsewhere.
 
 use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 /// A tool and the Debian package that brings it.
 pub(crate) type Needed = (&'static str, &'static str);
@@ -55,6 +56,20 @@ pub(crate) fn output_of(tool: &str, args: &[&str]) -> Option<String> {
 /// Whether this runs as root.
 pub(crate) fn is_root() -> bool {
     output_of("id", &["-u"]).as_deref() == Some("0")
+}
+
+/// Shows what a program that was started prints, as it comes, and gives each line to `each`; then waits for its end.
+pub(crate) fn show(child: &mut Child, mut each: impl FnMut(&str)) -> std::io::Result<ExitStatus> {
+    if let Some(stdout) = child.stdout.take() {
+        // By bytes: it may print names that are not UTF-8.
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            each(line.trim_end_matches('\r'));
+        }
+    }
+    child.wait()
 }
 
 /// Runs a command for its effect. When it fails, the end of what it said is part of the error.

@@ -4,7 +4,6 @@
 //! and no test skipped that should have run. All steps run, so that one look shows everything that is wrong.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -124,16 +123,7 @@ pub(crate) fn count(
     fs::write(log, "").map_err(|error| format!("Could not write {}: {error}", log.display()))?;
     let mut child = start(log)?;
     let mut tally = Tally::default();
-    if let Some(stdout) = child.stdout.take() {
-        // By bytes: a test may print names that are not UTF-8.
-        for line in BufReader::new(stdout).split(b'\n') {
-            let line = line.map_err(said)?;
-            let line = String::from_utf8_lossy(&line);
-            println!("{line}");
-            tally.line(line.trim_end_matches('\r'));
-        }
-    }
-    let passed = child.wait().map_err(said)?.success();
+    let passed = sh::show(&mut child, |line| tally.line(line)).map_err(said)?.success();
     if !passed {
         tally.died_uncounted();
     }

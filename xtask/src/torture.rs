@@ -3,7 +3,6 @@
 //!
 //! Invariant: the result is that of the torture program. Where a tool is missing, what needs it is named as skipped.
 
-use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use crate::sh::{self, Needed};
@@ -72,17 +71,12 @@ pub(crate) fn found(args: &[String]) -> Result<Vec<String>, String> {
     let said = |error| format!("fcs-torture: {error}");
     let mut child = torture.stdout(Stdio::piped()).spawn().map_err(said)?;
     let mut found = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).split(b'\n') {
-            let line = line.map_err(said)?;
-            let line = String::from_utf8_lossy(&line);
-            println!("{line}");
-            if line.starts_with("FAULT ") || line.starts_with("ERROR ") {
-                found.push(line.into_owned());
-            }
+    let status = sh::show(&mut child, |line| {
+        if line.starts_with("FAULT ") || line.starts_with("ERROR ") {
+            found.push(line.to_owned());
         }
-    }
-    let status = child.wait().map_err(said)?;
+    });
+    let status = status.map_err(said)?;
     if !status.success() && found.is_empty() {
         found.push(format!("it ended with {status}"));
     }

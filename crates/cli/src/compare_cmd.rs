@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fcs_engine::Control;
-use fcs_engine::compare::{Comparison, RowId, Summary, Verdict};
+use fcs_engine::compare::{Comparison, Group, RowId, Summary, Verdict};
 use fcs_engine::tree::Entry;
 use fcs_sys::{Kind, RelPath, escaped};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::args::{CompareArgs, Format};
 use crate::exit::Code;
 use crate::failure::Outcome;
 use crate::interrupt::Interrupt;
-use crate::rows::{Mark, Rows, difference_names, verdict_name};
+use crate::rows::{Rows, difference_names, sign, tone, verdict_name};
 use crate::session::Session;
 use crate::terminal::{Screen, Tone};
 use crate::text::{count, seconds, size, utc_time};
@@ -113,11 +113,12 @@ impl Printer<'_> {
     }
 
     fn line(&self, id: RowId, what: &str, indent: &str) {
-        let mark = Mark::of(self.rows.row(id).verdict);
+        let group = self.rows.row(id).verdict.group();
         // Problems always say why; a bare path would tell nothing about them.
-        let reason = if self.verbose || mark == Mark::Problem { self.rows.reason(id) } else { String::new() };
+        let reason =
+            if self.verbose || group == Group::Problem { self.rows.reason(id) } else { String::new() };
         let style = self.screen.style;
-        let head = style.paint(mark.tone(), format!("{} {indent}{what}", mark.sign()));
+        let head = style.paint(tone(group), format!("{} {indent}{what}", sign(group)));
         if reason.is_empty() {
             self.screen.line(&head);
         } else {
@@ -126,7 +127,7 @@ impl Printer<'_> {
     }
 
     fn raw(&self, id: RowId) {
-        let mark = Mark::of(self.rows.row(id).verdict).sign();
+        let mark = sign(self.rows.row(id).verdict.group());
         let mut line = format!("{mark} ").into_bytes();
         line.extend_from_slice(if id == 0 { b"." } else { b"" });
         line.extend_from_slice(self.rows.path(id).as_bytes());
@@ -238,7 +239,7 @@ impl JsonRow {
         let (left, right) = rows.entries(id);
         Self {
             event: "row",
-            mark: Mark::of(verdict).sign(),
+            mark: sign(verdict.group()),
             verdict: verdict_name(verdict),
             path: rows.path(id),
             right_path: rows.other_path(id),

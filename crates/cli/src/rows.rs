@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use fcs_engine::Settings;
-use fcs_engine::compare::{Comparison, Differences, Row, RowId, Verdict};
+use fcs_engine::compare::{Comparison, Differences, Group, Row, RowId, Verdict};
 use fcs_engine::tree::{Entry, NodeId, Tree};
 use fcs_sys::{Kind, RelPath, escaped};
 
@@ -15,45 +15,23 @@ use crate::terminal::Tone;
 use crate::text::{decimals, local_time, number};
 
 /// The sign in front of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mark {
-    Same,
-    LeftOnly,
-    RightOnly,
-    Different,
-    Problem,
+pub(crate) fn sign(group: Group) -> char {
+    match group {
+        Group::Same => '=',
+        Group::LeftOnly => '+',
+        Group::RightOnly => '-',
+        Group::Different => '*',
+        Group::Problem => '!',
+    }
 }
 
-impl Mark {
-    pub(crate) fn of(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Same => Self::Same,
-            Verdict::LeftOnly => Self::LeftOnly,
-            Verdict::RightOnly => Self::RightOnly,
-            Verdict::Different(_) => Self::Different,
-            Verdict::KindClash | Verdict::NameClash | Verdict::Unreadable | Verdict::NotComparable => {
-                Self::Problem
-            }
-        }
-    }
-
-    pub(crate) fn sign(self) -> char {
-        match self {
-            Self::Same => '=',
-            Self::LeftOnly => '+',
-            Self::RightOnly => '-',
-            Self::Different => '*',
-            Self::Problem => '!',
-        }
-    }
-
-    pub(crate) fn tone(self) -> Tone {
-        match self {
-            Self::Same => Tone::Dim,
-            Self::LeftOnly => Tone::Good,
-            Self::RightOnly | Self::Problem => Tone::Bad,
-            Self::Different => Tone::Changed,
-        }
+/// The tone of a row.
+pub(crate) fn tone(group: Group) -> Tone {
+    match group {
+        Group::Same => Tone::Dim,
+        Group::LeftOnly => Tone::Good,
+        Group::RightOnly | Group::Problem => Tone::Bad,
+        Group::Different => Tone::Changed,
     }
 }
 
@@ -84,7 +62,7 @@ type Place<'a> = (&'a Tree, NodeId);
 pub(crate) struct Rows<'a> {
     comparison: &'a Comparison,
     existence_counts: bool,
-    decimals: i16,
+    decimals: usize,
     /// Why content could not be read, by absolute path.
     content_errors: HashMap<PathBuf, String>,
 }
@@ -125,10 +103,10 @@ impl<'a> Rows<'a> {
 
     /// Whether the row is a difference or a problem.
     pub(crate) fn counts(&self, id: RowId) -> bool {
-        match Mark::of(self.row(id).verdict) {
-            Mark::Same => false,
-            Mark::LeftOnly | Mark::RightOnly => self.existence_counts,
-            Mark::Different | Mark::Problem => true,
+        match self.row(id).verdict.group() {
+            Group::Same => false,
+            Group::LeftOnly | Group::RightOnly => self.existence_counts,
+            Group::Different | Group::Problem => true,
         }
     }
 

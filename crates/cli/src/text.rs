@@ -4,35 +4,12 @@
 //! the time zone of the user.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use console::measure_text_width;
 use fcs_sys::Time;
+pub(crate) use fcs_text::{decimals, number, size};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-
-/// Bytes in binary units: `0 B`, `12 KiB`, `1.5 GiB`.
-pub(crate) fn size(bytes: u64) -> String {
-    let whole = bytes < 1024
-        || [1u64 << 10, 1 << 20, 1 << 30, 1 << 40]
-            .iter()
-            .any(|unit| bytes.is_multiple_of(*unit) && bytes / unit < 1024);
-    let places = usize::from(!whole);
-    humansize::format_size(bytes, humansize::BINARY.decimal_places(places))
-}
-
-/// A number in groups of three digits: `1,234,567`.
-pub(crate) fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
 
 /// A count and its noun: `1 file`, `2,000 files`.
 pub(crate) fn count(n: u64, one: &str, many: &str) -> String {
@@ -60,11 +37,6 @@ pub(crate) fn clock(seconds: u64) -> String {
     }
 }
 
-/// How many decimals of a second tell two times apart that differ by more than the tolerance.
-pub(crate) fn decimals(tolerance_nanos: u64) -> i16 {
-    (0..9).find(|&places| 10u64.pow(9 - places) <= tolerance_nanos.max(1)).map_or(9, |places| places as i16)
-}
-
 /// A time for programs: UTC, ISO 8601, to the nanosecond. Beyond the years that ISO text can express, seconds since 1970.
 pub(crate) fn utc_time(time: Time) -> String {
     match stamp(time) {
@@ -73,19 +45,9 @@ pub(crate) fn utc_time(time: Time) -> String {
     }
 }
 
-/// A time for people: in their time zone, ISO order, cut (not rounded) after so many decimals, with the zone's offset.
-pub(crate) fn local_time(time: Time, decimals: i16) -> String {
-    let Some(stamp) = stamp(time) else {
-        return utc_time(time);
-    };
-    let zoned = stamp.to_zoned(TimeZone::system());
-    let mut text = zoned.strftime("%Y-%m-%d %H:%M:%S").to_string();
-    if decimals > 0 {
-        let fraction = format!("{:09}", time.nanos());
-        let cut = usize::try_from(decimals).unwrap_or(9).min(fraction.len());
-        let _ = write!(text, ".{}", &fraction[..cut]);
-    }
-    text
+/// A time for people: in their time zone, ISO order, cut (not rounded) after so many decimals.
+pub(crate) fn local_time(time: Time, decimals: usize) -> String {
+    fcs_text::time(time, &TimeZone::system(), decimals)
 }
 
 /// jiff counts nanoseconds in the sign of the seconds; the conversion goes through a single number for that reason.

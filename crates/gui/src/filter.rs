@@ -10,9 +10,7 @@
 //! Invariant: a text that cannot be understood is an error with words and never a filter; so nothing is shown or
 //! hidden by a misreading. This module must not know what else is visible, such as the folders above a match.
 
-use std::fmt;
-
-use fcs_engine::compare::{RowId, Side, Verdict};
+use fcs_engine::compare::{Group, RowId, Side};
 use fcs_engine::settings::parse_bytes;
 use fcs_sys::{Kind, Time};
 use jiff::civil::Date;
@@ -23,57 +21,24 @@ use crate::bits::Bits;
 use crate::index::Index;
 use crate::wildcard::Pattern;
 
-/// A group of verdicts that can be shown or hidden.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Chip {
-    /// On both sides, and not the same.
-    Different,
-    /// On the left side only.
-    LeftOnly,
-    /// On the right side only.
-    RightOnly,
-    /// The same.
-    Same,
-    /// Clashes, and what could not be read or compared.
-    Problems,
-}
-
-impl Chip {
-    /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 5] = [Self::Different, Self::LeftOnly, Self::RightOnly, Self::Same, Self::Problems];
-
-    /// The chip a verdict is under.
-    pub fn of(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Same => Self::Same,
-            Verdict::LeftOnly => Self::LeftOnly,
-            Verdict::RightOnly => Self::RightOnly,
-            Verdict::Different(_) => Self::Different,
-            Verdict::KindClash | Verdict::NameClash | Verdict::Unreadable | Verdict::NotComparable => {
-                Self::Problems
-            }
-        }
-    }
-}
-
 /// Which chips are on. With none on, no row matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chips(u8);
 
 impl Chips {
     /// All are on.
-    pub const ALL: Self = Self((1 << Chip::ALL.len()) - 1);
+    pub const ALL: Self = Self((1 << Group::ALL.len()) - 1);
     /// None is on.
     pub const NONE: Self = Self(0);
 
     /// Whether one is on.
-    pub fn has(self, chip: Chip) -> bool {
+    pub fn has(self, chip: Group) -> bool {
         self.0 >> chip as u8 & 1 != 0
     }
 
     /// These, with one switched over.
     #[must_use]
-    pub fn toggled(self, chip: Chip) -> Self {
+    pub fn toggled(self, chip: Group) -> Self {
         Self(self.0 ^ 1 << chip as u8)
     }
 }
@@ -146,7 +111,7 @@ impl Filter {
         }
         if self.chips != Chips::ALL {
             let mut on = Bits::none(rows);
-            Chip::ALL
+            Group::ALL
                 .into_iter()
                 .filter(|&chip| self.chips.has(chip))
                 .for_each(|chip| on.join(index.under(chip)));
@@ -273,18 +238,6 @@ fn period(text: &str, zone: &TimeZone) -> Option<(Time, Time)> {
         Some(Time::from_nanos(nanos))
     };
     Some((time(start)?, time(end)?))
-}
-
-impl fmt::Display for Chip {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Different => "Different",
-            Self::LeftOnly => "Left only",
-            Self::RightOnly => "Right only",
-            Self::Same => "Same",
-            Self::Problems => "Problems",
-        })
-    }
 }
 
 #[cfg(test)]

@@ -7,12 +7,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use fcs_engine::compare::{Comparison, Row, RowId, Side, Verdict};
+use fcs_engine::compare::{Comparison, Group, Row, RowId, Side, Verdict};
 use fcs_engine::tree::Entry;
 use fcs_sys::Kind;
 
 use crate::bits::Bits;
-use crate::filter::Chip;
 use crate::names::Names;
 
 /// A comparison, and sets of its rows.
@@ -22,7 +21,7 @@ pub struct Index {
     pub(crate) names: Names,
     folders: Bits,
     on: [Bits; 2],
-    chips: [Bits; Chip::ALL.len()],
+    chips: [Bits; Group::ALL.len()],
     work: Bits,
     known: Bits,
     notable: Bits,
@@ -60,13 +59,13 @@ impl Index {
     }
 
     fn add_verdict(&mut self, row: RowId, verdict: Verdict, existence: bool) {
-        let chip = Chip::of(verdict);
-        self.chips[chip as usize].add(row);
-        let (work, known) = match chip {
-            Chip::Different => (true, true),
-            Chip::LeftOnly | Chip::RightOnly => (existence, true),
-            Chip::Same => (false, true),
-            Chip::Problems => (false, false),
+        let group = verdict.group();
+        self.chips[group as usize].add(row);
+        let (work, known) = match group {
+            Group::Different => (true, true),
+            Group::LeftOnly | Group::RightOnly => (existence, true),
+            Group::Same => (false, true),
+            Group::Problem => (false, false),
         };
         if work {
             self.work.add(row);
@@ -100,7 +99,7 @@ impl Index {
     }
 
     /// Rows under a chip.
-    pub fn under(&self, chip: Chip) -> &Bits {
+    pub fn under(&self, chip: Group) -> &Bits {
         &self.chips[chip as usize]
     }
 

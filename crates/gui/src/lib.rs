@@ -26,7 +26,7 @@ mod wildcard;
 mod testing;
 
 pub use bits::Bits;
-pub use filter::{Chip, Chips, Filter, FilterError};
+pub use filter::{Chips, Filter, FilterError};
 pub use index::Index;
 pub use model::Model;
 pub use moves::{Move, go, next_difference, previous_difference};

@@ -295,7 +295,9 @@ impl Image {
 }
 
 /// Unmounts, and waits a while for whoever still looks at it: a program that another thread is starting just now has
-/// copies of all our open files until it is loaded, and the last of a killed program's files closes after its end.
+/// copies of all our open files until it is loaded, and the last of a killed program's files closes after its end. The
+/// kernel tells nobody when a mount is free, so there is nothing to wait for but time; a mount that stays busy is an
+/// error.
 pub fn unmount(mount_point: &Path) -> Result<(), String> {
     let mut last = String::new();
     for pause in [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] {

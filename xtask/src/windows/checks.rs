@@ -13,7 +13,7 @@ use crate::test;
 
 /// The crates whose tests run in Wine. The others are for Linux: `fcs-torture` injects kills and power cuts, and this
 /// one builds the rest.
-const CRATES: [&str; 4] = ["fcs-sys", "fcs-testkit", "fcs-engine", "fcs-cli"];
+const CRATES: [&str; 6] = ["fcs-sys", "fcs-testkit", "fcs-engine", "fcs-text", "fcs-cli", "fcs-gui"];
 
 /// Seconds that one test program may take.
 const LIMIT: u32 = 900;

@@ -58,6 +58,39 @@ pub enum Verdict {
     NotComparable,
 }
 
+/// Verdicts that are shown, counted and chosen together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Group {
+    /// On both sides, and not the same.
+    Different,
+    /// On the left side only.
+    LeftOnly,
+    /// On the right side only.
+    RightOnly,
+    /// The same.
+    Same,
+    /// Clashes, and what could not be read or compared.
+    Problem,
+}
+
+impl Group {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 5] = [Self::Different, Self::LeftOnly, Self::RightOnly, Self::Same, Self::Problem];
+}
+
+impl Verdict {
+    /// The group it is in.
+    pub fn group(self) -> Group {
+        match self {
+            Self::Same => Group::Same,
+            Self::LeftOnly => Group::LeftOnly,
+            Self::RightOnly => Group::RightOnly,
+            Self::Different(_) => Group::Different,
+            Self::KindClash | Self::NameClash | Self::Unreadable | Self::NotComparable => Group::Problem,
+        }
+    }
+}
+
 /// One of the two sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,5 +1,6 @@
 //! What a filter matches.
 
+use fcs_engine::compare::Verdict;
 use proptest::prelude::*;
 
 use super::*;
@@ -78,7 +79,7 @@ fn chips_choose_by_verdict() {
         let filter = Filter::new("?", Chips::NONE.toggled(chip), &TimeZone::UTC).unwrap();
         hits(&index, &filter).join(" ")
     };
-    assert_eq!(Chip::ALL.map(only), ["a", "b", "c", "d", "e"]);
+    assert_eq!(Group::ALL.map(only), ["a", "b", "c", "d", "e"]);
     assert_eq!(Filter::new("", Chips::NONE, &TimeZone::UTC).unwrap().matching(&index).count(), 0);
 }
 
