@@ -1,7 +1,7 @@
 //! How fast the view model is on a million rows: makes two folder trees below the folder given (best one in memory),
 //! scans and compares them, and prints what each action takes.
 //!
-//! `cargo run --release -p fcs-gui --example million -- /dev/shm [rows]`
+//! `cargo run --release -p fcs-view --example million -- /dev/shm [rows]`
 
 use std::error::Error;
 use std::fs::{self, File, FileTimes};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use fcs_engine::compare::{Comparison, Side, compare};
 use fcs_engine::scan::scan_pair;
 use fcs_engine::{Control, Settings};
-use fcs_gui::{Chips, Column, Filter, Model};
+use fcs_view::{Chips, Column, Filter, Model};
 use jiff::tz::TimeZone;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -86,7 +86,7 @@ fn measure(comparison: &Arc<Comparison>) -> Outcome<()> {
         let filter = timed(&format!("filter {text}"), || {
             let filter = Filter::new(text, Chips::ALL, &TimeZone::UTC)?;
             model.set_filter(&filter);
-            Ok::<_, fcs_gui::FilterError>(filter)
+            Ok::<_, fcs_view::FilterError>(filter)
         })?;
         println!("{:>27} rows match", filter.matching(model.rows().index()).count());
     }

@@ -1,0 +1,4 @@
+//! What the command line and the window share: the settings file, opening two folders, estimates, a run in words.
+//!
+//! Invariant: whatever both front ends say about the same thing is said here, once. This crate must not know a
+//! terminal or a toolkit.

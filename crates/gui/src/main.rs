@@ -1,0 +1,2 @@
+//! `fcs-gui [LEFT RIGHT]`: the window.
+fn main() {}

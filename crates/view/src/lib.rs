@@ -1,0 +1,35 @@
+//! The view model of FolderCompareSync's window: everything about its rows that is not drawing.
+//!
+//! A window holds a [`Model`] over a finished [`fcs_engine::compare::Comparison`], draws [`Rows::visible`], and turns
+//! clicks and keys into calls. Both panes draw the same list, so row N on the left is row N on the right.
+//!
+//! Invariant: the rows and their hierarchy are the comparison's and never change; what changes is which of them are
+//! visible, in which order the files of one folder stand, and which are ticked. These three are kept apart: nothing
+//! that sorts, filters or expands can reach a selection.
+//!
+//! The crate must not know a toolkit, a terminal or a disk. No part of it depends on the operating system, except that
+//! a filter takes for a path separator what the system takes for one.
+
+mod bits;
+mod filter;
+mod index;
+mod model;
+mod moves;
+mod names;
+mod rows;
+mod selection;
+mod sort;
+pub mod text;
+mod wildcard;
+
+#[cfg(test)]
+mod testing;
+
+pub use bits::Bits;
+pub use filter::{Chips, Filter, FilterError};
+pub use index::Index;
+pub use model::Model;
+pub use moves::{Move, go, next_difference, previous_difference};
+pub use rows::Rows;
+pub use selection::{Change, Selection};
+pub use sort::{Column, Sort};
