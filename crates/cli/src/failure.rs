@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::Path;
 
-use fcs_engine::error::shown;
+use fcs_front::trouble::{Trouble, TroubleKind};
 
 use crate::exit::Code;
 use crate::text::printable;
@@ -38,7 +38,7 @@ impl Failure {
 
     /// A file of our own (settings, report, manual page) could not be written.
     pub(crate) fn write(path: &Path, error: &std::io::Error) -> Self {
-        Self::usage(format_args!("Could not write {}: {error}.", shown(path)))
+        Trouble::write(path, error).into()
     }
 
     /// The same, with what to do about it.
@@ -46,6 +46,18 @@ impl Failure {
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(printable(&hint.to_string()).into_owned());
         self
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        let code = match trouble.kind {
+            TroubleKind::Usage => Code::Usage,
+            TroubleKind::Refused | TroubleKind::Locked => Code::Refused,
+            TroubleKind::Failed => Code::Failed,
+            TroubleKind::RecoveryNeeded => Code::RecoveryNeeded,
+        };
+        Self { code, message: trouble.message, hint: trouble.hint }
     }
 }
 

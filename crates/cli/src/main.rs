@@ -9,10 +9,8 @@
 mod account;
 mod args;
 mod compare_cmd;
-mod config;
 mod demo;
 mod docs;
-mod estimate;
 mod events;
 mod exit;
 mod failure;

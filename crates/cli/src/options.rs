@@ -5,16 +5,15 @@
 
 use fcs_engine::Settings;
 use fcs_engine::settings::{ContentCheck, SettingError, Verify};
+use fcs_front::settings_file::{self, refused};
 
 use crate::args::{CompareOptions, Copying, Running, Tuning};
-use crate::config;
 use crate::failure::Failure;
-use crate::settings_cmd::refused;
 use crate::values::VerifyChoice;
 
 /// Settings for a comparison.
 pub(crate) fn for_compare(compare: &CompareOptions, tuning: &Tuning) -> Result<Settings, Failure> {
-    let mut settings = config::load()?;
+    let mut settings = settings_file::load()?;
     apply(&mut settings, compare, tuning).map_err(|e| refused(&e))?;
     Ok(settings)
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use console::measure_text_width;
 use fcs_engine::Progress;
 use fcs_engine::progress::{CurrentFile, Phase, Snapshot};
+use fcs_front::estimate::{Estimate, Work};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::When;
-use crate::estimate::{Estimate, Work};
 use crate::terminal::Screen;
 use crate::text::{clock, count, number, printable, shorten, size};
 

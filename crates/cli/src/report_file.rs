@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use fcs_engine::error::shown;
 use fcs_engine::report::Report;
+use fcs_front::settings_file::write_in_one_step;
 use fcs_sys::{Nesting, Root, RootError, is_unc, nesting, open_root};
 
-use crate::config::write_in_one_step;
 use crate::exit::Code;
 use crate::failure::Failure;
 use crate::session::{NO_NETWORK_PATHS, map_a_letter};

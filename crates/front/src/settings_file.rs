@@ -11,51 +11,50 @@ use std::path::{Path, PathBuf};
 use directories::ProjectDirs;
 use fcs_engine::Settings;
 use fcs_engine::error::shown;
-use fcs_engine::settings::{SettingError, Unit};
+use fcs_engine::settings::{SettingError, SettingInfo, Unit};
+use fcs_text::{size, wrap};
 use toml::de::{DeTable, DeValue};
 
-use crate::exit::Code;
-use crate::failure::Failure;
-use crate::text::wrap;
+use crate::trouble::Trouble;
 
 /// Names the settings file instead of the usual place, for tests and for settings kept with a project.
-pub(crate) const PATH_VARIABLE: &str = "FCS_CONFIG";
+pub const PATH_VARIABLE: &str = "FCS_CONFIG";
 
 const HEADER: &str = "# Settings of FolderCompareSync. `fcs settings` lists all names with unit, default and range;\n\
                       # `fcs settings set` rewrites this file. Settings that are not here have their defaults.\n";
 
 /// The settings file and what it says; settings that it does not name have their defaults.
 #[derive(Debug)]
-pub(crate) struct Config {
+pub struct SettingsFile {
     path: PathBuf,
     /// The settings that the file names, as text that [`Settings::set`] reads.
     stored: BTreeMap<&'static str, String>,
 }
 
 /// Where the settings are kept.
-pub(crate) fn path() -> Result<PathBuf, Failure> {
+pub fn path() -> Result<PathBuf, Trouble> {
     if let Some(path) = std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
         return Ok(path.into());
     }
     ProjectDirs::from("", "", "FolderCompareSync")
         .map(|dirs| dirs.config_dir().join("settings.toml"))
         .ok_or_else(|| {
-            Failure::usage("There is no place for settings, because this user has no home folder.")
+            Trouble::usage("There is no place for settings, because this user has no home folder.")
                 .hint(format_args!("Name a file in the environment variable {PATH_VARIABLE}."))
         })
 }
 
 /// The settings in force before any option of the command line. No home folder means no settings file.
-pub(crate) fn load() -> Result<Settings, Failure> {
+pub fn load() -> Result<Settings, Trouble> {
     match path() {
-        Ok(path) => Ok(Config::read(path)?.settings()),
+        Ok(path) => Ok(SettingsFile::read(path)?.settings()),
         Err(_) => Ok(Settings::default()),
     }
 }
 
-impl Config {
+impl SettingsFile {
     /// Reads the file; one that does not exist says nothing.
-    pub(crate) fn read(path: PathBuf) -> Result<Self, Failure> {
+    pub fn read(path: PathBuf) -> Result<Self, Trouble> {
         let stored = match std::fs::read_to_string(&path) {
             Ok(text) => parse(&text).map_err(|(line, what)| broken(&path, line, &what))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
@@ -70,7 +69,7 @@ impl Config {
                 return Err(broken(&path, 1, "it is not UTF-8 text"));
             }
             Err(error) => {
-                return Err(Failure::usage(format_args!(
+                return Err(Trouble::usage(format_args!(
                     "Could not read the settings {}: {error}.",
                     shown(&path)
                 ))
@@ -81,12 +80,12 @@ impl Config {
     }
 
     /// The same file as if it said nothing.
-    pub(crate) fn empty(path: PathBuf) -> Self {
+    pub fn empty(path: PathBuf) -> Self {
         Self { path, stored: BTreeMap::new() }
     }
 
     /// All settings: the defaults, changed by what the file says.
-    pub(crate) fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         let mut settings = Settings::default();
         for (name, value) in &self.stored {
             // Values were checked when they were read or set.
@@ -96,27 +95,44 @@ impl Config {
     }
 
     /// Takes in a value, in the shortest form that reads back.
-    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), SettingError> {
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), SettingError> {
         store(&mut self.stored, name, value)
     }
 
     /// Forgets a value; false if there was none.
-    pub(crate) fn reset(&mut self, name: &str) -> bool {
+    pub fn reset(&mut self, name: &str) -> bool {
         self.stored.remove(name).is_some()
     }
 
+    /// Replaces all stored values by those in a text of the same form. Nothing changes on an error.
+    pub fn import(&mut self, text: &str) -> Result<(), Trouble> {
+        self.stored = parse(text).map_err(|(line, what)| {
+            Trouble::usage(format_args!("Could not take in the settings: line {line}: {what}."))
+                .hint("The settings are as they were. Correct that line, or take another file.")
+        })?;
+        Ok(())
+    }
+
+    /// What the file names: each setting and its value, as text that [`Settings::set`] reads.
+    pub fn stored(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.stored.iter().map(|(&name, value)| (name, value.as_str()))
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes the file in one step.
-    pub(crate) fn write(&self) -> Result<(), Failure> {
+    pub fn write(&self) -> Result<(), Trouble> {
         write_in_one_step(&self.path, self.text().as_bytes()).map_err(|e| {
-            Failure::new(
-                Code::Usage,
-                format_args!("Could not write the settings {}: {e}.", shown(&self.path)),
-            )
-            .hint(format_args!("The settings are as they were. {PATH_VARIABLE} can name another file."))
+            Trouble::usage(format_args!("Could not write the settings {}: {e}.", shown(&self.path)))
+                .hint(format_args!("The settings are as they were. {PATH_VARIABLE} can name another file."))
         })
     }
 
-    fn text(&self) -> String {
+    /// What the file says, as it is written.
+    pub fn text(&self) -> String {
         let mut text = HEADER.to_owned();
         for info in Settings::table() {
             let Some(value) = self.stored.get(info.name) else {
@@ -142,8 +158,8 @@ impl Config {
     }
 }
 
-fn broken(path: &Path, line: usize, what: &str) -> Failure {
-    Failure::usage(format_args!("Could not read the settings {}: line {line}: {what}.", shown(path)))
+fn broken(path: &Path, line: usize, what: &str) -> Trouble {
+    Trouble::usage(format_args!("Could not read the settings {}: line {line}: {what}.", shown(path)))
         .hint("Correct that line, or run `fcs settings reset` to go back to the defaults.")
 }
 
@@ -187,7 +203,7 @@ fn store(stored: &mut BTreeMap<&'static str, String>, name: &str, value: &str) -
 }
 
 /// Writes a file so that its name holds either the old or the whole new content, whatever happens.
-pub(crate) fn write_in_one_step(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn write_in_one_step(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     // A settings file may be a link into a folder of dotfiles; the link must stay one.
@@ -210,6 +226,63 @@ pub(crate) fn write_in_one_step(path: &Path, content: &[u8]) -> io::Result<()> {
     })
 }
 
+/// The trouble with a setting that was refused.
+pub fn refused(error: &SettingError) -> Trouble {
+    let hint = match error {
+        SettingError::UnknownName(_) => "`fcs settings` lists all names.".to_owned(),
+        SettingError::BadValue { name, .. } | SettingError::OutOfRange { name, .. } => {
+            let info = Settings::table().into_iter().find(|info| info.name == *name);
+            info.map_or_else(String::new, |info| {
+                format!("{name} takes {}. {}", accepted(&info), info.meaning)
+            })
+        }
+    };
+    let mut text = error.to_string();
+    // The engine's errors are parts of a sentence; here they stand alone.
+    if let Some(first) = text.get(..1).filter(|_| matches!(error, SettingError::UnknownName(_))) {
+        text = first.to_uppercase() + &text[1..];
+    }
+    Trouble::usage(format_args!("{text}.")).hint(hint)
+}
+
+/// A value in a larger unit where that loses nothing: `64MiB`, `10ms`; in a form that can be typed back.
+pub fn readable(value: &str, unit: Unit) -> String {
+    let Ok(number) = value.parse::<u64>() else {
+        return value.to_owned();
+    };
+    let in_larger = |units: &[(u64, &str)]| {
+        units
+            .iter()
+            .find(|(scale, _)| number > 0 && number % scale == 0)
+            .map_or_else(|| value.to_owned(), |(scale, name)| format!("{}{name}", number / scale))
+    };
+    match unit {
+        Unit::Bytes if number % 1024 == 0 => {
+            let text = size(number).replace(' ', "");
+            if text.contains('.') { value.to_owned() } else { text }
+        }
+        Unit::Nanoseconds => in_larger(&[(1_000_000_000, "s"), (1_000_000, "ms"), (1000, "us")]),
+        Unit::Milliseconds => in_larger(&[(1000, "s")]),
+        _ => value.to_owned(),
+    }
+}
+
+/// What a setting takes, in words.
+pub fn accepted(info: &SettingInfo) -> String {
+    match (info.unit, &info.range) {
+        (Unit::Choice(words), _) => words.join(" | "),
+        (Unit::Switch, _) => "true | false".to_owned(),
+        (unit, Some(range)) => {
+            let least = readable(&range.start().to_string(), unit);
+            match *range.end() {
+                u64::MAX => format!("{least} or more"),
+                end => format!("{least} to {}", readable(&end.to_string(), unit)),
+            }
+        }
+        (_, None) => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,21 +291,21 @@ mod tests {
     fn what_is_set_reads_back_and_says_what_it_means() {
         let tmp = tempfile::tempdir().unwrap();
         let path = tmp.path().join("sub/settings.toml");
-        let mut config = Config::read(path.clone()).unwrap();
+        let mut file = SettingsFile::read(path.clone()).unwrap();
         for (name, value) in [
             ("mmap_window_bytes", "32MiB"),
             ("verify", "below"),
             ("reflink", "on"),
             ("direct_max_bytes", &u64::MAX.to_string()),
         ] {
-            config.set(name, value).unwrap();
+            file.set(name, value).unwrap();
         }
-        config.write().unwrap();
+        file.write().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains("mmap_window_bytes = 33554432  # bytes\n"), "{text}");
         assert!(text.contains("verify = \"below\"\n") && text.contains("reflink = true\n"), "{text}");
-        let again = Config::read(path.clone()).unwrap();
-        assert_eq!(again.stored, config.stored);
+        let again = SettingsFile::read(path.clone()).unwrap();
+        assert_eq!(again.stored, file.stored);
         assert_eq!(again.settings().direct_max_bytes, u64::MAX);
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file stays");
     }
@@ -270,5 +343,51 @@ mod tests {
         write_in_one_step(&link, b"new").unwrap();
         assert!(link.symlink_metadata().unwrap().is_symlink());
         assert_eq!(std::fs::read(&real).unwrap(), b"new");
+    }
+
+    #[test]
+    fn readable_values_can_be_typed_back() {
+        for info in Settings::table() {
+            let shown = readable(&info.default, info.unit);
+            let mut settings = Settings::default();
+            settings.set(info.name, &shown).unwrap_or_else(|e| panic!("{}: {e}", info.name));
+            assert_eq!(settings, Settings::default(), "{} = {shown}", info.name);
+        }
+        assert_eq!(readable("67108864", Unit::Bytes), "64MiB");
+        assert_eq!(readable("10000000", Unit::Nanoseconds), "10ms");
+        assert_eq!(readable("1025", Unit::Bytes), "1025");
+        assert_eq!(readable("0", Unit::Bytes), "0B");
+    }
+
+    #[test]
+    fn a_refusal_says_what_would_be_accepted() {
+        let mut settings = Settings::default();
+        let range = refused(&settings.set("mmap_window_bytes", "1").unwrap_err());
+        assert_eq!(range.message, "mmap_window_bytes = 1 is outside its range 8388608 to 268435456.");
+        assert!(
+            range.hint.as_deref().is_some_and(|h| h.starts_with("mmap_window_bytes takes 8MiB to 256MiB."))
+        );
+        let name = refused(&settings.set("nonsense", "1").unwrap_err());
+        assert_eq!(name.message, "There is no setting called nonsense.");
+    }
+
+    #[test]
+    fn what_is_exported_can_be_taken_in_and_a_broken_text_changes_nothing() {
+        let mut from = SettingsFile::empty("a".into());
+        from.set("verify", "none").unwrap();
+        from.set("batch_max_files", "7").unwrap();
+        let mut to = SettingsFile::empty("b".into());
+        to.set("reflink", "on").unwrap();
+        to.import(&from.text()).unwrap();
+        let stored = |file: &SettingsFile| -> Vec<(&str, String)> {
+            file.stored().map(|(name, value)| (name, value.to_owned())).collect()
+        };
+        assert_eq!(stored(&to), [("batch_max_files", "7".to_owned()), ("verify", "none".to_owned())]);
+        let trouble = to.import("verify = \"all\"\nnonsense = 1\n").unwrap_err();
+        assert_eq!(
+            trouble.message,
+            "Could not take in the settings: line 2: there is no setting called nonsense."
+        );
+        assert_eq!(stored(&to), stored(&from));
     }
 }

@@ -22,11 +22,11 @@ const FIRST_ESTIMATE: Duration = Duration::from_secs(1);
 
 /// An amount of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Work {
+pub struct Work {
     /// Bytes copied plus bytes verified.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// Files, links and folders.
-    pub(crate) files: u64,
+    pub files: u64,
 }
 
 impl Work {
@@ -65,7 +65,7 @@ impl Smoothed {
 
 /// Follows one piece of work.
 #[derive(Debug, Clone)]
-pub(crate) struct Estimate {
+pub struct Estimate {
     began: Duration,
     last: (Duration, Work),
     bytes: Smoothed,
@@ -74,7 +74,7 @@ pub(crate) struct Estimate {
 
 impl Estimate {
     /// Begins at a moment, with what was done by then.
-    pub(crate) fn new(now: Duration, done: Work) -> Self {
+    pub fn new(now: Duration, done: Work) -> Self {
         Self {
             began: now,
             last: (now, done),
@@ -84,7 +84,7 @@ impl Estimate {
     }
 
     /// Takes in what is done by now. Moments must not go backwards; a repeated one is ignored.
-    pub(crate) fn update(&mut self, now: Duration, done: Work) {
+    pub fn update(&mut self, now: Duration, done: Work) {
         let (then, before) = self.last;
         let elapsed = now.saturating_sub(then).as_secs_f64();
         if elapsed <= 0.0 {
@@ -97,12 +97,12 @@ impl Estimate {
     }
 
     /// Bytes per second.
-    pub(crate) fn rate(&self) -> u64 {
+    pub fn rate(&self) -> u64 {
         self.bytes.rate() as u64
     }
 
     /// Seconds left until the total; `None` as long as it would be a guess.
-    pub(crate) fn seconds_left(&self, total: Work) -> Option<u64> {
+    pub fn seconds_left(&self, total: Work) -> Option<u64> {
         let (now, done) = self.last;
         let left = total.minus(done).cost();
         if left <= 0.0 {
@@ -114,7 +114,7 @@ impl Estimate {
     }
 
     /// How much is done, from 0 to 1, by cost.
-    pub(crate) fn fraction(&self, total: Work) -> f64 {
+    pub fn fraction(&self, total: Work) -> f64 {
         let all = total.cost();
         if all > 0.0 { (self.last.1.cost() / all).clamp(0.0, 1.0) } else { 1.0 }
     }
