@@ -66,7 +66,7 @@ pub(crate) fn compare(
     let printer =
         Printer { rows: Rows::new(&comparison, &session.settings), screen, verbose: screen.show.verbose };
     printer.print(shape);
-    let notes: Vec<&String> = session.warnings.iter().chain(&comparison.notes).collect();
+    let notes: Vec<&String> = session.folders.warnings.iter().chain(&comparison.notes).collect();
     if shape == Shape::Json {
         for text in notes {
             json::print(screen, &JsonNote { event: "note", text });
@@ -76,7 +76,7 @@ pub(crate) fn compare(
         for text in notes {
             screen.say(&format!("Note: {text}"));
         }
-        screen.say(&summary(&comparison.summary, &session.criteria, seconds, code));
+        screen.say(&summary(&comparison.summary, &session.folders.criteria, seconds, code));
     }
     Ok(code)
 }
@@ -269,9 +269,9 @@ impl<'a> JsonSummary<'a> {
         Self {
             event: "summary",
             schema: json::SCHEMA,
-            left: fcs_engine::error::shown(&session.left.path),
-            right: fcs_engine::error::shown(&session.right.path),
-            criteria: session.criteria.clone(),
+            left: fcs_engine::error::shown(&session.folders.left.path),
+            right: fcs_engine::error::shown(&session.folders.right.path),
+            criteria: session.folders.criteria.clone(),
             counts: &comparison.summary,
             seconds,
             exit_code: code as u8,

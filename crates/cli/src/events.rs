@@ -15,11 +15,11 @@ use fcs_engine::progress::{Phase, Snapshot};
 use fcs_engine::report::{Chosen, Counts, ItemReport, Report, RunResult, SkipReason};
 use fcs_engine::run::RemovedTo;
 use fcs_engine::{Error, Observer, OnCancel, Progress, Settings};
+use fcs_front::overview::planned;
 use serde::Serialize;
 
 use crate::exit::Code;
 use crate::json;
-use crate::preview::planned;
 use crate::progress::Ticker;
 use crate::run_cmd::{How, Proposal, keep_or_roll_back};
 use crate::session::Session;
@@ -193,28 +193,28 @@ pub(crate) fn start(session: &Session, how: How, screen: &Screen) {
             schema: json::SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
             command: how.task.command(),
-            left: shown(&session.left.path),
-            right: shown(&session.right.path),
+            left: shown(&session.folders.left.path),
+            right: shown(&session.folders.right.path),
             target: how.task.target(),
             removed_to: how.task.removed_to(),
             dry_run: how.dry_run,
-            criteria: session.criteria.clone(),
+            criteria: session.folders.criteria.clone(),
             settings: &session.settings,
         },
     );
-    session.warnings.iter().for_each(|text| json::print(screen, &Event::Note { text }));
+    session.folders.warnings.iter().for_each(|text| json::print(screen, &Event::Note { text }));
 }
 
 /// What will be done; in a dry run also each decision.
 pub(crate) fn plan(proposal: &Proposal<'_>, screen: &Screen) {
-    let plan = &proposal.plan;
+    let plan = &proposal.proposed.plan;
     json::print(
         screen,
         &Event::Plan {
             totals: &plan.totals,
             left_alone: plan.skipped.len(),
-            preflight: &proposal.preflight,
-            excess: proposal.excess,
+            preflight: &proposal.proposed.preflight,
+            excess: proposal.proposed.excess,
             refused: proposal.refuses(),
         },
     );

@@ -22,7 +22,6 @@ mod preview;
 mod progress;
 mod question;
 mod recover_cmd;
-mod report_file;
 mod rows;
 mod run_cmd;
 mod runs_cmd;

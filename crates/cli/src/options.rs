@@ -4,7 +4,7 @@
 //! thing directly. Every value passes the range checks of the engine's table.
 
 use fcs_engine::Settings;
-use fcs_engine::settings::{ContentCheck, SettingError, Verify};
+use fcs_engine::settings::{SettingError, Verify};
 use fcs_front::settings_file::{self, refused};
 
 use crate::args::{CompareOptions, Copying, Running, Tuning};
@@ -74,28 +74,11 @@ fn apply_run(settings: &mut Settings, running: &Running, copying: &Copying) -> R
     Ok(())
 }
 
-/// What counts, in words: `existence, size, modified`. Created times are left out where the volumes cannot have them.
-pub(crate) fn criteria_in_words(settings: &Settings, created_is_settable: bool) -> String {
-    let content = match settings.compare_content {
-        ContentCheck::Off => None,
-        ContentCheck::Blake3 => Some("content (BLAKE3)"),
-        ContentCheck::Sha512 => Some("content (SHA-512)"),
-        ContentCheck::Bytes => Some("content (byte for byte)"),
-    };
-    let words = [
-        settings.compare_existence.then_some("existence"),
-        settings.compare_size.then_some("size"),
-        (settings.compare_created && created_is_settable).then_some("created"),
-        settings.compare_modified.then_some("modified"),
-        content,
-    ];
-    words.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use fcs_engine::settings::Undo;
+    use fcs_engine::settings::{ContentCheck, Undo};
+    use fcs_front::folders::criteria_in_words;
 
     use super::*;
     use crate::args::{Cli, Command};

@@ -13,11 +13,11 @@ use fcs_engine::settings::Undo;
 use fcs_sys::Root;
 
 use crate::exit::is_left_alone;
-use crate::preview::slash;
-use crate::run_cmd::Task;
 use crate::terminal::{Style, Tone};
 use crate::text::{count, number, pad, seconds, size};
 use crate::unfinished;
+use fcs_front::overview::slash;
+use fcs_front::task::Task;
 
 /// Paths listed per reason; the rest is counted. The report file holds all.
 const SHOWN_PATHS: usize = 10;
@@ -144,12 +144,12 @@ fn headline(report: &Report, task: Task) -> String {
     };
     let removed = || count(c.removed + c.folders_removed, "item", "items") + " removed";
     let what = match task {
-        Task::Copy => copied(),
-        Task::Sync => format!("{}, {}", copied(), removed()),
+        Task::Copy(_) => copied(),
+        Task::Sync(_) => format!("{}, {}", copied(), removed()),
         Task::Orphans(..) => format!("{} ({})", removed(), size(c.bytes_removed)),
     };
     let what = format!("{what} in {}", seconds(report.seconds));
-    let stays = if matches!(task, Task::Copy) { "What was copied stays" } else { "What was done stays" };
+    let stays = if matches!(task, Task::Copy(_)) { "What was copied stays" } else { "What was done stays" };
     match report.result {
         RunResult::Completed => format!("Done: {what}."),
         RunResult::CompletedWithFailures => format!("Done with failures: {what}."),

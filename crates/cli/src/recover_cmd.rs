@@ -8,6 +8,7 @@ use std::sync::Arc;
 use fcs_engine::Control;
 use fcs_engine::error::shown;
 use fcs_engine::runs::{self, Account, How};
+use fcs_front::folders::open_one;
 use fcs_sys::Root;
 use serde::Serialize;
 
@@ -16,7 +17,6 @@ use crate::exit::Code;
 use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::question::ask;
-use crate::session::open_one;
 use crate::terminal::Screen;
 use crate::{account, json, unfinished};
 

@@ -6,16 +6,16 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use fcs_engine::compare::{Comparison, Side};
-use fcs_engine::filter::Filter;
-use fcs_engine::guard::{self, Excess};
-use fcs_engine::plan::{Direction, Plan, plan, plan_orphans, plan_sync};
-use fcs_engine::preflight::{self, Preflight, Problem, Severity};
+use fcs_engine::compare::Side;
+use fcs_engine::plan::Direction;
+use fcs_engine::preflight::{Problem, Severity};
 use fcs_engine::report::{ItemReport, Report};
 use fcs_engine::run::{OnError, RemovedTo, RunOptions, run as run_plan};
-use fcs_engine::settings::Undo;
-use fcs_engine::{Control, Error, Observer, OnCancel, Settings};
-use fcs_sys::{Kind, Root};
+use fcs_engine::{Control, Error, Observer, OnCancel};
+use fcs_front::overview;
+use fcs_front::report_file::ReportFile;
+use fcs_front::task::{self, Task};
+use fcs_sys::Root;
 
 use crate::args::{
     CopyArgs, Copying, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Running, SideChoice, SyncArgs,
@@ -26,69 +26,18 @@ use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::progress::Display;
 use crate::question::{ask, ask_to_type, can_ask};
-use crate::report_file::ReportFile;
 use crate::session::Session;
 use crate::terminal::{Screen, Style};
 use crate::text::number;
 use crate::{options, outcome, preview, unfinished};
 
-/// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Task {
-    /// What LEFT has is brought to RIGHT.
-    #[default]
-    Copy,
-    /// And what only RIGHT has is removed.
-    Sync,
-    /// What only this side has is removed.
-    Orphans(Side, Destination),
-}
+/// What LEFT has is brought to RIGHT.
+const COPY: Task = Task::Copy(Direction::LeftToRight);
+/// And what only RIGHT has is removed.
+const SYNC: Task = Task::Sync(Direction::LeftToRight);
 
-impl Task {
-    /// The command's name.
-    pub(crate) fn command(self) -> &'static str {
-        match self {
-            Self::Copy => "copy",
-            Self::Sync => "sync",
-            Self::Orphans(..) => "orphans",
-        }
-    }
-
-    /// The side that is written to.
-    pub(crate) fn target(self) -> Side {
-        match self {
-            Self::Copy | Self::Sync => Side::Right,
-            Self::Orphans(side, _) => side,
-        }
-    }
-
-    /// Where removed items go.
-    pub(crate) fn removed_to(self) -> RemovedTo {
-        match self {
-            Self::Copy | Self::Sync | Self::Orphans(_, Destination::Undo) => RemovedTo::Undo,
-            Self::Orphans(_, Destination::Trash) => RemovedTo::RecycleBin,
-            Self::Orphans(_, Destination::Permanent) => RemovedTo::Nowhere,
-        }
-    }
-
-    fn plan(self, comparison: &Comparison, filter: &Filter, settings: &Settings) -> Plan {
-        let all = |_| true;
-        // A folder that only holds what was asked for stays.
-        let picked = |row| {
-            let side = self.target();
-            let is_folder = comparison.entry(row, side).is_some_and(|entry| entry.kind == Kind::Folder);
-            comparison.node(row, side).is_some() && filter.picks(&comparison.path_on(row, side), is_folder)
-        };
-        match self {
-            Self::Copy => plan(comparison, Direction::LeftToRight, &all, settings),
-            Self::Sync => plan_sync(comparison, Direction::LeftToRight, &all, settings),
-            Self::Orphans(side, _) => plan_orphans(comparison, side, &picked, settings),
-        }
-    }
-}
-
-/// How it is carried out, beyond the settings.
-#[derive(Debug, Clone, Copy, Default)]
+/// How a task is carried out, beyond the settings.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct How {
     pub(crate) task: Task,
     /// Decide everything, write nothing.
@@ -101,6 +50,12 @@ pub(crate) struct How {
     pub(crate) on_cancel: OnCancelChoice,
     /// As many items may be removed.
     pub(crate) max_delete: Option<u64>,
+}
+
+impl Default for How {
+    fn default() -> Self {
+        Self::new(COPY, &Running::default(), None, false)
+    }
 }
 
 impl How {
@@ -119,7 +74,7 @@ impl How {
 
 /// Runs `fcs copy`.
 pub(crate) fn run_copy(args: &CopyArgs, screen: &Arc<Screen>) -> Outcome {
-    let how = How::new(Task::Copy, &args.running, None, args.json);
+    let how = How::new(COPY, &args.running, None, args.json);
     let settings = options::for_run(&args.compare, &args.tuning, &args.running, &args.copying)?;
     let open = |control| Session::open(&args.pair, &args.compare, settings, control);
     run_command(how, &args.running, open, screen)
@@ -127,7 +82,7 @@ pub(crate) fn run_copy(args: &CopyArgs, screen: &Arc<Screen>) -> Outcome {
 
 /// Runs `fcs sync`.
 pub(crate) fn run_sync(args: &SyncArgs, screen: &Arc<Screen>) -> Outcome {
-    let how = How::new(Task::Sync, &args.running, args.max_delete, args.json);
+    let how = How::new(SYNC, &args.running, args.max_delete, args.json);
     let settings = options::for_run(&args.compare, &args.tuning, &args.running, &args.copying)?;
     let open = |control| Session::open(&args.pair, &args.compare, settings, control);
     run_command(how, &args.running, open, screen)
@@ -139,8 +94,13 @@ pub(crate) fn run_orphans(args: &OrphansArgs, screen: &Arc<Screen>) -> Outcome {
         SideChoice::Left => Side::Left,
         SideChoice::Right => Side::Right,
     };
-    let how = How::new(Task::Orphans(side, args.to), &args.running, args.max_delete, args.json);
-    if args.to == Destination::Permanent && how.yes && !how.dry_run && how.max_delete.is_none() {
+    let removed_to = match args.to {
+        Destination::Undo => RemovedTo::Undo,
+        Destination::Trash => RemovedTo::RecycleBin,
+        Destination::Permanent => RemovedTo::Nowhere,
+    };
+    let how = How::new(Task::Orphans(side, removed_to), &args.running, args.max_delete, args.json);
+    if removed_to == RemovedTo::Nowhere && how.yes && !how.dry_run && how.max_delete.is_none() {
         return Err(Failure::usage(
             "What is removed for good cannot be brought back, so -y alone is not enough.",
         )
@@ -165,11 +125,11 @@ fn run_command(
     let report_file = running
         .report
         .as_deref()
-        .map(|path| ReportFile::check(path, &session.left, &session.right))
+        .map(|path| ReportFile::check(path, &session.folders.left, &session.folders.right))
         .transpose()?;
     let interrupt = Interrupt::install(screen)?;
     unfinished::settle(&session, how.json || how.yes, screen, &interrupt)?;
-    unfinished::refuse_if_in_progress(session.root(how.task.target()))?;
+    unfinished::refuse_if_in_progress(session.folders.root(how.task.target()))?;
     carry_out(&session, how, report_file.as_ref(), screen, &interrupt)
 }
 
@@ -264,10 +224,11 @@ pub(crate) fn carry_out(
     let code = Code::of_report(&report);
     show_result(session, &report, &told, how, code, screen);
     if let Some(file) = report_file
-        && let Err(failure) = file.write(&report)
+        && let Err(trouble) = file.write(&report)
     {
-        screen.tell(&failure);
-        return Ok(if code == Code::Done { failure.code } else { code });
+        screen.tell(&trouble.into());
+        // It makes a good run one with warnings; it does not make it a failed one.
+        return Ok(if code == Code::Done { Code::Warnings } else { code });
     }
     Ok(code)
 }
@@ -279,32 +240,28 @@ enum Prepared {
     Refused,
 }
 
-/// A plan with all that is known about it beforehand.
+/// A plan with all that is known about it beforehand, and how it is to be carried out.
 pub(crate) struct Proposal<'a> {
     pub(crate) session: &'a Session,
     pub(crate) how: How,
-    pub(crate) plan: Plan,
-    pub(crate) preflight: Preflight,
-    /// More is to be removed than goes without being allowed.
-    pub(crate) excess: Option<Excess>,
-    /// What goes cannot be brought back.
-    pub(crate) removes_for_good: bool,
+    pub(crate) proposed: task::Proposal,
     /// Worth knowing about the two folders and their comparison.
     pub(crate) notes: Vec<String>,
 }
 
 impl Proposal<'_> {
     pub(crate) fn target(&self) -> &Root {
-        self.session.root(self.how.task.target())
+        self.session.folders.root(self.how.task.target())
     }
 
     fn source(&self) -> &Root {
-        self.session.root(self.how.task.target().other())
+        self.session.folders.root(self.how.task.target().other())
     }
 
     /// Whether the run must not start, whatever the user says.
     pub(crate) fn refuses(&self) -> bool {
-        self.preflight.refuses() || self.excess.is_some() && !self.how.dry_run && !self.may_confirm_excess()
+        self.proposed.preflight.refuses()
+            || self.proposed.excess.is_some() && !self.how.dry_run && !self.may_confirm_excess()
     }
 
     /// Whether the user can still allow what the guard stops.
@@ -313,7 +270,7 @@ impl Proposal<'_> {
     }
 
     fn asks(&self) -> bool {
-        !self.how.dry_run && !self.how.yes && !self.plan.is_empty() && !self.refuses()
+        !self.how.dry_run && !self.how.yes && !self.proposed.plan.is_empty() && !self.refuses()
     }
 }
 
@@ -349,7 +306,7 @@ fn prepare_and_run(
         ..RunOptions::default()
     };
     let (source, target) = (proposal.source(), proposal.target());
-    let report = run_plan(&proposal.plan, source, target, &session.settings, &options, control);
+    let report = run_plan(&proposal.proposed.plan, source, target, &session.settings, &options, control);
     display.end();
     let report = report.map_err(|error| unfinished::failure(error, target))?;
     Ok(Prepared::Ran(Box::new(report), proposal.notes))
@@ -371,31 +328,17 @@ fn propose<'a>(
     interrupt: &Interrupt,
 ) -> Result<Proposal<'a>, Failure> {
     let comparison = session.compare(screen, interrupt)?;
-    let settings = &session.settings;
-    let plan = how.task.plan(&comparison, &session.filter, settings);
-    let side = how.task.target();
-    let mut preflight = preflight::check(&plan, session.root(side.other()), session.root(side), settings);
-    if how.task.removed_to() != RemovedTo::Undo {
-        preflight.bytes_kept = 0;
-    }
-    let removed = plan.totals.removed_files + plan.totals.removed_folders;
-    // Without an undo store what is removed is gone, whatever the command is called.
-    let removes_for_good = removed > 0
-        && match how.task.removed_to() {
-            RemovedTo::Nowhere => true,
-            RemovedTo::Undo => settings.undo == Undo::Off,
-            RemovedTo::RecycleBin => false,
-        };
-    if removes_for_good && how.yes && !how.dry_run && how.max_delete.is_none() {
+    let mut proposed =
+        task::propose(how.task, &session.folders, &comparison, &|_| true, &session.settings, how.max_delete);
+    if proposed.removes_for_good && how.yes && !how.dry_run && how.max_delete.is_none() {
         let text = "What is removed without an undo store cannot be brought back, so -y alone is not enough. Add \
                     --max-delete N to say how many items may go, or leave out -y to be asked.";
         let refusal = Problem { severity: Severity::Refuses, text: text.to_owned() };
-        preflight.problems.insert(0, refusal);
+        proposed.preflight.problems.insert(0, refusal);
     }
-    let excess = guard::excess(removed, comparison.tree(side).items(), how.max_delete, settings);
     let notes = preview::notes(session, &comparison);
     // The comparison ends here: the trees of a large one take memory that the run can use better.
-    Ok(Proposal { session, how, plan, preflight, excess, removes_for_good, notes })
+    Ok(Proposal { session, how, proposed, notes })
 }
 
 /// Shows what will be done: to be confirmed on standard error, else as a record on standard output. Problems are
@@ -425,11 +368,11 @@ fn show_overview(proposal: &Proposal<'_>, whole: bool, style: Style, print: &dyn
     for note in &proposal.notes {
         print(&format!("Note: {note}"));
     }
-    let plan = &proposal.plan;
+    let plan = &proposal.proposed.plan;
     if !plan.is_empty() {
         print(&preview::overview(proposal, whole, style));
     } else if plan.skipped.is_empty() {
-        print(preview::nothing_to_do(proposal.how.task));
+        print(&overview::nothing_to_do(proposal.how.task));
     } else {
         print("Nothing to do but what has to be left alone.");
     }
@@ -440,18 +383,18 @@ fn confirm(proposal: &Proposal<'_>, screen: &Screen, interrupt: &Interrupt) -> R
     interrupt.idle("Nothing was written.");
     let refused = || Failure::new(Code::Interrupted, "Nothing was written.");
     let agreed = |yes: bool| if yes { Ok(()) } else { Err(refused()) };
-    if let Some(excess) = proposal.excess {
+    if let Some(excess) = proposal.proposed.excess {
         let what = format!("\nType the number of items to remove ({}) to go ahead: ", number(excess.items));
         agreed(ask_to_type(&what, &excess.items.to_string(), screen))?;
     }
-    if proposal.removes_for_good {
+    if proposal.proposed.removes_for_good {
         return agreed(ask_to_type(
             "\nThis cannot be undone. Type \"delete\" to go ahead: ",
             "delete",
             screen,
         ));
     }
-    if proposal.excess.is_some() {
+    if proposal.proposed.excess.is_some() {
         return Ok(());
     }
     agreed(matches!(ask("\nGo ahead? [y/N] ", screen).as_deref(), Some("y" | "yes")))
@@ -461,14 +404,14 @@ fn show_result(session: &Session, report: &Report, told: &[String], how: How, co
     if how.json {
         events::end(Some(report), code, screen);
     } else if !screen.show.quiet && !report.items.is_empty() {
-        let target = session.root(how.task.target());
+        let target = session.folders.root(how.task.target());
         screen.line(&outcome::summary(report, how.task, target, told, screen.style));
     }
     if !how.json {
         outcome::failures(report).for_each(|text| screen.say(&text));
     }
     if code == Code::RecoveryNeeded {
-        let target = session.root(how.task.target());
+        let target = session.folders.root(how.task.target());
         screen.say(&format!("Hint: {} puts it in order.", unfinished::command("recover", target)));
     }
 }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use console::measure_text_width;
 use fcs_engine::error::shown;
 use fcs_engine::runs::{self, RunInfo, RunState};
+use fcs_front::folders::open_one;
 use serde::Serialize;
 
 use crate::args::RunsArgs;
 use crate::exit::Code;
 use crate::failure::{Failure, Outcome};
 use crate::json;
-use crate::session::open_one;
 use crate::terminal::{Screen, Tone};
 use crate::text::{count, local_time, number, pad, printable, size, utc_time};
 

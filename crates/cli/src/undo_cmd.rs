@@ -8,6 +8,7 @@ use std::sync::Arc;
 use fcs_engine::Control;
 use fcs_engine::error::shown;
 use fcs_engine::runs::{self, RunInfo, StartError};
+use fcs_front::folders::open_one;
 use fcs_sys::Root;
 
 use crate::args::UndoArgs;
@@ -17,7 +18,6 @@ use crate::interrupt::Interrupt;
 use crate::question::ask;
 use crate::recover_cmd::{end, print_account};
 use crate::runs_cmd::describe;
-use crate::session::open_one;
 use crate::terminal::Screen;
 use crate::text::size;
 use crate::{account, unfinished};

@@ -28,7 +28,7 @@ pub(crate) fn settle(
 ) -> Result<(), Failure> {
     [Side::Left, Side::Right]
         .into_iter()
-        .try_for_each(|side| settle_root(session.root(side), never_ask, screen, interrupt))
+        .try_for_each(|side| settle_root(session.folders.root(side), never_ask, screen, interrupt))
 }
 
 /// The same for one folder.

@@ -4,5 +4,9 @@
 //! terminal or a toolkit; of the environment it reads the name of the settings file and the time zone.
 
 pub mod estimate;
+pub mod folders;
+pub mod overview;
+pub mod report_file;
 pub mod settings_file;
+pub mod task;
 pub mod trouble;

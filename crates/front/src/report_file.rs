@@ -1,4 +1,4 @@
-//! The file of `--report`: checked before anything is copied, written after.
+//! The file a report is written to: checked before anything is copied, written after.
 //!
 //! Invariant: the report never becomes a part of what it reports on: a file inside one of the two folders is refused.
 
@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use fcs_engine::error::shown;
 use fcs_engine::report::Report;
-use fcs_front::settings_file::write_in_one_step;
 use fcs_sys::{Nesting, Root, RootError, is_unc, nesting, open_root};
 
-use crate::exit::Code;
-use crate::failure::Failure;
-use crate::session::{NO_NETWORK_PATHS, map_a_letter};
+use crate::folders::{NO_NETWORK_PATHS, map_a_letter};
+use crate::settings_file::write_in_one_step;
+use crate::trouble::{Trouble, TroubleKind};
 
 /// Whether a file begins as our reports do; an empty one is nobody's loss.
 fn is_report(path: &Path) -> bool {
@@ -22,15 +21,15 @@ fn is_report(path: &Path) -> bool {
 }
 
 /// A place for a report that was found to be good.
-pub(crate) struct ReportFile {
+pub struct ReportFile {
     path: PathBuf,
 }
 
 impl ReportFile {
     /// Checks the place, so that a long run does not end without its report. Leaves nothing there.
-    pub(crate) fn check(path: &Path, left: &Root, right: &Root) -> Result<Self, Failure> {
+    pub fn check(path: &Path, left: &Root, right: &Root) -> Result<Self, Trouble> {
         let refused =
-            |why: &str| Failure::usage(format_args!("Could not write the report {}: {why}.", shown(path)));
+            |why: &str| Trouble::usage(format_args!("Could not write the report {}: {why}.", shown(path)));
         if is_unc(path) {
             return Err(refused(NO_NETWORK_PATHS).hint(map_a_letter(path)));
         }
@@ -75,10 +74,10 @@ impl ReportFile {
     }
 
     /// Writes the report. A failure makes a good run one with warnings; it does not make it a failed one.
-    pub(crate) fn write(&self, report: &Report) -> Result<(), Failure> {
+    pub fn write(&self, report: &Report) -> Result<(), Trouble> {
         let failed = |why: String| {
-            Failure::new(
-                Code::Warnings,
+            Trouble::new(
+                TroubleKind::Failed,
                 format_args!("Could not write the report {}: {why}.", shown(&self.path)),
             )
         };

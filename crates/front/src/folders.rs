@@ -1,0 +1,160 @@
+//! Two folders opened, checked, scanned and compared; and one folder of a command that works on one.
+//!
+//! Invariant: nothing is written here. Every refusal comes before the first folder is listed. This module must not
+//! know how progress is shown or how work is cancelled.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fcs_engine::compare::{Comparison, Side, compare};
+use fcs_engine::error::shown;
+use fcs_engine::filter::Filter;
+use fcs_engine::preflight::{Severity, check_roots};
+use fcs_engine::progress::Phase;
+use fcs_engine::scan::scan_pair;
+use fcs_engine::settings::ContentCheck;
+use fcs_engine::{Control, Error, Op, Settings};
+use fcs_sys::{CaseRule, CreatedTime, OsReason, Root, RootError, open_root, unc_share};
+
+use crate::trouble::{Trouble, TroubleKind};
+
+/// Two open folders and what of them is compared.
+pub struct Folders {
+    /// The left one.
+    pub left: Root,
+    /// The right one.
+    pub right: Root,
+    /// What takes part.
+    pub filter: Filter,
+    /// What counts, in words.
+    pub criteria: String,
+    /// Worth knowing about the two folders.
+    pub warnings: Vec<String>,
+}
+
+impl Folders {
+    /// Opens and checks both folders and compiles the patterns.
+    pub fn open(
+        left: &Path,
+        right: &Path,
+        include: &[String],
+        exclude: &[String],
+        settings: &Settings,
+    ) -> Result<Self, Trouble> {
+        let left = open(left, Side::Left)?;
+        let right = open(right, Side::Right)?;
+        let problems = check_roots(&left, &right);
+        let (refusals, others): (Vec<_>, Vec<_>) =
+            problems.into_iter().partition(|problem| problem.severity == Severity::Refuses);
+        if !refusals.is_empty() {
+            let texts: Vec<_> = refusals.into_iter().map(|problem| problem.text).collect();
+            return Err(Trouble::new(TroubleKind::Refused, texts.join("\n")));
+        }
+        let ignore_case = ignores_case(&left) || ignores_case(&right);
+        let filter = Filter::new(include, exclude, ignore_case).map_err(|e| Trouble::usage(&e))?;
+        // A batch keeps its files open; a low limit would make files fail that are perfectly fine.
+        fcs_sys::raise_open_file_limit();
+        let has_created = |root: &Root| root.dir.volume().is_ok_and(|v| v.created == CreatedTime::Settable);
+        let criteria = criteria_in_words(settings, has_created(&left) && has_created(&right));
+        let warnings = others.into_iter().map(|problem| problem.text).collect();
+        Ok(Self { left, right, filter, criteria, warnings })
+    }
+
+    /// One of the two folders.
+    pub fn root(&self, side: Side) -> &Root {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
+    /// Scans and compares.
+    pub fn compare(&self, settings: &Settings, control: &Control) -> Result<Comparison, Error> {
+        control.progress.enter(Phase::Scan);
+        let (left, right) = scan_pair(&self.left, &self.right, &self.filter, settings, control)?;
+        control.progress.enter(Phase::Compare);
+        compare((&self.left, Arc::new(left)), (&self.right, Arc::new(right)), settings, control)
+    }
+}
+
+/// What counts, in words: `existence, size, modified`. Created times are left out where the volumes cannot have them.
+pub fn criteria_in_words(settings: &Settings, created_is_settable: bool) -> String {
+    let content = match settings.compare_content {
+        ContentCheck::Off => None,
+        ContentCheck::Blake3 => Some("content (BLAKE3)"),
+        ContentCheck::Sha512 => Some("content (SHA-512)"),
+        ContentCheck::Bytes => Some("content (byte for byte)"),
+    };
+    let words = [
+        settings.compare_existence.then_some("existence"),
+        settings.compare_size.then_some("size"),
+        (settings.compare_created && created_is_settable).then_some("created"),
+        settings.compare_modified.then_some("modified"),
+        content,
+    ];
+    words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn ignores_case(root: &Root) -> bool {
+    root.dir.volume().is_ok_and(|volume| volume.case == CaseRule::Insensitive)
+}
+
+fn open(path: &Path, side: Side) -> Result<Root, Trouble> {
+    open_for(
+        path,
+        match side {
+            Side::Left => Purpose::Left,
+            Side::Right => Purpose::Right,
+        },
+    )
+}
+
+/// Opens the folder of a command that works on one.
+pub fn open_one(path: &Path) -> Result<Root, Trouble> {
+    open_for(path, Purpose::Root)
+}
+
+/// What a folder was given for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Left,
+    Right,
+    Root,
+}
+
+/// Why a network path is refused.
+pub const NO_NETWORK_PATHS: &str = "network paths such as \\\\server\\share are not accepted";
+
+/// What to do instead of giving a network path.
+pub fn map_a_letter(path: &Path) -> String {
+    let share = unc_share(path).unwrap_or_else(|| r"\\server\share".to_owned());
+    let quoted = if share.contains(' ') { format!("\"{share}\"") } else { share };
+    format!(
+        "Map a drive letter to it, such as `net use Z: {quoted}`, and use Z: instead (elsewhere: mount it)."
+    )
+}
+
+fn open_for(path: &Path, purpose: Purpose) -> Result<Root, Trouble> {
+    open_root(path).map_err(|error| {
+        let refused = |why: &str| Trouble::usage(format_args!("Could not open {}: {why}.", shown(path)));
+        match error {
+            RootError::Unc => refused(NO_NETWORK_PATHS).hint(map_a_letter(path)),
+            RootError::NotAFolder if purpose == Purpose::Root => {
+                refused("it is not a folder").hint("ROOT is the folder that was written to.")
+            }
+            RootError::NotAFolder => refused("it is not a folder")
+                .hint("LEFT and RIGHT are folders; to copy a single file, use --include with its name."),
+            RootError::Io(error) => match (fcs_sys::reason(&error), purpose) {
+                (OsReason::NotFound, Purpose::Left | Purpose::Root) => {
+                    refused("it does not exist").hint("Check the spelling.")
+                }
+                (OsReason::NotFound, Purpose::Right) => refused("it does not exist")
+                    .hint("Check the spelling, or make the folder first with mkdir."),
+                (OsReason::PermissionDenied, _) => {
+                    refused("you do not have permission").hint("Run as a user who may read it.")
+                }
+                _ => Trouble::usage(Error::os(Op::Open, path, error)),
+            },
+        }
+    })
+}

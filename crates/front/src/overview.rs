@@ -1,0 +1,305 @@
+//! What a run is going to do, before it does it: what is confirmed, as facts and as a list.
+//!
+//! Invariant: everything shown comes from the plan and the preflight, so what is confirmed is what is run. This module
+//! must not know colours, widths or how many items are shown.
+
+use fcs_engine::Settings;
+use fcs_engine::access::Access;
+use fcs_engine::compare::Side;
+use fcs_engine::error::shown;
+use fcs_engine::guard::Excess;
+use fcs_engine::plan::{Action, FolderPlan, Plan, Removal, RemovalFolder, Step};
+use fcs_engine::preflight::Severity;
+use fcs_engine::report::{ActionKind, Chosen};
+use fcs_engine::run::RemovedTo;
+use fcs_engine::settings::{Undo, Verify};
+use fcs_sys::{Kind, RelPath};
+use fcs_text::{count, number, size};
+
+use crate::folders::Folders;
+use crate::task::{Proposal, Task};
+
+/// A fact about what is going to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// What it is about, such as `Copy` or `Space`.
+    pub name: &'static str,
+    /// The fact.
+    pub text: String,
+}
+
+impl Fact {
+    fn new(name: &'static str, text: impl Into<String>) -> Self {
+        Self { name, text: text.into() }
+    }
+}
+
+/// Which folders, and which way.
+pub fn places(task: Task, folders: &Folders) -> [Fact; 2] {
+    let target = shown(&folders.root(task.target()).path);
+    let other = shown(&folders.root(task.target().other()).path);
+    match task {
+        Task::Copy(_) | Task::Sync(_) => [Fact::new("From", other), Fact::new("To", target)],
+        Task::Orphans(..) => [Fact::new("In", target), Fact::new("Missing in", other)],
+    }
+}
+
+/// Counts, bytes, strategies, verification, originals and space; what does not apply is left out.
+pub fn facts(proposal: &Proposal, settings: &Settings) -> Vec<Fact> {
+    let plan = &proposal.plan;
+    let totals = &plan.totals;
+    let mut facts = Vec::new();
+    let mut fact = |name, text: String| {
+        if !text.is_empty() {
+            facts.push(Fact { name, text });
+        }
+    };
+    fact("Copy", what_is_done(plan));
+    let files = totals.direct.0 + totals.staged.0;
+    if files > 0 {
+        let split = |name: &str, (n, bytes): (u64, u64)| {
+            (n > 0).then(|| format!("{name} {} ({})", count(n, "file", "files"), size(bytes)))
+        };
+        let parts: Vec<_> =
+            [split("direct", totals.direct), split("staged", totals.staged)].into_iter().flatten().collect();
+        fact("Strategy", parts.join(", "));
+        fact("Verify", verify_in_words(settings, totals.verified, files));
+    }
+    fact("Remove", what_is_removed(plan));
+    fact("Originals", originals(proposal, settings));
+    if !matches!(proposal.task, Task::Orphans(..)) {
+        let free = proposal.preflight.bytes_free.map_or("unknown".to_owned(), size);
+        fact("Space", format!("{} needed, {free} free", size(proposal.preflight.bytes_needed)));
+    }
+    if !plan.skipped.is_empty() {
+        fact("Left alone", count(plan.skipped.len() as u64, "item", "items"));
+    }
+    facts
+}
+
+/// What is said when there is nothing to do at all.
+pub fn nothing_to_do(task: Task) -> String {
+    let name = |side| if side == Side::Left { "LEFT" } else { "RIGHT" };
+    let (target, other) = (name(task.target()), name(task.target().other()));
+    match task {
+        Task::Copy(_) => format!("Nothing to copy: {target} has everything that {other} has."),
+        Task::Sync(_) => format!("Nothing to do: {target} is as {other} is."),
+        Task::Orphans(..) => format!("No orphans: {other} has everything that {target} has."),
+    }
+}
+
+/// One thing the plan does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// Where it is or will be on the target.
+    pub path: RelPath,
+    /// What a report calls it.
+    pub action: ActionKind,
+    /// Content bytes that are copied or removed.
+    pub bytes: u64,
+    /// Strategy, and whether it is verified, for files that are copied.
+    pub file: Option<(Chosen, bool)>,
+    /// Whether something is there already.
+    pub replaces: bool,
+    /// How an item to be removed looks now, where that was asked.
+    pub access: Option<Access>,
+}
+
+impl Planned {
+    fn folder(folder: &FolderPlan) -> Option<Self> {
+        let action = folder.kind()?;
+        Some(Self {
+            path: folder.target_path.clone(),
+            action,
+            bytes: 0,
+            file: None,
+            replaces: action == ActionKind::FolderTimes,
+            access: None,
+        })
+    }
+
+    fn step(folder: &FolderPlan, step: &Step) -> Self {
+        let (bytes, file) = match step.action {
+            Action::CopyFile { strategy, verify } => (step.expect_source.size, Some((strategy, verify))),
+            Action::CopyLink => (0, None),
+        };
+        Self {
+            path: folder.target_path.join(&step.target_name),
+            action: step.kind(),
+            bytes,
+            file,
+            replaces: step.expect_target.is_some(),
+            access: None,
+        }
+    }
+
+    fn removal(folder: &RemovalFolder, item: &Removal, access: Option<Access>) -> Self {
+        let is_folder = item.expect.kind == Kind::Folder;
+        Self {
+            path: folder.path.join(&item.name),
+            action: if is_folder { ActionKind::RemoveFolder } else { ActionKind::Remove },
+            bytes: if item.expect.kind == Kind::File { item.expect.size } else { 0 },
+            file: None,
+            replaces: false,
+            access,
+        }
+    }
+
+    /// Whether the target loses an item.
+    pub fn removes(&self) -> bool {
+        matches!(self.action, ActionKind::Remove | ActionKind::RemoveFolder)
+    }
+
+    /// `+` for what is new, `*` for what replaces something, `-` for what is removed.
+    pub fn sign(&self) -> char {
+        match (self.removes(), self.replaces) {
+            (true, _) => '-',
+            (false, true) => '*',
+            (false, false) => '+',
+        }
+    }
+
+    /// The path, with a `/` after a folder's.
+    pub fn name(&self) -> String {
+        format!("{}{}", self.path, slash(self.action))
+    }
+
+    /// What it is: a file's size, `link` or `times only`; empty for folders.
+    pub fn what(&self) -> String {
+        match self.action {
+            ActionKind::CreateFolder | ActionKind::RemoveFolder | ActionKind::None => String::new(),
+            ActionKind::FolderTimes => "times only".to_owned(),
+            ActionKind::CopyLink => "link".to_owned(),
+            ActionKind::CopyNew | ActionKind::Replace | ActionKind::Remove => size(self.bytes),
+        }
+    }
+
+    /// How a file is copied and why so, or how an item to be removed looks now; empty for the rest.
+    pub fn decision_words(&self) -> String {
+        match (self.file, self.access) {
+            (None, None) => String::new(),
+            (None, Some(access)) => access.words().to_owned(),
+            (Some((chosen, verify)), _) => {
+                let verify = if verify { "verified" } else { "not verified" };
+                format!("{} ({}), {verify}", chosen.strategy(), chosen.reason())
+            }
+        }
+    }
+}
+
+/// `/` after the names of folders.
+pub fn slash(action: ActionKind) -> &'static str {
+    if matches!(action, ActionKind::CreateFolder | ActionKind::FolderTimes | ActionKind::RemoveFolder) {
+        "/"
+    } else {
+        ""
+    }
+}
+
+/// What the plan makes and replaces, folders before what is in them.
+pub fn copied(plan: &Plan) -> impl Iterator<Item = Planned> + '_ {
+    plan.folders.iter().flat_map(|folder| {
+        Planned::folder(folder).into_iter().chain(folder.steps.iter().map(|step| Planned::step(folder, step)))
+    })
+}
+
+/// What the plan removes, folders before what is in them, as people read a tree; the plan has them the other way
+/// round. `access` is in the order of the plan, or empty where it was not asked.
+pub fn removed(plan: &Plan, access: &[Access]) -> Vec<Planned> {
+    let access = access.iter().copied().map(Some).chain(std::iter::repeat(None));
+    let mut found: Vec<Planned> = plan
+        .removed()
+        .zip(access)
+        .map(|((folder, item), access)| Planned::removal(folder, item, access))
+        .collect();
+    // A byte that no name holds and that comes before all others keeps what is in a folder together.
+    found.sort_by_cached_key(|item| {
+        item.path.as_bytes().iter().map(|&b| if b == b'/' { 0 } else { b }).collect::<Vec<_>>()
+    });
+    found
+}
+
+/// Everything the plan does: what it makes and replaces, then what it removes.
+pub fn planned<'a>(plan: &'a Plan, access: &[Access]) -> impl Iterator<Item = Planned> + use<'a> {
+    copied(plan).chain(removed(plan, access))
+}
+
+/// What becomes of what is replaced and removed.
+fn originals(proposal: &Proposal, settings: &Settings) -> String {
+    let totals = &proposal.plan.totals;
+    if totals.replaced_files + totals.links + totals.removed_files + totals.removed_folders == 0 {
+        return String::new();
+    }
+    match proposal.task.removed_to() {
+        RemovedTo::RecycleBin => return "go to the recycle bin".to_owned(),
+        RemovedTo::Nowhere => return "are deleted for good; this cannot be undone".to_owned(),
+        RemovedTo::Undo => {}
+    }
+    let kept = size(proposal.preflight.bytes_kept);
+    match settings.undo {
+        Undo::Off => "not kept; this cannot be undone".to_owned(),
+        Undo::Last => format!("{kept} kept for undo until the next run"),
+        Undo::Days(days) => format!("{kept} kept for undo for {}", count(days, "day", "days")),
+    }
+}
+
+fn what_is_removed(plan: &Plan) -> String {
+    let t = &plan.totals;
+    let parts =
+        [(t.removed_files, "file or link", "files and links"), (t.removed_folders, "folder", "folders")];
+    let words: Vec<_> =
+        parts.into_iter().filter(|p| p.0 > 0).map(|(n, one, many)| count(n, one, many)).collect();
+    if words.is_empty() { String::new() } else { format!("{}; {}", words.join(", "), size(t.bytes_removed)) }
+}
+
+fn what_is_done(plan: &Plan) -> String {
+    let t = &plan.totals;
+    let parts = [
+        (t.new_files, "new file", "new files"),
+        (t.replaced_files, "file replaced", "files replaced"),
+        (t.links, "link", "links"),
+        (t.create_folders, "new folder", "new folders"),
+        (t.folder_times, "folder time", "folder times"),
+    ];
+    let words: Vec<_> =
+        parts.into_iter().filter(|p| p.0 > 0).map(|(n, one, many)| count(n, one, many)).collect();
+    if words.is_empty() { String::new() } else { format!("{}; {}", words.join(", "), size(t.bytes)) }
+}
+
+fn verify_in_words(settings: &Settings, (files, bytes): (u64, u64), all: u64) -> String {
+    match settings.verify {
+        Verify::Off => "nothing".to_owned(),
+        Verify::All => format!("every file ({} to read back)", size(bytes)),
+        Verify::Below => format!(
+            "files below {}: {} of {} ({} to read back)",
+            size(settings.verify_below_bytes),
+            number(files),
+            number(all),
+            size(bytes)
+        ),
+    }
+}
+
+/// Every problem that is known beforehand, the guard's first, then worst first. Whether the run is refused is for the
+/// front end to say, and so is what can be done about an excess.
+pub fn problems(
+    proposal: &Proposal,
+    refused: bool,
+    advice: &dyn Fn(&Excess) -> String,
+) -> Vec<(Severity, String)> {
+    let guard = proposal.excess.iter().map(|excess| {
+        let severity = if refused { Severity::Refuses } else { Severity::Warns };
+        (severity, format!("{excess}. {}", advice(excess)))
+    });
+    let found = proposal.preflight.problems.iter().map(|problem| (problem.severity, problem.text.clone()));
+    guard.chain(found).collect()
+}
+
+/// The word in front of a problem.
+pub fn head(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Refuses => "Refused:",
+        Severity::ItemFails => "Will fail:",
+        Severity::Warns => "Note:",
+    }
+}

@@ -1,0 +1,119 @@
+//! What is to be done with two compared folders, as a plan with all that is known about it beforehand.
+//!
+//! Invariant: nothing is written here, and what a plan removes is judged by the guard every time. This module must not
+//! know how a user agrees.
+
+use fcs_engine::Settings;
+use fcs_engine::compare::{Comparison, RowId, Side};
+use fcs_engine::guard::{self, Excess};
+use fcs_engine::plan::{Direction, Plan, plan, plan_orphans, plan_sync};
+use fcs_engine::preflight::{self, Preflight};
+use fcs_engine::run::RemovedTo;
+use fcs_engine::settings::Undo;
+use fcs_sys::Kind;
+
+use crate::folders::Folders;
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// What the source has is brought to the target.
+    Copy(Direction),
+    /// And what only the target has is removed.
+    Sync(Direction),
+    /// What only this side has is removed.
+    Orphans(Side, RemovedTo),
+}
+
+impl Task {
+    /// The command's name, as journals and reports have it.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Copy(_) => "copy",
+            Self::Sync(_) => "sync",
+            Self::Orphans(..) => "orphans",
+        }
+    }
+
+    /// The side that is written to.
+    pub fn target(self) -> Side {
+        match self {
+            Self::Copy(direction) | Self::Sync(direction) => direction.target(),
+            Self::Orphans(side, _) => side,
+        }
+    }
+
+    /// Where removed items go.
+    pub fn removed_to(self) -> RemovedTo {
+        match self {
+            Self::Copy(_) | Self::Sync(_) => RemovedTo::Undo,
+            Self::Orphans(_, removed_to) => removed_to,
+        }
+    }
+
+    /// The plan for the rows that `selected` accepts.
+    pub fn plan(
+        self,
+        comparison: &Comparison,
+        selected: &dyn Fn(RowId) -> bool,
+        settings: &Settings,
+    ) -> Plan {
+        match self {
+            Self::Copy(direction) => plan(comparison, direction, selected, settings),
+            Self::Sync(direction) => plan_sync(comparison, direction, selected, settings),
+            Self::Orphans(side, _) => plan_orphans(comparison, side, selected, settings),
+        }
+    }
+}
+
+/// A plan with all that is known about it beforehand.
+#[derive(Debug)]
+pub struct Proposal {
+    /// What is to be done.
+    pub task: Task,
+    /// How.
+    pub plan: Plan,
+    /// What the run would meet.
+    pub preflight: Preflight,
+    /// More is to be removed than goes without being allowed.
+    pub excess: Option<Excess>,
+    /// What goes cannot be brought back.
+    pub removes_for_good: bool,
+}
+
+/// Plans the task for the rows that `selected` accepts, and looks at what stands against it. As many items as
+/// `allowed` may be removed; without it, what the settings let go.
+pub fn propose(
+    task: Task,
+    folders: &Folders,
+    comparison: &Comparison,
+    selected: &dyn Fn(RowId) -> bool,
+    settings: &Settings,
+    allowed: Option<u64>,
+) -> Proposal {
+    let side = task.target();
+    // A folder that only holds what was asked for stays.
+    let picked = |row| {
+        let is_folder = comparison.entry(row, side).is_some_and(|entry| entry.kind == Kind::Folder);
+        comparison.node(row, side).is_some()
+            && folders.filter.picks(&comparison.path_on(row, side), is_folder)
+    };
+    let plan = match task {
+        Task::Copy(_) | Task::Sync(_) => task.plan(comparison, selected, settings),
+        Task::Orphans(..) => task.plan(comparison, &|row| selected(row) && picked(row), settings),
+    };
+    let mut preflight = preflight::check(&plan, folders.root(side.other()), folders.root(side), settings);
+    if task.removed_to() != RemovedTo::Undo {
+        preflight.bytes_kept = 0;
+    }
+    let removed = plan.totals.removed_files + plan.totals.removed_folders;
+    // Without an undo store what is removed is gone, whatever the command is called.
+    let removes_for_good = removed > 0
+        && match task.removed_to() {
+            RemovedTo::Nowhere => true,
+            RemovedTo::Undo => settings.undo == Undo::Off,
+            RemovedTo::RecycleBin => false,
+        };
+    let excess = guard::excess(removed, comparison.tree(side).items(), allowed, settings);
+    Proposal { task, plan, preflight, excess, removes_for_good }
+}
