@@ -4,7 +4,8 @@
 //! own, so that a script never takes a doubtful result for a good one.
 
 use fcs_engine::compare::Summary;
-use fcs_engine::report::{Outcome, Report, RunResult, SkipReason};
+use fcs_engine::report::{Report, RunResult};
+use fcs_front::outcome::is_left_alone;
 
 /// What `--help` and the manual say about the codes.
 pub(crate) const EXPLAINED: &str = "\
@@ -93,12 +94,6 @@ impl Code {
     }
 }
 
-/// Whether the item itself is the reason that it was left alone. That a dry run writes nothing, or that the user
-/// ended the run, is no fault of the item.
-pub(crate) fn is_left_alone(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Skipped { why } if !matches!(why, SkipReason::DryRun | SkipReason::Cancelled))
-}
-
 impl From<Code> for std::process::ExitCode {
     fn from(code: Code) -> Self {
         Self::from(code as u8)
@@ -107,7 +102,7 @@ impl From<Code> for std::process::ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use fcs_engine::report::{ActionKind, Counts, Evidence, ItemReport, SCHEMA};
+    use fcs_engine::report::{ActionKind, Counts, Evidence, ItemReport, Outcome, SCHEMA, SkipReason};
     use fcs_engine::{Error, ErrorKind, Op, Settings};
     use fcs_sys::{OsReason, RelPath, Time};
 

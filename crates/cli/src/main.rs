@@ -1,8 +1,10 @@
 //! `fcs`: compares two folders, copies what differs, proves that it arrived, and can take it back.
 //!
 //! Each module has one concern: `args` and `values` say what can be typed, `options` and `session` turn that into
-//! work for the engine, the `*_cmd` modules are the commands, `rows`, `preview`, `outcome`, `account`, `events` and `json` show
-//! data, `question` and `unfinished` talk with the user before something is done, `terminal`, `progress` and `text` know how text reaches the user, `exit` and `failure` say how it ended.
+//! work for the engine, the `*_cmd` modules are the commands, `rows`, `preview`, `outcome`, `account`, `events` and
+//! `json` show data, `question` and `unfinished` talk with the user before something is done, `terminal`, `progress`
+//! and `text` know how text reaches the user, `exit` and `failure` say how it ended. What the window needs as well is
+//! in `fcs-front`.
 //!
 //! Invariant: no decision about files is made here; what to copy and whether it arrived is for the engine to say.
 

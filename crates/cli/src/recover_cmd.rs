@@ -9,6 +9,7 @@ use fcs_engine::Control;
 use fcs_engine::error::shown;
 use fcs_engine::runs::{self, Account, How};
 use fcs_front::folders::open_one;
+use fcs_front::outcome::unfinished_in_words;
 use fcs_sys::Root;
 use serde::Serialize;
 
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &RecoverArgs, screen: &Arc<Screen>) -> Outcome {
     }
     if found.is_empty() {
         // What never got as far as touching anything is cleaned away without a question.
-        runs::recover(&root, How::Keep, &Control::default()).map_err(|e| unfinished::failure(e, &root))?;
+        runs::recover(&root, How::Keep, &Control::default()).map_err(|e| unfinished::failure(&e, &root))?;
         if args.json {
             end(Code::Done, screen);
         } else if !screen.show.quiet {
@@ -43,10 +44,10 @@ pub(crate) fn run(args: &RecoverArgs, screen: &Arc<Screen>) -> Outcome {
     let mut how = if args.rollback { How::RollBack } else { How::Keep };
     if !args.yes {
         interrupt.idle("Nothing was changed.");
-        screen.say(&unfinished::told(&root, &found));
+        screen.say(&unfinished_in_words(&root, &found));
         how = choose(how, screen)?;
     } else if !args.json && !screen.show.quiet {
-        screen.line(&unfinished::told(&root, &found));
+        screen.line(&unfinished_in_words(&root, &found));
     }
     recover(&root, how, args.json, screen, &interrupt)
 }
@@ -80,7 +81,7 @@ pub(crate) fn recover(
         .idle(&format!("The run is still not finished; {} goes on.", unfinished::command("recover", root)));
     let accounts = runs::recover(root, how, &Control::default());
     interrupt.idle("");
-    let accounts = accounts.map_err(|e| unfinished::failure(e, root))?;
+    let accounts = accounts.map_err(|e| unfinished::failure(&e, root))?;
     for account in &accounts {
         if json {
             print_account(account, screen);

@@ -12,6 +12,7 @@ use fcs_engine::preflight::{Problem, Severity};
 use fcs_engine::report::{ItemReport, Report};
 use fcs_engine::run::{OnError, RemovedTo, RunOptions, run as run_plan};
 use fcs_engine::{Control, Error, Observer, OnCancel};
+use fcs_front::outcome::failures;
 use fcs_front::overview;
 use fcs_front::report_file::ReportFile;
 use fcs_front::task::{self, Task};
@@ -308,7 +309,7 @@ fn prepare_and_run(
     let (source, target) = (proposal.source(), proposal.target());
     let report = run_plan(&proposal.proposed.plan, source, target, &session.settings, &options, control);
     display.end();
-    let report = report.map_err(|error| unfinished::failure(error, target))?;
+    let report = report.map_err(|error| unfinished::failure(&error, target))?;
     Ok(Prepared::Ran(Box::new(report), proposal.notes))
 }
 
@@ -408,7 +409,7 @@ fn show_result(session: &Session, report: &Report, told: &[String], how: How, co
         screen.line(&outcome::summary(report, how.task, target, told, screen.style));
     }
     if !how.json {
-        outcome::failures(report).for_each(|text| screen.say(&text));
+        failures(report).for_each(|error| screen.say(&error.to_string()));
     }
     if code == Code::RecoveryNeeded {
         let target = session.folders.root(how.task.target());

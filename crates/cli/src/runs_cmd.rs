@@ -8,6 +8,7 @@ use console::measure_text_width;
 use fcs_engine::error::shown;
 use fcs_engine::runs::{self, RunInfo, RunState};
 use fcs_front::folders::open_one;
+use fcs_front::outcome::run_result;
 use serde::Serialize;
 
 use crate::args::RunsArgs;
@@ -15,7 +16,7 @@ use crate::exit::Code;
 use crate::failure::{Failure, Outcome};
 use crate::json;
 use crate::terminal::{Screen, Tone};
-use crate::text::{count, local_time, number, pad, printable, size, utc_time};
+use crate::text::{local_time, number, pad, printable, size, utc_time};
 
 /// Runs the command.
 pub(crate) fn run(args: &RunsArgs, screen: &Arc<Screen>) -> Outcome {
@@ -77,39 +78,12 @@ fn cells(run: &RunInfo) -> [String; 8] {
         printable(&run.run).into_owned(),
         or_dash(local_time(run.started, 0)),
         or_dash(printable(&run.command).into_owned()),
-        result(run.state).to_owned(),
+        run_result(run.state).to_owned(),
         or_dash(number(run.items)),
         if run.undoable { "yes" } else { "no" }.to_owned(),
         size(run.kept_bytes),
         or_dash(printable(&run.source).into_owned()),
     ]
-}
-
-/// How a run ended, in words.
-pub(crate) fn result(state: RunState) -> &'static str {
-    match state {
-        RunState::Unfinished => "not finished",
-        RunState::Done => "done",
-        RunState::DoneWithFailures => "done, with failures",
-        RunState::Cancelled => "stopped early",
-        RunState::Recovered => "recovered",
-        RunState::PartlyUndone => "partly undone",
-        RunState::RolledBack => "undone",
-        RunState::Forgotten => "being let go",
-        RunState::Unreadable => "journal unreadable",
-    }
-}
-
-/// One run in one line: `6921c0a3f2: copy from /a, begun 2026-11-22 10:00:00, 12 items`.
-pub(crate) fn describe(run: &RunInfo) -> String {
-    format!(
-        "{}: {} from {}, begun {}, {}",
-        printable(&run.run),
-        printable(&run.command),
-        printable(&run.source),
-        local_time(run.started, 0),
-        count(run.items, "item", "items")
-    )
 }
 
 #[derive(Serialize)]

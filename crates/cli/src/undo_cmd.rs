@@ -9,6 +9,7 @@ use fcs_engine::Control;
 use fcs_engine::error::shown;
 use fcs_engine::runs::{self, RunInfo, StartError};
 use fcs_front::folders::open_one;
+use fcs_front::outcome::describe_run;
 use fcs_sys::Root;
 
 use crate::args::UndoArgs;
@@ -17,7 +18,6 @@ use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::question::ask;
 use crate::recover_cmd::{end, print_account};
-use crate::runs_cmd::describe;
 use crate::terminal::Screen;
 use crate::text::size;
 use crate::{account, unfinished};
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &UndoArgs, screen: &Arc<Screen>) -> Outcome {
     let text = format!(
         "On {}\nTake back {}; {} of originals kept.",
         shown(&root.path),
-        describe(&run),
+        describe_run(&run),
         size(run.kept_bytes)
     );
     if args.dry_run {
@@ -67,12 +67,12 @@ fn choose(root: &Root, wanted: Option<&str>) -> Result<RunInfo, Failure> {
         return found
             .into_iter()
             .find(|run| run.undoable)
-            .ok_or_else(|| unfinished::failure(StartError::NothingToUndo, root));
+            .ok_or_else(|| unfinished::failure(&StartError::NothingToUndo, root));
     };
     let run = found
         .into_iter()
         .find(|run| run.run == wanted)
-        .ok_or_else(|| unfinished::failure(StartError::NoSuchRun(wanted.to_owned()), root))?;
+        .ok_or_else(|| unfinished::failure(&StartError::NoSuchRun(wanted.to_owned()), root))?;
     if run.undoable {
         Ok(run)
     } else {
@@ -88,7 +88,7 @@ fn take_back(root: &Root, run: &RunInfo, json: bool, screen: &Arc<Screen>, inter
         .idle(&format!("The run is taken back in part; {} goes on.", unfinished::command("recover", root)));
     let account = runs::undo(root, Some(&run.run), &Control::default());
     interrupt.idle("");
-    let account = account.map_err(|e| unfinished::failure(e, root))?;
+    let account = account.map_err(|e| unfinished::failure(&e, root))?;
     let code = if account.is_clean() { Code::Done } else { Code::Failed };
     if json {
         print_account(&account, screen);

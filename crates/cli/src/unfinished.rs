@@ -8,6 +8,7 @@ use std::sync::Arc;
 use fcs_engine::compare::Side;
 use fcs_engine::error::shown;
 use fcs_engine::runs::{self, How, RunInfo, StartError};
+use fcs_front::outcome::{start_trouble, unfinished_in_words};
 use fcs_sys::Root;
 
 use crate::exit::Code;
@@ -15,7 +16,6 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::question::{ask, can_ask};
 use crate::recover_cmd;
-use crate::runs_cmd::describe;
 use crate::session::Session;
 use crate::terminal::Screen;
 
@@ -50,15 +50,15 @@ pub(crate) fn settle_root(
         return Ok(());
     }
     if never_ask || !can_ask() {
-        return Err(needed(root, &found));
+        return Err(needed(root, found));
     }
     interrupt.idle("Nothing was changed.");
-    screen.say(&told(root, &found));
+    screen.say(&unfinished_in_words(root, &found));
     let question = "Put it in order now? [y = keep what was done, r = roll it back, N = not now] ";
     let how = match ask(question, screen).as_deref() {
         Some("y" | "yes" | "k" | "keep") => How::Keep,
         Some("r" | "rollback" | "roll back") => How::RollBack,
-        _ => return Err(needed(root, &found)),
+        _ => return Err(needed(root, found)),
     };
     match recover_cmd::recover(root, how, false, screen, interrupt)? {
         Code::Done => Ok(()),
@@ -69,36 +69,26 @@ pub(crate) fn settle_root(
 /// Refuses when another process works on the folder.
 pub(crate) fn refuse_if_in_progress(root: &Root) -> Result<(), Failure> {
     match runs::in_progress(root) {
-        Ok(Some(holder)) => Err(failure(StartError::Locked { holder }, root)),
+        Ok(Some(holder)) => Err(failure(&StartError::Locked { holder }, root)),
         Ok(None) | Err(_) => Ok(()),
     }
 }
 
 /// Why a run, a recovery or an undo could not begin, for the user.
-pub(crate) fn failure(error: StartError, root: &Root) -> Failure {
-    let text = error.to_string();
+pub(crate) fn failure(error: &StartError, root: &Root) -> Failure {
+    let failure = Failure::from(start_trouble(error, root));
     match error {
-        StartError::Locked { .. } => Failure::new(Code::Refused, text),
-        StartError::Unfinished(found) => needed(root, &found),
-        StartError::NoSuchRun(_) => {
-            Failure::usage(text).hint(format_args!("{} lists them.", command("runs", root)))
-        }
-        StartError::NothingToUndo => Failure::usage(text),
-        StartError::Failed(_) => Failure::new(Code::Failed, text),
+        StartError::Unfinished(_) => failure.hint(format_args!(
+            "{} shows what can be done and puts it in order; with -y it keeps what was done without asking.",
+            command("recover", root)
+        )),
+        StartError::NoSuchRun(_) => failure.hint(format_args!("{} lists them.", command("runs", root))),
+        StartError::Locked { .. } | StartError::NothingToUndo | StartError::Failed(_) => failure,
     }
 }
 
-fn needed(root: &Root, found: &[RunInfo]) -> Failure {
-    Failure::new(Code::RecoveryNeeded, told(root, found)).hint(format_args!(
-        "{} shows what can be done and puts it in order; with -y it keeps what was done without asking.",
-        command("recover", root)
-    ))
-}
-
-/// What is unfinished.
-pub(crate) fn told(root: &Root, found: &[RunInfo]) -> String {
-    let lines: Vec<String> = found.iter().map(|run| format!("  {}", describe(run))).collect();
-    format!("A run on {} was interrupted and is not finished:\n{}", shown(&root.path), lines.join("\n"))
+fn needed(root: &Root, found: Vec<RunInfo>) -> Failure {
+    failure(&StartError::Unfinished(found), root)
 }
 
 /// A command as it can be typed: `fcs recover '/path with spaces'`.

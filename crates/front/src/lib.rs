@@ -5,6 +5,7 @@
 
 pub mod estimate;
 pub mod folders;
+pub mod outcome;
 pub mod overview;
 pub mod report_file;
 pub mod settings_file;

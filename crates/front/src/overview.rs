@@ -303,3 +303,65 @@ pub fn head(severity: Severity) -> &'static str {
         Severity::Warns => "Note:",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fcs_engine::Control;
+    use fcs_engine::plan::Direction;
+
+    use super::*;
+    use crate::task::propose;
+
+    #[test]
+    fn places_and_facts_follow_the_direction() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (left, right) = (tmp.path().join("l"), tmp.path().join("r"));
+        for (folder, text) in [(&left, "old"), (&right, "newer")] {
+            std::fs::create_dir(folder).unwrap();
+            std::fs::write(folder.join("both"), text).unwrap();
+        }
+        std::fs::write(right.join("new"), "").unwrap();
+        let settings = Settings { undo: Undo::Last, ..Settings::default() };
+        let folders = Folders::open(&left, &right, &[], &[], &settings).unwrap();
+        let task = Task::Copy(Direction::RightToLeft);
+        let [from, to] = places(task, &folders);
+        assert_eq!((from.name, &*from.text), ("From", &*shown(&folders.right.path)));
+        assert_eq!((to.name, &*to.text), ("To", &*shown(&folders.left.path)));
+
+        let comparison = folders.compare(&settings, &Control::default()).unwrap();
+        let proposal = propose(task, &folders, &comparison, &|_| true, &settings, None);
+        let facts = facts(&proposal, &settings);
+        let of = |name| facts.iter().find(|fact| fact.name == name).map(|fact| &*fact.text);
+        // Whether the root's time is one of the differences depends on the clock.
+        let copied = of("Copy").unwrap_or_default();
+        assert!(copied.starts_with("1 new file, 1 file replaced") && copied.ends_with("; 5 B"), "{copied}");
+        assert_eq!(of("Originals"), Some("3 B kept for undo until the next run"));
+        assert_eq!((of("Remove"), of("Left alone")), (None, None), "what does not apply is left out");
+        assert!(of("Space").is_some_and(|text| text.contains(" needed, ") && text.ends_with(" free")));
+
+        let listed: Vec<_> = planned(&proposal.plan, &[])
+            .filter(|item| item.action != ActionKind::FolderTimes)
+            .map(|item| (item.sign(), item.name(), item.what()))
+            .collect();
+        let row = |sign, name: &str, what: &str| (sign, name.to_owned(), what.to_owned());
+        assert_eq!(listed, [row('*', "both", "5 B"), row('+', "new", "0 B")]);
+        assert!(planned(&proposal.plan, &[]).any(|item| item.decision_words().ends_with("verified")));
+    }
+
+    #[test]
+    fn nothing_to_do_names_the_side_that_lacks_nothing() {
+        use Direction::{LeftToRight, RightToLeft};
+        let orphans = |side| nothing_to_do(Task::Orphans(side, RemovedTo::Undo));
+        let texts = [
+            (nothing_to_do(Task::Copy(LeftToRight)), "Nothing to copy: RIGHT has everything that LEFT has."),
+            (nothing_to_do(Task::Copy(RightToLeft)), "Nothing to copy: LEFT has everything that RIGHT has."),
+            (nothing_to_do(Task::Sync(LeftToRight)), "Nothing to do: RIGHT is as LEFT is."),
+            (nothing_to_do(Task::Sync(RightToLeft)), "Nothing to do: LEFT is as RIGHT is."),
+            (orphans(Side::Left), "No orphans: RIGHT has everything that LEFT has."),
+            (orphans(Side::Right), "No orphans: LEFT has everything that RIGHT has."),
+        ];
+        for (text, expected) in texts {
+            assert_eq!(text, expected);
+        }
+    }
+}

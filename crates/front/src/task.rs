@@ -117,3 +117,73 @@ pub fn propose(
     let excess = guard::excess(removed, comparison.tree(side).items(), allowed, settings);
     Proposal { task, plan, preflight, excess, removes_for_good }
 }
+
+#[cfg(test)]
+mod tests {
+    use fcs_engine::Control;
+    use fcs_engine::settings::Undo;
+
+    use super::*;
+
+    /// Two folders: `a` only left, `b` and `sub/c` only right.
+    fn folders(tmp: &tempfile::TempDir, include: &[String]) -> Folders {
+        let (left, right) = (tmp.path().join("l"), tmp.path().join("r"));
+        std::fs::create_dir_all(&left).unwrap();
+        std::fs::create_dir_all(right.join("sub")).unwrap();
+        std::fs::write(left.join("a"), "a").unwrap();
+        std::fs::write(right.join("b"), "bb").unwrap();
+        std::fs::write(right.join("sub/c"), "ccc").unwrap();
+        Folders::open(&left, &right, include, &[], &Settings::default()).unwrap()
+    }
+
+    fn proposal(
+        folders: &Folders,
+        task: Task,
+        selected: &dyn Fn(&str) -> bool,
+        settings: &Settings,
+    ) -> Proposal {
+        let comparison = folders.compare(settings, &Control::default()).unwrap();
+        let by_path = |row| selected(&comparison.path(row).to_string());
+        propose(task, folders, &comparison, &by_path, settings, None)
+    }
+
+    #[test]
+    fn what_the_right_has_can_be_brought_to_the_left() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (folders, settings) = (folders(&tmp, &[]), Settings::default());
+        let copy = proposal(&folders, Task::Copy(Direction::RightToLeft), &|_| true, &settings);
+        let totals = &copy.plan.totals;
+        assert_eq!((totals.new_files, totals.create_folders, totals.bytes), (2, 1, 5));
+        assert_eq!((copy.task.target(), copy.excess, copy.removes_for_good), (Side::Left, None, false));
+        let sync = proposal(&folders, Task::Sync(Direction::RightToLeft), &|_| true, &settings);
+        assert_eq!((sync.plan.totals.new_files, sync.plan.totals.removed_files), (2, 1));
+        assert!(sync.excess.is_some(), "the only item of a side is more than half of it");
+    }
+
+    #[test]
+    fn orphans_are_those_that_are_selected_and_asked_for_by_name() {
+        let tmp = tempfile::tempdir().unwrap();
+        let settings = Settings::default();
+        let task = Task::Orphans(Side::Right, RemovedTo::Undo);
+        let removed = |include: &[String], selected: &dyn Fn(&str) -> bool| {
+            let totals = proposal(&folders(&tmp, include), task, selected, &settings).plan.totals;
+            (totals.removed_files, totals.removed_folders)
+        };
+        assert_eq!(removed(&[], &|_| true), (2, 1));
+        assert_eq!(removed(&[], &|path| path == "b"), (1, 0));
+        assert_eq!(removed(&["c".into()], &|_| true), (1, 0), "the folder was not asked for");
+        assert_eq!(removed(&["c".into()], &|path| path == "b"), (0, 0));
+    }
+
+    #[test]
+    fn what_has_no_undo_store_or_recycle_bin_to_go_to_is_removed_for_good() {
+        let tmp = tempfile::tempdir().unwrap();
+        let folders = folders(&tmp, &[]);
+        let for_good = |to, undo| {
+            let settings = Settings { undo, ..Settings::default() };
+            proposal(&folders, Task::Orphans(Side::Right, to), &|_| true, &settings).removes_for_good
+        };
+        assert!(for_good(RemovedTo::Nowhere, Undo::Last) && for_good(RemovedTo::Undo, Undo::Off));
+        assert!(!for_good(RemovedTo::Undo, Undo::Last) && !for_good(RemovedTo::RecycleBin, Undo::Off));
+    }
+}

@@ -1,7 +1,8 @@
-//! Numbers, sizes and times as every front end writes them, so that the window and the command line never disagree.
+//! Numbers, sizes, times and printable text as every front end writes them, so that the window and the command line
+//! never disagree.
 //!
-//! Invariant: pure; nothing is asked of the system, not even its time zone. This crate must not know a
-//! window or what the values mean, and of a terminal only which characters act on one.
+//! Invariant: pure; nothing is asked of the system, not even its time zone. This crate must not know a window or what
+//! the values mean, and of a terminal only which characters act on one.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
