@@ -29,7 +29,7 @@ fn line(item: &Planned, style: Style) -> String {
     if what.is_empty() { path.into_owned() } else { format!("{path}  {what}") }
 }
 
-/// [`decision`] or [`line`].
+/// `decision` or `line`.
 fn decision_if(whole: bool, item: &Planned, style: Style) -> String {
     if whole { decision(item, style) } else { line(item, style) }
 }

@@ -46,7 +46,7 @@ impl Trouble {
         Self::new(TroubleKind::Usage, message)
     }
 
-    /// A file of our own (settings, report, manual page) could not be written.
+    /// A file of our own could not be written.
     pub fn write(path: &Path, error: &std::io::Error) -> Self {
         Self::usage(format_args!("Could not write {}: {error}.", shown(path)))
     }
