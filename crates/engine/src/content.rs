@@ -62,6 +62,16 @@ pub(crate) struct Verdicts {
     pub(crate) cancelled: bool,
 }
 
+impl Verdicts {
+    /// Adds what is known about other rows.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.findings.sort_unstable_by_key(|(row, _)| *row);
+        self.digests.extend(other.digests);
+        self.digests.sort_unstable_by_key(|digests| digests.row);
+    }
+}
+
 /// Compares the content of the files of `candidates`, which must have equal sizes above zero.
 pub(crate) fn compare_files(
     sides: &Sides<'_>,

@@ -243,6 +243,6 @@ impl std::fmt::Debug for Control {
 }
 
 /// A path below a root, absolute, for messages.
-pub(crate) fn full_path(root: &std::path::Path, below: &fcs_sys::RelPath) -> PathBuf {
+pub fn full_path(root: &std::path::Path, below: &fcs_sys::RelPath) -> PathBuf {
     if below.is_root() { root.to_path_buf() } else { root.join(below.to_path()) }
 }

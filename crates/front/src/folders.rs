@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fcs_engine::compare::{Comparison, Side, compare};
+use fcs_engine::compare::{Comparison, Side, compare_after};
 use fcs_engine::error::shown;
 use fcs_engine::filter::Filter;
 use fcs_engine::preflight::{Severity, check_roots};
@@ -70,10 +70,21 @@ impl Folders {
 
     /// Scans and compares.
     pub fn compare(&self, settings: &Settings, control: &Control) -> Result<Comparison, Error> {
+        self.compare_after(None, settings, control)
+    }
+
+    /// Scans and compares again; content that was read before and has not changed is not read again.
+    pub fn compare_after(
+        &self,
+        before: Option<&Comparison>,
+        settings: &Settings,
+        control: &Control,
+    ) -> Result<Comparison, Error> {
         control.progress.enter(Phase::Scan);
         let (left, right) = scan_pair(&self.left, &self.right, &self.filter, settings, control)?;
         control.progress.enter(Phase::Compare);
-        compare((&self.left, Arc::new(left)), (&self.right, Arc::new(right)), settings, control)
+        let (left, right) = ((&self.left, Arc::new(left)), (&self.right, Arc::new(right)));
+        compare_after(before, left, right, settings, control)
     }
 }
 
@@ -148,8 +159,9 @@ fn open_for(path: &Path, purpose: Purpose) -> Result<Root, Trouble> {
                 (OsReason::NotFound, Purpose::Left | Purpose::Root) => {
                     refused("it does not exist").hint("Check the spelling.")
                 }
-                (OsReason::NotFound, Purpose::Right) => refused("it does not exist")
-                    .hint("Check the spelling, or make the folder first with mkdir."),
+                (OsReason::NotFound, Purpose::Right) => {
+                    refused("it does not exist").hint("Check the spelling, or make the folder first with mkdir.")
+                }
                 (OsReason::PermissionDenied, _) => {
                     refused("you do not have permission").hint("Run as a user who may read it.")
                 }

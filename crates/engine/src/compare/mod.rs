@@ -6,12 +6,13 @@
 //!
 //! This module must not know what is done about a difference.
 
+mod again;
 mod pair;
 mod rows;
 
 use std::sync::Arc;
 
-use fcs_sys::Root;
+use fcs_sys::{Root, Time};
 
 use crate::content::{self, Verdicts};
 use crate::progress::Phase;
@@ -211,6 +212,10 @@ pub struct Comparison {
     pub errors: Vec<Error>,
     /// Totals.
     pub summary: Summary,
+    /// How content was read.
+    pub content: ContentCheck,
+    /// When reading began.
+    pub began: Time,
     /// Whether the work was cancelled; rows are then incomplete and must not be acted on.
     pub cancelled: bool,
 }
@@ -229,6 +234,23 @@ pub fn compare(
     settings: &Settings,
     control: &Control,
 ) -> Result<Comparison> {
+    compare_after(None, left, right, settings, control)
+}
+
+/// As [`compare`], except that content which an earlier comparison of the same folders read is not read again where
+/// neither file changed since.
+///
+/// # Panics
+///
+/// As [`compare`].
+pub fn compare_after(
+    before: Option<&Comparison>,
+    left: (&Root, Arc<Tree>),
+    right: (&Root, Arc<Tree>),
+    settings: &Settings,
+    control: &Control,
+) -> Result<Comparison> {
+    let began = Time::now();
     assert_eq!(left.1.order(), right.1.order(), "both trees must be sorted alike");
     if left.1.items() + right.1.items() >= u64::from(RowId::MAX) {
         return Err(Error::new(Op::Compare, &left.0.path, ErrorKind::TooManyItems));
@@ -243,7 +265,15 @@ pub fn compare(
     let mut verdicts = Verdicts::default();
     if settings.compare_content != ContentCheck::Off && !cancelled {
         let sides = content::Sides { roots: [left_root, right_root], trees: [&*left, &*right] };
-        verdicts = content::compare_files(&sides, &rows, &paired.candidates, settings, control);
+        let (unread, known) = match before {
+            Some(before) => {
+                let trees = (&*left, &*right);
+                again::take_over(before, settings.compare_content, trees, &rows, paired.candidates)
+            }
+            None => (paired.candidates, Verdicts::default()),
+        };
+        verdicts = content::compare_files(&sides, &rows, &unread, settings, control);
+        verdicts.absorb(known);
         cancelled |= verdicts.cancelled;
     }
     pair::apply(&mut rows, &verdicts);
@@ -259,6 +289,8 @@ pub fn compare(
         digests: verdicts.digests,
         errors: verdicts.errors,
         summary,
+        content: settings.compare_content,
+        began,
         cancelled,
     })
 }

@@ -541,3 +541,55 @@ fn links_are_compared_by_their_text_and_never_followed() {
     assert_eq!(comparison.entry(row, Side::Left).map(|entry| entry.kind), Some(fcs_sys::Kind::Symlink));
     assert!(comparison.children(row).is_empty());
 }
+
+/// Compares again after `before`; returns how many bytes were to be read.
+fn compare_again(before: &Comparison, left: &Root, right: &Root, settings: &Settings) -> (Comparison, u64) {
+    let control = Control::default();
+    let (l, r) = scan_pair(left, right, &Filter::default(), settings, &control).unwrap();
+    let (l, r) = ((left, Arc::new(l)), (right, Arc::new(r)));
+    let comparison = compare_after(Some(before), l, r, settings, &control).unwrap();
+    (comparison, control.progress.snapshot().compare_bytes_total)
+}
+
+#[test]
+fn content_that_was_read_is_read_again_only_where_a_file_changed() {
+    let pair = Pair::new()
+        .both("a/differs", b"abc", b"abd")
+        .both("a/same", b"abc", b"abc")
+        .both("a/touched", b"four", b"four")
+        .both("z", b"12345", b"12345");
+    let (left, right) = pair.roots();
+    for method in [ContentCheck::Blake3, ContentCheck::Bytes] {
+        let settings = with_content(method);
+        let (mut before, _) = compare_folders(&left, &right, &settings);
+        let all = 2 * (3 + 3 + 4 + 5);
+        let (_, read) = compare_again(&before, &left, &right, &settings);
+        assert_eq!(read, all, "{method}: files changed just now may have changed again in the same tick");
+
+        // As if they had been read much later than they were written.
+        before.began = Time::from_nanos(before.began.as_nanos() + 3_600_000_000_000);
+        let (again, read) = compare_again(&before, &left, &right, &settings);
+        assert_eq!(read, 0, "{method}");
+        assert_eq!(verdicts(&again), verdicts(&before), "{method}");
+        assert_eq!(again.digests, before.digests, "{method}");
+        assert_eq!(again.summary, before.summary, "{method}");
+
+        // The same size and date, other bytes: only the change time tells. And rows move.
+        write(&pair.tmp.path().join("r/a/touched"), b"FOUR");
+        write(&pair.tmp.path().join("l/a/0 new"), b"first");
+        let (again, read) = compare_again(&before, &left, &right, &settings);
+        assert_eq!(read, 2 * 4, "{method}: one pair");
+        let content = Verdict::Different(Differences { content: true, ..Differences::default() });
+        assert_eq!(verdict_of(&again, "a/touched"), content, "{method}");
+        assert_eq!(verdict_of(&again, "a/differs"), content, "{method}");
+        assert_eq!((verdict_of(&again, "a/same"), verdict_of(&again, "z")), (Verdict::Same, Verdict::Same));
+        if method == ContentCheck::Blake3 {
+            let row = again.walk().find(|&row| again.name(row) == b"z").unwrap();
+            assert_eq!(again.digests(row).unwrap().right, blake3::hash(b"12345").as_bytes()[..8]);
+        }
+        let other = with_content(ContentCheck::Sha512);
+        assert_eq!(compare_again(&before, &left, &right, &other).1, all, "another way of reading");
+        write(&pair.tmp.path().join("r/a/touched"), b"four");
+        fs::remove_file(pair.tmp.path().join("l/a/0 new")).unwrap();
+    }
+}
