@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use directories::ProjectDirs;
 use fcs_engine::Settings;
@@ -24,7 +25,7 @@ const HEADER: &str = "# Settings of FolderCompareSync. `fcs settings` lists all 
                       # `fcs settings set` rewrites this file. Settings that are not here have their defaults.\n";
 
 /// The settings file and what it says; settings that it does not name have their defaults.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SettingsFile {
     path: PathBuf,
     /// The settings that the file names, as text that [`Settings::set`] reads.
@@ -202,6 +203,9 @@ fn store(stored: &mut BTreeMap<&'static str, String>, name: &str, value: &str) -
     Ok(())
 }
 
+/// How many files were begun: a window saves several at once.
+static WRITES: AtomicU64 = AtomicU64::new(0);
+
 /// Writes a file so that its name holds either the old or the whole new content, whatever happens.
 pub fn write_in_one_step(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -216,7 +220,8 @@ pub fn write_in_one_step(path: &Path, content: &[u8]) -> io::Result<()> {
     if std::fs::metadata(&path).is_ok_and(|m| !m.is_file()) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    let unfinished = path.with_file_name(format!(".fcs-unfinished-{}", std::process::id()));
+    let number = WRITES.fetch_add(1, Ordering::Relaxed);
+    let unfinished = path.with_file_name(format!(".fcs-unfinished-{}-{number}", std::process::id()));
     let mut file = std::fs::File::create_new(&unfinished)?;
     let written = file.write_all(content).and_then(|()| file.sync_all());
     drop(file);
@@ -331,6 +336,18 @@ mod tests {
         let stored = parse("batch_max_bytes = '64MiB'\nbatch_max_files = 0x10\n").unwrap();
         assert_eq!(stored["batch_max_bytes"], (64u64 << 20).to_string());
         assert_eq!(stored["batch_max_files"], "16");
+    }
+
+    #[test]
+    fn files_in_one_folder_are_written_at_once_without_meeting() {
+        let tmp = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let path = tmp.path().join(n.to_string());
+                scope.spawn(move || (0..50).for_each(|_| write_in_one_step(&path, b"whole").unwrap()));
+            }
+        });
+        assert_eq!(std::fs::read_dir(tmp.path()).unwrap().count(), 8);
     }
 
     #[cfg(unix)]

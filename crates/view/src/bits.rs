@@ -68,6 +68,19 @@ impl Bits {
         })
     }
 
+    /// The last row in the set that is before another.
+    pub(crate) fn last_before(&self, row: RowId) -> Option<RowId> {
+        let (mut at, mut mask) = (row as usize / 64, (1 << (row % 64)) - 1);
+        loop {
+            // The word of a row at the very end may not exist.
+            let word = self.words.get(at).copied().unwrap_or(0) & mask;
+            if word != 0 {
+                return Some(at as RowId * 64 + word.ilog2());
+            }
+            (at, mask) = (at.checked_sub(1)?, u64::MAX);
+        }
+    }
+
     /// How many of a range of rows are in every one of these sets.
     pub(crate) fn count_common(range: Range<RowId>, sets: &[&Self]) -> u32 {
         words_of(range).map(|(at, mask)| common(at, mask, sets).count_ones()).sum()
@@ -97,6 +110,11 @@ impl Bits {
     /// Keeps only what the other set has too.
     pub(crate) fn keep(&mut self, other: &Self) {
         self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= other);
+    }
+
+    /// Takes out all that the other set has.
+    pub(crate) fn drop_all(&mut self, other: &Self) {
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= !other);
     }
 
     /// Adds all that the other set has.
@@ -143,6 +161,11 @@ mod tests {
             let mut rest = all.clone();
             prop_assert_eq!(rest.remove_range(a..b), some.count());
             prop_assert!((0..rows).all(|row| rest.has(row) != some.has(row)));
+            let back = std::iter::successors(some.last_before(rows), |&row| some.last_before(row));
+            prop_assert_eq!(back.collect::<Vec<_>>(), (a..b).rev().collect::<Vec<_>>());
+            let mut all_but = all.clone();
+            all_but.drop_all(&some);
+            prop_assert_eq!(&all_but, &rest);
             rest.join(&some);
             prop_assert_eq!(&rest, &all);
             rest.keep(&some);

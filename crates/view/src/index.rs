@@ -25,6 +25,7 @@ pub struct Index {
     work: Bits,
     known: Bits,
     notable: Bits,
+    inside: Bits,
 }
 
 impl Index {
@@ -40,6 +41,7 @@ impl Index {
             work: none(),
             known: none(),
             notable: none(),
+            inside: none(),
             comparison,
         };
         let existence = index.comparison.summary.existence_counts;
@@ -55,7 +57,23 @@ impl Index {
             }
             index.add_verdict(id, row.verdict, existence);
         }
+        index.inside = index.folders_of(&index.notable);
         index
+    }
+
+    /// The folders that hold any of these rows, at any depth.
+    fn folders_of(&self, rows: &Bits) -> Bits {
+        let mut folders = Bits::none(self.rows());
+        for row in rows.iter() {
+            let mut at = row;
+            while at != Comparison::ROOT {
+                at = self.comparison.row(at).parent;
+                if !folders.add(at) {
+                    break;
+                }
+            }
+        }
+        folders
     }
 
     fn add_verdict(&mut self, row: RowId, verdict: Verdict, existence: bool) {
@@ -120,6 +138,11 @@ impl Index {
         &self.notable
     }
 
+    /// Folders in which something wants to be looked at, at any depth.
+    pub fn inside(&self) -> &Bits {
+        &self.inside
+    }
+
     /// What a side's item looked like; `None` also where it could not be asked: the entry holds zeros then, which are no
     /// size and no date.
     pub fn entry(&self, row: RowId, side: Side) -> Option<&Entry> {
@@ -150,16 +173,16 @@ impl Index {
     pub(crate) fn with_above(&self, rows: &Bits) -> Bits {
         let mut all = rows.clone();
         // Against the order of rows, so a folder comes after all that is in it: one pass at any depth.
-        for row in (1..self.rows() as RowId).rev() {
-            if all.has(row) {
-                all.add(self.comparison.row(row).parent);
-            }
+        let mut at = self.rows() as RowId;
+        while let Some(row) = all.last_before(at) {
+            all.add(self.comparison.row(row).parent);
+            at = row;
         }
         all
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let sets = [&self.folders, &self.work, &self.known, &self.notable];
+        let sets = [&self.folders, &self.work, &self.known, &self.notable, &self.inside];
         let sets = sets.into_iter().chain(&self.on).chain(&self.chips);
         self.names.bytes() + sets.map(Bits::bytes).sum::<usize>()
     }

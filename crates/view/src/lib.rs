@@ -10,13 +10,20 @@
 //! The crate must not know a toolkit, a terminal or a disk. No part of it depends on the operating system, except that
 //! a filter takes for a path separator what the system takes for one.
 
+pub mod app;
 mod bits;
+mod carry;
+mod cells;
+pub mod editor;
 mod filter;
 mod index;
+pub mod keep;
+pub mod log;
 mod model;
 mod moves;
 mod names;
 mod rows;
+pub mod running;
 mod selection;
 mod sort;
 pub mod text;
@@ -26,10 +33,12 @@ mod wildcard;
 mod testing;
 
 pub use bits::Bits;
+pub use carry::Memory;
+pub use cells::{Cells, Field};
 pub use filter::{Chips, Filter, FilterError};
 pub use index::Index;
 pub use model::Model;
-pub use moves::{Move, go, next_difference, previous_difference};
+pub use moves::{Move, find_prefix, go, next_difference, previous_difference};
 pub use rows::Rows;
 pub use selection::{Change, Selection};
 pub use sort::{Column, Sort};

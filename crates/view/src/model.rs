@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use fcs_engine::compare::{Comparison, RowId, Side};
 
+use crate::carry::Memory;
 use crate::filter::Filter;
 use crate::index::Index;
 use crate::moves::{self, Move};
@@ -25,9 +26,7 @@ pub struct Model {
 impl Model {
     /// Everything as it is at first: the root open, nothing ticked, nothing hidden.
     pub fn new(comparison: Arc<Comparison>) -> Self {
-        let index = Arc::new(Index::new(comparison));
-        let selection = Selection::new(Arc::clone(&index));
-        Self { rows: Rows::new(index), selection, cursor: Comparison::ROOT }
+        Self::over(Arc::new(Index::new(comparison)))
     }
 
     /// The rows to draw.
@@ -65,6 +64,14 @@ impl Model {
     /// Moves the cursor to the next difference above; whether there is one.
     pub fn previous_difference(&mut self) -> bool {
         let found = moves::previous_difference(&mut self.rows, self.cursor);
+        self.cursor = found.unwrap_or(self.cursor);
+        found.is_some()
+    }
+
+    /// Moves the cursor to the next visible row whose name begins with a text, see [`moves::find_prefix`]; whether there
+    /// is one.
+    pub fn go_to_prefix(&mut self, prefix: &str, onward: bool) -> bool {
+        let found = moves::find_prefix(&self.rows, self.cursor, prefix, onward);
         self.cursor = found.unwrap_or(self.cursor);
         found.is_some()
     }
@@ -115,6 +122,28 @@ impl Model {
     /// Clear All on a side.
     pub fn clear(&mut self, side: Side) -> Change {
         self.selection.clear(side)
+    }
+
+    /// Ticks rows one by one, with nothing that is below them.
+    pub fn tick_rows(&mut self, side: Side, rows: &[RowId]) {
+        rows.iter().for_each(|&row| self.selection.tick_alone(row, side));
+    }
+
+    /// Opens folders.
+    pub fn open_rows(&mut self, rows: &[RowId]) {
+        self.rows.open_rows(rows);
+    }
+
+    pub(crate) fn over(index: Arc<Index>) -> Self {
+        let selection = Selection::new(Arc::clone(&index));
+        Self { rows: Rows::new(index), selection, cursor: Comparison::ROOT }
+    }
+
+    /// What can be taken over to another comparison of the same folders.
+    pub fn memory(&self) -> Memory {
+        let ticked = [Side::Left, Side::Right].map(|side| self.selection.ticked(side).clone());
+        let index = Arc::clone(self.rows.shared_index());
+        Memory::new(index, self.rows.open().clone(), ticked, self.cursor, self.rows.sort())
     }
 
     /// Bytes of memory in use, the comparison's not included.

@@ -5,6 +5,7 @@
 //! them. This module must not know keys, only what they mean.
 
 use fcs_engine::compare::{Comparison, RowId};
+use fcs_engine::tree::fold;
 
 use crate::rows::Rows;
 
@@ -97,6 +98,19 @@ pub fn previous_difference(rows: &mut Rows, from: RowId) -> Option<RowId> {
     };
     rows.reveal(target);
     Some(target)
+}
+
+/// The next visible row below whose name begins with a text, without regard to case, from the top again after the last.
+/// The row itself counts first, unless the search is to go `onward` from it. The root has no name.
+pub fn find_prefix(rows: &Rows, from: RowId, prefix: &str, onward: bool) -> Option<RowId> {
+    let prefix = fold(prefix.as_bytes());
+    let place = rows.place(rows.nearest(from)).unwrap_or(0) + usize::from(onward);
+    let (above, below) = rows.visible().split_at(place.min(rows.visible().len()));
+    let names = &rows.index().names;
+    below.iter().chain(above).copied().find(|&row| {
+        let name = names.get(row);
+        row != Comparison::ROOT && !prefix.is_empty() && name.starts_with(&prefix)
+    })
 }
 
 /// The first row in a folder that is a difference or leads to one.

@@ -68,6 +68,15 @@ impl Rows {
         &self.index
     }
 
+    pub(crate) fn shared_index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    /// Folders that are open when there is no filter.
+    pub(crate) fn open(&self) -> &Bits {
+        &self.open
+    }
+
     /// The visible rows, from top to bottom. Never empty: the root is always the first.
     pub fn visible(&self) -> &[RowId] {
         &self.visible
@@ -127,6 +136,14 @@ impl Rows {
         if self.mark_open(row, open) {
             self.flatten();
         }
+    }
+
+    /// Opens several folders.
+    pub fn open_rows(&mut self, rows: &[RowId]) {
+        for &row in rows {
+            self.mark_open(row, true);
+        }
+        self.flatten();
     }
 
     /// Opens all folders.

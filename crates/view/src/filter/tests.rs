@@ -94,7 +94,7 @@ fn what_could_not_be_asked_has_no_size_and_no_date() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(crate::testing::cases(64)))]
 
     /// The passes over all rows against one row after the other, by other means.
     #[test]

@@ -11,7 +11,7 @@ use crate::sort::{Column, Sort};
 use crate::testing::{Pair, pairs, row};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(crate::testing::cases(64)))]
 
     #[test]
     fn from_difference_to_difference_all_and_only_these_are_visited(
@@ -117,4 +117,20 @@ fn the_cursor_is_never_hidden() {
     assert_eq!(model.cursor(), d);
     model.set_filter(&Filter::new("y", Chips::ALL, &jiff::tz::TimeZone::UTC).unwrap());
     assert_eq!(model.cursor(), Comparison::ROOT);
+}
+
+#[test]
+fn typing_finds_the_next_visible_name_that_begins_so() {
+    let pair = Pair::of(&["B / /", "B/banana 1 1", "Élan 1 1", "apple 1 1", "apricot 1 1"]);
+    let index = pair.index();
+    let rows = Rows::new(Arc::clone(&index));
+    let row = |path| row(index.comparison(), path);
+    let find = |from, text, onward| find_prefix(&rows, from, text, onward);
+    assert_eq!(find(Comparison::ROOT, "A", true), Some(row("apple")));
+    assert_eq!(find(row("apple"), "a", true), Some(row("apricot")), "onward from the row itself");
+    assert_eq!(find(row("apple"), "ap", false), Some(row("apple")), "the row itself while it still fits");
+    assert_eq!(find(row("apricot"), "a", true), Some(row("apple")), "from the top again");
+    assert_eq!(find(row("apple"), "é", true), Some(row("Élan")), "without regard to case");
+    assert_eq!(find(Comparison::ROOT, "banana", true), None, "in a closed folder");
+    assert_eq!(find(Comparison::ROOT, "", false), None);
 }

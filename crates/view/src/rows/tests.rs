@@ -49,7 +49,7 @@ fn expected(rows: &Rows, row: RowId, keep: &dyn Fn(RowId) -> bool, out: &mut Vec
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(crate::testing::cases(64)))]
 
     #[test]
     fn every_row_to_be_shown_is_visible_once_below_its_folder_and_among_its_siblings(

@@ -36,12 +36,28 @@ fn is_sound(selection: &Selection, comparison: &Comparison) -> bool {
     })
 }
 
+/// Whether exactly those boxes are partly ticked that should be, told by looking at each pair of rows.
+fn is_partly_sound(selection: &Selection, comparison: &Comparison) -> bool {
+    let rows = 0..comparison.rows.len() as RowId;
+    SIDES.into_iter().all(|side| {
+        rows.clone().all(|row| {
+            let mut below = rows.clone().filter(|&other| is_in(comparison, other, row));
+            let expected = if selection.is_ticked(row, side) {
+                below.any(|row| is_work(comparison, row, side) && !selection.is_ticked(row, side))
+            } else {
+                below.any(|row| selection.is_ticked(row, side))
+            };
+            selection.is_partly(row, side) == expected
+        })
+    })
+}
+
 fn state(selection: &Selection) -> [Vec<RowId>; 2] {
     SIDES.map(|side| selection.ticked(side).iter().collect())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(crate::testing::cases(64)))]
 
     #[test]
     fn every_click_and_command_does_what_a_simple_model_says(
@@ -84,6 +100,7 @@ proptest! {
             let expected: Vec<RowId> = all.clone().filter(|&r| ticks[r as usize]).collect();
             prop_assert_eq!(selection.ticked(side).iter().collect::<Vec<_>>(), expected);
             prop_assert!(is_sound(&selection, comparison));
+            prop_assert!(is_partly_sound(&selection, comparison));
             let count = |t: &[bool]| t.iter().filter(|t| **t).count() as u32;
             prop_assert_eq!(count(&before) + change.ticked - change.unticked, count(ticks));
             if what == 1 {

@@ -1,0 +1,525 @@
+//! What the user can do: one method for each click, key or choice.
+//!
+//! Invariant: what cannot be done now does nothing; the window shows why by what it lets be clicked. This module must
+//! not know where on the screen anything is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fcs_engine::OnCancel;
+use fcs_engine::compare::{Group, Side};
+use fcs_engine::plan::Direction;
+use fcs_engine::runs::{How, RunInfo};
+use fcs_engine::settings::Verify;
+use fcs_front::task::Task;
+
+use super::jobs::{self, Event, Request, Rows, Wanted};
+use super::{App, Confirm, Field, Orphans, Sheet, Unfinished, View};
+use crate::carry::Memory;
+use crate::editor::Editor;
+use crate::index::Index;
+use crate::log::Level;
+use crate::running::Kind;
+use crate::selection::Change;
+use crate::text;
+
+impl App {
+    /// A folder was typed.
+    pub fn set_folder_text(&mut self, side: Side, text: String) {
+        self.fields[side as usize] = Field { text, chosen: None };
+    }
+
+    /// A folder was chosen or dropped.
+    pub fn set_folder(&mut self, side: Side, path: PathBuf) {
+        self.fields[side as usize] = Field::new(path);
+    }
+
+    /// Lets the user choose a folder.
+    pub fn pick_folder(&self, side: Side) {
+        let (desktop, start) = (Arc::clone(&self.desktop), self.field(side).path());
+        let title = if side == Side::Left { "Choose the left folder" } else { "Choose the right folder" };
+        self.jobs.start("choose a folder", move |_| {
+            let start = Some(start).filter(|start| start.is_dir());
+            Event::Picked(side, desktop.pick_folder(title, start.as_deref()))
+        });
+    }
+
+    /// Folders were dropped on the window: two fill both sides, one the side it was dropped on.
+    pub fn drop_folders(&mut self, mut paths: Vec<PathBuf>, side: Side) {
+        match paths.len() {
+            0 => {}
+            1 => self.set_folder(side, paths.remove(0)),
+            _ => {
+                self.set_folder(Side::Right, paths.remove(1));
+                self.set_folder(Side::Left, paths.remove(0));
+            }
+        }
+    }
+
+    /// Exchanges the two folders.
+    pub fn swap_folders(&mut self) {
+        self.fields.swap(0, 1);
+        if self.busy.is_none() && self.loaded().is_some() {
+            self.view = View::Empty;
+            self.unfinished.clear();
+            self.count_ticks();
+            self.compare();
+        }
+    }
+
+    /// Looks for interrupted runs on the folders that are remembered.
+    pub fn look_for_unfinished(&self) {
+        let paths = self.fields.clone().map(|field| field.path());
+        if paths.iter().any(|path| !path.as_os_str().is_empty()) {
+            self.jobs.start("look for interrupted runs", move |_| jobs::look(paths));
+        }
+    }
+
+    /// Compares the two folders.
+    pub fn compare(&mut self) {
+        if self.busy.is_some() || self.fields.iter().any(Field::is_empty) {
+            return;
+        }
+        let paths = self.fields.clone().map(|field| field.path());
+        let memory = self.loaded().filter(|loaded| loaded.asked == paths).map(|loaded| loaded.model.memory());
+        self.compare_with(memory, None);
+    }
+
+    /// What `before` read is not read again where nothing changed: after a run. Who asks for a comparison gets one of
+    /// everything.
+    pub(super) fn compare_with(&mut self, memory: Option<Memory>, before: Option<Arc<Index>>) {
+        let [left, right] = self.fields.clone().map(|field| field.path());
+        self.kept.use_folder(&right);
+        self.kept.use_folder(&left);
+        let request = Request {
+            left,
+            right,
+            include: self.kept.include.clone(),
+            exclude: self.kept.exclude.clone(),
+            settings: self.settings.clone(),
+            memory,
+            before,
+        };
+        let control = self.begin(Kind::Compare);
+        self.jobs.start("compare", move |_| jobs::compare(&request, &control));
+    }
+
+    /// The filter's text was changed.
+    pub fn set_filter(&mut self, text: String) {
+        self.filter = text;
+        self.apply_filter();
+    }
+
+    /// A chip was clicked.
+    pub fn toggle_chip(&mut self, group: Group) {
+        self.chips = self.chips.toggled(group);
+        self.apply_filter();
+    }
+
+    /// Shows everything again.
+    pub fn clear_filter(&mut self) {
+        self.filter.clear();
+        self.chips = crate::filter::Chips::ALL;
+        self.apply_filter();
+    }
+
+    /// Ticks all differences on a side that the filter shows.
+    pub fn tick_all(&mut self, side: Side) {
+        let Some(loaded) = self.loaded_mut() else { return };
+        let change = loaded.model.tick_all_differences(side);
+        self.say_change(change);
+    }
+
+    /// Unticks everything on a side.
+    pub fn clear_ticks(&mut self, side: Side) {
+        let Some(loaded) = self.loaded_mut() else { return };
+        let change = loaded.model.clear(side);
+        self.say_change(change);
+    }
+
+    /// Says what a click on boxes did, and counts again.
+    pub fn say_change(&mut self, change: Change) {
+        self.count_ticks();
+        self.said = text::change(change);
+    }
+
+    /// Goes to the next or the previous difference.
+    pub fn go_to_difference(&mut self, forward: bool) {
+        let Some(loaded) = self.loaded_mut() else { return };
+        let model = &mut loaded.model;
+        let found = if forward { model.next_difference() } else { model.previous_difference() };
+        self.reveal = found;
+        self.said = (!found).then(|| format!("No difference {}.", if forward { "below" } else { "above" }));
+    }
+
+    /// Chooses which copies are verified.
+    pub fn set_verify(&mut self, verify: Verify) {
+        self.set_setting("verify", &verify.to_string());
+        self.plan_again();
+    }
+
+    /// Changes a setting by name; a value that is refused changes nothing and is said.
+    pub fn set_setting(&mut self, name: &str, value: &str) {
+        match self.file.set(name, value) {
+            Ok(()) => self.settings_changed(),
+            Err(error) => self.said = Some(format!("{error}.")),
+        }
+    }
+
+    /// Something was typed in the editor of the settings.
+    pub fn edit_setting(&mut self, name: &str, value: &str) {
+        let Some(Sheet::Settings(editor)) = &mut self.sheet else { return };
+        if editor.set(&mut self.file, name, value) {
+            self.settings_changed();
+        }
+    }
+
+    /// Brings one setting, or all of them, back to the default.
+    pub fn reset_setting(&mut self, name: Option<&str>) {
+        let Some(Sheet::Settings(editor)) = &mut self.sheet else { return };
+        match name {
+            Some(name) => editor.reset(&mut self.file, name),
+            None => editor.reset_all(&mut self.file),
+        }
+        self.settings_changed();
+    }
+
+    /// Saves the settings to a file of the user's choice.
+    pub fn export_settings(&self) {
+        let (desktop, text) = (Arc::clone(&self.desktop), self.file.text());
+        self.save_as("the settings", "fcs-settings.toml", text.into_bytes(), desktop);
+    }
+
+    /// Reads the settings from a file of the user's choice.
+    pub fn import_settings(&self) {
+        let (desktop, file) = (Arc::clone(&self.desktop), self.file.clone());
+        self.jobs.start("import settings", move |_| {
+            let Some(path) = desktop.pick_open("Import settings") else { return Event::Imported(Ok(None)) };
+            Event::Imported(jobs::import(file, &path))
+        });
+    }
+
+    pub(super) fn settings_changed(&mut self) {
+        self.settings = self.file.settings();
+        if self.file.path().as_os_str().is_empty() {
+            return;
+        }
+        let (path, text) = (self.file.path().to_owned(), self.file.text());
+        self.saver.save("the settings", path, text.into_bytes());
+    }
+
+    /// Writes what is remembered, if it changed.
+    pub fn save_kept(&mut self) {
+        let [left, right] = self.fields.clone().map(|field| field.text);
+        (self.kept.left, self.kept.right) = (left, right);
+        if self.kept == self.written {
+            return;
+        }
+        self.written = self.kept.clone();
+        if let Some(path) = self.kept_path.clone() {
+            self.saver.save("what the window remembers", path, self.kept.write().into_bytes());
+        }
+    }
+
+    /// What is ticked on the side that is read is to be copied.
+    pub fn copy(&mut self, direction: Direction) {
+        let Some(loaded) = self.loaded().filter(|_| self.busy.is_none()) else { return };
+        let ticked = loaded.model.selection().ticked(direction.source()).clone();
+        if ticked.count() == 0 {
+            self.said = Some("Tick what is to be copied first.".to_owned());
+            return;
+        }
+        self.propose(Task::Copy(direction), Rows::Ticked(ticked));
+    }
+
+    pub(super) fn propose(&mut self, task: Task, rows: Rows) {
+        self.sheet = Some(Sheet::Confirm(Confirm::new(task, rows)));
+        self.plan_again();
+    }
+
+    /// Makes the plan of the open sheet again, after what it depends on changed.
+    pub(super) fn plan_again(&mut self) {
+        let (Some(Sheet::Confirm(confirm)), View::Loaded(loaded)) = (&mut self.sheet, &self.view) else {
+            return;
+        };
+        confirm.proposed = None;
+        let (task, rows) = (confirm.task, confirm.rows.clone());
+        let (folders, index) = (Arc::clone(&loaded.folders), Arc::clone(loaded.model.rows().shared_index()));
+        // How it was compared is the comparison's; how it is copied is what is set now.
+        let mut settings = self.settings.clone();
+        settings.compare_existence = loaded.settings.compare_existence;
+        self.begin(Kind::Plan);
+        self.plans += 1;
+        let serial = self.plans;
+        self.jobs.start("plan", move |_| {
+            let proposed = jobs::prepare(task, &folders, index.comparison(), &rows, settings);
+            Event::Proposed(serial, Box::new(proposed))
+        });
+    }
+
+    /// Goes ahead with the plan on the sheet, or through it without writing.
+    pub fn go(&mut self, dry_run: bool) {
+        let Some(Sheet::Confirm(confirm)) = &self.sheet else { return };
+        let Some(proposed) = confirm.proposed.clone().filter(|_| self.busy.is_none()) else { return };
+        let refused = if dry_run { proposed.is_empty() } else { confirm.obstacle().is_some() };
+        if refused {
+            return;
+        }
+        self.sheet = None;
+        let control = self.begin(if dry_run { Kind::DryRun } else { Kind::Run });
+        self.jobs.start("run", move |_| jobs::run(&proposed, dry_run, &control));
+    }
+
+    /// Tries again what failed in the run that is shown.
+    pub fn retry_failed(&mut self) {
+        let (Some(Sheet::Ended(ended)), true) = (&self.sheet, self.can_act()) else { return };
+        let paths = ended.failures.iter().map(|failure| failure.path.clone()).collect();
+        let task = ended.task;
+        self.propose(task, Rows::Paths(paths));
+    }
+
+    /// Pauses the work or lets it go on.
+    pub fn set_paused(&mut self, paused: bool) {
+        let Some(busy) = &mut self.busy else { return };
+        if paused {
+            busy.control.cancel.pause();
+        } else {
+            busy.control.cancel.resume();
+        }
+        busy.running.paused = paused;
+    }
+
+    /// Asks what becomes of the work; a run stands still meanwhile. What writes nothing is ended at once.
+    pub fn ask_to_stop(&mut self, closing: bool) {
+        let Some(busy) = &self.busy else {
+            self.close |= closing;
+            return;
+        };
+        match busy.running.kind {
+            Kind::Run if !busy.running.stopping => {
+                self.set_paused(true);
+                self.sheet = Some(Sheet::Stop { closing });
+            }
+            // These end by themselves; half of an undo would only have to be gone on with.
+            Kind::Undo | Kind::Recover | Kind::Run => self.closing |= closing,
+            Kind::Plan => {
+                // Whatever comes of it is not waited for.
+                self.plans += 1;
+                (self.busy, self.dry_run_next) = (None, false);
+                self.close |= closing;
+            }
+            Kind::Compare | Kind::DryRun => {
+                self.closing |= closing;
+                self.stop(OnCancel::Keep);
+            }
+        }
+    }
+
+    /// Goes on with what was to be stopped.
+    pub fn do_not_stop(&mut self) {
+        if matches!(self.sheet, Some(Sheet::Stop { .. })) {
+            self.sheet = None;
+        }
+        self.set_paused(false);
+    }
+
+    /// Ends the work at its next safe point.
+    pub fn stop(&mut self, wish: OnCancel) {
+        if let Some(Sheet::Stop { closing }) = self.sheet {
+            self.closing |= closing;
+            self.sheet = None;
+        }
+        let Some(busy) = &mut self.busy else { return };
+        busy.wish.set(wish);
+        busy.running.paused = false;
+        busy.running.stopping = true;
+        busy.control.cancel.cancel();
+        busy.control.cancel.resume();
+    }
+
+    /// Opens the dialog that deletes what one side alone has.
+    pub fn delete_orphans(&mut self, side: Side) {
+        let Some(loaded) = self.loaded().filter(|_| self.busy.is_none()) else { return };
+        let model = &loaded.model;
+        let (index, wished) =
+            (Arc::clone(model.rows().shared_index()), model.selection().ticked(side).clone());
+        let zone = self.zone.clone();
+        self.begin(Kind::Plan);
+        self.plans += 1;
+        let serial = self.plans;
+        self.jobs.start("list orphans", move |_| {
+            Event::Orphans(serial, Box::new(Orphans::new(index, wished, side, &zone)))
+        });
+    }
+
+    /// Looks again at what the dialog lists.
+    pub fn look_at_orphans(&mut self) {
+        let (Some(Sheet::Orphans(orphans)), View::Loaded(loaded)) = (&mut self.sheet, &self.view) else {
+            return;
+        };
+        orphans.access = None;
+        let (side, settings) = (orphans.side, self.settings.clone());
+        let (folders, index) = (Arc::clone(&loaded.folders), Arc::clone(loaded.model.rows().shared_index()));
+        self.jobs
+            .start("look at orphans", move |_| jobs::accesses(side, &folders, index.comparison(), &settings));
+    }
+
+    /// Plans the removal of what is ticked in the dialog.
+    pub fn remove_orphans(&mut self) {
+        let Some(Sheet::Orphans(orphans)) = &self.sheet else { return };
+        let rows = orphans.rows();
+        if rows.count() == 0 || !self.can_act() {
+            return;
+        }
+        let (task, dry_run) = (Task::Orphans(orphans.side, orphans.destination), orphans.dry_run);
+        self.dry_run_next = dry_run;
+        self.propose(task, Rows::Ticked(rows));
+    }
+
+    /// Shows the runs on both folders.
+    pub fn show_history(&mut self) {
+        self.sheet = Some(Sheet::History(None));
+        self.list_runs();
+    }
+
+    fn list_runs(&self) {
+        let both = [Side::Left, Side::Right].into_iter().map(|side| (side, self.field(side).path()));
+        let paths: Vec<_> = both.filter(|(_, path)| !path.as_os_str().is_empty()).collect();
+        self.jobs.start("list runs", move |_| jobs::list(paths));
+    }
+
+    /// Asks whether the latest run is to be taken back.
+    pub fn undo_latest(&mut self) {
+        if self.busy.is_none() {
+            self.undo_next = Some(Wanted::Latest);
+            self.list_runs();
+        }
+    }
+
+    /// Asks whether the run that is shown is to be taken back.
+    pub fn ask_undo_shown(&mut self) {
+        if let (Some(Sheet::Ended(ended)), None) = (&self.sheet, &self.busy) {
+            self.undo_next = Some(Wanted::Run(ended.report.run.clone()));
+            self.list_runs();
+        }
+    }
+
+    /// Asks whether a run is to be taken back.
+    pub fn ask_undo(&mut self, side: Side, folder: PathBuf, run: RunInfo) {
+        self.sheet = Some(Sheet::AskUndo { side, folder, run: Box::new(run) });
+    }
+
+    /// Takes the run back that the question is about.
+    pub fn undo(&mut self) {
+        if self.busy.is_some() {
+            return;
+        }
+        let Some(Sheet::AskUndo { side, folder, run }) = self.sheet.take() else { return };
+        let control = self.begin(Kind::Undo);
+        self.jobs.start("undo", move |_| jobs::undo(side, &folder, &run.run, &control));
+    }
+
+    /// Asks how an interrupted run is to be put in order.
+    pub fn ask_recover(&mut self, unfinished: Unfinished, how: How) {
+        self.sheet = Some(Sheet::AskRecover { unfinished, how });
+    }
+
+    /// Puts the run in order that the question is about.
+    pub fn recover(&mut self) {
+        if self.busy.is_some() {
+            return;
+        }
+        let Some(Sheet::AskRecover { unfinished, how }) = self.sheet.take() else { return };
+        let control = self.begin(Kind::Recover);
+        self.jobs
+            .start("recover", move |_| jobs::recover(unfinished.side, &unfinished.folder, how, &control));
+    }
+
+    /// Shows the settings.
+    pub fn show_settings(&mut self) {
+        self.sheet = Some(Sheet::Settings(Editor::new(&self.file)));
+    }
+
+    /// Shows the log.
+    pub fn show_log(&mut self) {
+        self.sheet = Some(Sheet::Log { filter: String::new(), least: Level::Info });
+    }
+
+    /// Shows the run that ended last once more.
+    pub fn show_last_run(&mut self) {
+        if let Some(ended) = self.ended.clone() {
+            self.sheet = Some(Sheet::Ended(ended));
+        }
+    }
+
+    /// Closes what lies over the table. A question about work in progress is answered with going on.
+    pub fn close_sheet(&mut self) {
+        match self.sheet.take() {
+            Some(Sheet::Stop { .. }) => self.set_paused(false),
+            Some(Sheet::Confirm(confirm)) => {
+                self.dry_run_next = false;
+                if confirm.proposed.is_none() {
+                    self.plans += 1;
+                    self.busy = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Escape: closes a sheet, else clears the filter, else asks whether to stop.
+    pub fn escape(&mut self) {
+        if self.sheet.is_some() {
+            self.close_sheet();
+        } else if self.busy.is_some() {
+            self.ask_to_stop(false);
+        } else {
+            self.clear_filter();
+        }
+    }
+
+    /// Saves the report of the run that is shown.
+    pub fn save_report(&self) {
+        let Some(Sheet::Ended(ended)) = &self.sheet else { return };
+        let (ended, desktop) = (Arc::clone(ended), Arc::clone(&self.desktop));
+        let folders = self.loaded().map(|loaded| Arc::clone(&loaded.folders));
+        self.jobs.start("save a report", move |_| {
+            let name = format!("fcs-report-{}.json", ended.report.run);
+            match desktop.pick_save("Save the report", &name) {
+                Some(path) => jobs::save_report(path, &ended.report, folders.as_deref()),
+                None => Event::Saved("the report", Ok(None)),
+            }
+        });
+    }
+
+    /// Saves lines of the log.
+    pub fn export_log(&self, lines: &[usize]) {
+        let (desktop, text) = (Arc::clone(&self.desktop), self.log.export(lines, &self.zone));
+        self.save_as("the log", "fcs-log.txt", text.into_bytes(), desktop);
+    }
+
+    /// Copies lines of the log.
+    pub fn copy_log(&mut self, lines: &[usize]) {
+        self.clipboard = Some(self.log.export(lines, &self.zone));
+    }
+
+    /// Copies the failures that are shown.
+    pub fn copy_failures(&mut self) {
+        if let Some(Sheet::Ended(ended)) = &self.sheet {
+            self.clipboard = Some(ended.failures_text());
+        }
+    }
+
+    fn save_as(
+        &self,
+        what: &'static str,
+        name: &'static str,
+        content: Vec<u8>,
+        desktop: Arc<dyn super::Desktop>,
+    ) {
+        self.jobs.start("save", move |_| match desktop.pick_save("Save", name) {
+            Some(path) => jobs::save(what, path, &content),
+            None => Event::Saved(what, Ok(None)),
+        });
+    }
+}

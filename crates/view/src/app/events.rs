@@ -1,0 +1,247 @@
+//! What becomes of the window when a job ends.
+//!
+//! Invariant: an event that nobody waits for any more, because the sheet it was for is closed, changes nothing. After a
+//! run that wrote, both folders are compared again and nothing is ticked.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fcs_engine::compare::Summary;
+use fcs_engine::error::shown;
+use fcs_front::trouble::{Trouble, TroubleKind};
+use fcs_text::{count, number, seconds};
+
+use super::jobs::{self, Event, Jobs};
+use super::{App, Done, Ended, Loaded, Proposed, Runs, Sheet, Tone, View};
+use crate::log::Level;
+
+impl App {
+    pub(super) fn take(&mut self, event: Event) {
+        match event {
+            Event::Picked(side, path) => {
+                if let Some(path) = path {
+                    self.set_folder(side, path);
+                }
+            }
+            Event::Compared(result, unfinished) => {
+                let stopped = self.busy.take().is_some_and(|busy| busy.control.cancel.is_cancelled());
+                self.unfinished = unfinished;
+                self.compared(result, stopped);
+            }
+            Event::Waiting(unfinished) => {
+                // A comparison that began meanwhile looks too.
+                if self.busy.is_none() {
+                    self.unfinished = unfinished;
+                }
+            }
+            Event::Proposed(serial, proposed) => self.proposed(serial, *proposed),
+            Event::Orphans(serial, orphans) => {
+                if serial == self.plans {
+                    self.busy = None;
+                    self.sheet = Some(Sheet::Orphans(orphans));
+                    self.look_at_orphans();
+                }
+            }
+            Event::Ran(result) => {
+                self.busy = None;
+                match result {
+                    Ok(ended) => self.ran(*ended),
+                    Err(trouble) => self.could_not(trouble),
+                }
+            }
+            Event::Accounted { side, recovered, result } => {
+                self.busy = None;
+                match result {
+                    Ok(accounts) => self.accounted(Done { side, recovered, accounts }),
+                    Err(trouble) => self.could_not(trouble),
+                }
+            }
+            Event::Listed(runs) => self.listed(runs),
+            Event::Accesses(found) => {
+                if let Some(Sheet::Orphans(orphans)) = &mut self.sheet {
+                    orphans.looked(found);
+                }
+            }
+            Event::Saved(what, result) => self.saved(what, result),
+            Event::Imported(result) => self.imported(result),
+            Event::Told(level, text) => self.tell(level, &text),
+            Event::Broke(what) => self.broke(what),
+        }
+    }
+
+    fn compared(&mut self, result: Result<Box<Loaded>, Trouble>, stopped: bool) {
+        match result {
+            Ok(loaded) => {
+                let summary = &loaded.comparison().summary;
+                let text = format!("Compared in {}: {}.", seconds(loaded.seconds), summary_words(summary));
+                let level = if summary.undecided() > 0 { Level::Warning } else { Level::Done };
+                self.tell(level, &text);
+                let notes: Vec<String> =
+                    loaded.folders.warnings.iter().chain(&loaded.comparison().notes).cloned().collect();
+                notes.iter().for_each(|note| self.tell(Level::Warning, note));
+                let old = std::mem::replace(&mut self.view, View::Loaded(loaded));
+                Jobs::let_go(old);
+                self.apply_filter();
+                self.reveal = true;
+            }
+            Err(trouble) => {
+                self.trouble(&trouble);
+                // What was stopped does not take away what was there; it is as old as it was before.
+                if !(stopped && self.loaded().is_some()) {
+                    self.view = if stopped { View::Empty } else { View::Failed(trouble) };
+                }
+            }
+        }
+        self.count_ticks();
+        self.save_kept();
+    }
+
+    fn proposed(&mut self, serial: u64, proposed: Proposed) {
+        if serial != self.plans {
+            return;
+        }
+        self.busy = None;
+        let Some(Sheet::Confirm(confirm)) = &mut self.sheet else { return };
+        confirm.proposed = Some(Arc::new(proposed));
+        if std::mem::take(&mut self.dry_run_next) {
+            self.go(true);
+        }
+    }
+
+    fn ran(&mut self, ended: Ended) {
+        let level = match ended.tone() {
+            Tone::Good => Level::Done,
+            Tone::Fair => Level::Warning,
+            Tone::Bad => Level::Error,
+        };
+        self.tell(level, &ended.headline);
+        let dry = ended.is_dry();
+        let ended = Arc::new(ended);
+        if !dry {
+            self.ended = Some(Arc::clone(&ended));
+        }
+        self.sheet = Some(Sheet::Ended(ended));
+        if !dry {
+            self.compare_after();
+        }
+    }
+
+    fn accounted(&mut self, done: Done) {
+        let level = if done.tone() == Tone::Good { Level::Done } else { Level::Error };
+        done.headlines().iter().for_each(|line| self.tell(level, line));
+        self.sheet = Some(Sheet::Done(done));
+        if self.loaded().is_some() {
+            self.compare_after();
+        } else {
+            self.look_for_unfinished();
+        }
+    }
+
+    /// Compares again after something was written; what was ticked is done.
+    fn compare_after(&mut self) {
+        if self.closing {
+            return;
+        }
+        let memory = self.loaded().map(|loaded| loaded.model.memory().without_ticks());
+        let before = self.loaded().map(|loaded| Arc::clone(loaded.model.rows().shared_index()));
+        self.compare_with(memory, before);
+    }
+
+    fn could_not(&mut self, trouble: Trouble) {
+        self.trouble(&trouble);
+        if matches!(trouble.kind, TroubleKind::RecoveryNeeded) {
+            self.look_for_unfinished();
+        }
+        self.sheet = Some(Sheet::Trouble(trouble));
+    }
+
+    fn listed(&mut self, runs: Vec<Runs>) {
+        let Some(wanted) = self.undo_next.take() else {
+            if let Some(Sheet::History(shown)) = &mut self.sheet {
+                *shown = Some(runs);
+            }
+            return;
+        };
+        if self.busy.is_some() {
+            return;
+        }
+        if let Some((of, run)) = jobs::wanted(&runs, &wanted) {
+            self.ask_undo(of.side, of.folder.clone(), run.clone());
+        } else {
+            let text = "There is no run on these folders that could be taken back.";
+            self.tell(Level::Info, text);
+            self.said = Some(text.to_owned());
+        }
+    }
+
+    fn saved(&mut self, what: &str, result: Result<Option<PathBuf>, Trouble>) {
+        match result {
+            Ok(Some(path)) => {
+                let text = format!("Saved {what} to {}.", shown(&path));
+                self.tell(Level::Done, &text);
+                self.said = Some(text);
+            }
+            Ok(None) => {}
+            Err(trouble) => {
+                self.trouble(&trouble);
+                self.said = Some(trouble.message);
+            }
+        }
+    }
+
+    fn imported(&mut self, result: Result<Option<Box<super::SettingsFile>>, Trouble>) {
+        match result {
+            Ok(None) => {}
+            Ok(Some(file)) => {
+                self.file = *file;
+                self.settings_changed();
+                if let Some(Sheet::Settings(editor)) = &mut self.sheet {
+                    editor.show(&self.settings);
+                }
+                self.tell(Level::Done, "Imported the settings.");
+            }
+            Err(trouble) => self.could_not(trouble),
+        }
+    }
+
+    fn broke(&mut self, what: &str) {
+        let touches_disk = matches!(what, "run" | "undo" | "recover");
+        let trouble = Trouble {
+            message: format!("An error in this program ended a piece of work ({what})."),
+            hint: Some(if touches_disk {
+                "Every file that has its own name is complete, and no original is lost. Compare again: an unfinished \
+                 run is offered for recovery then."
+                    .to_owned()
+            } else {
+                "Nothing was changed. Try again.".to_owned()
+            }),
+            kind: TroubleKind::Failed,
+        };
+        if matches!(what, "run" | "undo" | "recover" | "compare" | "plan" | "list orphans") {
+            self.busy = None;
+        }
+        self.could_not(trouble);
+        if touches_disk {
+            self.look_for_unfinished();
+        }
+    }
+}
+
+/// What a comparison found, in words: the parts that are not zero.
+pub(super) fn summary_words(summary: &Summary) -> String {
+    let mut parts = vec![count(summary.items, "item", "items")];
+    for (n, words) in [
+        (summary.same, "the same"),
+        (summary.different, "different"),
+        (summary.left_only, "only on the left"),
+        (summary.right_only, "only on the right"),
+        (summary.clashes, "clashing"),
+        (summary.unreadable, "unreadable"),
+        (summary.not_comparable, "not comparable"),
+    ] {
+        if n > 0 {
+            parts.push(format!("{} {words}", number(n)));
+        }
+    }
+    parts.join(", ")
+}

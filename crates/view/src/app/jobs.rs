@@ -1,0 +1,470 @@
+//! Work on other threads: everything that touches a disk or takes longer than a frame.
+//!
+//! Invariant: each job ends in exactly one event, also when its thread could not be started or panicked; so the window
+//! never waits for nothing. Nothing in here is called from the thread that draws, except to start a job. This module
+//! must not know what is on the screen.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use fcs_engine::access::{self, Access};
+use fcs_engine::compare::{Comparison, RowId, Side};
+use fcs_engine::error::shown;
+use fcs_engine::report::{ItemReport, Report};
+use fcs_engine::run::RunOptions;
+use fcs_engine::runs::{self, Account, How, RunInfo};
+use fcs_engine::{Control, Error, Observer, OnCancel, Settings};
+use fcs_front::folders::{Folders, open_one};
+use fcs_front::outcome::start_trouble;
+use fcs_front::report_file::ReportFile;
+use fcs_front::settings_file::{SettingsFile, write_in_one_step};
+use fcs_front::task::{Proposal, Task, propose};
+use fcs_front::trouble::{Trouble, TroubleKind};
+use fcs_sys::{Name, RelPath};
+
+use super::confirm::Proposed;
+use super::orphans::Orphans;
+use super::outcome::Ended;
+use crate::bits::Bits;
+use crate::carry::Memory;
+use crate::index::Index;
+use crate::log::Level;
+use crate::model::Model;
+
+/// Two folders, compared.
+pub struct Loaded {
+    /// The open folders.
+    pub folders: Arc<Folders>,
+    /// The rows, and what is ticked and visible.
+    pub model: Model,
+    /// The settings it was compared by.
+    pub settings: Settings,
+    /// How long it took.
+    pub seconds: f64,
+    /// What the two folders were called when that was asked for.
+    pub(super) asked: [PathBuf; 2],
+    /// The patterns of what takes part and what does not.
+    pub(super) patterns: [Vec<String>; 2],
+}
+
+impl Loaded {
+    /// What was compared.
+    pub fn comparison(&self) -> &Comparison {
+        self.model.rows().index().comparison()
+    }
+}
+
+/// What a comparison is made of.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) left: PathBuf,
+    pub(super) right: PathBuf,
+    pub(super) include: Vec<String>,
+    pub(super) exclude: Vec<String>,
+    pub(super) settings: Settings,
+    pub(super) memory: Option<Memory>,
+    /// An earlier comparison whose reading may be taken over.
+    pub(super) before: Option<Arc<Index>>,
+}
+
+/// Which rows a plan is for.
+#[derive(Debug, Clone)]
+pub(super) enum Rows {
+    /// These.
+    Ticked(Bits),
+    /// What has these paths on the side that is written.
+    Paths(Vec<RelPath>),
+}
+
+/// Interrupted runs on a side's folder.
+#[derive(Debug, Clone)]
+pub struct Unfinished {
+    /// Which folder.
+    pub side: Side,
+    /// Its path.
+    pub folder: PathBuf,
+    /// The runs.
+    pub runs: Vec<RunInfo>,
+}
+
+/// A folder's runs, or why they cannot be had.
+#[derive(Debug, Clone)]
+pub struct Runs {
+    /// Which folder.
+    pub side: Side,
+    /// Its path.
+    pub folder: PathBuf,
+    /// Its runs, newest first.
+    pub runs: Result<Vec<RunInfo>, Trouble>,
+}
+
+/// How a job ended.
+pub(super) enum Event {
+    Picked(Side, Option<PathBuf>),
+    Compared(Result<Box<Loaded>, Trouble>, Vec<Unfinished>),
+    /// Runs that wait, found without a comparison.
+    Waiting(Vec<Unfinished>),
+    /// The plan that was asked for as the so manieth.
+    Proposed(u64, Box<Proposed>),
+    Ran(Result<Box<Ended>, Trouble>),
+    Accounted {
+        side: Side,
+        recovered: bool,
+        result: Result<Vec<Account>, Trouble>,
+    },
+    Listed(Vec<Runs>),
+    /// The dialog that was asked for as the so manieth plan.
+    Orphans(u64, Box<Orphans>),
+    /// How the items to be removed look now.
+    Accesses(HashMap<RowId, Access>),
+    /// A file was written: what it is, and where, or why not.
+    Saved(&'static str, Result<Option<PathBuf>, Trouble>),
+    Imported(Result<Option<Box<SettingsFile>>, Trouble>),
+    /// Something worth a line.
+    Told(Level, String),
+    /// A job ended in a panic.
+    Broke(&'static str),
+}
+
+/// Starts jobs.
+#[derive(Clone)]
+pub(super) struct Jobs {
+    events: Sender<Event>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Jobs {
+    pub(super) fn new(events: Sender<Event>, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self { events, wake }
+    }
+
+    /// Does something on a thread of its own.
+    pub(super) fn start(&self, what: &'static str, job: impl FnOnce(&Self) -> Event + Send + 'static) {
+        let here = self.clone();
+        let started = std::thread::Builder::new().name(what.to_owned()).spawn(move || {
+            // What a panic leaves half-done is dropped with the job; nothing is shared but counters.
+            let event = catch_unwind(AssertUnwindSafe(|| job(&here))).unwrap_or(Event::Broke(what));
+            here.send(event);
+        });
+        if started.is_err() {
+            self.send(Event::Broke(what));
+        }
+    }
+
+    /// Frees what is large on another thread: a million rows take longer than a frame.
+    pub(super) fn let_go(large: impl Send + 'static) {
+        // Where no thread can be had it is freed here.
+        drop(std::thread::Builder::new().name("let go".to_owned()).spawn(move || drop(large)));
+    }
+
+    pub(super) fn send(&self, event: Event) {
+        // Nobody listens any more when the window is closed.
+        drop(self.events.send(event));
+        (self.wake)();
+    }
+}
+
+/// What the user wants of a run that is stopped.
+#[derive(Debug, Default)]
+pub(super) struct Wish(AtomicU8);
+
+impl Wish {
+    pub(super) fn set(&self, wish: OnCancel) {
+        self.0.store(u8::from(wish == OnCancel::RollBack), Ordering::SeqCst);
+    }
+
+    fn get(&self) -> OnCancel {
+        if self.0.load(Ordering::SeqCst) == 0 { OnCancel::Keep } else { OnCancel::RollBack }
+    }
+}
+
+/// Listens to the engine.
+pub(super) struct Listener {
+    jobs: Jobs,
+    wish: Arc<Wish>,
+    last: Arc<Mutex<Option<String>>>,
+}
+
+impl Listener {
+    /// A control whose observer this is, and where the item that ended last stands.
+    pub(super) fn control(jobs: &Jobs, wish: &Arc<Wish>) -> (Control, Arc<Mutex<Option<String>>>) {
+        let last = Arc::default();
+        let listener = Self { jobs: jobs.clone(), wish: Arc::clone(wish), last: Arc::clone(&last) };
+        (Control { observer: Arc::new(listener), ..Control::default() }, last)
+    }
+}
+
+impl Observer for Listener {
+    fn item(&self, item: &ItemReport) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(item.path.to_string());
+    }
+
+    fn error(&self, error: &Error) {
+        self.jobs.send(Event::Told(Level::Error, error.to_string()));
+    }
+
+    fn cancelled(&self, _committed: u64) -> OnCancel {
+        self.wish.get()
+    }
+
+    fn note(&self, text: &str) {
+        self.jobs.send(Event::Told(Level::Warning, text.to_owned()));
+    }
+}
+
+/// Opens, scans, compares, and makes the rows.
+pub(super) fn compare(request: &Request, control: &Control) -> Event {
+    let began = Instant::now();
+    let folders = match Folders::open(
+        &request.left,
+        &request.right,
+        &request.include,
+        &request.exclude,
+        &request.settings,
+    ) {
+        Ok(folders) => Arc::new(folders),
+        Err(trouble) => return Event::Compared(Err(trouble), Vec::new()),
+    };
+    let waiting = waiting(&folders);
+    let before = request.before.as_ref().map(|index| index.comparison());
+    let comparison = match folders.compare_after(before, &request.settings, control) {
+        Ok(comparison) => comparison,
+        Err(error) => return Event::Compared(Err(failed(&error)), waiting),
+    };
+    if comparison.cancelled || control.cancel.is_cancelled() {
+        let trouble = Trouble {
+            message: "The comparison was stopped.".to_owned(),
+            hint: Some("Nothing was written. Press Compare to begin again.".to_owned()),
+            kind: TroubleKind::Usage,
+        };
+        return Event::Compared(Err(trouble), waiting);
+    }
+    let mut model = Model::new(Arc::new(comparison));
+    if let Some(memory) = &request.memory {
+        memory.give(&mut model);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let asked = [request.left.clone(), request.right.clone()];
+    let patterns = [request.include.clone(), request.exclude.clone()];
+    let loaded = Loaded { folders, model, settings: request.settings.clone(), seconds, asked, patterns };
+    Event::Compared(Ok(Box::new(loaded)), waiting)
+}
+
+fn failed(error: &Error) -> Trouble {
+    Trouble { message: error.to_string(), hint: None, kind: TroubleKind::Failed }
+}
+
+fn waiting(folders: &Folders) -> Vec<Unfinished> {
+    let found = [Side::Left, Side::Right].map(|side| {
+        let root = folders.root(side);
+        // That they cannot be listed is said when a run is begun, which is refused then.
+        let runs = runs::unfinished(root).unwrap_or_default();
+        Unfinished { side, folder: root.path.clone(), runs }
+    });
+    found.into_iter().filter(|found| !found.runs.is_empty()).collect()
+}
+
+/// Looks for interrupted runs on two folders, as far as they can be opened.
+pub(super) fn look(paths: [PathBuf; 2]) -> Event {
+    let sides = [Side::Left, Side::Right].into_iter().zip(paths);
+    let found = sides.filter_map(|(side, path)| {
+        let root = open_one(&path).ok()?;
+        let runs = runs::unfinished(&root).ok().filter(|runs| !runs.is_empty())?;
+        Some(Unfinished { side, folder: root.path, runs })
+    });
+    Event::Waiting(found.collect())
+}
+
+/// Makes a plan and checks it.
+pub(super) fn prepare(
+    task: Task,
+    folders: &Arc<Folders>,
+    comparison: &Comparison,
+    rows: &Rows,
+    settings: Settings,
+) -> Proposed {
+    let bits = match rows {
+        Rows::Ticked(bits) => bits.clone(),
+        Rows::Paths(paths) => at_paths(paths, comparison, task.target()),
+    };
+    let proposal = propose(task, folders, comparison, &|row| bits.has(row), &settings, None);
+    Proposed::new(proposal, Arc::clone(folders), settings)
+}
+
+fn at_paths(paths: &[RelPath], comparison: &Comparison, side: Side) -> Bits {
+    let mut bits = Bits::none(comparison.rows.len());
+    for path in paths {
+        if let Some(row) = find(comparison, path, side) {
+            bits.add(row);
+        }
+    }
+    bits
+}
+
+/// The row of a path as it is or would be spelled on a side.
+pub(crate) fn find(comparison: &Comparison, path: &RelPath, side: Side) -> Option<RowId> {
+    path.names().try_fold(Comparison::ROOT, |folder, name| {
+        comparison.children(folder).find(|&row| comparison.name_on(row, side) == name.as_bytes())
+    })
+}
+
+/// Carries out a plan, or goes through it.
+pub(super) fn run(proposed: &Proposed, dry_run: bool, control: &Control) -> Event {
+    let Proposal { task, plan, .. } = &proposed.proposal;
+    let (source, target) =
+        (proposed.folders.root(task.target().other()), proposed.folders.root(task.target()));
+    let options = RunOptions {
+        dry_run,
+        command: task.command().to_owned(),
+        removed: task.removed_to(),
+        ..RunOptions::default()
+    };
+    let report = fcs_engine::run::run(plan, source, target, &proposed.settings, &options, control);
+    Event::Ran(match report {
+        Ok(report) => Ok(Box::new(Ended::new(report, *task, target.path.clone(), plan))),
+        Err(error) => Err(start_trouble(&error, target)),
+    })
+}
+
+/// Takes a run back.
+pub(super) fn undo(side: Side, folder: &Path, run: &str, control: &Control) -> Event {
+    let result = open_one(folder).and_then(|root| {
+        let account = runs::undo(&root, Some(run), control).map_err(|error| start_trouble(&error, &root))?;
+        Ok(vec![account])
+    });
+    Event::Accounted { side, recovered: false, result }
+}
+
+/// Puts a folder's interrupted runs in order.
+pub(super) fn recover(side: Side, folder: &Path, how: How, control: &Control) -> Event {
+    let result = open_one(folder)
+        .and_then(|root| runs::recover(&root, how, control).map_err(|error| start_trouble(&error, &root)));
+    Event::Accounted { side, recovered: true, result }
+}
+
+/// Lists the runs on both folders.
+pub(super) fn list(paths: Vec<(Side, PathBuf)>) -> Event {
+    let runs_of = |(side, path): (Side, PathBuf)| {
+        let root = open_one(&path);
+        let folder = root.as_ref().map_or_else(|_| path.clone(), |root| root.path.clone());
+        let runs = root.and_then(|root| runs::list(&root).map_err(|error| failed(&error)));
+        Runs { side, folder, runs }
+    };
+    Event::Listed(paths.into_iter().map(runs_of).collect())
+}
+
+/// Looks at everything on a side that could be removed.
+pub(super) fn accesses(side: Side, folders: &Folders, comparison: &Comparison, settings: &Settings) -> Event {
+    let plan = fcs_engine::plan::plan_orphans(comparison, side, &|_| true, settings);
+    let found = access::of_removals(&plan, folders.root(side));
+    let mut in_folder: HashMap<RelPath, Option<RowId>> = HashMap::new();
+    let mut accesses = HashMap::new();
+    // Names are looked up folder by folder, because a path by path search would read a large folder again and again.
+    let mut names: HashMap<RowId, HashMap<&[u8], RowId>> = HashMap::new();
+    for ((folder, item), access) in plan.removed().zip(found) {
+        let row =
+            *in_folder.entry(folder.path.clone()).or_insert_with(|| find(comparison, &folder.path, side));
+        let Some(row) = row else { continue };
+        let children = names.entry(row).or_insert_with(|| {
+            comparison.children(row).map(|child| (comparison.name_on(child, side), child)).collect()
+        });
+        if let Some(&child) = children.get(Name::as_bytes(&item.name)) {
+            accesses.insert(child, access);
+        }
+    }
+    Event::Accesses(accesses)
+}
+
+/// Writes a file in one step.
+pub(super) fn save(what: &'static str, path: PathBuf, content: &[u8]) -> Event {
+    let written = write_in_one_step(&path, content).map_err(|error| Trouble {
+        message: format!("Could not write {what} {}: {error}.", shown(&path)),
+        hint: Some("What was there before is unchanged. Choose another place.".to_owned()),
+        kind: TroubleKind::Failed,
+    });
+    Event::Saved(what, written.map(|()| Some(path)))
+}
+
+/// Writes a report, never into one of the two folders.
+pub(super) fn save_report(path: PathBuf, report: &Report, folders: Option<&Folders>) -> Event {
+    let what = "the report";
+    let Some(folders) = folders else {
+        let refused = "The folders are not open any more. Compare again, then save the report.";
+        let trouble = Trouble { message: refused.to_owned(), hint: None, kind: TroubleKind::Failed };
+        return Event::Saved(what, Err(trouble));
+    };
+    let saved = ReportFile::check(&path, &folders.left, &folders.right).and_then(|file| file.write(report));
+    Event::Saved(what, saved.map(|()| Some(path)))
+}
+
+/// Reads settings from a file.
+pub(super) fn import(mut file: SettingsFile, path: &Path) -> Result<Option<Box<SettingsFile>>, Trouble> {
+    let text = std::fs::read_to_string(path).map_err(|error| Trouble {
+        message: format!("Could not read the settings {}: {error}.", shown(path)),
+        hint: Some("The settings are as they were.".to_owned()),
+        kind: TroubleKind::Failed,
+    })?;
+    file.import(&text)?;
+    Ok(Some(Box::new(file)))
+}
+
+/// Writes files one after the other, in the order in which that was asked for, on a thread of its own.
+pub(super) struct Saver {
+    queue: Option<Sender<(&'static str, PathBuf, Vec<u8>)>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Saver {
+    pub(super) fn new(jobs: Jobs) -> Self {
+        let (queue, orders) = std::sync::mpsc::channel::<(&'static str, PathBuf, Vec<u8>)>();
+        let work = move || {
+            for (what, path, content) in orders {
+                // Told only when it failed: it happens with every change.
+                if let Event::Saved(_, Err(trouble)) = save(what, path, &content) {
+                    jobs.send(Event::Told(Level::Error, trouble.message));
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("save".to_owned()).spawn(work).ok();
+        Self { queue: Some(queue), thread }
+    }
+
+    pub(super) fn save(&self, what: &'static str, path: PathBuf, content: Vec<u8>) {
+        if let Some(queue) = &self.queue {
+            drop(queue.send((what, path, content)));
+        }
+    }
+
+    /// Waits until everything is written.
+    pub(super) fn finish(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+/// Which run is to be taken back.
+#[derive(Debug, Clone)]
+pub(super) enum Wanted {
+    /// The newest that can be.
+    Latest,
+    /// The one with this id.
+    Run(String),
+}
+
+/// The run that is wanted, if it can be taken back.
+pub(super) fn wanted<'a>(listed: &'a [Runs], which: &Wanted) -> Option<(&'a Runs, &'a RunInfo)> {
+    let runs = listed.iter().flat_map(|of| of.runs.iter().flatten().map(move |run| (of, run)));
+    let meant = |run: &RunInfo| match which {
+        Wanted::Latest => run.undoable,
+        Wanted::Run(id) => run.undoable && run.run == *id,
+    };
+    runs.filter(|(_, run)| meant(run)).max_by_key(|(_, run)| run.started)
+}

@@ -1,0 +1,166 @@
+//! How a run, an undo or a recovery ended, as it is shown.
+//!
+//! Invariant: evidence is never rounded up, and every failure is in the list. This module must not know how it is
+//! drawn.
+
+use std::path::PathBuf;
+
+use fcs_engine::compare::Side;
+use fcs_engine::plan::Plan;
+use fcs_engine::report::{Outcome, Report, RunResult};
+use fcs_engine::run::RemovedTo;
+use fcs_engine::runs::{Account, AccountItem, RunState};
+use fcs_engine::settings::Undo;
+use fcs_front::outcome::{self, Line};
+use fcs_front::overview::planned;
+use fcs_front::task::Task;
+use fcs_sys::RelPath;
+
+/// A failure of one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its path below the target.
+    pub path: RelPath,
+    /// What went wrong, what is there now, what to do.
+    pub text: String,
+}
+
+/// How good the end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// As wished.
+    Good,
+    /// As wished, but something is worth knowing.
+    Fair,
+    /// Something failed.
+    Bad,
+}
+
+/// A finished run.
+pub struct Ended {
+    /// What was to be done.
+    pub task: Task,
+    /// The folder that was written to.
+    pub folder: PathBuf,
+    /// All about it.
+    pub report: Report,
+    /// In one line.
+    pub headline: String,
+    /// Evidence and counts.
+    pub facts: Vec<Line>,
+    /// What failed.
+    pub failures: Vec<Failure>,
+    /// Of a dry run, what would be done with each item: its path, and how.
+    pub decisions: Vec<(String, String)>,
+}
+
+impl Ended {
+    pub(super) fn new(report: Report, task: Task, folder: PathBuf, plan: &Plan) -> Self {
+        let failures = report.items.iter().filter_map(|item| match &item.outcome {
+            Outcome::Failed { error } => Some(Failure { path: item.path.clone(), text: error.to_string() }),
+            _ => None,
+        });
+        let decisions = if report.result == RunResult::DryRun { decisions(plan) } else { Vec::new() };
+        Self {
+            decisions,
+            headline: outcome::headline(&report, task),
+            facts: outcome::facts(&report),
+            failures: failures.collect(),
+            task,
+            folder,
+            report,
+        }
+    }
+
+    /// How good that is.
+    pub fn tone(&self) -> Tone {
+        let counts = &self.report.counts;
+        match self.report.result {
+            RunResult::Completed if counts.failed == 0 && self.facts.iter().any(|f| !f.paths.is_empty()) => {
+                Tone::Fair
+            }
+            RunResult::Completed | RunResult::DryRun => Tone::Good,
+            RunResult::Cancelled | RunResult::RolledBack => Tone::Fair,
+            _ => Tone::Bad,
+        }
+    }
+
+    /// Nothing was written.
+    pub fn is_dry(&self) -> bool {
+        self.report.result == RunResult::DryRun
+    }
+
+    /// Whether it can be taken back.
+    pub fn can_undo(&self) -> bool {
+        let c = &self.report.counts;
+        let stays = matches!(
+            self.report.result,
+            RunResult::Completed | RunResult::CompletedWithFailures | RunResult::Cancelled
+        );
+        let did = c.copied + c.folders_created + c.removed + c.folders_removed > 0;
+        stays && did && self.task.removed_to() == RemovedTo::Undo && self.report.settings.undo != Undo::Off
+    }
+
+    /// The failures as text, for the clipboard.
+    pub fn failures_text(&self) -> String {
+        self.failures.iter().map(|failure| failure.text.as_str()).collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+fn decisions(plan: &Plan) -> Vec<(String, String)> {
+    let words = |parts: [&str; 2]| {
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(", ")
+    };
+    let planned = planned(plan, &[]).map(|item| {
+        let path = if item.path.is_root() { "./".to_owned() } else { item.name() };
+        (format!("{}  {path}", item.sign()), words([&item.what(), &item.decision_words()]))
+    });
+    let skipped = plan
+        .skipped
+        .iter()
+        .map(|skip| (format!("!  {}", skip.path), format!("left alone: {}", skip.why.words())));
+    planned.chain(skipped).collect()
+}
+
+/// What an undo or a recovery did.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// The folder's side.
+    pub side: Side,
+    /// It was a recovery.
+    pub recovered: bool,
+    /// Run by run.
+    pub accounts: Vec<Account>,
+}
+
+impl Done {
+    /// In a line for each run.
+    pub fn headlines(&self) -> Vec<String> {
+        let what = if self.recovered { "Recovered" } else { "Undone" };
+        if self.accounts.is_empty() {
+            return vec!["Nothing was left to put in order.".to_owned()];
+        }
+        self.accounts.iter().map(|account| outcome::account_summary(account, what)).collect()
+    }
+
+    /// What could not be put in order.
+    pub fn troubles(&self) -> Vec<&AccountItem> {
+        self.accounts.iter().flat_map(|a| &a.items).filter(|item| outcome::is_trouble(item)).collect()
+    }
+
+    /// Every item: its path and what was done with it.
+    pub fn items(&self) -> Vec<(String, &'static str)> {
+        let name =
+            |item: &AccountItem| if item.path.is_root() { ".".to_owned() } else { item.path.to_string() };
+        let items = self.accounts.iter().flat_map(|account| &account.items);
+        items.map(|item| (name(item), outcome::deed_words(item))).collect()
+    }
+
+    /// How good that is.
+    pub fn tone(&self) -> Tone {
+        let clean = self.accounts.iter().all(Account::is_clean);
+        let open = self.accounts.iter().any(|account| account.state == RunState::Unfinished);
+        if clean && !open { Tone::Good } else { Tone::Bad }
+    }
+}

@@ -1,0 +1,134 @@
+//! What the window remembers from one session to the next, beside the engine's settings: folders, patterns, looks.
+//!
+//! Invariant: a file that cannot be understood costs the memory and nothing else; what is remembered is never needed to
+//! start. This module must not know where the file lies.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// Folders that are offered again.
+pub const MOST_RECENT: usize = 12;
+
+/// Light, dark, or as the system has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Theme {
+    /// As the system has it.
+    #[default]
+    System,
+    /// Dark text on light ground.
+    Light,
+    /// Light text on dark ground.
+    Dark,
+}
+
+impl Theme {
+    /// All of them, in the order in which they are offered.
+    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    /// What it is called.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::System => "System",
+            Self::Light => "Light",
+            Self::Dark => "Dark",
+        }
+    }
+}
+
+/// What is remembered.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Kept {
+    /// The left folder.
+    pub left: String,
+    /// The right folder.
+    pub right: String,
+    /// Folders used before, the latest first.
+    pub recent: Vec<String>,
+    /// Patterns of what takes part; empty for everything.
+    pub include: Vec<String>,
+    /// Patterns of what does not.
+    pub exclude: Vec<String>,
+    /// Light or dark.
+    pub theme: Theme,
+    /// Everything larger or smaller.
+    pub zoom: Option<f32>,
+    /// The window's inner size, in points.
+    pub size: Option<[f32; 2]>,
+    /// The window fills the screen.
+    pub maximized: bool,
+    /// The table's columns, as the table writes them.
+    pub columns: Vec<f32>,
+    /// Columns that the user wants shown (`+name`) or not (`-name`).
+    pub shown: Vec<String>,
+}
+
+impl Kept {
+    /// Reads it; what is not understood is as at first.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let mut kept: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        kept.recent.truncate(MOST_RECENT);
+        let good = |n: f32, from: f32, to: f32| n.is_finite() && (from..=to).contains(&n);
+        kept.zoom = kept.zoom.filter(|&zoom| good(zoom, 0.5, 4.0));
+        kept.size = kept.size.filter(|size| size.iter().all(|&side| good(side, 200.0, 32_000.0)));
+        if !kept.columns.iter().all(|&width| good(width, 0.0, 10_000.0)) {
+            kept.columns.clear();
+        }
+        Ok(kept)
+    }
+
+    /// As text that [`Kept::read`] reads.
+    pub fn write(&self) -> String {
+        let head = "# What FolderCompareSync's window remembers. Deleting this file does no harm.\n";
+        // Plain values only: writing them cannot fail.
+        head.to_owned() + &toml::to_string(self).unwrap_or_default()
+    }
+
+    /// Puts a folder at the head of those used before. A path that is no text cannot be typed and is not kept.
+    pub fn use_folder(&mut self, path: &Path) {
+        let Some(path) = path.to_str().filter(|path| !path.is_empty()) else { return };
+        self.recent.retain(|old| old != path);
+        self.recent.insert(0, path.to_owned());
+        self.recent.truncate(MOST_RECENT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let kept = Kept {
+            left: r"D:\a 'b' ".into(),
+            recent: vec!["/x\"y".into()],
+            theme: Theme::Dark,
+            size: Some([1200.5, 800.0]),
+            columns: vec![300.0, 84.5],
+            ..Kept::default()
+        };
+        assert_eq!(Kept::read(&kept.write()), Ok(kept));
+        assert_eq!(Kept::read(""), Ok(Kept::default()));
+        assert_eq!(Kept::read("of_a_later_version = 1\n"), Ok(Kept::default()));
+        assert!(Kept::read("left = [").is_err());
+    }
+
+    #[test]
+    fn nonsense_does_not_make_a_window_of_no_size() {
+        let read = |text: &str| Kept::read(text).unwrap();
+        assert_eq!(read("size = [1.0, 800.0]").size, None);
+        assert_eq!(read("zoom = nan").zoom, None);
+        assert_eq!(read("columns = [100.0, -1.0]").columns, Vec::<f32>::new());
+    }
+
+    #[test]
+    fn the_latest_folder_comes_first_and_once() {
+        let mut kept = Kept::default();
+        (0..20).for_each(|n| kept.use_folder(Path::new(&format!("/{n}"))));
+        kept.use_folder(Path::new("/15"));
+        assert_eq!(kept.recent.len(), MOST_RECENT);
+        assert_eq!(kept.recent[..3], ["/15", "/19", "/18"]);
+    }
+}
