@@ -17,6 +17,7 @@ const HELP: &str = "\
 cargo xtask test     everything a change must pass: format, lints, tests, documentation
 cargo xtask bench    fcs against cp, rsync and rclone on a file system in memory (Linux, as root)
     [small|large|compare|all]   which contest (default: all)
+    window                      the window's figures at a million rows: actions, frames, memory
     --rounds N                  rounds per contest (default: 5)
     --files N                   files in the trees (default: 50000 to copy, 500000 to compare)
     --mib N                     size of the large file in MiB (default: 1431)
@@ -34,7 +35,7 @@ cargo xtask windows  the tests for Windows, in Wine (Debian 12, as root; install
     test [ARGS]                 all of them, or what these arguments of cargo test choose
     run [ARGS] [-- ...]         fcs.exe with the arguments after --; ARGS are those of cargo run
     clippy                      the lints
-cargo xtask dist windows    fcs.exe in a zip below target/dist (Debian 12, as root)
+cargo xtask dist windows    fcs.exe and fcs-gui.exe in a zip below target/dist (Debian 12, as root)
 cargo xtask help     this text
 ";
 

@@ -28,6 +28,7 @@ Examples:
   fcs copy -n Photos /mnt/b/Photos    Say what would be copied, and how
   fcs copy Photos /mnt/b/Photos       Copy what differs and prove it arrived
   fcs undo /mnt/b/Photos              Take the last copy back
+  fcs gui Photos /mnt/b/Photos        Do the same in a window
   fcs settings                        List every threshold with its meaning
 
 LEFT and RIGHT always mean what is in these folders; a trailing slash changes
@@ -89,6 +90,8 @@ pub(crate) enum Command {
     /// Put a run in order that was interrupted by a crash, a power failure or force
     #[command(after_help = runs::RECOVER_EXAMPLES, after_long_help = format!("{}\n\n{}", runs::RECOVER_EXAMPLES, crate::exit::EXPLAINED))]
     Recover(RecoverArgs),
+    /// Open the window, on two folders or on none
+    Gui(GuiArgs),
     /// Show compare, copy and verification on two small folders made for the purpose
     Demo(DemoArgs),
     /// List, read or change the settings that hold from run to run
@@ -224,6 +227,18 @@ pub(crate) struct CompareArgs {
 
     #[command(flatten)]
     pub(crate) show: Show,
+}
+
+/// Arguments of `fcs gui`.
+#[derive(Debug, Args)]
+pub(crate) struct GuiArgs {
+    /// The first folder; without folders, the window offers those used last
+    #[arg(value_name = "LEFT", value_hint = clap::ValueHint::DirPath, requires = "right")]
+    pub(crate) left: Option<PathBuf>,
+
+    /// The second folder
+    #[arg(value_name = "RIGHT", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) right: Option<PathBuf>,
 }
 
 /// Arguments of `fcs demo`.

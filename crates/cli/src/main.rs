@@ -16,6 +16,7 @@ mod docs;
 mod events;
 mod exit;
 mod failure;
+mod gui_cmd;
 mod interrupt;
 mod json;
 mod options;
@@ -84,6 +85,7 @@ fn run(command: &Command, screen: &Arc<Screen>) -> Outcome {
         Command::Undo(args) => undo_cmd::run(args, screen),
         Command::Runs(args) => runs_cmd::run(args, screen),
         Command::Recover(args) => recover_cmd::run(args, screen),
+        Command::Gui(args) => gui_cmd::run(args),
         Command::Demo(args) => demo::run(args, screen),
         Command::Settings(args) => settings_cmd::run(args.action.as_ref(), screen),
         Command::Completions(args) => Ok(docs::completions(args.shell, screen)),

@@ -119,8 +119,15 @@ fn completions_and_manual_come_from_the_same_definitions() {
     assert!(page.contains(".TH fcs 1") && page.contains("Exit codes"), "{page}");
     let out = fcs.home().join("pages/man1");
     let _ = fcs.run(["man", "--out", out.to_str().unwrap()]).expect_code(0);
-    for name in ["fcs.1", "fcs-compare.1", "fcs-copy.1", "fcs-demo.1", "fcs-settings.1", "fcs-settings-set.1"]
-    {
+    for name in [
+        "fcs.1",
+        "fcs-compare.1",
+        "fcs-copy.1",
+        "fcs-demo.1",
+        "fcs-gui.1",
+        "fcs-settings.1",
+        "fcs-settings-set.1",
+    ] {
         assert!(fs::metadata(out.join(name)).unwrap().len() > 200, "{name}");
     }
     assert!(fs::read_to_string(out.join("fcs-copy.1")).unwrap().contains("verify"));

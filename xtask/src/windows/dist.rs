@@ -1,4 +1,4 @@
-//! The archive for Windows: `fcs.exe` and what a person needs beside it.
+//! The archive for Windows: both programs and what a person needs beside them.
 //!
 //! Invariant: the same commit, compiler and cargo packages give the same bytes. What is packed has been started once,
 //! and needs nothing that is not part of every Windows 10.
@@ -18,8 +18,20 @@ use crate::sh;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Beside the program.
-const TEXTS: [&str; 5] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "PROMISES.md", "README.md"];
+/// A program, and the package that it comes from.
+const PROGRAMS: [(&str, &str); 2] = [("fcs", "fcs-cli"), ("fcs-gui", "fcs-gui")];
+
+/// Beside the programs: by their paths in the repository, under their names alone. The licences of the window's fonts
+/// must go where the window goes.
+const TEXTS: [&str; 7] = [
+    "CHANGELOG.md",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "PROMISES.md",
+    "README.md",
+    "crates/gui/assets/LICENSE-Inter.txt",
+    "crates/gui/assets/LICENSE-Phosphor.txt",
+];
 
 /// Libraries that lie in the system folder of every Windows 10, in lower case. A library that is missing here is
 /// either one more of these, or one that people don't have, such as `libgcc_s_seh-1.dll`.
@@ -43,24 +55,41 @@ const OF_THE_SYSTEM: [&str; 17] = [
     "ws2_32.dll",
 ];
 
-/// Builds the program, and looks at what it needs of the system.
-pub(super) fn build(toolchain: &Toolchain) -> Result<PathBuf, String> {
+/// Builds the programs, and looks at what they need of the system.
+pub(super) fn build(toolchain: &Toolchain) -> Result<Vec<PathBuf>, String> {
     let mut command = toolchain.cargo_for_release("build");
-    let status = command.args(["-p", "fcs-cli", "--bin", "fcs"]).status();
-    if !status.map_err(|error| format!("cargo does not start: {error}"))?.success() {
-        return Err("fcs does not build for Windows".to_owned());
+    for (program, package) in PROGRAMS {
+        command.args(["-p", package, "--bin", program]);
     }
-    let program = toolchain.builds.join(TARGET).join("release/fcs.exe");
+    let status = command.status().map_err(|error| format!("cargo does not start: {error}"))?;
+    if !status.success() {
+        return Err("the programs do not build for Windows".to_owned());
+    }
+    let folder = toolchain.builds.join(TARGET).join("release");
+    let programs: Vec<PathBuf> =
+        PROGRAMS.iter().map(|(name, _)| folder.join(format!("{name}.exe"))).collect();
+    for program in &programs {
+        check_imports(program)?;
+    }
+    Ok(programs)
+}
+
+fn check_imports(program: &Path) -> Result<(), String> {
     let path = program.to_string_lossy();
     let headers = sh::output_of("x86_64-w64-mingw32-objdump", &["-p", &path]);
     let headers = headers.ok_or_else(|| format!("Could not read the headers of {path}"))?;
     let imports: Vec<String> = imports(&headers).collect();
     let foreign: Vec<&String> = imports.iter().filter(|dll| !is_of_the_system(dll)).collect();
+    let name = file_name(program);
     if imports.is_empty() || !foreign.is_empty() {
-        return Err(format!("fcs.exe needs {foreign:?} of {imports:?}, which not every Windows has"));
+        return Err(format!("{name} needs {foreign:?} of {imports:?}, which not every Windows has"));
     }
-    println!("fcs.exe needs {}", imports.join(", "));
-    Ok(program)
+    println!("{name} needs {}", imports.join(", "));
+    Ok(())
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The libraries by the words of `objdump -p`.
@@ -73,27 +102,29 @@ fn is_of_the_system(dll: &str) -> bool {
     dll.starts_with("api-ms-win-") || OF_THE_SYSTEM.contains(&dll)
 }
 
-/// An error unless the program starts and tells its version.
+/// An error unless a program starts and tells its version.
 pub(super) fn starts(program: &Path, session: &Session<'_>) -> Result<(), String> {
     let mut command = session.wine_command();
     command.arg(program).arg("--version").stdout(Stdio::piped());
     let output = session.spawn(&mut command, None)?.wait_with_output();
-    let output = output.map_err(|error| format!("Could not start fcs.exe: {error}"))?;
+    let file = file_name(program);
+    let output = output.map_err(|error| format!("Could not start {file}: {error}"))?;
     let said = String::from_utf8_lossy(&output.stdout);
-    if output.status.success() && said.trim() == format!("fcs {VERSION}") {
+    if output.status.success() && said.trim() == format!("{} {VERSION}", file.trim_end_matches(".exe")) {
         return Ok(());
     }
-    Err(format!("fcs.exe --version ended with {} and said {said:?}", output.status))
+    Err(format!("{file} --version ended with {} and said {said:?}", output.status))
 }
 
-/// Packs the program and the texts into `target/dist`.
-pub(super) fn pack(program: &Path) -> Result<(), String> {
+/// Packs the programs and the texts into `target/dist`.
+pub(super) fn pack(programs: &[PathBuf]) -> Result<(), String> {
     let folder = format!("fcs-{VERSION}-windows-x86_64");
     let read =
         |path: &Path| fs::read(path).map_err(|error| format!("Could not read {}: {error}", path.display()));
-    let mut files = vec![("fcs.exe".to_owned(), read(program)?)];
-    for text in TEXTS {
-        files.push((text.to_owned(), read(&sh::repository().join(text))?));
+    let texts = TEXTS.iter().map(|text| sh::repository().join(text));
+    let mut files = Vec::new();
+    for path in programs.iter().cloned().chain(texts) {
+        files.push((file_name(&path), read(&path)?));
     }
     files.sort();
     files.extend(sums(&files));

@@ -57,9 +57,9 @@ pub(crate) fn dist() -> Result<bool, String> {
     }
     let cache = Cache::take()?;
     let toolchain = Toolchain::provide(&cache)?;
-    let program = dist::build(&toolchain)?;
-    in_wine(&cache, |session| dist::starts(&program, session))?;
-    dist::pack(&program)?;
+    let programs = dist::build(&toolchain)?;
+    in_wine(&cache, |session| programs.iter().try_for_each(|program| dist::starts(program, session)))?;
+    dist::pack(&programs)?;
     Ok(true)
 }
 

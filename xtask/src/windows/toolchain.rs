@@ -19,6 +19,8 @@ pub(super) const TARGET: &str = "x86_64-pc-windows-gnu";
 
 const PACKAGES: [&str; 3] = ["rustc-web", "rust-web-clippy", "gcc-mingw-w64-x86-64-win32"];
 const COMPILER: &str = "/usr/bin/rustc";
+/// The oldest compiler that builds the workspace.
+const NEEDED: &str = env!("CARGO_PKG_RUST_VERSION");
 const HOST_LIBRARIES: &str = "/usr/lib/rustlib/x86_64-unknown-linux-gnu";
 const LINKER: &str = "x86_64-w64-mingw32-gcc";
 
@@ -35,6 +37,15 @@ impl Toolchain {
     pub(super) fn provide(cache: &Cache) -> Result<Self, String> {
         sh::provide_packages(&PACKAGES)?;
         let mut version = compiler_version()?;
+        if is_too_old(&version) {
+            // Lists that are older than the system's updates name an old compiler.
+            println!("updating rustc-web {version}");
+            upgrade()?;
+            version = compiler_version()?;
+            if is_too_old(&version) {
+                return Err(format!("rustc-web is {version}, and the workspace needs {NEEDED}"));
+            }
+        }
         if !cache.is_made(&std_name(&version)) {
             println!("building the standard library for {TARGET} with rustc {version}");
             let sources = Sources::fetch(cache, &mut version)?;
@@ -119,6 +130,22 @@ fn compiler_version() -> Result<String, String> {
     sh::version_of_package("rustc-web").ok_or_else(|| "rustc-web is not installed".to_owned())
 }
 
+/// Brings the packages to the newest version that the mirror has.
+fn upgrade() -> Result<(), String> {
+    sh::quietly(&mut sh::apt_get(&["update"]))?;
+    let install = [&["install", "-y", "--no-install-recommends"], &PACKAGES[..]].concat();
+    sh::quietly(&mut sh::apt_get(&install))
+}
+
+/// Whether a compiler is older than the workspace allows, by the first two numbers of its version.
+fn is_too_old(version: &str) -> bool {
+    let numbers = |version: &str| {
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+    };
+    numbers(version) < numbers(NEEDED)
+}
+
 /// The name of the sysroot of a compiler; versions of packages hold characters that are a nuisance in paths.
 fn std_name(version: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
@@ -153,8 +180,7 @@ impl Sources {
         if download(version).is_err() {
             sh::quietly(&mut sh::apt_get(&["update"]))?;
             if download(version).is_err() {
-                let upgrade = [&["install", "-y", "--no-install-recommends"], &PACKAGES[..]].concat();
-                sh::quietly(&mut sh::apt_get(&upgrade))?;
+                upgrade()?;
                 *version = compiler_version()?;
                 download(version)?;
             }
@@ -284,6 +310,12 @@ mod tests {
     #[test]
     fn a_sysroot_is_named_after_its_compiler() {
         assert_eq!(std_name("1.96.0+dfsg1-1~deb12u2"), "std-1.96.0-dfsg1-1-deb12u2");
+    }
+
+    #[test]
+    fn an_old_compiler_is_seen() {
+        assert!(is_too_old("1.85.0+dfsg3-1~deb12u3") && is_too_old("0.99.0"));
+        assert!(!is_too_old("1.196.0+dfsg1-1~deb12u2") && !is_too_old("2.0") && !is_too_old(NEEDED));
     }
 
     #[test]
