@@ -1,0 +1,940 @@
+//! The window worked with as a user does: by the names of its controls, by keys, by what is typed. Over real folders
+//! and the real engine.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use common::{Bench, has_icon};
+use egui::{Key, Modifiers, OutputCommand, Role, Theme, vec2};
+use egui_kittest::Node;
+use egui_kittest::kittest::NodeT;
+use fcs_engine::compare::{RowId, Side};
+use fcs_engine::plan::Direction;
+use fcs_engine::report::RunResult;
+use fcs_engine::run::RunOptions;
+use fcs_engine::settings::Verify;
+use fcs_engine::{Control, Settings};
+use fcs_front::folders::Folders;
+use fcs_front::settings_file::SettingsFile;
+use fcs_front::task::{Task, propose};
+use fcs_testkit::{Options, listing};
+use fcs_view::app::{Sheet, View};
+use fcs_view::keep::{self, Kept};
+use fcs_view::{Chips, Column};
+
+const ALT: Modifiers = Modifiers::ALT;
+const CTRL: Modifiers = Modifiers::COMMAND;
+const NONE: Modifiers = Modifiers::NONE;
+const SHIFT: Modifiers = Modifiers::SHIFT;
+
+/// What is read of a node: its name, or of a text the text.
+fn name_of(node: Node<'_>) -> String {
+    let node = node.accesskit_node();
+    let is_text = matches!(node.role(), Role::Label | Role::Heading);
+    node.label().or_else(|| node.value().filter(|_| is_text)).unwrap_or_default()
+}
+
+/// What a user can do, and see.
+impl Bench {
+    fn usual() -> Self {
+        Self::new(vec2(1280.0, 800.0), Theme::Dark)
+    }
+
+    /// What is meant by a name: of two the one that lies above, which is drawn later.
+    fn find(&self, role: Role, label: &str) -> Option<Node<'_>> {
+        self.h
+            .root()
+            .children_recursive()
+            .filter(|node| node.accesskit_node().role() == role && name_of(*node) == label)
+            .last()
+    }
+
+    fn get(&self, role: Role, label: &str) -> Node<'_> {
+        self.find(role, label).unwrap_or_else(|| panic!("no {role:?} {label:?} among {:#?}", self.all()))
+    }
+
+    fn press(&mut self, role: Role, label: &str) {
+        self.get(role, label).click();
+        self.h.run();
+    }
+
+    fn button(&mut self, label: &str) {
+        self.press(Role::Button, label);
+    }
+
+    /// Presses a button as a screen reader does, and draws no more than needed to see what it did.
+    fn at_once(&mut self, label: &str) {
+        self.get(Role::Button, label).click_accesskit();
+        self.h.step();
+        self.h.step();
+    }
+
+    fn tick(&mut self, label: &str) {
+        self.press(Role::CheckBox, label);
+    }
+
+    fn is_enabled(&self, label: &str) -> bool {
+        !self.get(Role::Button, label).accesskit_node().is_disabled()
+    }
+
+    /// Presses a button and says what it put into the clipboard.
+    fn copied(&mut self, label: &str) -> Option<String> {
+        self.get(Role::Button, label).click();
+        self.h.step();
+        let commands = self.h.output().platform_output.commands.clone();
+        self.h.run();
+        commands.into_iter().find_map(|command| match command {
+            OutputCommand::CopyText(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    fn key(&mut self, modifiers: Modifiers, key: Key) {
+        self.h.key_press_modifiers(modifiers, key);
+        self.h.run();
+    }
+
+    /// Types into a field instead of what is in it.
+    fn type_into(&mut self, label: &str, text: &str) {
+        self.press(Role::TextInput, label);
+        self.key(CTRL, Key::A);
+        if text.is_empty() {
+            self.key(NONE, Key::Backspace);
+        } else {
+            self.get(Role::TextInput, label).type_text(text);
+            self.h.run();
+        }
+    }
+
+    /// Everything that is read on the screen.
+    fn all(&self) -> Vec<String> {
+        self.h.root().children_recursive().map(name_of).filter(|name| !name.is_empty()).collect()
+    }
+
+    fn says(&self, part: &str) -> bool {
+        self.all().iter().any(|name| name.contains(part))
+    }
+
+    fn focused(&self) -> Option<String> {
+        self.h.root().children_recursive().find(|node| node.accesskit_node().is_focused()).map(name_of)
+    }
+
+    fn listing(&self, name: &str) -> String {
+        format!("{:#?}", listing(&self.path(name), &Options::default()).unwrap())
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn compare(&mut self) {
+        self.key(NONE, Key::F5);
+        self.idle();
+    }
+
+    fn planned(&mut self) {
+        self.until("a plan", |app| matches!(&app.sheet, Some(Sheet::Confirm(c)) if c.proposed.is_some()));
+    }
+
+    fn ended(&mut self) {
+        self.until("a result", |app| matches!(app.sheet, Some(Sheet::Ended(_) | Sheet::Trouble(_))));
+        self.idle();
+        assert!(matches!(self.app().sheet, Some(Sheet::Ended(_))), "{:#?}", self.all());
+    }
+
+    fn looked(&mut self) {
+        self.until("a look", |app| matches!(&app.sheet, Some(Sheet::Orphans(o)) if o.access.is_some()));
+    }
+
+    fn asked_undo(&mut self) {
+        self.until("a question", |app| matches!(app.sheet, Some(Sheet::AskUndo { .. })));
+    }
+
+    fn accounted(&mut self) {
+        self.until("an account", |app| matches!(app.sheet, Some(Sheet::Done(_))));
+        self.idle();
+    }
+
+    /// Copies all differences to the right.
+    fn copy_all(&mut self, button: &str, verb: &str) {
+        self.button("Tick all differences on the left");
+        self.button(button);
+        self.planned();
+        self.button(verb);
+    }
+
+    fn cursor(&self) -> String {
+        let model = &self.app().loaded().unwrap().model;
+        model.rows().index().comparison().path(model.cursor()).to_string()
+    }
+
+    fn visible(&self) -> Vec<RowId> {
+        self.app().loaded().unwrap().model.rows().visible().to_vec()
+    }
+}
+
+/// Of every kind of row one or two; the dates of folders are the same on both sides.
+fn small() -> Bench {
+    let bench = Bench::usual();
+    bench.write("left/new.txt", 3, 1);
+    bench.write("left/sub/changed.txt", 13, 2);
+    bench.write("right/sub/changed.txt", 19, 3);
+    bench.write("left/sub/same.txt", 5, 4);
+    bench.write("right/sub/same.txt", 5, 4);
+    let content = fs::read(bench.path("left/sub/same.txt")).unwrap();
+    fs::write(bench.path("right/sub/same.txt"), content).unwrap();
+    bench.date("right/sub/same.txt", 4);
+    bench.write("right/only here.txt", 5, 5);
+    ["left/sub", "right/sub", "left", "right"].iter().for_each(|folder| bench.date(folder, 9));
+    bench
+}
+
+#[test]
+fn compare_tick_dry_run_copy_and_undo() {
+    let mut bench = small();
+    let paths = ["left", "right"].map(|side| bench.path(side).to_str().unwrap().to_owned());
+    for side in [Side::Left, Side::Right] {
+        bench.app_mut().set_folder_text(side, String::new());
+    }
+    bench.h.run();
+    assert!(!bench.is_enabled("Compare"));
+    bench.type_into("Left folder", &paths[0]);
+    assert!(!bench.is_enabled("Compare"));
+    bench.type_into("Right folder", &paths[1]);
+    bench.key(NONE, Key::Enter);
+    assert!(bench.app().busy.is_some() || bench.app().loaded().is_some(), "Enter compares");
+    bench.idle();
+    bench.button("Compare");
+    bench.idle();
+    bench.compare();
+    let compared = bench.app().log.lines().iter().filter(|line| line.text.starts_with("Compared")).count();
+    assert_eq!(compared, 3, "Enter, the button and F5");
+    let before = [bench.listing("left"), bench.listing("right")];
+
+    bench.tick("Left new.txt");
+    assert_eq!(bench.app().ticked(Side::Left), (1, 3));
+    assert!(bench.is_enabled("Copy 1 to the right") && !bench.is_enabled("Copy 0 to the left"));
+    bench.button("Tick all differences on the left");
+    bench.button("Copy 2 to the right");
+    bench.planned();
+    assert!(bench.says("Copy from left to right") && bench.says(&paths[1]), "{:#?}", bench.all());
+    bench.button("Dry run");
+    bench.ended();
+    assert!(bench.says("Dry run: nothing was written.") && bench.says("+  new.txt"), "{:#?}", bench.all());
+    assert_eq!([bench.listing("left"), bench.listing("right")], before);
+    bench.button("Close");
+
+    bench.button("Copy 2 to the right");
+    bench.planned();
+    bench.button("Copy 2 files to the right");
+    bench.ended();
+    assert!(bench.says("Done: 2 files and links copied (16 B)"), "{:#?}", bench.all());
+    assert!(bench.says("read back"), "the evidence: {:#?}", bench.all());
+    assert_eq!(fs::read(bench.path("right/sub/changed.txt")).unwrap().len(), 13);
+    assert_ne!(bench.listing("right"), before[1]);
+
+    bench.button("Undo this run…");
+    bench.asked_undo();
+    bench.button("Take it back");
+    bench.accounted();
+    assert!(bench.says("Taken back") && bench.says("Undone"), "{:#?}", bench.all());
+    bench.button("Close");
+    assert!(bench.app().sheet.is_none());
+    assert_eq!([bench.listing("left"), bench.listing("right")], before);
+}
+
+/// So much to copy that the run is still going on when the next buttons are pressed.
+fn large() -> Bench {
+    let bench = small();
+    for n in 0..4_u8 {
+        let name = format!("left/{n}.bin");
+        fs::write(bench.path(&name), vec![n; 64 << 20]).unwrap();
+        bench.date(&name, u64::from(n));
+    }
+    bench.write("right/0.bin", 12, 400);
+    ["left", "right"].iter().for_each(|folder| bench.date(folder, 9));
+    bench
+}
+
+/// Begins to copy all, and does no more than needed to see that.
+fn begin_run(bench: &mut Bench) {
+    bench.app_mut().set_setting("batch_max_files", "1");
+    bench.app_mut().set_setting("copy_workers", "1");
+    bench.compare();
+    bench.button("Tick all differences on the left");
+    bench.button("Copy 6 to the right");
+    bench.planned();
+    bench.at_once("Copy 6 files to the right");
+}
+
+#[test]
+fn a_run_stands_still_while_it_is_asked_about_and_is_rolled_back() {
+    let mut bench = large();
+    let before = bench.listing("right");
+    begin_run(&mut bench);
+    let paused = |bench: &Bench| bench.app().busy.as_ref().expect("the run goes on").running.paused;
+    assert!(!paused(&bench));
+    bench.at_once("Stop");
+    assert!(bench.says("Stop this run?") && bench.says("Paused") && paused(&bench), "{:#?}", bench.all());
+    bench.at_once("Go on");
+    assert!(bench.app().sheet.is_none() && !paused(&bench));
+    bench.at_once("Stop");
+    bench.h.key_press(Key::Escape);
+    bench.h.step();
+    assert!(bench.app().sheet.is_none() && !paused(&bench), "Escape goes on");
+    // With something to roll back.
+    while fs::metadata(bench.path("right/0.bin")).unwrap().len() == 12 {
+        assert!(bench.app().busy.is_some(), "{:#?}", bench.all());
+        bench.h.step();
+    }
+    bench.at_once("Stop");
+    assert_ne!(bench.listing("right"), before);
+    bench.button("Stop and roll back");
+    bench.ended();
+    assert!(bench.says("Rolled back: the folder is as it was before the run."), "{:#?}", bench.all());
+    assert_eq!(bench.listing("right"), before);
+}
+
+#[test]
+fn a_window_that_is_closed_during_a_run_asks_and_closes_after_the_answer() {
+    let mut bench = large();
+    begin_run(&mut bench);
+    bench.app_mut().ask_to_stop(true);
+    bench.h.run();
+    assert!(bench.says("A run is in progress") && !bench.app().close, "{:#?}", bench.all());
+    bench.button("Stop and keep");
+    bench.until("the close", |app| app.close);
+    let mut bench = Bench::usual();
+    bench.app_mut().ask_to_stop(true);
+    assert!(bench.app().close, "nothing is in progress");
+}
+
+#[test]
+fn what_failed_is_listed_copied_and_tried_again() {
+    let mut bench = small();
+    bench.compare();
+    bench.button("Tick all differences on the left");
+    bench.button("Copy 2 to the right");
+    bench.planned();
+    bench.write("left/new.txt", 30, 50);
+    bench.button("Copy 2 files to the right");
+    bench.ended();
+    assert!(bench.says("1 failed") && bench.says("new.txt"), "{:#?}", bench.all());
+    let text = bench.copied("Copy the list").expect("a text in the clipboard");
+    assert!(text.contains("new.txt"), "{text}");
+    assert!(!bench.path("right/new.txt").exists());
+    bench.button("Retry failed…");
+    bench.planned();
+    bench.button("Copy 1 file to the right");
+    bench.ended();
+    assert!(!bench.says("1 failed"), "{:#?}", bench.all());
+    assert_eq!(fs::read(bench.path("right/new.txt")).unwrap().len(), 30);
+}
+
+fn with_orphans() -> Bench {
+    let bench = small();
+    for n in 0..4 {
+        bench.write(&format!("left/old/{n}.txt"), 10, n);
+    }
+    ["left", "right", "left/old"].iter().for_each(|folder| bench.date(folder, 9));
+    bench
+}
+
+#[test]
+fn orphans_go_for_good_only_after_their_number_was_typed() {
+    let mut bench = with_orphans();
+    bench.compare();
+    bench.key(NONE, Key::Delete);
+    bench.looked();
+    assert!(bench.says("Delete what only the left side has") && bench.is_enabled("Delete 6 items…"));
+    bench.tick("Left 2.txt");
+    assert!(bench.says("Ticked: 4 files, 0 folders"), "its folder stays: {:#?}", bench.all());
+    bench.press(Role::RadioButton, "Deleted items go for good");
+
+    let before = [bench.listing("left"), bench.listing("right")];
+    bench.tick("Dry run only");
+    bench.button("Dry run");
+    bench.ended();
+    assert!(bench.says("Dry run: nothing was written."), "{:#?}", bench.all());
+    assert_eq!([bench.listing("left"), bench.listing("right")], before);
+    bench.button("Close");
+
+    bench.key(NONE, Key::Delete);
+    bench.looked();
+    bench.tick("Left 2.txt");
+    bench.press(Role::RadioButton, "Deleted items go for good");
+    bench.button("Delete 4 items…");
+    bench.planned();
+    let delete = "Delete 4 items for good";
+    assert!(bench.says("This cannot be undone.") && bench.says("Type 4 to allow it."), "{:#?}", bench.all());
+    for typed in ["", "3", "44", "yes"] {
+        bench.type_into("Number of items to allow", typed);
+        assert!(!bench.is_enabled(delete), "{typed:?}");
+        bench.button(delete);
+        assert!(bench.app().busy.is_none() && bench.path("left/old/0.txt").exists(), "{typed:?}");
+    }
+    assert_eq!([bench.listing("left"), bench.listing("right")], before);
+    bench.type_into("Number of items to allow", "4");
+    bench.button(delete);
+    bench.ended();
+    assert!(bench.find(Role::Button, "Undo this run…").is_none(), "for good");
+    assert!(bench.path("left/old/2.txt").exists() && !bench.path("left/old/0.txt").exists());
+    assert!(!bench.path("left/new.txt").exists() && bench.path("left/sub/same.txt").exists());
+    assert_eq!(bench.listing("right"), before[1]);
+}
+
+#[test]
+fn shift_and_delete_is_about_the_right_side() {
+    let mut bench = with_orphans();
+    bench.compare();
+    bench.key(SHIFT, Key::Delete);
+    bench.looked();
+    assert!(bench.says("Delete what only the right side has"), "{:#?}", bench.all());
+    bench.button("None");
+    assert!(!bench.is_enabled("Delete 0 items…"));
+    bench.button("All");
+    bench.type_into("Filter what is to be deleted", "nothing like it");
+    assert_eq!(bench.app().sheet.as_ref().map(|sheet| matches!(sheet, Sheet::Orphans(_))), Some(true));
+    bench.button("Cancel");
+    assert!(bench.app().sheet.is_none());
+}
+
+#[test]
+fn the_filter_is_typed_and_taken_back() {
+    let mut bench = with_orphans();
+    bench.compare();
+    bench.button("Expand all");
+    let all = bench.visible();
+    bench.key(CTRL, Key::F);
+    assert_eq!(bench.focused().as_deref(), Some("Filter"));
+    bench.get(Role::TextInput, "Filter").type_text("1.txt");
+    bench.h.run();
+    let found = bench.visible();
+    assert!(found.len() < all.len() && bench.says("1 match"), "{:#?}", bench.all());
+    bench.button("Tick all differences on the left");
+    assert_eq!(bench.app().ticked(Side::Left).0, 1);
+    assert!(bench.says("that the filter hides stayed as they were"), "{:#?}", bench.all());
+    bench.button("Untick all on the left");
+
+    bench.type_into("Filter", "1.txt; >9Q");
+    assert!(bench.app().filter_error.is_some());
+    assert_eq!(bench.visible(), found, "a text that is not understood changes nothing");
+    bench.get(Role::TextInput, "Filter").hover();
+    bench.h.run_steps(60);
+    assert!(bench.says("cannot be used as a filter"), "{:#?}", bench.all());
+
+    bench.key(NONE, Key::Escape);
+    assert_ne!(bench.focused().as_deref(), Some("Filter"), "first it leaves the field");
+    assert_eq!(bench.app().filter, "1.txt; >9Q");
+    bench.key(NONE, Key::Escape);
+    assert_eq!((bench.app().filter.as_str(), bench.visible()), ("", all.clone()));
+    assert!(bench.app().filter_error.is_none());
+
+    assert!(bench.find(Role::Button, "Show all").is_none());
+    bench.tick("Show Left only");
+    assert_eq!(bench.app().chips, Chips::ALL.toggled(fcs_engine::compare::Group::LeftOnly));
+    assert!(bench.visible().len() < all.len());
+    bench.button("Show all");
+    assert_eq!(bench.visible(), all);
+    bench.tick("Show Same");
+    bench.tick("Show Same");
+    assert_eq!(bench.visible(), all);
+}
+
+#[test]
+fn the_table_is_worked_with_keys() {
+    let mut bench = with_orphans();
+    bench.compare();
+    bench.press(Role::ColumnHeader, "Sort by left size");
+    assert_eq!(bench.app().loaded().unwrap().model.rows().sort().column, Column::Size(Side::Left));
+    bench.press(Role::ColumnHeader, "Sort by left name");
+    bench.key(NONE, Key::Escape);
+    bench.key(ALT, Key::ArrowDown);
+    assert!(bench.cursor().starts_with("old"), "{}", bench.cursor());
+    bench.key(ALT, Key::ArrowUp);
+    bench.key(ALT, Key::ArrowUp);
+    assert!(bench.says("No difference above."), "{:#?}", bench.all());
+    bench.get(Role::TreeGrid, "Comparison").focus();
+    bench.h.run();
+    bench.key(NONE, Key::Home);
+    bench.key(NONE, Key::ArrowDown);
+    bench.key(NONE, Key::ArrowRight);
+    bench.key(NONE, Key::ArrowRight);
+    assert_eq!(bench.cursor(), "old/0.txt");
+    bench.key(NONE, Key::Space);
+    assert_eq!(bench.app().ticked(Side::Left), (1, 10));
+    bench.key(NONE, Key::ArrowLeft);
+    assert_eq!(bench.cursor(), "old");
+    bench.key(NONE, Key::ArrowLeft);
+    assert!(bench.find(Role::DisclosureTriangle, "Expand old").is_some(), "{:#?}", bench.all());
+    bench.key(NONE, Key::N);
+    bench.key(CTRL, Key::A);
+    assert_eq!(bench.app().ticked(Side::Left).0, 7);
+    bench.key(CTRL, Key::D);
+    assert_eq!(bench.app().ticked(Side::Left).0, 0);
+    bench.key(CTRL | SHIFT, Key::A);
+    assert_eq!(bench.app().ticked(Side::Right).0, 2);
+    bench.key(CTRL, Key::ArrowRight);
+    assert!(bench.says("Tick what is to be copied first."), "{:#?}", bench.all());
+    bench.key(CTRL, Key::ArrowLeft);
+    bench.planned();
+    assert!(bench.says("Copy from right to left"));
+    bench.key(NONE, Key::Escape);
+    bench.key(CTRL | SHIFT, Key::D);
+    assert_eq!(bench.app().ticked(Side::Right).0, 0);
+    bench.key(CTRL, Key::A);
+    bench.key(CTRL, Key::ArrowRight);
+    bench.planned();
+    assert!(bench.says("Copy from left to right"));
+    bench.key(CTRL, Key::D);
+    bench.key(NONE, Key::Delete);
+    assert!(
+        bench.says("Copy from left to right") && bench.app().ticked(Side::Left).0 == 7,
+        "keys are the sheet's"
+    );
+}
+
+#[test]
+fn settings_are_found_typed_refused_brought_back_and_carried_over() {
+    let mut bench = Bench::usual();
+    bench.key(CTRL, Key::Comma);
+    bench.type_into("Find a setting", "batch_max_files");
+    let field = "Batch max files";
+    assert!(bench.find(Role::TextInput, "Direct max bytes").is_none(), "{:#?}", bench.all());
+    bench.type_into(field, "0");
+    bench.key(NONE, Key::Enter);
+    assert!(bench.says("outside its range"), "{:#?}", bench.all());
+    assert_eq!(bench.app().settings(), &Settings::default());
+    bench.type_into(field, "77");
+    bench.key(NONE, Key::Tab);
+    assert_eq!(bench.app().settings().batch_max_files, 77);
+    assert!(!bench.says("outside its range") && bench.says("(changed)"), "{:#?}", bench.all());
+
+    let mine = bench.path("home/mine.toml");
+    bench.answers.0.lock().unwrap().push(mine.clone());
+    bench.button("Export…");
+    bench.until("an export", |app| app.said.is_some());
+    bench.button("Back to the default: Batch max files");
+    assert_eq!(bench.app().settings(), &Settings::default());
+    bench.answers.0.lock().unwrap().push(mine);
+    bench.button("Import…");
+    bench.until("an import", |app| app.settings().batch_max_files == 77);
+    assert_eq!(bench.get(Role::TextInput, field).value().as_deref(), Some("77"));
+    bench.button("All defaults");
+    assert_eq!(bench.app().settings(), &Settings::default());
+    bench.type_into(field, "78");
+    bench.button("Close");
+    assert_eq!(bench.app().settings().batch_max_files, 78, "what was typed last counts too");
+    bench.app_mut().finish();
+    let file = SettingsFile::read(bench.path("home/settings.toml")).unwrap();
+    assert_eq!(file.settings().batch_max_files, 78);
+}
+
+#[test]
+fn what_is_verified_is_remembered() {
+    let mut bench = small();
+    bench.compare();
+    bench.press(Role::RadioButton, "Verify: Nothing");
+    assert_eq!(bench.app().settings().verify, Verify::Off);
+    bench.app_mut().finish();
+    assert_eq!(SettingsFile::read(bench.path("home/settings.toml")).unwrap().settings().verify, Verify::Off);
+}
+
+#[test]
+fn a_run_is_taken_back_from_the_history() {
+    let mut bench = small();
+    bench.compare();
+    let before = bench.listing("right");
+    bench.copy_all("Copy 2 to the right", "Copy 2 files to the right");
+    bench.ended();
+    bench.button("Close");
+    bench.button("Menu");
+    bench.button("History of runs");
+    bench.until("the runs", |app| matches!(app.sheet, Some(Sheet::History(Some(_)))));
+    assert!(bench.says("copy from") && bench.says("2 items"), "{:#?}", bench.all());
+    let undo = bench.all().into_iter().find(|name| name.starts_with("Undo the run of")).unwrap();
+    bench.button(&undo);
+    assert!(bench.says("Take this run back?"));
+    bench.button("Cancel");
+    assert_ne!(bench.listing("right"), before, "nothing was taken back yet");
+    bench.key(CTRL, Key::Z);
+    bench.asked_undo();
+    bench.button("Take it back");
+    bench.accounted();
+    assert_eq!(bench.listing("right"), before);
+    bench.button("Close");
+    bench.key(CTRL, Key::Z);
+    bench.until("an answer", |app| app.said.is_some());
+    assert!(bench.says("There is no run on these folders that could be taken back."));
+}
+
+#[test]
+fn an_interrupted_run_is_shown_until_it_is_in_order() {
+    let mut bench = small();
+    let before = bench.listing("right");
+    interrupt_a_run(&bench);
+    assert_ne!(bench.listing("right"), before);
+    bench.compare();
+    assert!(bench.says("was interrupted."), "{:#?}", bench.all());
+    bench.button("Roll it back…");
+    assert!(bench.says("Put the interrupted run in order?"));
+    bench.key(NONE, Key::Escape);
+    assert!(bench.says("was interrupted."));
+    bench.button("Roll it back…");
+    bench.button("Put it in order");
+    bench.accounted();
+    bench.button("Close");
+    assert!(!bench.says("was interrupted."), "{:#?}", bench.all());
+    assert_eq!(bench.listing("right"), before);
+}
+
+/// Leaves a run behind whose journal has no end: its last record is cut off.
+fn interrupt_a_run(bench: &Bench) {
+    let settings = Settings::default();
+    let folders = Folders::open(&bench.path("left"), &bench.path("right"), &[], &[], &settings).unwrap();
+    let control = Control::default();
+    let comparison = folders.compare(&settings, &control).unwrap();
+    let proposal =
+        propose(Task::Copy(Direction::LeftToRight), &folders, &comparison, &|_| true, &settings, None);
+    let options = RunOptions::default();
+    let report =
+        fcs_engine::run::run(&proposal.plan, &folders.left, &folders.right, &settings, &options, &control)
+            .unwrap();
+    assert_eq!(report.result, RunResult::Completed);
+    let journal = bench.path(&format!("right/.fcs/runs/{}.journal", report.run));
+    let content = fs::read(&journal).unwrap();
+    let end = content.iter().rposition(|&byte| byte != 0).unwrap() + 1;
+    // The record of the end is the last; without its last bytes its checksum is wrong, as after a power cut.
+    fs::OpenOptions::new().write(true).open(&journal).unwrap().set_len(end as u64 - 3).unwrap();
+}
+
+#[test]
+fn the_log_is_opened_filtered_and_copied() {
+    let mut bench = small();
+    bench.compare();
+    bench.app_mut().set_folder_text(Side::Right, "/nowhere at all".to_owned());
+    bench.compare();
+    bench.button("Open the log");
+    assert!(bench.says("Compared in") && bench.says("does not exist"), "{:#?}", bench.all());
+    bench.type_into("Find in the log", "compared IN");
+    assert!(bench.says("1 line"), "{:#?}", bench.all());
+    let text = bench.copied("Copy").unwrap();
+    assert!(text.contains("Compared in") && !text.contains("does not exist"), "{text}");
+    bench.type_into("Find in the log", "");
+    bench.press(Role::RadioButton, "Errors");
+    let text = bench.copied("Copy").unwrap();
+    assert!(!text.contains("Compared in") && text.contains("does not exist"), "{text}");
+    bench.answers.0.lock().unwrap().push(bench.path("home/log.txt"));
+    bench.button("Export…");
+    bench.until("an export", |app| app.said.is_some());
+    assert_eq!(bench.text("home/log.txt"), text, "what is exported is what is copied");
+    bench.button("Clear");
+    assert!(bench.copied("Copy").is_some_and(|text| text.is_empty() || text.contains("Saved")));
+}
+
+#[test]
+fn recent_folders_and_the_theme_are_chosen_from_menus_and_remembered() {
+    let mut bench = small();
+    bench.compare();
+    let [left, right] = ["left", "right"].map(|side| bench.path(side).to_str().unwrap().to_owned());
+    bench.button("Recent folders for the left");
+    bench.button(&right);
+    assert_eq!(bench.app().field(Side::Left).text(), right);
+    bench.button("Exchange left and right");
+    bench.idle();
+    assert_eq!(bench.app().field(Side::Right).text(), right);
+    bench.button("Recent folders for the left");
+    bench.button(&left);
+    assert_eq!(bench.app().field(Side::Left).text(), left);
+    let chosen = bench.path("home");
+    bench.answers.0.lock().unwrap().push(chosen.clone());
+    bench.button("Choose the left folder");
+    bench.until("a folder", |app| app.field(Side::Left).path() == chosen);
+
+    assert_eq!(bench.h.ctx.theme(), Theme::Dark);
+    bench.button("Menu");
+    bench.button("Light theme");
+    assert_eq!(bench.h.ctx.theme(), Theme::Light);
+    bench.app_mut().finish();
+    let kept = Kept::read(&bench.text("home/window.toml")).unwrap();
+    assert_eq!(kept.theme, keep::Theme::Light);
+    assert_eq!((kept.left.as_str(), kept.recent.len()), (chosen.to_str().unwrap(), 2));
+}
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("a folder".to_owned())
+    }
+}
+
+#[test]
+fn folders_that_are_dropped_fill_the_sides() {
+    let mut bench = Bench::usual();
+    let [left, right, home] = ["left", "right", "home"].map(|name| bench.path(name));
+    let mut drop_on = |x: f32, paths: &[&PathBuf]| {
+        bench.h.hover_at(egui::pos2(x, 400.0));
+        bench.h.run();
+        let dropped = paths.iter().map(|path| Arc::new(Dropped((*path).clone())) as egui::DroppedFileHandle);
+        bench.h.input_mut().dropped_files = dropped.collect();
+        bench.h.run();
+        [Side::Left, Side::Right].map(|side| bench.app().field(side).path())
+    };
+    assert_eq!(drop_on(100.0, &[&home, &left]), [home.clone(), left.clone()], "two fill both");
+    assert_eq!(drop_on(100.0, &[&left]), [left.clone(), left.clone()]);
+    assert_eq!(drop_on(1200.0, &[&right]), [left.clone(), right.clone()]);
+    bench.compare();
+    bench.key(NONE, Key::Delete);
+    bench.h.input_mut().dropped_files = vec![Arc::new(Dropped(home))];
+    bench.h.run();
+    assert_eq!(bench.app().field(Side::Right).path(), right, "not while a sheet is open");
+}
+
+/// A state of the window, by what leads to it.
+type State = (&'static str, fn(&mut Bench));
+
+fn ended(bench: &mut Bench) {
+    bench.copy_all("Copy 7 to the right", "Copy 6 files to the right");
+    bench.ended();
+}
+
+const SHEETS: [State; 16] = [
+    ("confirm", |bench| {
+        bench.key(CTRL, Key::A);
+        bench.key(CTRL, Key::ArrowRight);
+        bench.planned();
+    }),
+    ("confirm with a number", |bench| {
+        bench.key(NONE, Key::Delete);
+        bench.looked();
+        bench.press(Role::RadioButton, "Deleted items go for good");
+        bench.button("Delete 6 items…");
+        bench.planned();
+    }),
+    ("dry run", |bench| {
+        bench.key(CTRL, Key::A);
+        bench.key(CTRL, Key::ArrowRight);
+        bench.planned();
+        bench.button("Dry run");
+        bench.ended();
+    }),
+    ("result", ended),
+    ("failures", |bench| {
+        bench.key(CTRL, Key::A);
+        bench.key(CTRL, Key::ArrowRight);
+        bench.planned();
+        bench.write("left/new.txt", 30, 50);
+        bench.button("Copy 6 files to the right");
+        bench.ended();
+    }),
+    ("undo", |bench| {
+        ended(bench);
+        bench.button("Undo this run…");
+        bench.asked_undo();
+    }),
+    ("undone", |bench| {
+        ended(bench);
+        bench.button("Undo this run…");
+        bench.asked_undo();
+        bench.button("Take it back");
+        bench.accounted();
+    }),
+    ("stop", |bench| {
+        bench.app_mut().sheet = Some(Sheet::Stop { closing: false });
+        bench.h.run();
+    }),
+    ("recover", |bench| {
+        interrupt_a_run(bench);
+        bench.compare();
+        bench.button("Keep what was done…");
+    }),
+    ("orphans", |bench| {
+        bench.key(NONE, Key::Delete);
+        bench.looked();
+    }),
+    ("history", |bench| {
+        ended(bench);
+        bench.button("Close");
+        bench.key(CTRL, Key::H);
+        bench.until("the runs", |app| matches!(app.sheet, Some(Sheet::History(Some(_)))));
+    }),
+    ("settings", |bench| bench.key(CTRL, Key::Comma)),
+    ("log", |bench| bench.key(CTRL, Key::L)),
+    ("trouble", |bench| {
+        bench.write("home/bad.toml", 10, 0);
+        bench.key(CTRL, Key::Comma);
+        bench.answers.0.lock().unwrap().push(bench.path("home/bad.toml"));
+        bench.button("Import…");
+        bench.until("a refusal", |app| matches!(app.sheet, Some(Sheet::Trouble(_))));
+    }),
+    ("keys", |bench| bench.key(NONE, Key::F1)),
+    ("about", |bench| {
+        bench.button("Menu");
+        bench.button("About");
+    }),
+];
+
+const POPUPS: [State; 3] = [
+    ("what counts", |bench| bench.button("What counts")),
+    ("menu", |bench| bench.button("Menu")),
+    ("recent folders", |bench| bench.button("Recent folders for the right")),
+];
+
+fn compared() -> Bench {
+    let mut bench = with_orphans();
+    bench.compare();
+    bench
+}
+
+fn is_control(role: Role) -> bool {
+    matches!(
+        role,
+        Role::Button
+            | Role::CheckBox
+            | Role::RadioButton
+            | Role::TextInput
+            | Role::ComboBox
+            | Role::Link
+            | Role::ColumnHeader
+            | Role::DisclosureTriangle
+            | Role::TreeGrid
+    )
+}
+
+/// The controls outside the rows of tables that can be used: role and name. While a dialog is open, those in it.
+fn controls(bench: &Bench) -> Vec<(Role, String)> {
+    fn walk(node: Node<'_>, found: &mut Vec<(Role, String)>) {
+        let role = node.accesskit_node().role();
+        if is_control(role) && !node.accesskit_node().is_disabled() {
+            found.push((role, name_of(node)));
+        }
+        if role != Role::TreeGrid {
+            node.children().for_each(|node| walk(node, found));
+        }
+    }
+    let mut found = Vec::new();
+    let dialog = bench.h.root().children().filter(|node| node.accesskit_node().role() == Role::Dialog).last();
+    walk(dialog.unwrap_or_else(|| bench.h.root()), &mut found);
+    found
+}
+
+/// What the Tab key comes to, until it comes to it again.
+fn tab_stops(bench: &mut Bench) -> Vec<(Role, String)> {
+    let mut stops = Vec::new();
+    let mut seen = BTreeSet::new();
+    for _ in 0..1_000 {
+        bench.key(NONE, Key::Tab);
+        let Some(node) = bench.h.root().children_recursive().find(|node| node.accesskit_node().is_focused())
+        else {
+            continue;
+        };
+        // The window itself is the focus where nothing else is.
+        if node.accesskit_node().role() == Role::Window {
+            continue;
+        }
+        if !seen.insert(format!("{:?}", node.accesskit_node().id())) {
+            return stops;
+        }
+        // In a table the focus is said to be where the cursor is.
+        let is_row = node.accesskit_node().role() == Role::TreeItem;
+        stops.push(if is_row {
+            (Role::TreeGrid, "Comparison".to_owned())
+        } else {
+            (node.accesskit_node().role(), name_of(node))
+        });
+    }
+    panic!("the Tab key never comes back: {stops:#?}");
+}
+
+/// What a screen reader and the keyboard need in every state.
+fn check(what: &str, bench: &mut Bench) {
+    for node in bench.h.root().children_recursive() {
+        let (role, name) = (node.accesskit_node().role(), name_of(node));
+        assert!(!has_icon(&name), "{what}: {role:?} {name:?}");
+        assert!(!is_control(role) || !name.trim().is_empty(), "{what}: a {role:?} has no name");
+        if role == Role::Dialog {
+            assert!(!name.is_empty(), "{what}: a dialog has no name");
+        }
+    }
+    let controls = controls(bench);
+    let mut names = BTreeSet::new();
+    for (role, name) in &controls {
+        // The cross above and the button below close alike.
+        assert!(
+            names.insert((format!("{role:?}"), name)) || name == "Close",
+            "{what}: {role:?} {name:?} twice"
+        );
+    }
+    let stops = tab_stops(bench);
+    for control in &controls {
+        assert!(stops.contains(control), "{what}: the Tab key does not reach {control:?}: {stops:#?}");
+    }
+    for stop in &stops {
+        assert!(controls.contains(stop), "{what}: the Tab key leaves to {stop:?}: {controls:#?}");
+    }
+}
+
+#[test]
+fn the_main_window_is_all_named_and_reached_with_tab() {
+    check("main", &mut compared());
+    check("empty", &mut Bench::usual());
+    let mut bench = Bench::usual();
+    bench.app_mut().set_folder_text(Side::Right, "/nowhere at all".to_owned());
+    bench.compare();
+    assert!(matches!(bench.app().view, View::Failed(_)));
+    check("failed", &mut bench);
+    let mut bench = with_orphans();
+    interrupt_a_run(&bench);
+    bench.compare();
+    bench.app_mut().set_setting("compare_content", "blake3");
+    bench.type_into("Filter", "txt");
+    check("banners", &mut bench);
+}
+
+fn check_sheet((what, open): State) {
+    let mut bench = compared();
+    open(&mut bench);
+    assert!(bench.app().sheet.is_some(), "{what}");
+    check(what, &mut bench);
+    assert!(bench.app().sheet.is_some(), "{what}: only looked at");
+    bench.key(NONE, Key::Escape);
+    // In a field the first Escape may leave the field.
+    if bench.app().sheet.is_some() {
+        bench.key(NONE, Key::Escape);
+    }
+    assert!(bench.app().sheet.is_none(), "{what} closes with Escape");
+}
+
+#[test]
+fn sheets_about_runs_are_all_named_hold_the_tab_key_and_close_with_escape() {
+    SHEETS[..8].iter().copied().for_each(check_sheet);
+}
+
+#[test]
+fn other_sheets_are_all_named_hold_the_tab_key_and_close_with_escape() {
+    SHEETS[8..].iter().copied().for_each(check_sheet);
+}
+
+#[test]
+fn popups_are_all_named_and_close_with_escape() {
+    for (what, open) in POPUPS {
+        let mut bench = compared();
+        let before = controls(&bench).len();
+        open(&mut bench);
+        assert!(controls(&bench).len() > before, "{what}");
+        check(what, &mut bench);
+        bench.key(NONE, Key::Escape);
+        assert_eq!(controls(&bench).len(), before, "{what} closes with Escape");
+    }
+}
