@@ -1,0 +1,195 @@
+//! The middle of the window: the table with what acts on one side, or what is said instead of it.
+//!
+//! Invariant: there is always something to read and something to do. This module must not know how rows are drawn.
+
+use egui::{Align, Button, Color32, Layout, Popup, PopupKind, RichText, Ui, vec2};
+use fcs_engine::compare::Side;
+use fcs_engine::progress::full_path;
+use fcs_view::app::{App, View};
+use fcs_view::text;
+
+use crate::bottom;
+use crate::table::{BAR, Context, GUTTER, Look};
+use crate::theme::{self, CONTROL, Palette, icon};
+use crate::top::side_word;
+use crate::widgets::{self, name};
+use crate::window::Window;
+
+/// Draws the table.
+pub(crate) fn table(window: &mut Window, ui: &mut Ui, pal: &Palette) {
+    side_bars(&mut window.app, ui, pal);
+    let zone = window.app.zone().clone();
+    let decimals = text::decimals(window.app.settings().time_tolerance_nanos);
+    if std::mem::take(&mut window.app.reveal) {
+        window.table.reveal_cursor();
+    }
+    let Some(loaded) = window.app.loaded_mut() else { return };
+    let look = Look { zone: &zone, decimals, access: None };
+    let response = window.table.ui(ui, &mut loaded.model, &look);
+    if let Some(change) = response.ticked {
+        window.app.say_change(change);
+    }
+    if response.context.is_some() {
+        window.row_menu = response.context;
+    }
+    row_menu(window, ui);
+}
+
+/// The menu of a row: what keys and boxes do, and its path for the clipboard.
+fn row_menu(window: &mut Window, ui: &mut Ui) {
+    let Some(Context { row, side, at }) = window.row_menu else { return };
+    let mut open = true;
+    let mut change = None;
+    let mut copied = None;
+    let popup = Popup::new(egui::Id::unique("row menu"), ui.ctx().clone(), at, ui.layer_id());
+    popup.kind(PopupKind::Menu).open_bool(&mut open).accessible_name("Row menu").show(|ui| {
+        ui.set_min_width(200.0);
+        let Some(loaded) = window.app.loaded_mut() else { return };
+        let (model, folders) = (&mut loaded.model, &loaded.folders);
+        let comparison = model.rows().index().comparison();
+        let paths = [Side::Left, Side::Right].map(|side| {
+            let path = comparison.path_on(row, side);
+            comparison.node(row, side).map(|_| full_path(&folders.root(side).path, &path))
+        });
+        if model.selection().can_tick(row, side) {
+            let words = if model.selection().is_ticked(row, side) { "Untick" } else { "Tick" };
+            if ui.button(format!("{words} on the {}", side_word(side))).clicked() {
+                change = Some(model.toggle(row, side));
+            }
+        }
+        if model.rows().can_open(row) {
+            let is_open = model.rows().is_open(row);
+            if ui.button(if is_open { "Collapse" } else { "Expand" }).clicked() {
+                model.set_open(row, !is_open);
+            }
+        }
+        for (side, path) in [Side::Left, Side::Right].into_iter().zip(paths) {
+            if let Some(path) = path
+                && ui.button(format!("Copy the {} path", side_word(side))).clicked()
+            {
+                copied = Some(path.display().to_string());
+            }
+        }
+    });
+    if let Some(change) = change {
+        window.app.say_change(change);
+    }
+    window.app.clipboard = copied.or(window.app.clipboard.take());
+    if !open {
+        window.row_menu = None;
+    }
+}
+
+/// For each side: what is ticked there, and what ticks and unticks all.
+fn side_bars(app: &mut App, ui: &mut Ui, pal: &Palette) {
+    let narrow = ui.available_width() < 900.0;
+    ui.horizontal(|ui| {
+        let all = ui.available_width();
+        // The right side's bar begins where its half of the table does.
+        let half = ((all - BAR - GUTTER) / 2.0).floor();
+        ui.allocate_ui_with_layout(
+            vec2(half + GUTTER - 8.0, CONTROL),
+            Layout::left_to_right(Align::Center),
+            |ui| {
+                ui.set_min_width(half + GUTTER - 8.0);
+                if let Some(loaded) = app.loaded_mut() {
+                    if widgets::icon_button(ui, icon::TREE_STRUCTURE, "Expand all").clicked() {
+                        loaded.model.open_all();
+                    }
+                    if widgets::icon_button(ui, icon::MINUS, "Collapse all").clicked() {
+                        loaded.model.close_all();
+                    }
+                }
+                side_bar(app, ui, pal, Side::Left, narrow);
+            },
+        );
+        ui.allocate_ui_with_layout(vec2(half, CONTROL), Layout::left_to_right(Align::Center), |ui| {
+            side_bar(app, ui, pal, Side::Right, narrow);
+        });
+    });
+}
+
+fn side_bar(app: &mut App, ui: &mut Ui, pal: &Palette, side: Side, narrow: bool) {
+    let word = side_word(side);
+    let all = if narrow { "All" } else { "All differences" };
+    let tick = ui.add(Button::new(all).min_size(vec2(0.0, CONTROL)));
+    name(ui, &tick, &format!("Tick all differences on the {word}"));
+    if tick.on_hover_text(format!("Ticks every difference on the {word} that the filter shows")).clicked() {
+        app.tick_all(side);
+    }
+    let (count, bytes) = app.ticked(side);
+    ui.add_enabled_ui(count > 0, |ui| {
+        let clear = ui.add(Button::new("None").min_size(vec2(0.0, CONTROL)));
+        name(ui, &clear, &format!("Untick all on the {word}"));
+        if clear.clicked() {
+            app.clear_ticks(side);
+        }
+    });
+    let text = match (count, narrow) {
+        (0, _) => "Nothing ticked".to_owned(),
+        (n, true) => text::number(u64::from(n)),
+        (n, false) => format!("{} ticked, {}", text::number(u64::from(n)), text::size(bytes)),
+    };
+    ui.add(egui::Label::new(RichText::new(text).color(pal.weak).size(12.0)).truncate());
+}
+
+/// What is said while there is no table.
+pub(crate) fn no_table(app: &mut App, ui: &mut Ui, pal: &Palette) {
+    if app.busy.is_some() {
+        return centred(ui, |ui| {
+            ui.set_max_width(520.0);
+            bottom::progress(app, ui, pal);
+        });
+    }
+    let trouble = match &app.view {
+        View::Failed(trouble) => Some(trouble.clone()),
+        _ => None,
+    };
+    centred(ui, |ui| {
+        if let Some(trouble) = trouble {
+            big(ui, icon::WARNING_CIRCLE, pal.bad);
+            widgets::text(ui, RichText::new(trouble.message).family(theme::semibold()).size(15.0));
+            if let Some(hint) = trouble.hint {
+                widgets::text(ui, RichText::new(hint).color(pal.weak));
+            }
+        } else {
+            big(ui, icon::SCALES, pal.accent);
+            ui.label(RichText::new("Compare two folders").family(theme::semibold()).size(17.0));
+            widgets::text(
+                ui,
+                RichText::new(
+                    "Choose a folder on each side, type their paths, or drop both here. Comparing writes nothing; \
+                     nothing is copied before you have seen what and agreed.",
+                )
+                .color(pal.weak),
+            );
+            ui.add_space(8.0);
+            ui.horizontal(|ui| {
+                let width = 2.0 * 190.0 + 8.0;
+                ui.add_space(((ui.available_width() - width) / 2.0).max(0.0));
+                for side in [Side::Left, Side::Right] {
+                    let words = format!("{}   Choose the {} folder…", icon::FOLDER_OPEN, side_word(side));
+                    let button = ui.add(Button::new(words).min_size(vec2(190.0, theme::PRIMARY)));
+                    name(ui, &button, &format!("Choose the {} folder to begin with", side_word(side)));
+                    if button.clicked() {
+                        app.pick_folder(side);
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn big(ui: &mut Ui, icon: &str, colour: Color32) {
+    widgets::glyph(ui, icon, 40.0, colour);
+    ui.add_space(8.0);
+}
+
+fn centred(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+    let height = ui.available_height();
+    ui.vertical_centered(|ui| {
+        ui.add_space((height * 0.28).max(8.0));
+        ui.set_max_width(ui.available_width().min(560.0));
+        content(ui);
+    });
+}

@@ -1,0 +1,136 @@
+//! What lies over the table: a frame with a title, a body that scrolls, and a foot with buttons.
+//!
+//! Invariant: every sheet closes with Escape and with a button, fits into the window, and never hides its buttons. This
+//! module must not know what a sheet is about; that is for the modules in it.
+
+use egui::{Align, Context, Frame, Id, Layout, Margin, Modal, RichText, ScrollArea, Ui, UiKind, vec2};
+use fcs_view::app::{App, Sheet};
+
+use crate::sheets;
+use crate::theme::{self, Palette, icon};
+use crate::widgets;
+use crate::window::Window;
+
+/// The state of widgets in sheets.
+#[derive(Default)]
+pub(crate) struct State {
+    /// A setting whose field is edited: its name and text.
+    pub(crate) editing: Option<(String, String)>,
+}
+
+/// Draws the sheet that is open.
+pub(crate) fn show(window: &mut Window, ui: &mut Ui, pal: &Palette) {
+    let ctx = ui.ctx().clone();
+    match &window.app.sheet {
+        None => window.sheet = State::default(),
+        Some(Sheet::Confirm(_)) => sheets::confirm::show(&mut window.app, &ctx, pal),
+        Some(Sheet::Ended(_)) => sheets::ended::show(window, &ctx, pal),
+        Some(Sheet::Done(_)) => sheets::done::show(&mut window.app, &ctx, pal),
+        Some(Sheet::Stop { .. }) => sheets::ask::stop(&mut window.app, &ctx, pal),
+        Some(Sheet::AskUndo { .. }) => sheets::ask::undo(&mut window.app, &ctx, pal),
+        Some(Sheet::AskRecover { .. }) => sheets::ask::recover(&mut window.app, &ctx, pal),
+        Some(Sheet::Trouble(_)) => sheets::ask::trouble(&mut window.app, &ctx, pal),
+        Some(Sheet::Orphans(_)) => sheets::orphans::show(window, &ctx, pal),
+        Some(Sheet::History(_)) => sheets::history::show(&mut window.app, &ctx, pal),
+        Some(Sheet::Settings(_)) => sheets::settings::show(window, &ctx, pal),
+        Some(Sheet::Log { .. }) => sheets::log::show(&mut window.app, &ctx, pal),
+        Some(Sheet::Help) => sheets::about::keys(&mut window.app, &ctx, pal),
+        Some(Sheet::About) => sheets::about::about(&mut window.app, &ctx, pal),
+    }
+}
+
+/// How large a sheet wants to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) width: f32,
+    /// The body's height; `None` for as high as what is in it.
+    pub(crate) height: Option<f32>,
+}
+
+/// Draws a sheet; returns what head, body and foot want done, the last of them that wants anything.
+pub(crate) fn frame<A>(
+    ctx: &Context,
+    pal: &Palette,
+    title: &str,
+    size: Size,
+    body: impl FnOnce(&mut Ui) -> Option<A>,
+    foot: impl FnOnce(&mut Ui) -> Option<A>,
+) -> Option<Act<A>> {
+    let screen = ctx.content_rect().size();
+    let width = size.width.min(screen.x - 48.0);
+    let most = screen.y - 176.0;
+    let skin = Frame::new()
+        .fill(pal.surface)
+        .stroke(egui::Stroke::new(1.0, pal.line_strong))
+        .corner_radius(theme::PANEL_ROUND + 2)
+        .shadow(ctx.global_style().visuals.window_shadow)
+        .inner_margin(Margin::same(20));
+    let shown = Modal::new(Id::unique(("sheet", title))).frame(skin).show(ctx, |ui| {
+        // Without a name a screen reader says only that there is a dialog.
+        if let Some(dialog) = ui.stack().iter().find(|ui| ui.kind() == Some(UiKind::Modal)) {
+            ctx.accesskit_node_builder(dialog.unique_id, |node| {
+                node.set_label(title);
+                node.set_modal();
+            });
+        }
+        ui.set_width(width);
+        // Without this the room is what the sheet took in the frame before, and it would never grow.
+        ui.set_max_height(screen.y - 48.0);
+        let mut act = None;
+        ui.horizontal(|ui| {
+            let heading = ui.label(RichText::new(title).family(theme::semibold()).size(17.0));
+            ui.ctx().accesskit_node_builder(heading.id, |node| node.set_role(egui::accesskit::Role::Heading));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let close = widgets::icon_button(ui, icon::X, "Close");
+                if close.on_hover_text("Esc").clicked() {
+                    act = Some(Act::Close);
+                }
+            });
+        });
+        ui.add_space(4.0);
+        let done = match size.height {
+            Some(height) => {
+                let height = height.min(most);
+                ui.allocate_ui(vec2(width, height), |ui| {
+                    ui.set_min_height(height);
+                    ui.set_max_height(height);
+                    body(ui)
+                })
+                .inner
+            }
+            None => {
+                ScrollArea::vertical()
+                    .max_height(most)
+                    .auto_shrink([false, true])
+                    .show(ui, |ui| body(ui))
+                    .inner
+            }
+        };
+        ui.add_space(8.0);
+        let foot_done = ui
+            .allocate_ui_with_layout(vec2(width, theme::PRIMARY), Layout::right_to_left(Align::Center), foot)
+            .inner;
+        foot_done.or(done).map(Act::Do).or(act)
+    });
+    shown.inner
+}
+
+/// What is to be done.
+pub(crate) enum Act<A> {
+    /// The sheet is to be closed.
+    Close,
+    /// What the sheet is for.
+    Do(A),
+}
+
+/// Closes the sheet if that is wanted, else hands on what is.
+pub(crate) fn or_close<A>(app: &mut App, act: Option<Act<A>>) -> Option<A> {
+    match act {
+        Some(Act::Close) => {
+            app.close_sheet();
+            None
+        }
+        Some(Act::Do(what)) => Some(what),
+        None => None,
+    }
+}

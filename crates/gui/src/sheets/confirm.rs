@@ -1,0 +1,178 @@
+//! The sheet on which a run is confirmed: from where to where, how much, how it is verified, and what stands against it.
+//!
+//! Invariant: its button is dead as long as the plan has an obstacle, and says which. This module must not know how a
+//! plan is made.
+
+use egui::{Context, RichText, TextEdit, Ui, vec2};
+use fcs_engine::preflight::Severity;
+use fcs_front::overview;
+use fcs_view::app::{App, Confirm, Proposed, Sheet};
+use fcs_view::text;
+
+use crate::bottom;
+use crate::sheet::{self, Size};
+use crate::theme::{self, CONTROL, Palette, icon};
+use crate::widgets::{self, name};
+
+enum Act {
+    Go { dry_run: bool },
+    Verify(fcs_engine::settings::Verify),
+    Cancel,
+}
+
+/// Draws it.
+pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
+    // Taken out while it is drawn, because drawing it also asks the app for settings.
+    let Some(Sheet::Confirm(mut confirm)) = app.sheet.take() else { return };
+    let settings = app.settings().clone();
+    let busy = app.busy.as_ref().is_some_and(|_| confirm.proposed.is_some());
+    let obstacle = confirm.obstacle();
+    let (title, verb) = (confirm.title(), confirm.verb());
+    let proposed = confirm.proposed.clone();
+    let act = sheet::frame(
+        ctx,
+        pal,
+        title,
+        Size { width: 680.0, height: None },
+        |ui| body(&mut confirm, &settings, ui, pal),
+        |ui| {
+            let mut act = None;
+            let may = obstacle.is_none() && !busy;
+            ui.add_enabled_ui(may, |ui| {
+                let icon = if matches!(confirm_kind(&verb), Kind::Delete) { icon::TRASH } else { icon::COPY };
+                let button = widgets::primary(ui, icon, &verb);
+                if button.clicked() {
+                    act = Some(Act::Go { dry_run: false });
+                }
+            });
+            let can_try = proposed.as_ref().is_some_and(|proposed| !proposed.is_empty()) && !busy;
+            ui.add_enabled_ui(can_try, |ui| {
+                if widgets::button(ui, icon::EYE, "Dry run")
+                    .on_hover_text("Decides everything, writes nothing")
+                    .clicked()
+                {
+                    act = Some(Act::Go { dry_run: true });
+                }
+            });
+            if widgets::button(ui, icon::X, "Cancel").clicked() {
+                act = Some(Act::Cancel);
+            }
+            if let Some(text) = obstacle.as_ref().filter(|_| proposed.is_some()) {
+                ui.add(egui::Label::new(RichText::new(text).color(pal.warn).size(12.0)).truncate());
+            }
+            act
+        },
+    );
+    app.sheet = Some(Sheet::Confirm(confirm));
+    match sheet::or_close(app, act) {
+        Some(Act::Go { dry_run }) => app.go(dry_run),
+        Some(Act::Verify(verify)) => app.set_verify(verify),
+        Some(Act::Cancel) => app.close_sheet(),
+        None => {}
+    }
+}
+
+enum Kind {
+    Copy,
+    Delete,
+}
+
+fn confirm_kind(verb: &str) -> Kind {
+    if verb.starts_with("Delete") { Kind::Delete } else { Kind::Copy }
+}
+
+fn body(confirm: &mut Confirm, settings: &fcs_engine::Settings, ui: &mut Ui, pal: &Palette) -> Option<Act> {
+    let Some(proposed) = confirm.proposed.clone() else {
+        ui.horizontal(|ui| {
+            widgets::glyph(ui, icon::CLOCK, 18.0, pal.accent);
+            ui.label("Making the plan and checking the target…");
+        });
+        return None;
+    };
+    places(&proposed, ui, pal);
+    let mut act = None;
+    let copies = proposed.proposal.plan.totals.direct.0 + proposed.proposal.plan.totals.staged.0 > 0;
+    widgets::facts(ui, proposed.facts.iter().map(|fact| (fact.name, fact.text.as_str())));
+    if copies {
+        ui.add_space(4.0);
+        ui.horizontal_wrapped(|ui| act = verify(settings, ui, pal));
+    }
+    problems(&proposed, ui, pal);
+    examples(&proposed, ui, pal);
+    if let Some(number) = proposed.must_type() {
+        ui.add_space(6.0);
+        let why = if proposed.proposal.removes_for_good {
+            "This cannot be undone."
+        } else {
+            "This is more than goes without being allowed."
+        };
+        ui.label(RichText::new(why).color(pal.bad).family(theme::semibold()));
+        ui.horizontal(|ui| {
+            ui.label(format!("To allow it, type {}:", text::number(number)));
+            let field = ui.add_sized(vec2(120.0, CONTROL), TextEdit::singleline(&mut confirm.typed));
+            name(ui, &field, "Number of items to allow");
+        });
+    }
+    act
+}
+
+fn places(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {
+    let (from, to) = proposed.places();
+    let removes = matches!(proposed.proposal.task, fcs_front::task::Task::Orphans(..));
+    let rows = if removes {
+        [(icon::TRASH, "In", to), (icon::FOLDER, "Missing in", from)]
+    } else {
+        [(icon::FOLDER_OPEN, "From", from), (icon::ARROW_RIGHT, "To", to)]
+    };
+    for (icon, word, path) in rows {
+        ui.horizontal(|ui| {
+            widgets::glyph(ui, icon, 15.0, pal.folder);
+            widgets::key_value(ui, 78.0, word, RichText::new(path).family(theme::medium()));
+        });
+    }
+    ui.add_space(4.0);
+}
+
+fn verify(settings: &fcs_engine::Settings, ui: &mut Ui, pal: &Palette) -> Option<Act> {
+    bottom::verify_choice(settings, ui, pal).map(Act::Verify)
+}
+
+fn problems(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {
+    for (severity, text) in &proposed.problems {
+        let (glyph, colour) = match severity {
+            Severity::Refuses => (icon::PROHIBIT, pal.bad),
+            Severity::ItemFails => (icon::X_CIRCLE, pal.bad),
+            Severity::Warns => (icon::WARNING, pal.warn),
+        };
+        ui.horizontal_top(|ui| {
+            widgets::glyph(ui, glyph, 16.0, colour);
+            widgets::text(ui, format!("{} {text}", overview::head(*severity)));
+        });
+    }
+}
+
+fn examples(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {
+    if proposed.examples.is_empty() {
+        return;
+    }
+    ui.add_space(4.0);
+    egui::Frame::new()
+        .fill(pal.field)
+        .stroke(egui::Stroke::new(1.0, pal.line))
+        .corner_radius(theme::ROUND)
+        .inner_margin(egui::Margin::symmetric(12, 8))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.spacing_mut().item_spacing.y = 2.0;
+            for path in &proposed.examples {
+                ui.add(egui::Label::new(RichText::new(path).size(12.0)).truncate());
+            }
+            if proposed.more > 0 {
+                ui.label(
+                    RichText::new(format!("… and {} more", text::number(proposed.more)))
+                        .color(pal.weak)
+                        .size(12.0),
+                );
+            }
+        });
+}

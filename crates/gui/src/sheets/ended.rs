@@ -1,0 +1,197 @@
+//! The sheet that says how a run ended: evidence, what could not be kept, every failure.
+//!
+//! Invariant: a failure is seen without a click, and all of them can be read here. This module must not know how
+//! evidence is got.
+
+use std::sync::Arc;
+
+use egui::{CollapsingHeader, Context, RichText, ScrollArea, Ui};
+use fcs_view::app::{Ended, Sheet, Tone};
+use fcs_view::text;
+
+use crate::sheet::{self, Size};
+use crate::theme::{self, Palette, icon};
+use crate::widgets;
+use crate::window::Window;
+
+/// Paths shown for each fact.
+const SHOWN_PATHS: usize = 8;
+
+enum Act {
+    Close,
+    Report,
+    Undo,
+    Retry,
+    Copy,
+}
+
+/// Draws it.
+pub(crate) fn show(window: &mut Window, ctx: &Context, pal: &Palette) {
+    let Some(Sheet::Ended(ended)) = &window.app.sheet else { return };
+    let ended = Arc::clone(ended);
+    let ready = window.app.can_act();
+    let free = window.app.busy.is_none();
+    let title = if ended.is_dry() { "Dry run" } else { "Result" };
+    let act = sheet::frame(
+        ctx,
+        pal,
+        title,
+        Size { width: 720.0, height: None },
+        |ui| body(&ended, ui, pal),
+        |ui| {
+            let mut act = None;
+            if widgets::primary(ui, icon::CHECK, "Close").clicked() {
+                act = Some(Act::Close);
+            }
+            if widgets::button(ui, icon::FLOPPY_DISK, "Save report…").clicked() {
+                act = Some(Act::Report);
+            }
+            if ended.can_undo() {
+                ui.add_enabled_ui(free, |ui| {
+                    if widgets::button(ui, icon::UNDO, "Undo this run…").clicked() {
+                        act = Some(Act::Undo);
+                    }
+                });
+            }
+            if !ended.failures.is_empty() {
+                ui.add_enabled_ui(ready, |ui| {
+                    if widgets::button(ui, icon::REFRESH, "Retry failed…").clicked() {
+                        act = Some(Act::Retry);
+                    }
+                });
+            }
+            act
+        },
+    );
+    let app = &mut window.app;
+    match sheet::or_close(app, act) {
+        Some(Act::Close) => app.close_sheet(),
+        Some(Act::Report) => app.save_report(),
+        Some(Act::Undo) => app.ask_undo_shown(),
+        Some(Act::Retry) => app.retry_failed(),
+        Some(Act::Copy) => app.copy_failures(),
+        None => {}
+    }
+}
+
+/// The glyph and the colour of a tone.
+pub(crate) fn look(tone: Tone, pal: &Palette) -> (&'static str, egui::Color32) {
+    match tone {
+        Tone::Good => (icon::CHECK_CIRCLE, pal.ok),
+        Tone::Fair => (icon::INFO, pal.warn),
+        Tone::Bad => (icon::X_CIRCLE, pal.bad),
+    }
+}
+
+fn body(ended: &Ended, ui: &mut Ui, pal: &Palette) -> Option<Act> {
+    let (glyph, colour) = look(ended.tone(), pal);
+    ui.horizontal(|ui| {
+        widgets::glyph(ui, glyph, 22.0, colour);
+        widgets::text(ui, RichText::new(&ended.headline).family(theme::semibold()).size(15.0));
+    });
+    ui.add_space(6.0);
+    widgets::facts(ui, ended.facts.iter().map(|line| (line.name.as_str(), line.text.as_str())));
+    for line in ended.facts.iter().filter(|line| !line.paths.is_empty()) {
+        let title =
+            RichText::new(format!("{} ({})", line.text, text::number(line.paths.len() as u64))).size(12.0);
+        CollapsingHeader::new(title).id_salt((&line.name, &line.text)).show(ui, |ui| {
+            for path in line.paths.iter().take(SHOWN_PATHS) {
+                ui.add(egui::Label::new(RichText::new(path).size(12.0)).truncate());
+            }
+            let more = line.paths.len().saturating_sub(SHOWN_PATHS);
+            if more > 0 {
+                let text = format!("… and {} more; the report has all.", text::number(more as u64));
+                ui.label(RichText::new(text).color(pal.weak).size(12.0));
+            }
+        });
+    }
+    let act = failures(ended, ui, pal);
+    if ended.is_dry() {
+        decisions(ended, ui, pal);
+    }
+    act
+}
+
+fn failures(ended: &Ended, ui: &mut Ui, pal: &Palette) -> Option<Act> {
+    if ended.failures.is_empty() {
+        return None;
+    }
+    let mut act = None;
+    let title = format!("{} failed", text::number(ended.failures.len() as u64));
+    ui.add_space(4.0);
+    ui.horizontal(|ui| {
+        widgets::glyph(ui, icon::X_CIRCLE, 16.0, pal.bad);
+        ui.label(RichText::new(title).family(theme::semibold()));
+        if widgets::button(ui, icon::CLIPBOARD_TEXT, "Copy the list").clicked() {
+            act = Some(Act::Copy);
+        }
+    });
+    let height = ui.spacing().item_spacing.y + 44.0;
+    boxed(ui, pal, "failures", |ui| {
+        ScrollArea::vertical().id_salt("failures").max_height(220.0).show_rows(
+            ui,
+            height,
+            ended.failures.len(),
+            |ui, rows| {
+                for failure in &ended.failures[rows] {
+                    ui.allocate_ui(
+                        egui::vec2(ui.available_width(), height - ui.spacing().item_spacing.y),
+                        |ui| {
+                            ui.set_min_height(height - ui.spacing().item_spacing.y);
+                            let mut text = failure.text.splitn(2, '\n');
+                            let first = text.next().unwrap_or_default().to_owned();
+                            widgets::note(ui, RichText::new(first)).on_hover_text(&failure.text);
+                        },
+                    );
+                }
+            },
+        );
+    });
+    act
+}
+
+fn decisions(ended: &Ended, ui: &mut Ui, pal: &Palette) {
+    let items = &ended.decisions;
+    if items.is_empty() {
+        return;
+    }
+    ui.add_space(4.0);
+    ui.label(RichText::new("What would be done").family(theme::semibold()));
+    boxed(ui, pal, "decisions", |ui| {
+        ScrollArea::vertical().id_salt("decisions").max_height(280.0).auto_shrink([false, true]).show_rows(
+            ui,
+            18.0,
+            items.len(),
+            |ui, rows| {
+                ui.spacing_mut().item_spacing.y = 2.0;
+                for item in &items[rows] {
+                    ui.horizontal(|ui| {
+                        ui.set_height(16.0);
+                        let (path, words) = item;
+                        let half = (ui.available_width() * 0.42).floor();
+                        ui.allocate_ui(egui::vec2(half, 16.0), |ui| {
+                            ui.set_min_width(half);
+                            ui.add(egui::Label::new(RichText::new(path).size(12.0)).truncate());
+                        });
+                        let label =
+                            egui::Label::new(RichText::new(words).size(12.0).color(pal.weak)).truncate();
+                        ui.add(label).on_hover_text(words);
+                    });
+                }
+            },
+        );
+    });
+}
+
+/// A list in a box.
+pub(crate) fn boxed(ui: &mut Ui, pal: &Palette, salt: &str, content: impl FnOnce(&mut Ui)) {
+    egui::Frame::new()
+        .fill(pal.field)
+        .stroke(egui::Stroke::new(1.0, pal.line))
+        .corner_radius(theme::ROUND)
+        .inner_margin(egui::Margin::symmetric(12, 8))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.push_id(salt, content);
+        });
+}

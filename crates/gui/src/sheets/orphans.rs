@@ -1,0 +1,192 @@
+//! The dialog that deletes what one side alone has.
+//!
+//! Invariant: nothing goes from here without the sheet that confirms it. This module must not know how items are
+//! removed.
+
+use std::collections::HashMap;
+
+use egui::{Align, Align2, Context, Layout, Margin, RichText, TextEdit, Ui, vec2};
+use fcs_engine::compare::Side;
+use fcs_engine::run::RemovedTo;
+use fcs_view::app::{LARGE, Orphans, Sheet};
+use fcs_view::text;
+use jiff::tz::TimeZone;
+
+use crate::sheet::{self, Size};
+use crate::table::{Look, Table};
+use crate::theme::{self, CONTROL, Palette, icon};
+use crate::top::side_word;
+use crate::widgets::{self, name};
+use crate::window::Window;
+
+enum Act {
+    Remove,
+    Cancel,
+    Refresh,
+}
+
+/// Draws it.
+pub(crate) fn show(window: &mut Window, ctx: &Context, pal: &Palette) {
+    let zone = window.app.zone().clone();
+    let decimals = text::decimals(window.app.settings().time_tolerance_nanos);
+    let free = window.app.busy.is_none();
+    let Some(Sheet::Orphans(orphans)) = &mut window.app.sheet else { return };
+    let table = &mut window.orphans;
+    let title = match orphans.side {
+        Side::Left => "Delete what only the left side has",
+        Side::Right => "Delete what only the right side has",
+    };
+    let act = {
+        // Body and foot both look at the dialog, one after the other.
+        let cell = std::cell::RefCell::new(&mut **orphans);
+        sheet::frame(
+            ctx,
+            pal,
+            title,
+            Size { width: 900.0, height: Some(560.0) },
+            |ui| body(&mut cell.borrow_mut(), table, ui, pal, &Look { zone: &zone, decimals, access: None }),
+            |ui| foot(&mut cell.borrow_mut(), ui, free),
+        )
+    };
+    let app = &mut window.app;
+    match sheet::or_close(app, act) {
+        Some(Act::Remove) => app.remove_orphans(),
+        Some(Act::Refresh) => app.look_at_orphans(),
+        Some(Act::Cancel) => app.close_sheet(),
+        None => {}
+    }
+}
+
+fn body(
+    orphans: &mut Orphans,
+    table: &mut Table,
+    ui: &mut Ui,
+    pal: &Palette,
+    look: &Look<'_>,
+) -> Option<Act> {
+    let mut act = None;
+    ui.horizontal(|ui| {
+        filter(orphans, ui, pal, look.zone);
+        if widgets::button(ui, icon::CHECK, "All").clicked() {
+            orphans.tick_all();
+        }
+        if widgets::button(ui, icon::MINUS, "None").clicked() {
+            orphans.clear();
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if widgets::button(ui, icon::REFRESH, "Look again").clicked() {
+                act = Some(Act::Refresh);
+            }
+            let all = orphans.all;
+            let text = format!(
+                "{} on the {} only, {}",
+                text::count(all.files + all.folders, "item", "items"),
+                side_word(orphans.side),
+                text::size(all.bytes)
+            );
+            ui.add(egui::Label::new(RichText::new(text).color(pal.weak)).truncate());
+        });
+    });
+    let below = 122.0;
+    let height = (ui.available_height() - below).max(80.0);
+    ui.allocate_ui(vec2(ui.available_width(), height), |ui| {
+        ui.set_min_height(height);
+        table.only = Some(orphans.side);
+        let unknown = HashMap::new();
+        let look = Look { access: Some(orphans.access.as_ref().unwrap_or(&unknown)), ..*look };
+        let response = table.ui(ui, &mut orphans.model, &look);
+        if response.ticked.is_some() {
+            orphans.count();
+        }
+    });
+    statistics(orphans, ui, pal);
+    destination(orphans, ui, pal);
+    act
+}
+
+fn filter(orphans: &mut Orphans, ui: &mut Ui, pal: &Palette, zone: &TimeZone) {
+    let mut text = orphans.filter.clone();
+    let edit = TextEdit::singleline(&mut text)
+        .id_salt("filter orphans")
+        .hint_text(RichText::new("Filter").color(pal.weak))
+        .prefix(RichText::new(format!("{}  ", icon::SEARCH)).color(pal.weak))
+        .margin(Margin::symmetric(10, 5))
+        .align(Align2::LEFT_CENTER);
+    let edit = if orphans.filter_error.is_some() { edit.text_color(pal.bad) } else { edit };
+    let field = ui.add_sized(vec2(220.0, CONTROL), edit);
+    name(ui, &field, "Filter what is to be deleted");
+    if field.changed() {
+        orphans.set_filter(text, zone);
+    }
+    if let Some(error) = &orphans.filter_error {
+        field.on_hover_text(error.to_string());
+    }
+}
+
+fn statistics(orphans: &Orphans, ui: &mut Ui, pal: &Palette) {
+    let ticked = orphans.ticked;
+    ui.horizontal_wrapped(|ui| {
+        let text = format!(
+            "Ticked: {}, {}, {}",
+            text::count(ticked.files, "file", "files"),
+            text::count(ticked.folders, "folder", "folders"),
+            text::size(ticked.bytes)
+        );
+        ui.label(RichText::new(text).family(theme::medium()));
+        if ticked.bytes > LARGE {
+            widgets::glyph(ui, icon::WARNING, 16.0, pal.warn);
+            ui.label(RichText::new("more than 1 GiB").color(pal.warn));
+        }
+        if orphans.access.is_none() {
+            ui.label(RichText::new("looking at each item…").color(pal.weak));
+        }
+        for &(words, count) in &orphans.troubled {
+            widgets::glyph(ui, icon::WARNING, 16.0, pal.warn);
+            ui.label(RichText::new(format!("{} {words}", text::number(count))).color(pal.warn));
+        }
+    });
+}
+
+fn destination(orphans: &mut Orphans, ui: &mut Ui, pal: &Palette) {
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new("They go").color(pal.weak));
+        for (to, words, more) in [
+            (
+                RemovedTo::Undo,
+                "to the undo store",
+                "They can be brought back until the next run, or as long as the settings say.",
+            ),
+            (
+                RemovedTo::RecycleBin,
+                "to the recycle bin",
+                "An error where there is none; never a silent deletion.",
+            ),
+            (RemovedTo::Nowhere, "for good", "They cannot be brought back."),
+        ] {
+            let radio = widgets::radio(ui, orphans.destination == to, words);
+            name(ui, &radio, &format!("Deleted items go {words}"));
+            if radio.on_hover_text(more).clicked() {
+                orphans.destination = to;
+            }
+        }
+    });
+}
+
+fn foot(orphans: &mut Orphans, ui: &mut Ui, free: bool) -> Option<Act> {
+    let mut act = None;
+    let items = orphans.ticked.files + orphans.ticked.folders;
+    ui.add_enabled_ui(free && items > 0, |ui| {
+        let words = format!("Delete {}…", text::count(items, "item", "items"));
+        let (icon, words) =
+            if orphans.dry_run { (icon::EYE, "Dry run".to_owned()) } else { (icon::TRASH, words) };
+        if widgets::primary(ui, icon, &words).clicked() {
+            act = Some(Act::Remove);
+        }
+    });
+    if widgets::button(ui, icon::X, "Cancel").clicked() {
+        act = Some(Act::Cancel);
+    }
+    ui.checkbox(&mut orphans.dry_run, "Dry run only")
+        .on_hover_text("Shows what would be done, writes nothing");
+    act
+}

@@ -1,0 +1,192 @@
+//! The editor of the settings.
+//!
+//! Invariant: what is valid is in force as soon as it is typed; what is not says why, beside its field. This module must
+//! not know any setting by name.
+
+use egui::{Align, Align2, ComboBox, Context, Layout, Margin, RichText, ScrollArea, TextEdit, Ui, vec2};
+use fcs_engine::settings::Unit;
+use fcs_view::app::Sheet;
+use fcs_view::editor::Row;
+
+use crate::sheet::{self, Size};
+use crate::theme::{self, CONTROL, Palette, icon};
+use crate::widgets::{self, name};
+use crate::window::Window;
+
+/// The width of a setting's field.
+const VALUE: f32 = 150.0;
+
+enum Act {
+    Close,
+    Set(&'static str, String),
+    Reset(&'static str),
+    ResetAll,
+    Export,
+    Import,
+}
+
+/// Draws it.
+pub(crate) fn show(window: &mut Window, ctx: &Context, pal: &Palette) {
+    let editing = &mut window.sheet.editing;
+    let Some(Sheet::Settings(editor)) = &mut window.app.sheet else { return };
+    // What leaving a field changes is kept apart: the same click may also press a button.
+    let mut left = None;
+    let act = sheet::frame(
+        ctx,
+        pal,
+        "Settings",
+        Size { width: 820.0, height: Some(520.0) },
+        |ui| {
+            ui.horizontal(|ui| {
+                let edit = TextEdit::singleline(&mut editor.filter)
+                    .id_salt("find a setting")
+                    .hint_text(RichText::new("Find a setting").color(pal.weak))
+                    .prefix(RichText::new(format!("{}  ", icon::SEARCH)).color(pal.weak))
+                    .margin(Margin::symmetric(10, 5))
+                    .align(Align2::LEFT_CENTER);
+                let field = ui.add_sized(vec2(260.0, CONTROL), edit);
+                name(ui, &field, "Find a setting");
+                ui.label(RichText::new("Changes are in force at once and kept.").color(pal.weak));
+            });
+            let mut act = None;
+            ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+                for row in editor.rows() {
+                    match setting(row, editing, ui, pal) {
+                        Some(Act::Set(setting, value)) => left = Some((setting, value)),
+                        other => act = other.or(act.take()),
+                    }
+                }
+                if editor.rows().next().is_none() {
+                    ui.label(RichText::new("No setting is called or does that.").color(pal.weak));
+                }
+            });
+            act
+        },
+        |ui| {
+            let mut act = None;
+            if widgets::primary(ui, icon::CHECK, "Close").clicked() {
+                act = Some(Act::Close);
+            }
+            if widgets::button(ui, icon::UPLOAD_SIMPLE, "Export…").clicked() {
+                act = Some(Act::Export);
+            }
+            if widgets::button(ui, icon::DOWNLOAD_SIMPLE, "Import…").clicked() {
+                act = Some(Act::Import);
+            }
+            if widgets::button(ui, icon::UNDO, "All defaults").clicked() {
+                act = Some(Act::ResetAll);
+            }
+            act
+        },
+    );
+    let app = &mut window.app;
+    if let Some((setting, value)) = left {
+        app.edit_setting(setting, &value);
+    }
+    match sheet::or_close(app, act) {
+        Some(Act::Close) => app.close_sheet(),
+        Some(Act::Reset(setting)) => app.reset_setting(Some(setting)),
+        Some(Act::ResetAll) => app.reset_setting(None),
+        Some(Act::Export) => app.export_settings(),
+        Some(Act::Import) => app.import_settings(),
+        Some(Act::Set(..)) | None => {}
+    }
+}
+
+fn setting(row: &Row, editing: &mut Option<(String, String)>, ui: &mut Ui, pal: &Palette) -> Option<Act> {
+    let mut act = None;
+    let line = if row.error.is_some() { pal.bad } else { pal.line };
+    egui::Frame::new()
+        .fill(if row.changed { pal.zebra } else { pal.surface })
+        .stroke(egui::Stroke::new(1.0, line))
+        .corner_radius(theme::ROUND)
+        .inner_margin(Margin::symmetric(12, 6))
+        .show(ui, |ui| {
+            ui.horizontal(|ui| {
+                let texts = (ui.available_width() - VALUE - 64.0).max(120.0);
+                ui.allocate_ui_with_layout(vec2(texts, 40.0), Layout::top_down(Align::Min), |ui| {
+                    ui.set_width(texts);
+                    words(row, ui, pal);
+                });
+                ui.allocate_ui_with_layout(
+                    vec2(VALUE, CONTROL),
+                    Layout::left_to_right(Align::Center),
+                    |ui| {
+                        ui.set_width(VALUE);
+                        act = value(row, editing, ui);
+                    },
+                );
+                ui.add_enabled_ui(row.changed || row.error.is_some(), |ui| {
+                    let button = widgets::icon_button(
+                        ui,
+                        icon::UNDO,
+                        &format!("Back to the default: {}", row.title()),
+                    );
+                    if button.clicked() {
+                        act = Some(Act::Reset(row.info.name));
+                    }
+                });
+            });
+        });
+    act
+}
+
+fn words(row: &Row, ui: &mut Ui, pal: &Palette) {
+    ui.spacing_mut().item_spacing.y = 2.0;
+    let mark = if row.changed { "  (changed)" } else { "" };
+    ui.label(RichText::new(format!("{}{mark}", row.title())).family(theme::medium()));
+    widgets::note(ui, row.info.meaning);
+    let range =
+        format!("Takes {}; default {}. Called {}.", row.accepted(), row.default_text(), row.info.name);
+    ui.add(egui::Label::new(RichText::new(range).color(pal.weak).size(11.0).line_height(Some(15.0))).wrap());
+    if let Some(error) = &row.error {
+        widgets::text(ui, RichText::new(error).color(pal.bad).size(12.0));
+    }
+}
+
+fn value(row: &Row, editing: &mut Option<(String, String)>, ui: &mut Ui) -> Option<Act> {
+    let width = VALUE;
+    match (row.info.unit, row.choices()) {
+        (Unit::Switch, _) => {
+            let mut on = row.text == "true";
+            let word = if on { "on" } else { "off" };
+            let switch = ui.checkbox(&mut on, word);
+            name(ui, &switch, &row.title());
+            switch.changed().then(|| Act::Set(row.info.name, on.to_string()))
+        }
+        (_, Some(words)) => {
+            let mut chosen = None;
+            let combo = ComboBox::from_id_salt(row.info.name).selected_text(&row.text).width(width).show_ui(
+                ui,
+                |ui| {
+                    for word in words {
+                        if ui.selectable_label(row.text == *word, *word).clicked() {
+                            chosen = Some((*word).to_owned());
+                        }
+                    }
+                },
+            );
+            name(ui, &combo.response, &row.title());
+            chosen.map(|word| Act::Set(row.info.name, word))
+        }
+        _ => {
+            let mut text = match editing {
+                Some((setting, text)) if setting == row.info.name => text.clone(),
+                _ => row.text.clone(),
+            };
+            let field = ui.add_sized(
+                vec2(width, CONTROL),
+                TextEdit::singleline(&mut text).id_salt(row.info.name).margin(Margin::symmetric(8, 5)),
+            );
+            name(ui, &field, &row.title());
+            if field.has_focus() {
+                *editing = Some((row.info.name.to_owned(), text.clone()));
+            }
+            if field.lost_focus() {
+                *editing = None;
+                return (text != row.text).then_some(Act::Set(row.info.name, text));
+            }
+            None
+        }
+    }
+}

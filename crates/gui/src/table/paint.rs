@@ -1,0 +1,118 @@
+//! The smallest things that the table is painted with.
+//!
+//! Invariant: nothing here reacts to anything or allocates room. This module must not know rows or columns.
+
+use egui::text::{LayoutJob, TextWrapping};
+use egui::{Align, Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Stroke, StrokeKind, pos2};
+use fcs_engine::compare::Group;
+
+use crate::theme::{self, Palette, icon};
+
+/// The text of names.
+pub(super) fn body() -> FontId {
+    FontId::proportional(13.0)
+}
+
+/// The text of folders' names.
+pub(super) fn strong() -> FontId {
+    FontId::new(13.0, theme::medium())
+}
+
+/// The text of values.
+pub(super) fn small() -> FontId {
+    FontId::proportional(12.0)
+}
+
+/// The text of heads.
+pub(super) fn head() -> FontId {
+    FontId::new(12.0, theme::medium())
+}
+
+/// One line of text in a rectangle, cut off with an ellipsis; whether it was.
+pub(super) fn line(p: &Painter, room: Rect, align: Align, text: &str, font: FontId, color: Color32) -> bool {
+    if room.width() < 8.0 || text.is_empty() {
+        return !text.is_empty();
+    }
+    let mut job = LayoutJob::simple_singleline(text.to_owned(), font, color);
+    job.wrap = TextWrapping::truncate_at_width(room.width());
+    let galley = p.layout_job(job);
+    let left = match align {
+        Align::Min => room.left(),
+        Align::Center => room.center().x - galley.size().x / 2.0,
+        Align::Max => room.right() - galley.size().x,
+    };
+    let elided = galley.elided;
+    p.galley(pos2(left, room.center().y - galley.size().y / 2.0), galley, color);
+    elided
+}
+
+/// The end of a text after an ellipsis, as much of it as fits; `None` if all of it does.
+pub(super) fn end_that_fits(p: &Painter, text: &str, font: &FontId, room: f32) -> Option<String> {
+    if width(p, text, font.clone()) <= room {
+        return None;
+    }
+    let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).skip(1).collect();
+    let shown = |at: usize| format!("…{}", &text[at..]);
+    let first = starts.partition_point(|&at| width(p, &shown(at), font.clone()) > room);
+    Some(starts.get(first).map_or_else(|| "…".to_owned(), |&at| shown(at)))
+}
+
+/// The width of a line of text.
+pub(super) fn width(p: &Painter, text: &str, font: FontId) -> f32 {
+    p.layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER).size().x
+}
+
+/// An icon around a point.
+pub(super) fn glyph(p: &Painter, center: Pos2, glyph: &str, size: f32, color: Color32) {
+    p.text(center, Align2::CENTER_CENTER, glyph, FontId::proportional(size), color);
+}
+
+/// The glyph of a verdict.
+pub(super) fn verdict(group: Group) -> &'static str {
+    match group {
+        Group::Same => icon::EQUALS,
+        Group::Different => icon::NOT_EQUALS,
+        Group::LeftOnly => icon::ARROW_RIGHT,
+        Group::RightOnly => icon::ARROW_LEFT,
+        Group::Problem => icon::WARNING,
+    }
+}
+
+/// What a box shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tick {
+    Off,
+    Partly,
+    On,
+}
+
+/// A box to tick.
+pub(super) fn tick(p: &Painter, palette: &Palette, area: Rect, tick: Tick, hot: bool) {
+    let round = CornerRadius::same(4);
+    if tick == Tick::Off {
+        let edge = if hot { palette.accent } else { palette.edge };
+        p.rect(area, round, palette.field, Stroke::new(1.0, edge), StrokeKind::Inside);
+        return;
+    }
+    p.rect_filled(area, round, if hot { palette.primary_hover } else { palette.primary });
+    let mark = if tick == Tick::On { icon::CHECK } else { icon::MINUS };
+    glyph(p, area.center(), mark, 11.0, palette.on_primary);
+}
+
+/// The icon of a file, by the end of its name.
+pub(super) fn file(name: &str) -> &'static str {
+    let (_, end) = name.rsplit_once('.').unwrap_or_default();
+    match &*end.to_ascii_lowercase() {
+        "pdf" => icon::FILE_PDF,
+        "jpg" | "jpeg" | "png" | "gif" | "webp" | "tif" | "tiff" | "heic" | "svg" | "bmp" | "raw" => {
+            icon::IMAGE
+        }
+        "mp4" | "mov" | "mkv" | "avi" | "webm" | "m4v" => icon::FILM,
+        "mp3" | "flac" | "wav" | "ogg" | "m4a" | "opus" => icon::MUSIC,
+        "zip" | "7z" | "gz" | "xz" | "zst" | "tar" | "rar" | "bz2" => icon::FILE_ZIP,
+        "rs" | "c" | "h" | "cpp" | "cs" | "py" | "js" | "ts" | "html" | "css" | "json" | "toml" | "xml"
+        | "sh" | "java" | "go" | "yaml" | "yml" => icon::FILE_CODE,
+        "txt" | "md" | "doc" | "docx" | "rtf" | "odt" | "log" | "csv" => icon::FILE_TEXT,
+        _ => icon::FILE,
+    }
+}

@@ -1,0 +1,154 @@
+//! The window: bars above, the table, bars below, and the sheet that lies over it.
+//!
+//! Invariant: drawing changes nothing but the state of widgets; what a click means is a call of [`App`]. No file is
+//! touched and nothing is waited for here. This module must not know the system's window.
+
+use std::time::Duration;
+
+use egui::{CentralPanel, Frame, Margin, Panel, Ui};
+use fcs_view::app::{App, View};
+use fcs_view::keep::{Kept, Theme};
+
+use crate::table::{self, Table};
+use crate::theme::Palette;
+use crate::{banner, bottom, keys, middle, sheet, top};
+
+/// Everything that is drawn, and the state of widgets that is nobody else's business.
+pub struct Window {
+    /// What is shown.
+    pub app: App,
+    /// The table of both sides.
+    pub table: Table,
+    /// The table of the orphans' dialog.
+    pub orphans: Table,
+    pub(crate) top: top::State,
+    pub(crate) sheet: sheet::State,
+    /// The row whose menu is open.
+    pub(crate) row_menu: Option<table::Context>,
+    /// A text was edited in the frame before.
+    pub(crate) typing: bool,
+    began: bool,
+}
+
+impl Window {
+    /// A window over this state.
+    pub fn new(app: App) -> Self {
+        let mut table = Table::default();
+        restore(&mut table, &app.kept);
+        Self {
+            app,
+            table,
+            orphans: Table::default(),
+            top: top::State::default(),
+            sheet: sheet::State::default(),
+            row_menu: None,
+            typing: false,
+            began: false,
+        }
+    }
+
+    /// Draws one frame; `now` is a clock that only goes forward.
+    pub fn ui(&mut self, ui: &mut Ui, now: Duration) {
+        if !self.began {
+            self.began = true;
+            self.apply_theme(ui.ctx());
+        }
+        self.app.poll(now);
+        self.take_drops(ui);
+        keys::act(self, ui);
+        let pal = Palette::of(ui.theme());
+        let bar =
+            |top, bottom| Frame::new().fill(pal.bg).inner_margin(Margin { left: 14, right: 14, top, bottom });
+        Panel::top("folders")
+            .frame(bar(10, 2))
+            .show_separator_line(false)
+            .show(ui, |ui| top::show(self, ui, &pal));
+        if banner::is_needed(&self.app) {
+            Panel::top("banner").frame(bar(4, 2)).show_separator_line(false).show(ui, |ui| {
+                banner::show(&mut self.app, ui, &pal);
+            });
+        }
+        Panel::bottom("status").frame(bar(2, 8)).show_separator_line(false).show(ui, |ui| {
+            bottom::status(&mut self.app, ui, &pal);
+        });
+        if self.app.loaded().is_some() {
+            Panel::bottom("actions").frame(bar(6, 4)).show_separator_line(false).show(ui, |ui| {
+                bottom::actions(&mut self.app, ui, &pal);
+            });
+        }
+        if self.app.busy.is_some() && self.app.loaded().is_some() {
+            Panel::bottom("progress").frame(bar(8, 2)).show_separator_line(false).show(ui, |ui| {
+                bottom::progress(&mut self.app, ui, &pal);
+            });
+        }
+        CentralPanel::default().frame(bar(4, 2)).show(ui, |ui| match self.app.view {
+            View::Loaded(_) => middle::table(self, ui, &pal),
+            View::Empty | View::Failed(_) => middle::no_table(&mut self.app, ui, &pal),
+        });
+        sheet::show(self, ui, &pal);
+        self.remember(ui);
+        if let Some(text) = self.app.clipboard.take() {
+            ui.copy_text(text);
+        }
+    }
+
+    /// Brings the toolkit to the theme that was chosen.
+    pub(crate) fn apply_theme(&self, ctx: &egui::Context) {
+        ctx.set_theme(match self.app.kept.theme {
+            Theme::System => egui::ThemePreference::System,
+            Theme::Light => egui::ThemePreference::Light,
+            Theme::Dark => egui::ThemePreference::Dark,
+        });
+    }
+
+    fn take_drops(&mut self, ui: &Ui) {
+        let center = ui.ctx().content_rect().center().x;
+        let (dropped, middle) = ui.input(|i| {
+            let paths: Vec<_> = i.raw.dropped_files.iter().map(|file| file.path().to_path_buf()).collect();
+            let over = i.pointer.latest_pos().map_or(0.0, |pos| pos.x);
+            (paths, over > center)
+        });
+        if !dropped.is_empty() && self.app.sheet.is_none() {
+            let side =
+                if middle { fcs_engine::compare::Side::Right } else { fcs_engine::compare::Side::Left };
+            self.app.drop_folders(dropped, side);
+        }
+    }
+
+    /// Takes note of what is remembered: columns, size.
+    fn remember(&mut self, ui: &Ui) {
+        let kept = &mut self.app.kept;
+        note(&self.table, kept);
+        let (size, maximized) = ui.input(|i| {
+            let viewport = i.viewport();
+            (viewport.inner_rect.map(|rect| rect.size()), viewport.maximized.unwrap_or(false))
+        });
+        kept.maximized = maximized;
+        if let Some(size) = size.filter(|_| !maximized) {
+            kept.size = Some([size.x.round(), size.y.round()]);
+        }
+    }
+}
+
+/// What is written where a column has no width of its own.
+const NO_WIDTH: f32 = 0.0;
+
+fn restore(table: &mut Table, kept: &Kept) {
+    for (width, &kept) in table.widths.0.iter_mut().zip(&kept.columns) {
+        *width = Some(kept).filter(|&kept| kept > NO_WIDTH);
+    }
+    let told = |word: &str| {
+        let has = |sign: &str| kept.shown.iter().any(|entry| *entry == format!("{sign}{word}"));
+        if has("+") { Some(true) } else { has("-").then_some(false) }
+    };
+    let shown = &mut table.shown;
+    (shown.created, shown.digest, shown.status) = (told("created"), told("digest"), told("status"));
+}
+
+fn note(table: &Table, kept: &mut Kept) {
+    kept.columns = table.widths.0.iter().map(|width| width.unwrap_or(NO_WIDTH)).collect();
+    let told =
+        [("created", table.shown.created), ("digest", table.shown.digest), ("status", table.shown.status)];
+    let sign = |on| if on { '+' } else { '-' };
+    kept.shown = told.into_iter().filter_map(|(word, on)| Some(format!("{}{word}", sign(on?)))).collect();
+}
