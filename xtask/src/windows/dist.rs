@@ -35,23 +35,34 @@ const TEXTS: [&str; 7] = [
 
 /// Libraries that lie in the system folder of every Windows 10, in lower case. A library that is missing here is
 /// either one more of these, or one that people don't have, such as `libgcc_s_seh-1.dll`.
-const OF_THE_SYSTEM: [&str; 17] = [
+const OF_THE_SYSTEM: [&str; 28] = [
     "advapi32.dll",
     "bcrypt.dll",
     "bcryptprimitives.dll",
     "combase.dll",
+    "dwmapi.dll",
+    "dwrite.dll",
+    "dxgi.dll",
+    "gdi32.dll",
+    "imm32.dll",
     "kernel32.dll",
     "mpr.dll",
     "msvcrt.dll",
     "ntdll.dll",
     "ole32.dll",
     "oleaut32.dll",
+    "opengl32.dll",
+    "propsys.dll",
+    "rpcrt4.dll",
     "rstrtmgr.dll",
     "secur32.dll",
+    "setupapi.dll",
     "shell32.dll",
     "shlwapi.dll",
+    "uiautomationcore.dll",
     "user32.dll",
     "userenv.dll",
+    "uxtheme.dll",
     "ws2_32.dll",
 ];
 
