@@ -42,6 +42,12 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     });
     ui.add_space(2.0);
     ui.horizontal_wrapped(|ui| filters(window, ui, pal));
+    if let Some(error) = window.app.filter_error.as_ref().filter(|_| window.app.loaded().is_some()) {
+        ui.horizontal(|ui| {
+            widgets::glyph(ui, icon::WARNING_CIRCLE, 14.0, pal.bad);
+            ui.label(RichText::new(error.to_string()).color(pal.bad).size(12.0));
+        });
+    }
 }
 
 fn folders(window: &mut Window, ui: &mut Ui, pal: &Palette) {
