@@ -24,7 +24,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fcs_engine::compare::{Group, Side};
+use fcs_engine::compare::{Comparison, Group, Side};
 use fcs_engine::runs::{How, RunInfo};
 use fcs_engine::{Control, Settings};
 use fcs_front::settings_file::SettingsFile;
@@ -327,7 +327,11 @@ impl App {
 
     /// What a chip counts.
     pub fn chip_count(&self, group: Group) -> u64 {
-        self.loaded().map_or(0, |loaded| u64::from(loaded.model.rows().index().under(group).count()))
+        self.loaded().map_or(0, |loaded| {
+            let rows = loaded.model.rows().index().under(group);
+            // The root is in no count, as in the summary.
+            u64::from(rows.count()) - u64::from(rows.has(Comparison::ROOT))
+        })
     }
 
     /// How many rows are ticked on a side, and their bytes.

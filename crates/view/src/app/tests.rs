@@ -149,7 +149,9 @@ fn compare_dry_run_copy_and_undo() {
     // The folder differs in its date too if more than the tolerance passed between the two writes.
     assert_eq!((summary.left_only, summary.right_only), (1, 1));
     assert!((1..=2).contains(&summary.different));
+    let different = summary.different;
     assert_eq!(bench.app.chip_count(Group::LeftOnly), 1);
+    assert_eq!(bench.app.chip_count(Group::Different), different, "the root is in neither");
     let before = bench.listing("right");
 
     bench.plan_copy(Direction::LeftToRight);
