@@ -12,7 +12,7 @@ use crate::widgets;
 
 /// Whether there is anything to be seen.
 pub(crate) fn is_needed(app: &App) -> bool {
-    !app.unfinished.is_empty() || app.is_outdated()
+    !app.unfinished.is_empty() || outdated(app).is_some()
 }
 
 /// Draws it.
@@ -61,9 +61,9 @@ pub(crate) fn show(app: &mut App, ui: &mut Ui, pal: &Palette) {
     if let Some((unfinished, how)) = asked {
         app.ask_recover(unfinished, how);
     }
-    if app.is_outdated() {
+    if let Some(words) = outdated(app) {
         strip(ui, pal, pal.accent, icon::INFO, |ui| {
-            ui.label("What counts was changed since this comparison.");
+            ui.label(words);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let ready = app.busy.is_none();
                 ui.add_enabled_ui(ready, |ui| {
@@ -73,6 +73,17 @@ pub(crate) fn show(app: &mut App, ui: &mut Ui, pal: &Palette) {
                 });
             });
         });
+    }
+}
+
+/// Why the comparison is not what it seems to be.
+fn outdated(app: &App) -> Option<&'static str> {
+    if app.is_elsewhere() {
+        Some("Other folders are named above than those compared here.")
+    } else if app.is_stale() {
+        Some("Something was written since this comparison.")
+    } else {
+        app.is_outdated().then_some("What counts was changed since this comparison.")
     }
 }
 

@@ -176,6 +176,8 @@ impl Shell {
         });
         // Many files are open at once while a group is copied.
         if let Some([left, right]) = folders {
+            // They are remembered, and the next window may begin elsewhere.
+            let [left, right] = [left, right].map(|path| std::path::absolute(&path).unwrap_or(path));
             app.set_folder(Side::Left, left);
             app.set_folder(Side::Right, right);
             app.compare();

@@ -3,6 +3,9 @@
 //! Invariant: every sheet closes with Escape and with a button, fits into the window, and never hides its buttons. This
 //! module must not know what a sheet is about; that is for the modules in it.
 
+use std::mem::{Discriminant, discriminant};
+use std::sync::Arc;
+
 use egui::{Align, Context, Frame, Id, Layout, Margin, Modal, RichText, ScrollArea, Ui, UiKind, vec2};
 use fcs_view::app::{App, Sheet};
 
@@ -18,9 +21,14 @@ pub(crate) struct State {
     pub(crate) editing: Option<(String, String)>,
 }
 
+/// How long a sheet is looked at before a click on its foot counts, in seconds: the second half of a double click that
+/// opened it was not meant for what happens to lie there.
+const A_LOOK: f64 = 0.6;
+
 /// Draws the sheet that is open.
 pub(crate) fn show(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     let ctx = ui.ctx().clone();
+    note_what_is_open(window.app.sheet.as_ref(), &ctx);
     match &window.app.sheet {
         None => window.sheet = State::default(),
         Some(Sheet::Confirm(_)) => sheets::confirm::show(&mut window.app, &ctx, pal),
@@ -37,6 +45,40 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui, pal: &Palette) {
         Some(Sheet::Help) => sheets::about::keys(&mut window.app, &ctx, pal),
         Some(Sheet::About) => sheets::about::about(&mut window.app, &ctx, pal),
     }
+}
+
+/// Which sheet is open, and since when. A plan that has come in is another thing to look at than one that is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Open {
+    what: (Discriminant<Sheet>, usize),
+    since: f64,
+}
+
+fn open_id() -> Id {
+    Id::unique("open sheet")
+}
+
+fn note_what_is_open(sheet: Option<&Sheet>, ctx: &Context) {
+    let Some(sheet) = sheet else { return ctx.data_mut(|data| data.remove::<Open>(open_id())) };
+    let plan = match sheet {
+        Sheet::Confirm(confirm) => confirm.proposed.as_ref().map_or(0, |plan| Arc::as_ptr(plan) as usize),
+        _ => 0,
+    };
+    let what = (discriminant(sheet), plan);
+    let since = ctx.input(|input| input.time);
+    ctx.data_mut(|data| {
+        let open = data.get_temp_mut_or(open_id(), Open { what, since });
+        if open.what != what {
+            *open = Open { what, since };
+        }
+    });
+}
+
+/// Whether a click comes too soon after the sheet opened to be meant for it. Keys cannot: they need the focus.
+fn is_too_soon(ctx: &Context) -> bool {
+    let (now, click) = ctx.input(|input| (input.time, input.pointer.any_click()));
+    let open = ctx.data(|data| data.get_temp::<Open>(open_id()));
+    click && open.is_some_and(|open| now - open.since < A_LOOK)
 }
 
 /// How large a sheet wants to be.
@@ -110,7 +152,7 @@ pub(crate) fn frame<A>(
         let foot_done = ui
             .allocate_ui_with_layout(vec2(width, theme::PRIMARY), Layout::right_to_left(Align::Center), foot)
             .inner;
-        foot_done.or(done).map(Act::Do).or(act)
+        foot_done.filter(|_| !is_too_soon(ctx)).or(done).map(Act::Do).or(act)
     });
     shown.inner
 }

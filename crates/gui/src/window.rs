@@ -25,6 +25,8 @@ pub struct Window {
     pub(crate) sheet: sheet::State,
     /// The row whose menu is open.
     pub(crate) row_menu: Option<table::Context>,
+    /// Which comparison that row is one of.
+    comparisons: u64,
     /// A text was edited in the frame before.
     pub(crate) typing: bool,
     began: bool,
@@ -42,6 +44,7 @@ impl Window {
             top: top::State::default(),
             sheet: sheet::State::default(),
             row_menu: None,
+            comparisons: 0,
             typing: false,
             began: false,
         }
@@ -54,6 +57,9 @@ impl Window {
             self.apply_theme(ui.ctx());
         }
         self.app.poll(now);
+        if std::mem::replace(&mut self.comparisons, self.app.comparisons()) != self.app.comparisons() {
+            self.row_menu = None;
+        }
         self.take_drops(ui);
         keys::act(self, ui);
         let pal = Palette::of(ui.theme());

@@ -4,12 +4,14 @@
 
 mod common;
 
-use common::{CpuRenderer, has_icon};
+use common::{Bench, CpuRenderer, has_icon};
 use egui::{Key, Role, Theme, Ui, vec2};
 use egui_kittest::kittest::{NodeT, Queryable, by};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
+use fcs_engine::compare::Side;
 use fcs_gui::theme::{self, Palette, icon};
 use fcs_gui::widgets;
+use fcs_view::app::Sheet;
 
 #[derive(Default)]
 struct State {
@@ -126,4 +128,45 @@ fn pictures() {
         h.snapshot_options(name, &SnapshotOptions::new().threshold(1.0).max_failed_pixels(20));
         results.extend_harness(&mut h);
     }
+}
+
+/// The second half of a double click that opened a question must not answer it, wherever its button happens to lie.
+#[test]
+fn a_click_too_soon_confirms_nothing() {
+    let mut bench = Bench::new(vec2(660.0, 460.0), Theme::Dark);
+    bench.write("right/only here.txt", 3, 1);
+    bench.write("left/kept.txt", 3, 1);
+    bench.write("right/kept.txt", 3, 1);
+    bench.app_mut().compare();
+    bench.idle();
+    bench.app_mut().delete_orphans(Side::Right);
+    bench.until("the dialog", |app| matches!(app.sheet, Some(Sheet::Orphans(_))));
+    bench.app_mut().remove_orphans();
+    bench.until("a plan", |app| matches!(&app.sheet, Some(Sheet::Confirm(c)) if c.proposed.is_some()));
+    bench.click("Delete 1 item");
+    assert!(matches!(bench.app().sheet, Some(Sheet::Confirm(_))), "it was not read yet");
+    assert!(bench.path("right/only here.txt").exists());
+    bench.h.run_steps(60);
+    bench.click("Delete 1 item");
+    bench.until("a result", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
+    assert!(!bench.path("right/only here.txt").exists());
+}
+
+/// Numbers of rows mean nothing in another comparison.
+#[test]
+fn the_menu_of_a_row_closes_when_there_is_another_comparison() {
+    let mut bench = Bench::new(vec2(1000.0, 700.0), Theme::Dark);
+    for name in ["left/a.txt", "left/b.txt", "left/z.txt"] {
+        bench.write(name, 3, 1);
+    }
+    bench.app_mut().compare();
+    bench.idle();
+    bench.h.get_by_label_contains("z.txt, ").click_secondary();
+    bench.h.run();
+    assert!(bench.labels().iter().any(|label| label == "Copy the left path"));
+    std::fs::remove_file(bench.path("left/a.txt")).unwrap();
+    std::fs::remove_file(bench.path("left/b.txt")).unwrap();
+    bench.app_mut().compare();
+    bench.idle();
+    assert!(!bench.labels().iter().any(|label| label == "Copy the left path"));
 }

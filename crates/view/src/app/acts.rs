@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use fcs_engine::OnCancel;
 use fcs_engine::compare::{Group, Side};
+use fcs_engine::error::shown;
 use fcs_engine::plan::Direction;
 use fcs_engine::runs::{How, RunInfo};
 use fcs_engine::settings::Verify;
@@ -58,9 +59,12 @@ impl App {
 
     /// Exchanges the two folders.
     pub fn swap_folders(&mut self) {
+        if self.busy.is_some() {
+            return;
+        }
         self.fields.swap(0, 1);
-        if self.busy.is_none() && self.loaded().is_some() {
-            self.view = View::Empty;
+        if self.loaded().is_some() {
+            jobs::Jobs::let_go(std::mem::replace(&mut self.view, View::Empty));
             self.unfinished.clear();
             self.count_ticks();
             self.compare();
@@ -82,13 +86,17 @@ impl App {
         }
         let paths = self.fields.clone().map(|field| field.path());
         let memory = self.loaded().filter(|loaded| loaded.asked == paths).map(|loaded| loaded.model.memory());
-        self.compare_with(memory, None);
+        self.compare_with(paths, memory, None);
     }
 
     /// What `before` read is not read again where nothing changed: after a run. Who asks for a comparison gets one of
     /// everything.
-    pub(super) fn compare_with(&mut self, memory: Option<Memory>, before: Option<Arc<Index>>) {
-        let [left, right] = self.fields.clone().map(|field| field.path());
+    pub(super) fn compare_with(
+        &mut self,
+        [left, right]: [PathBuf; 2],
+        memory: Option<Memory>,
+        before: Option<Arc<Index>>,
+    ) {
         self.kept.use_folder(&right);
         self.kept.use_folder(&left);
         let request = Request {
@@ -273,8 +281,15 @@ impl App {
     /// Tries again what failed in the run that is shown.
     pub fn retry_failed(&mut self) {
         let (Some(Sheet::Ended(ended)), true) = (&self.sheet, self.can_act()) else { return };
-        let paths = ended.failures.iter().map(|failure| failure.path.clone()).collect();
         let task = ended.task;
+        // The run may be shown again long after, over other folders.
+        let target = self.loaded().map(|loaded| loaded.folders.root(task.target()).path.clone());
+        if target.as_ref() != Some(&ended.folder) {
+            self.said =
+                Some(format!("That run was on {}. Compare that folder again first.", shown(&ended.folder)));
+            return;
+        }
+        let paths = ended.failures.iter().map(|failure| failure.path.clone()).collect();
         self.propose(task, Rows::Paths(paths));
     }
 
@@ -358,10 +373,13 @@ impl App {
             return;
         };
         orphans.access = None;
+        self.looks += 1;
+        let serial = self.looks;
         let (side, settings) = (orphans.side, self.settings.clone());
         let (folders, index) = (Arc::clone(&loaded.folders), Arc::clone(loaded.model.rows().shared_index()));
-        self.jobs
-            .start("look at orphans", move |_| jobs::accesses(side, &folders, index.comparison(), &settings));
+        self.jobs.start("look at orphans", move |_| {
+            Event::Accesses(serial, jobs::accesses(side, &folders, index.comparison(), &settings))
+        });
     }
 
     /// Plans the removal of what is ticked in the dialog.

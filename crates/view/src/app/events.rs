@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fcs_engine::compare::Summary;
+use fcs_engine::compare::{Side, Summary};
 use fcs_engine::error::shown;
 use fcs_front::trouble::{Trouble, TroubleKind};
 use fcs_text::{count, number, seconds};
@@ -14,6 +14,7 @@ use fcs_text::{count, number, seconds};
 use super::jobs::{self, Event, Jobs};
 use super::{App, Done, Ended, Loaded, Proposed, Runs, Sheet, Tone, View};
 use crate::log::Level;
+use crate::running::Kind;
 
 impl App {
     pub(super) fn take(&mut self, event: Event) {
@@ -57,8 +58,10 @@ impl App {
                 }
             }
             Event::Listed(runs) => self.listed(runs),
-            Event::Accesses(found) => {
-                if let Some(Sheet::Orphans(orphans)) = &mut self.sheet {
+            Event::Accesses(serial, found) => {
+                if let Some(Sheet::Orphans(orphans)) = &mut self.sheet
+                    && serial == self.looks
+                {
                     orphans.looked(found);
                 }
             }
@@ -79,6 +82,7 @@ impl App {
                 let notes: Vec<String> =
                     loaded.folders.warnings.iter().chain(&loaded.comparison().notes).cloned().collect();
                 notes.iter().for_each(|note| self.tell(Level::Warning, note));
+                self.comparisons += 1;
                 let old = std::mem::replace(&mut self.view, View::Loaded(loaded));
                 Jobs::let_go(old);
                 self.apply_filter();
@@ -115,6 +119,7 @@ impl App {
             Tone::Bad => Level::Error,
         };
         self.tell(level, &ended.headline);
+        self.stay_open_if(level == Level::Error);
         let dry = ended.is_dry();
         let ended = Arc::new(ended);
         if !dry {
@@ -129,6 +134,7 @@ impl App {
     fn accounted(&mut self, done: Done) {
         let level = if done.tone() == Tone::Good { Level::Done } else { Level::Error };
         done.headlines().iter().for_each(|line| self.tell(level, line));
+        self.stay_open_if(level == Level::Error);
         self.sheet = Some(Sheet::Done(done));
         if self.loaded().is_some() {
             self.compare_after();
@@ -139,16 +145,30 @@ impl App {
 
     /// Compares again after something was written; what was ticked is done.
     fn compare_after(&mut self) {
-        if self.closing {
-            return;
+        let Some(loaded) = self.loaded_mut() else { return };
+        // Also if that comparison is stopped or fails.
+        loaded.stale = true;
+        for side in [Side::Left, Side::Right] {
+            loaded.model.clear(side);
         }
-        let memory = self.loaded().map(|loaded| loaded.model.memory().without_ticks());
-        let before = self.loaded().map(|loaded| Arc::clone(loaded.model.rows().shared_index()));
-        self.compare_with(memory, before);
+        let memory = loaded.model.memory().without_ticks();
+        let before = Arc::clone(loaded.model.rows().shared_index());
+        // The folders that were written to, whatever was typed meanwhile.
+        let paths = loaded.asked.clone();
+        self.count_ticks();
+        if !self.closing {
+            self.compare_with(paths, Some(memory), Some(before));
+        }
+    }
+
+    /// What did not go well is told before the window closes.
+    fn stay_open_if(&mut self, bad: bool) {
+        self.closing &= !bad;
     }
 
     fn could_not(&mut self, trouble: Trouble) {
         self.trouble(&trouble);
+        self.stay_open_if(true);
         if matches!(trouble.kind, TroubleKind::RecoveryNeeded) {
             self.look_for_unfinished();
         }
@@ -217,7 +237,17 @@ impl App {
             }),
             kind: TroubleKind::Failed,
         };
-        if matches!(what, "run" | "undo" | "recover" | "compare" | "plan" | "list orphans") {
+        // A plan that nobody waits for any more may break while other work is in progress.
+        let busy = self.busy.as_ref().map(|busy| busy.running.kind);
+        let ends = match what {
+            "run" => matches!(busy, Some(Kind::Run | Kind::DryRun)),
+            "undo" => busy == Some(Kind::Undo),
+            "recover" => busy == Some(Kind::Recover),
+            "compare" => busy == Some(Kind::Compare),
+            "plan" | "list orphans" => busy == Some(Kind::Plan),
+            _ => false,
+        };
+        if ends {
             self.busy = None;
         }
         self.could_not(trouble);

@@ -49,6 +49,8 @@ pub struct Loaded {
     pub seconds: f64,
     /// What the two folders were called when that was asked for.
     pub(super) asked: [PathBuf; 2],
+    /// Something was written since.
+    pub(super) stale: bool,
     /// The patterns of what takes part and what does not.
     pub(super) patterns: [Vec<String>; 2],
 }
@@ -121,8 +123,8 @@ pub(super) enum Event {
     Listed(Vec<Runs>),
     /// The dialog that was asked for as the so manieth plan.
     Orphans(u64, Box<Orphans>),
-    /// How the items to be removed look now.
-    Accesses(HashMap<RowId, Access>),
+    /// How the items to be removed look now, asked for as the so manieth look.
+    Accesses(u64, HashMap<RowId, Access>),
     /// A file was written: what it is, and where, or why not.
     Saved(&'static str, Result<Option<PathBuf>, Trouble>),
     Imported(Result<Option<Box<SettingsFile>>, Trouble>),
@@ -252,7 +254,8 @@ pub(super) fn compare(request: &Request, control: &Control) -> Event {
     let seconds = began.elapsed().as_secs_f64();
     let asked = [request.left.clone(), request.right.clone()];
     let patterns = [request.include.clone(), request.exclude.clone()];
-    let loaded = Loaded { folders, model, settings: request.settings.clone(), seconds, asked, patterns };
+    let settings = request.settings.clone();
+    let loaded = Loaded { folders, model, settings, seconds, asked, stale: false, patterns };
     Event::Compared(Ok(Box::new(loaded)), waiting)
 }
 
@@ -360,7 +363,12 @@ pub(super) fn list(paths: Vec<(Side, PathBuf)>) -> Event {
 }
 
 /// Looks at everything on a side that could be removed.
-pub(super) fn accesses(side: Side, folders: &Folders, comparison: &Comparison, settings: &Settings) -> Event {
+pub(super) fn accesses(
+    side: Side,
+    folders: &Folders,
+    comparison: &Comparison,
+    settings: &Settings,
+) -> HashMap<RowId, Access> {
     let plan = fcs_engine::plan::plan_orphans(comparison, side, &|_| true, settings);
     let found = access::of_removals(&plan, folders.root(side));
     let mut in_folder: HashMap<RelPath, Option<RowId>> = HashMap::new();
@@ -378,7 +386,7 @@ pub(super) fn accesses(side: Side, folders: &Folders, comparison: &Comparison, s
             accesses.insert(child, access);
         }
     }
-    Event::Accesses(accesses)
+    accesses
 }
 
 /// Writes a file in one step.

@@ -221,6 +221,10 @@ pub struct App {
     closing: bool,
     /// How many plans were asked for; only the last one is waited for.
     plans: u64,
+    /// How many looks at orphans were asked for; only the last one is waited for.
+    looks: u64,
+    /// How many comparisons were shown.
+    comparisons: u64,
     /// Go through the plan as soon as it is made.
     dry_run_next: bool,
     /// When the runs are listed, ask whether to take one back: that one, or the latest.
@@ -270,6 +274,8 @@ impl App {
             ended: None,
             closing: false,
             plans: 0,
+            looks: 0,
+            comparisons: 0,
             dry_run_next: false,
             undo_next: None,
             now: Duration::ZERO,
@@ -314,6 +320,22 @@ impl App {
     /// Whether a run could be begun: there is a comparison, and nothing is in progress.
     pub fn can_act(&self) -> bool {
         self.busy.is_none() && self.loaded().is_some()
+    }
+
+    /// How many comparisons were shown so far: the numbers of rows mean nothing in another one.
+    pub fn comparisons(&self) -> u64 {
+        self.comparisons
+    }
+
+    /// Whether other folders are named than those that were compared, which is where everything happens.
+    pub fn is_elsewhere(&self) -> bool {
+        let named = || self.fields.clone().map(|field| field.path());
+        self.busy.is_none() && self.loaded().is_some_and(|loaded| loaded.asked != named())
+    }
+
+    /// Whether something was written since the comparison, and what came of it could not be compared.
+    pub fn is_stale(&self) -> bool {
+        self.busy.is_none() && self.loaded().is_some_and(|loaded| loaded.stale)
     }
 
     /// Whether the comparison was made by other criteria than those in force.

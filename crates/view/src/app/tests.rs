@@ -517,3 +517,95 @@ fn interrupt_a_run(bench: &Bench) {
     let file = fs::OpenOptions::new().write(true).open(&journal).unwrap();
     file.set_len(end as u64 - 3).unwrap();
 }
+
+#[test]
+fn a_window_that_is_to_close_stays_to_tell_what_went_wrong() {
+    let mut bench = Bench::new();
+    bench.write("left/a.txt", b"new");
+    bench.write("right/a.txt", b"older");
+    bench.compare();
+    bench.plan_copy(Direction::LeftToRight);
+    bench.app.go(false);
+    bench.idle();
+    bench.idle();
+    bench.write("right/a.txt", b"changed by hand");
+    bench.app.close_sheet();
+    bench.app.undo_latest();
+    bench.until("the question", |app| matches!(app.sheet, Some(Sheet::AskUndo { .. })));
+    bench.app.undo();
+    bench.app.ask_to_stop(true);
+    bench.until("the account", |app| matches!(app.sheet, Some(Sheet::Done(_))));
+    assert!(!bench.app.close, "the trouble was not seen yet");
+}
+
+#[test]
+fn what_is_typed_during_a_run_does_not_turn_the_comparison_after_it_elsewhere() {
+    let mut bench = Bench::new();
+    bench.write("left/a.txt", b"new");
+    bench.compare();
+    bench.plan_copy(Direction::LeftToRight);
+    bench.app.go(false);
+    bench.app.swap_folders();
+    bench.app.set_folder_text(Side::Left, "/nowhere".to_owned());
+    bench.until("a result", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
+    bench.idle();
+    let loaded = bench.app.loaded().expect("still a comparison");
+    assert!(loaded.comparison().summary.identical());
+    assert_eq!(loaded.folders.root(Side::Right).path.file_name().unwrap(), "right");
+    assert!(bench.app.is_elsewhere(), "said, because it is not what is typed");
+}
+
+#[test]
+fn a_comparison_after_a_run_that_is_stopped_leaves_nothing_ticked_and_is_known_to_be_old() {
+    let mut bench = Bench::new();
+    bench.write("left/a.txt", b"new");
+    bench.compare();
+    bench.plan_copy(Direction::LeftToRight);
+    bench.app.go(false);
+    bench.until("a result", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
+    bench.app.stop(OnCancel::Keep);
+    bench.idle();
+    assert_eq!(bench.app.ticked(Side::Left), (0, 0));
+    let identical = bench.app.loaded().unwrap().comparison().summary.identical();
+    assert!(identical || bench.app.is_stale());
+}
+
+#[test]
+fn looks_at_other_orphans_and_plans_that_nobody_waits_for_change_nothing() {
+    let mut bench = Bench::new();
+    bench.write("left/a.txt", b"a");
+    bench.write("right/b.txt", b"b");
+    bench.compare();
+    bench.app.delete_orphans(Side::Right);
+    let looked = |app: &App| matches!(&app.sheet, Some(Sheet::Orphans(o)) if o.access.is_some());
+    bench.until("a look", looked);
+    let Some(Sheet::Orphans(orphans)) = &bench.app.sheet else { unreachable!() };
+    let right = orphans.access.clone();
+    bench.app.take(Event::Accesses(0, std::collections::HashMap::new()));
+    let Some(Sheet::Orphans(orphans)) = &bench.app.sheet else { unreachable!() };
+    assert_eq!(orphans.access, right);
+    bench.app.close_sheet();
+    bench.app.compare();
+    bench.app.take(Event::Broke("plan"));
+    assert!(bench.app.busy.is_some(), "the comparison is still in progress");
+}
+
+#[test]
+fn what_failed_in_other_folders_is_not_tried_again_in_these() {
+    let mut bench = Bench::new();
+    bench.write("left/a.txt", b"new");
+    bench.write("right/a.txt", b"older");
+    bench.compare();
+    bench.plan_copy(Direction::LeftToRight);
+    bench.write("right/a.txt", b"changed meanwhile");
+    bench.app.go(false);
+    bench.until("a result", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
+    bench.idle();
+    bench.app.close_sheet();
+    bench.write("other/a.txt", b"of another folder");
+    bench.app.set_folder(Side::Right, bench.path("other"));
+    bench.compare();
+    bench.app.show_last_run();
+    bench.app.retry_failed();
+    assert!(bench.app.busy.is_none() && matches!(bench.app.sheet, Some(Sheet::Ended(_))));
+}
