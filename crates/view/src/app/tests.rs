@@ -609,3 +609,18 @@ fn what_failed_in_other_folders_is_not_tried_again_in_these() {
     bench.app.retry_failed();
     assert!(bench.app.busy.is_none() && matches!(bench.app.sheet, Some(Sheet::Ended(_))));
 }
+
+#[cfg(unix)] // Elsewhere an open folder cannot be moved away.
+#[test]
+fn nothing_is_written_into_a_folder_that_is_not_at_its_path_any_more() {
+    let mut bench = Bench::new();
+    bench.write("left/a.txt", b"new");
+    bench.compare();
+    bench.plan_copy(Direction::LeftToRight);
+    fs::rename(bench.path("right"), bench.path("away")).unwrap();
+    fs::create_dir(bench.path("right")).unwrap();
+    bench.app.go(false);
+    bench.idle();
+    assert!(matches!(bench.app.sheet, Some(Sheet::Trouble(_))));
+    assert!(!bench.path("away/a.txt").exists() && !bench.path("right/a.txt").exists());
+}
