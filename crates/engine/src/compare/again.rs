@@ -2,12 +2,12 @@
 //!
 //! Invariant: an earlier finding is taken over only if both files still are the very ones that were read: same identity,
 //! size, attributes, modified and change time; and the change time lies so far before that reading that no later change
-//! can bear the same one. A file system without change times has nothing taken over. Another way of reading content
-//! takes nothing over either. This module must not know why there is another comparison.
+//! can bear the same one. A file system without change times, or whose change times prove nothing, has nothing taken
+//! over. Another way of reading content takes nothing over either. This module must not know why there is another comparison.
 
 use std::collections::HashMap;
 
-use fcs_sys::{Fingerprint, Time};
+use fcs_sys::{Fingerprint, Place, Time, VolumeFacts};
 
 use super::{Comparison, Digests, Row, RowId, Side, Verdict};
 use crate::content::{Finding, Verdicts};
@@ -26,7 +26,8 @@ pub(super) fn take_over(
     candidates: Vec<RowId>,
 ) -> (Vec<RowId>, Verdicts) {
     let mut known = Verdicts::default();
-    if before.cancelled || before.content != method || before.left.order() != left.order() {
+    let proven = [left, right].iter().all(|tree| proves_changes(&tree.volume));
+    if before.cancelled || before.content != method || before.left.order() != left.order() || !proven {
         return (candidates, known);
     }
     let mut found =
@@ -111,7 +112,38 @@ impl Found<'_> {
     }
 }
 
+/// Whether no program can write to a file there without its change time moving at once. FAT stores none, and is given
+/// the modified time instead, which can be put back; from another machine (and through a user-space file system such as
+/// sshfs) it may be that too, or an old one out of a cache.
+fn proves_changes(volume: &VolumeFacts) -> bool {
+    let name = volume.file_system.to_ascii_lowercase();
+    let stores_none =
+        name.contains("fat") || name == "msdos" || name == "unknown" || name.starts_with("fuse");
+    volume.place != Place::Network && !stores_none
+}
+
 /// Whether a file changed last so long before a moment that a change after it would bear another time.
 fn is_settled(file: &Fingerprint, before: Time) -> bool {
     file.changed.is_some_and(|changed| before.as_nanos() - changed.as_nanos() > CLEARLY_BEFORE_NANOS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn change_times_that_are_modified_times_in_truth_prove_nothing() {
+        let scratch = tempfile::tempdir().unwrap();
+        let here = fcs_sys::open_root(scratch.path()).unwrap().dir.volume().unwrap();
+        let on = |file_system: &str, place| {
+            proves_changes(&VolumeFacts { file_system: file_system.to_owned(), place, ..here.clone() })
+        };
+        for good in ["ext4", "btrfs", "NTFS", "APFS", "tmpfs"] {
+            assert!(on(good, Place::Local), "{good}");
+        }
+        for bad in ["vfat", "exFAT", "FAT32", "msdos", "fuse.sshfs", "unknown"] {
+            assert!(!on(bad, Place::Local), "{bad}");
+        }
+        assert!(!on("nfs4", Place::Network));
+    }
 }
