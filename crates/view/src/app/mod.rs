@@ -242,17 +242,22 @@ impl App {
         let (sender, events) = std::sync::mpsc::channel();
         let jobs = Jobs::new(sender, start.wake);
         let mut log = Log::default();
+        let mut sheet = None;
         let file = start.settings.unwrap_or_else(|trouble| {
             // Going on with the defaults must not overwrite what the user wrote there.
             log.add(Time::now(), Level::Error, &trouble.to_string());
-            log.add(Time::now(), Level::Error, "The defaults are in force, and changes are not saved.");
+            let hint = "The defaults are in force, and changes are not saved.";
+            log.add(Time::now(), Level::Error, hint);
+            // A line in the log would soon be below others, and other settings are another comparison.
+            let hint = trouble.hint.iter().map(String::as_str).chain([hint]).collect::<Vec<_>>().join(" ");
+            sheet = Some(Sheet::Trouble(Trouble { hint: Some(hint), ..trouble }));
             SettingsFile::empty(PathBuf::new())
         });
         let settings = file.settings();
         let fields = [&start.kept.left, &start.kept.right].map(|path| Field::new(path.into()));
         Self {
             view: View::Empty,
-            sheet: None,
+            sheet,
             busy: None,
             unfinished: Vec::new(),
             log,

@@ -368,6 +368,7 @@ fn a_broken_settings_file_is_told_and_never_overwritten() {
         fs::write(scratch.join("home/settings.toml"), "verify = nonsense\n").unwrap();
     });
     assert!(bench.app.log.lines().iter().any(|line| line.text.contains("settings.toml")));
+    assert!(matches!(bench.app.sheet, Some(Sheet::Trouble(_))), "seen before anything is done");
     bench.app.set_verify(Verify::Off);
     assert_eq!(bench.app.settings().verify, Verify::Off, "in force for now");
     bench.app.finish();
