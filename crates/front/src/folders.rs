@@ -159,9 +159,8 @@ fn open_for(path: &Path, purpose: Purpose) -> Result<Root, Trouble> {
                 (OsReason::NotFound, Purpose::Left | Purpose::Root) => {
                     refused("it does not exist").hint("Check the spelling.")
                 }
-                (OsReason::NotFound, Purpose::Right) => {
-                    refused("it does not exist").hint("Check the spelling, or make the folder first with mkdir.")
-                }
+                (OsReason::NotFound, Purpose::Right) => refused("it does not exist")
+                    .hint("Check the spelling, or make the folder first with mkdir."),
                 (OsReason::PermissionDenied, _) => {
                     refused("you do not have permission").hint("Run as a user who may read it.")
                 }

@@ -13,7 +13,7 @@ use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use fcs_engine::Settings;
 use fcs_engine::compare::{Comparison, RowId, Side, Verdict};
 use fcs_engine::settings::ContentCheck;
-use fcs_gui::table::{Context, Look, Table};
+use fcs_gui::table::{Context, Look, Shown, Table};
 use fcs_gui::theme;
 use fcs_view::{Column, Field, Model};
 use jiff::tz::TimeZone;
@@ -28,7 +28,11 @@ struct State {
 impl State {
     fn new(comparison: Comparison) -> Self {
         let model = Model::new(Arc::new(comparison));
-        Self { table: Table::default(), model, context: None, activated: None }
+        // All that can be had, so that nothing depends on how wide a test is.
+        let shown = Shown { created: Some(true), digest: None, status: Some(true) };
+        let mut table = Table::default();
+        table.shown = shown;
+        Self { table, model, context: None, activated: None }
     }
 
     fn ui(&mut self, ui: &mut Ui) {

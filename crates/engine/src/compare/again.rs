@@ -14,8 +14,9 @@ use crate::content::{Finding, Verdicts};
 use crate::settings::ContentCheck;
 use crate::tree::Tree;
 
-/// The coarsest step of change times, with much to spare.
-const CLEARLY_BEFORE_NANOS: i128 = 2_000_000_000;
+/// What is written through a mapping moves the change time only when the system writes it back, at most half a minute
+/// later; so a file must have rested longer than that. Steps of change times are far shorter.
+const CLEARLY_BEFORE_NANOS: i128 = 60_000_000_000;
 
 /// Takes over what can be; returns the candidates that have to be read.
 pub(super) fn take_over(
@@ -112,14 +113,15 @@ impl Found<'_> {
     }
 }
 
-/// Whether no program can write to a file there without its change time moving at once. FAT stores none, and is given
-/// the modified time instead, which can be put back; from another machine (and through a user-space file system such as
-/// sshfs) it may be that too, or an old one out of a cache.
+/// File systems that write a change time of their own, on the disk, for every change. FAT stores none and is given the
+/// modified time instead, which can be put back; another machine or a user-space file system may answer from a cache, one
+/// in memory never writes what was changed through a mapping; NTFS keeps the times in a folder's list up to date late.
+const PROVE_CHANGES: [&str; 9] = ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcachefs", "zfs", "apfs"];
+
+/// Whether no program can write to a file there without its change time moving.
 fn proves_changes(volume: &VolumeFacts) -> bool {
     let name = volume.file_system.to_ascii_lowercase();
-    let stores_none =
-        name.contains("fat") || name == "msdos" || name == "unknown" || name.starts_with("fuse");
-    volume.place != Place::Network && !stores_none
+    volume.place == Place::Local && PROVE_CHANGES.contains(&name.as_str())
 }
 
 /// Whether a file changed last so long before a moment that a change after it would bear another time.
@@ -138,10 +140,10 @@ mod tests {
         let on = |file_system: &str, place| {
             proves_changes(&VolumeFacts { file_system: file_system.to_owned(), place, ..here.clone() })
         };
-        for good in ["ext4", "btrfs", "NTFS", "APFS", "tmpfs"] {
+        for good in ["ext4", "btrfs", "APFS", "xfs"] {
             assert!(on(good, Place::Local), "{good}");
         }
-        for bad in ["vfat", "exFAT", "FAT32", "msdos", "fuse.sshfs", "unknown"] {
+        for bad in ["vfat", "exFAT", "FAT32", "msdos", "fuse.sshfs", "unknown", "tmpfs", "NTFS"] {
             assert!(!on(bad, Place::Local), "{bad}");
         }
         assert!(!on("nfs4", Place::Network));

@@ -235,7 +235,7 @@ mod tests {
         };
         let auto = Shown::default();
         assert_eq!(fields(2400.0, auto), Field::ALL);
-        let middle = fields(1500.0, auto);
+        let middle = fields(1600.0, auto);
         assert!(!middle.contains(&Field::Created) && middle.contains(&Field::Status), "{middle:?}");
         let narrow = fields(1000.0, auto);
         assert!(!narrow.contains(&Field::Created) && !narrow.contains(&Field::Status), "{narrow:?}");

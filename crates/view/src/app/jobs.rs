@@ -303,19 +303,45 @@ pub(super) fn prepare(
 
 fn at_paths(paths: &[RelPath], comparison: &Comparison, side: Side) -> Bits {
     let mut bits = Bits::none(comparison.rows.len());
+    let mut places = Places::new(comparison, side);
     for path in paths {
-        if let Some(row) = find(comparison, path, side) {
+        if let Some(row) = places.find(path) {
             bits.add(row);
         }
     }
     bits
 }
 
-/// The row of a path as it is or would be spelled on a side.
+/// Finds the rows of many paths: each folder's names are read once, however many paths lie in it.
+struct Places<'a> {
+    comparison: &'a Comparison,
+    side: Side,
+    names: HashMap<RowId, HashMap<&'a [u8], RowId>>,
+}
+
+impl<'a> Places<'a> {
+    fn new(comparison: &'a Comparison, side: Side) -> Self {
+        Self { comparison, side, names: HashMap::new() }
+    }
+
+    /// The row of a path as it is or would be spelled on the side.
+    fn find(&mut self, path: &RelPath) -> Option<RowId> {
+        path.names().try_fold(Comparison::ROOT, |folder, name| self.child(folder, &name))
+    }
+
+    fn child(&mut self, folder: RowId, name: &Name) -> Option<RowId> {
+        let (comparison, side) = (self.comparison, self.side);
+        let names = self.names.entry(folder).or_insert_with(|| {
+            comparison.children(folder).map(|row| (comparison.name_on(row, side), row)).collect()
+        });
+        names.get(name.as_bytes()).copied()
+    }
+}
+
+/// The row of one path.
+#[cfg(test)]
 pub(crate) fn find(comparison: &Comparison, path: &RelPath, side: Side) -> Option<RowId> {
-    path.names().try_fold(Comparison::ROOT, |folder, name| {
-        comparison.children(folder).find(|&row| comparison.name_on(row, side) == name.as_bytes())
-    })
+    Places::new(comparison, side).find(path)
 }
 
 /// What is wrong if a folder is not any more the one that its path, which was confirmed, leads to.
@@ -332,7 +358,10 @@ fn moved_away(root: &Root) -> Option<Trouble> {
 
 fn moved(root: &Root, why: &dyn Display) -> Trouble {
     Trouble {
-        message: format!("{} is not the folder any more that was compared: {why}.", shown(&root.path)),
+        message: format!(
+            "Could not begin the run: {} is not the folder any more that was compared ({why}).",
+            shown(&root.path)
+        ),
         hint: Some("Nothing was written. Compare again.".to_owned()),
         kind: TroubleKind::Failed,
     }
@@ -395,18 +424,12 @@ pub(super) fn accesses(
 ) -> HashMap<RowId, Access> {
     let plan = fcs_engine::plan::plan_orphans(comparison, side, &|_| true, settings);
     let found = access::of_removals(&plan, folders.root(side));
-    let mut in_folder: HashMap<RelPath, Option<RowId>> = HashMap::new();
+    let mut places = Places::new(comparison, side);
     let mut accesses = HashMap::new();
-    // Names are looked up folder by folder, because a path by path search would read a large folder again and again.
-    let mut names: HashMap<RowId, HashMap<&[u8], RowId>> = HashMap::new();
+    let mut folders_found: HashMap<&RelPath, Option<RowId>> = HashMap::new();
     for ((folder, item), access) in plan.removed().zip(found) {
-        let row =
-            *in_folder.entry(folder.path.clone()).or_insert_with(|| find(comparison, &folder.path, side));
-        let Some(row) = row else { continue };
-        let children = names.entry(row).or_insert_with(|| {
-            comparison.children(row).map(|child| (comparison.name_on(child, side), child)).collect()
-        });
-        if let Some(&child) = children.get(Name::as_bytes(&item.name)) {
+        let row = *folders_found.entry(&folder.path).or_insert_with(|| places.find(&folder.path));
+        if let Some(child) = row.and_then(|row| places.child(row, &item.name)) {
             accesses.insert(child, access);
         }
     }
