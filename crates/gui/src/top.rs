@@ -156,15 +156,8 @@ fn filters(window: &mut Window, ui: &mut Ui, pal: &Palette) {
 fn filter(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     let app = &mut window.app;
     let mut text = app.filter.clone();
-    let edit = TextEdit::singleline(&mut text)
-        .id_salt("filter")
-        .hint_text(RichText::new("Filter: *.jpg; >10MB; 2024-05").color(pal.weak))
-        .prefix(RichText::new(format!("{}  ", icon::SEARCH)).color(pal.weak))
-        .margin(Margin::symmetric(10, 5))
-        .align(Align2::LEFT_CENTER);
-    let edit = if app.filter_error.is_some() { edit.text_color(pal.bad) } else { edit };
-    let field = ui.add_sized(vec2(264.0, CONTROL), edit);
-    name(ui, &field, "Filter");
+    let understood = app.filter_error.is_none();
+    let field = widgets::search(ui, &mut text, "Filter", "Filter: *.jpg; >10MB; 2024-05", 264.0, understood);
     if std::mem::take(&mut window.top.focus_filter) {
         field.request_focus();
     }

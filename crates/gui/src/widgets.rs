@@ -4,11 +4,11 @@
 //! pressed is 28 points high, the one thing that a view is for 32. This module must not know what a control is for.
 
 use egui::{
-    Button, Color32, CornerRadius, CursorIcon, FontId, Label, Rect, Response, RichText, Role, Sense, Stroke,
-    StrokeKind, Ui, Vec2, WidgetInfo, WidgetText, pos2, vec2,
+    Align2, Button, Color32, CornerRadius, FontId, Frame, Label, Margin, Rect, Response, RichText, Role,
+    Sense, Stroke, StrokeKind, TextEdit, Ui, Vec2, WidgetInfo, WidgetText, pos2, vec2,
 };
 
-use crate::theme::{self, CONTROL, GRID, PRIMARY, Palette, ROUND};
+use crate::theme::{self, CONTROL, GRID, PRIMARY, Palette, ROUND, icon};
 
 /// The height of a line that cannot be pressed.
 const LINE: f32 = 20.0;
@@ -38,18 +38,6 @@ pub fn icon_button(ui: &mut Ui, icon: &str, label: &str) -> Response {
 /// The button that a view is for; there is one of them at most. Without an icon if that is empty.
 pub fn primary(ui: &mut Ui, icon: &str, text: &str) -> Response {
     filled(ui, icon, text, |palette| (palette.primary, palette.primary_hover, palette.on_primary))
-}
-
-/// A button for what cannot be taken back easily.
-pub fn danger(ui: &mut Ui, icon: &str, text: &str) -> Response {
-    let palette = Palette::of(ui.theme());
-    let color = if ui.is_enabled() { palette.bad } else { palette.weak };
-    let text_shown = RichText::new(labelled(icon, text)).color(color);
-    let stroke = Stroke::new(1.0, color);
-    let response = ui.add(Button::new(text_shown).stroke(stroke).min_size(vec2(0.0, CONTROL)));
-    name(ui, &response, text);
-    ring(ui, &response, ROUND);
-    response
 }
 
 fn filled(
@@ -102,9 +90,9 @@ pub fn chip(ui: &mut Ui, label: &str, count: u64, icon: &str, color: Color32, on
     p.rect(area, CornerRadius::same(round), fill, Stroke::new(1.0, line), StrokeKind::Inside);
     let mark = if on { color } else { palette.weak };
     // Not by colour alone: what is off has another glyph.
-    let icon = if on { icon } else { theme::icon::EYE_SLASH };
+    let icon = if on { icon } else { icon::EYE_SLASH };
     let at = area.left_center() + vec2(18.0, 0.0);
-    p.text(at, egui::Align2::CENTER_CENTER, icon, FontId::proportional(13.0), mark);
+    p.text(at, Align2::CENTER_CENTER, icon, FontId::proportional(13.0), mark);
     let text_at = pos2(area.left() + 28.0, area.center().y - galley.size().y / 2.0);
     p.galley(text_at, galley, ink);
     ring(ui, &response, round);
@@ -172,23 +160,6 @@ pub fn radio(ui: &mut Ui, on: bool, text: &str) -> Response {
     response
 }
 
-/// A button that looks like a link.
-pub fn link(ui: &mut Ui, text: &str) -> Response {
-    let palette = Palette::of(ui.theme());
-    let color = if ui.is_enabled() { palette.accent } else { palette.weak };
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), FontId::new(13.0, theme::medium()), color);
-    let (area, response) = ui.allocate_exact_size(vec2(galley.size().x, CONTROL), Sense::click());
-    let at = pos2(area.left(), area.center().y - galley.size().y / 2.0);
-    // A link is told from text by its line, not by its colour alone.
-    let width = if response.hovered() || response.has_focus() { 2.0 } else { 1.0 };
-    let below = at.y + galley.size().y;
-    ui.painter().galley(at, galley, color);
-    ui.painter().hline(area.x_range(), below, Stroke::new(width, color));
-    let enabled = ui.is_enabled();
-    response.widget_info(|| WidgetInfo::labeled(Role::Link, enabled, text));
-    response.on_hover_cursor(CursorIcon::PointingHand)
-}
-
 /// What stands above a part of a view.
 pub fn heading(ui: &mut Ui, text: &str) -> Response {
     ui.add_space(GRID / 2.0);
@@ -237,6 +208,42 @@ fn key_value_line(ui: &mut Ui, width: f32, key: &str, value: impl Into<WidgetTex
     .inner
 }
 
+/// A field to search in, with its glass; the text is coloured when it is not understood.
+pub fn search(
+    ui: &mut Ui,
+    text: &mut String,
+    label: &str,
+    hint: &str,
+    width: f32,
+    understood: bool,
+) -> Response {
+    let palette = Palette::of(ui.theme());
+    let edit = TextEdit::singleline(text)
+        .id_salt(label)
+        .hint_text(RichText::new(hint).color(palette.weak))
+        .prefix(RichText::new(format!("{}  ", icon::SEARCH)).color(palette.weak))
+        .margin(Margin::symmetric(10, 5))
+        .align(Align2::LEFT_CENTER);
+    let edit = if understood { edit } else { edit.text_color(palette.bad) };
+    let response = ui.add_sized(vec2(width, CONTROL), edit);
+    name(ui, &response, label);
+    response
+}
+
+/// A list in a box.
+pub fn boxed(ui: &mut Ui, salt: &str, content: impl FnOnce(&mut Ui)) {
+    let palette = Palette::of(ui.theme());
+    Frame::new()
+        .fill(palette.field)
+        .stroke(Stroke::new(1.0, palette.line))
+        .corner_radius(ROUND)
+        .inner_margin(Margin::symmetric(12, 8))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.push_id(salt, content);
+        });
+}
+
 /// Facts below each other, their names in one column. One that is called like the one before is not called again.
 pub fn facts<'a>(ui: &mut Ui, facts: impl Iterator<Item = (&'a str, &'a str)>) {
     ui.scope(|ui| {
@@ -255,7 +262,7 @@ pub fn facts<'a>(ui: &mut Ui, facts: impl Iterator<Item = (&'a str, &'a str)>) {
 /// A glyph that says nothing which the text beside it does not say: a screen reader passes it over.
 pub fn glyph(ui: &mut Ui, icon: &str, size: f32, color: Color32) {
     let (area, _) = ui.allocate_exact_size(Vec2::splat(size + 2.0), Sense::hover());
-    ui.painter().text(area.center(), egui::Align2::CENTER_CENTER, icon, FontId::proportional(size), color);
+    ui.painter().text(area.center(), Align2::CENTER_CENTER, icon, FontId::proportional(size), color);
 }
 
 /// The course of a rate, the highest point named.
@@ -291,7 +298,7 @@ pub fn graph(ui: &mut Ui, points: &[f32], size: Vec2) {
     p.add(egui::Shape::line(line, Stroke::new(1.5, palette.accent)));
     p.text(
         area.left_top() + vec2(6.0, 3.0),
-        egui::Align2::LEFT_TOP,
+        Align2::LEFT_TOP,
         peak,
         FontId::proportional(10.0),
         palette.weak,

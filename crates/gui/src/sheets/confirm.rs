@@ -156,23 +156,17 @@ fn examples(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {
         return;
     }
     ui.add_space(4.0);
-    egui::Frame::new()
-        .fill(pal.field)
-        .stroke(egui::Stroke::new(1.0, pal.line))
-        .corner_radius(theme::ROUND)
-        .inner_margin(egui::Margin::symmetric(12, 8))
-        .show(ui, |ui| {
-            ui.set_width(ui.available_width());
-            ui.spacing_mut().item_spacing.y = 2.0;
-            for path in &proposed.examples {
-                ui.add(egui::Label::new(RichText::new(path).size(12.0)).truncate());
-            }
-            if proposed.more > 0 {
-                ui.label(
-                    RichText::new(format!("… and {} more", text::number(proposed.more)))
-                        .color(pal.weak)
-                        .size(12.0),
-                );
-            }
-        });
+    widgets::boxed(ui, "examples", |ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
+        for path in &proposed.examples {
+            ui.add(egui::Label::new(RichText::new(path).size(12.0)).truncate());
+        }
+        if proposed.more > 0 {
+            ui.label(
+                RichText::new(format!("… and {} more", text::number(proposed.more)))
+                    .color(pal.weak)
+                    .size(12.0),
+            );
+        }
+    });
 }

@@ -5,7 +5,7 @@
 use egui::{Context, RichText, ScrollArea};
 use fcs_view::app::{App, Sheet};
 
-use super::ended::{boxed, look};
+use super::ended::look;
 use crate::sheet::{self, Size};
 use crate::theme::{self, Palette, icon};
 use crate::widgets;
@@ -40,7 +40,7 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
             let items = done.items();
             if !items.is_empty() {
                 ui.add_space(4.0);
-                boxed(ui, pal, "items", |ui| {
+                widgets::boxed(ui, "items", |ui| {
                     ScrollArea::vertical().max_height(280.0).show_rows(ui, 18.0, items.len(), |ui, rows| {
                         ui.spacing_mut().item_spacing.y = 2.0;
                         for (path, words) in &items[rows] {

@@ -127,7 +127,7 @@ fn failures(ended: &Ended, ui: &mut Ui, pal: &Palette) -> Option<Act> {
         }
     });
     let height = ui.spacing().item_spacing.y + 44.0;
-    boxed(ui, pal, "failures", |ui| {
+    widgets::boxed(ui, "failures", |ui| {
         ScrollArea::vertical().id_salt("failures").max_height(220.0).show_rows(
             ui,
             height,
@@ -157,7 +157,7 @@ fn decisions(ended: &Ended, ui: &mut Ui, pal: &Palette) {
     }
     ui.add_space(4.0);
     ui.label(RichText::new("What would be done").family(theme::semibold()));
-    boxed(ui, pal, "decisions", |ui| {
+    widgets::boxed(ui, "decisions", |ui| {
         ScrollArea::vertical().id_salt("decisions").max_height(280.0).auto_shrink([false, true]).show_rows(
             ui,
             18.0,
@@ -181,17 +181,4 @@ fn decisions(ended: &Ended, ui: &mut Ui, pal: &Palette) {
             },
         );
     });
-}
-
-/// A list in a box.
-pub(crate) fn boxed(ui: &mut Ui, pal: &Palette, salt: &str, content: impl FnOnce(&mut Ui)) {
-    egui::Frame::new()
-        .fill(pal.field)
-        .stroke(egui::Stroke::new(1.0, pal.line))
-        .corner_radius(theme::ROUND)
-        .inner_margin(egui::Margin::symmetric(12, 8))
-        .show(ui, |ui| {
-            ui.set_width(ui.available_width());
-            ui.push_id(salt, content);
-        });
 }

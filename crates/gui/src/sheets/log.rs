@@ -2,15 +2,15 @@
 //!
 //! Invariant: what is exported and copied is what the filter shows. This module must not know who writes lines.
 
-use egui::{Align2, Context, Margin, RichText, ScrollArea, TextEdit, Ui, vec2};
+use egui::{Context, RichText, ScrollArea, Ui, vec2};
 use fcs_view::app::{App, Sheet};
 use fcs_view::log::{Level, Line, MOST_LINES};
 use fcs_view::text;
 
 use crate::bottom::level_colour;
 use crate::sheet::{self, Size};
-use crate::theme::{self, CONTROL, Palette, icon};
-use crate::widgets::{self, name};
+use crate::theme::{self, Palette, icon};
+use crate::widgets;
 
 enum Act {
     Close,
@@ -31,7 +31,7 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
         Size { width: 820.0, height: Some(480.0) },
         |ui| {
             ui.horizontal_wrapped(|ui| {
-                find(&mut filter, ui, pal);
+                widgets::search(ui, &mut filter, "Find in the log", "Find", 200.0, true);
                 for (level, words) in [
                     (Level::Info, "Everything"),
                     (Level::Warning, "Warnings and errors"),
@@ -54,7 +54,7 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
                 };
                 ui.label(RichText::new(text).color(pal.weak).size(12.0));
             });
-            super::ended::boxed(ui, pal, "lines", |ui| {
+            widgets::boxed(ui, "lines", |ui| {
                 ScrollArea::both().auto_shrink([false, false]).stick_to_bottom(true).show_rows(
                     ui,
                     18.0,
@@ -94,17 +94,6 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
         Some(Act::Clear) => app.log.clear(),
         None => {}
     }
-}
-
-fn find(filter: &mut String, ui: &mut Ui, pal: &Palette) {
-    let edit = TextEdit::singleline(filter)
-        .id_salt("find in the log")
-        .hint_text(RichText::new("Find").color(pal.weak))
-        .prefix(RichText::new(format!("{}  ", icon::SEARCH)).color(pal.weak))
-        .margin(Margin::symmetric(10, 5))
-        .align(Align2::LEFT_CENTER);
-    let field = ui.add_sized(vec2(200.0, CONTROL), edit);
-    name(ui, &field, "Find in the log");
 }
 
 fn draw(line: &Line, ui: &mut Ui, pal: &Palette, zone: &jiff::tz::TimeZone) {

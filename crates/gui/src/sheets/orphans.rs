@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use egui::{Align, Align2, Context, Layout, Margin, RichText, TextEdit, Ui, vec2};
+use egui::{Align, Context, Layout, RichText, Ui, vec2};
 use fcs_engine::compare::Side;
 use fcs_engine::run::RemovedTo;
 use fcs_view::app::{LARGE, Orphans, Sheet};
@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 
 use crate::sheet::{self, Size};
 use crate::table::{Look, Table};
-use crate::theme::{self, CONTROL, Palette, icon};
+use crate::theme::{self, Palette, icon};
 use crate::top::side_word;
 use crate::widgets::{self, name};
 use crate::window::Window;
@@ -66,7 +66,7 @@ fn body(
 ) -> Option<Act> {
     let mut act = None;
     ui.horizontal(|ui| {
-        filter(orphans, ui, pal, look.zone);
+        filter(orphans, ui, look.zone);
         if widgets::button(ui, icon::CHECK, "All").clicked() {
             orphans.tick_all();
         }
@@ -87,7 +87,7 @@ fn body(
             ui.add(egui::Label::new(RichText::new(text).color(pal.weak)).truncate());
         });
     });
-    let below = 122.0;
+    let below = if orphans.filter_error.is_some() { 146.0 } else { 122.0 };
     let height = (ui.available_height() - below).max(80.0);
     ui.allocate_ui(vec2(ui.available_width(), height), |ui| {
         ui.set_min_height(height);
@@ -99,27 +99,20 @@ fn body(
             orphans.count();
         }
     });
+    if let Some(error) = &orphans.filter_error {
+        ui.label(RichText::new(error.to_string()).color(pal.bad).size(12.0));
+    }
     statistics(orphans, ui, pal);
     destination(orphans, ui, pal);
     act
 }
 
-fn filter(orphans: &mut Orphans, ui: &mut Ui, pal: &Palette, zone: &TimeZone) {
+fn filter(orphans: &mut Orphans, ui: &mut Ui, zone: &TimeZone) {
     let mut text = orphans.filter.clone();
-    let edit = TextEdit::singleline(&mut text)
-        .id_salt("filter orphans")
-        .hint_text(RichText::new("Filter").color(pal.weak))
-        .prefix(RichText::new(format!("{}  ", icon::SEARCH)).color(pal.weak))
-        .margin(Margin::symmetric(10, 5))
-        .align(Align2::LEFT_CENTER);
-    let edit = if orphans.filter_error.is_some() { edit.text_color(pal.bad) } else { edit };
-    let field = ui.add_sized(vec2(220.0, CONTROL), edit);
-    name(ui, &field, "Filter what is to be deleted");
+    let understood = orphans.filter_error.is_none();
+    let field = widgets::search(ui, &mut text, "Filter what is to be deleted", "Filter", 220.0, understood);
     if field.changed() {
         orphans.set_filter(text, zone);
-    }
-    if let Some(error) = &orphans.filter_error {
-        field.on_hover_text(error.to_string());
     }
 }
 

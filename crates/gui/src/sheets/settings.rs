@@ -3,7 +3,7 @@
 //! Invariant: what is valid is in force as soon as it is typed; what is not says why, beside its field. This module must
 //! not know any setting by name.
 
-use egui::{Align, Align2, ComboBox, Context, Layout, Margin, RichText, ScrollArea, TextEdit, Ui, vec2};
+use egui::{Align, ComboBox, Context, Layout, Margin, RichText, ScrollArea, TextEdit, Ui, vec2};
 use fcs_engine::settings::Unit;
 use fcs_view::app::Sheet;
 use fcs_view::editor::Row;
@@ -38,14 +38,7 @@ pub(crate) fn show(window: &mut Window, ctx: &Context, pal: &Palette) {
         Size { width: 820.0, height: Some(520.0) },
         |ui| {
             ui.horizontal(|ui| {
-                let edit = TextEdit::singleline(&mut editor.filter)
-                    .id_salt("find a setting")
-                    .hint_text(RichText::new("Find a setting").color(pal.weak))
-                    .prefix(RichText::new(format!("{}  ", icon::SEARCH)).color(pal.weak))
-                    .margin(Margin::symmetric(10, 5))
-                    .align(Align2::LEFT_CENTER);
-                let field = ui.add_sized(vec2(260.0, CONTROL), edit);
-                name(ui, &field, "Find a setting");
+                widgets::search(ui, &mut editor.filter, "Find a setting", "Find a setting", 260.0, true);
                 ui.label(RichText::new("Changes are in force at once and kept.").color(pal.weak));
             });
             let mut act = None;
