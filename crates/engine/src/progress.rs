@@ -160,6 +160,11 @@ impl Cancel {
         self.paused.store(true, Ordering::SeqCst);
     }
 
+    /// Whether the work was asked to stand still.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::SeqCst)
+    }
+
     /// Ends a pause.
     pub fn resume(&self) {
         self.paused.store(false, Ordering::SeqCst);

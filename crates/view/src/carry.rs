@@ -30,13 +30,6 @@ impl Memory {
         Self { index, open, ticked, cursor, sort }
     }
 
-    /// Without the ticks: after a run what was ticked is done.
-    #[must_use]
-    pub fn without_ticks(mut self) -> Self {
-        self.ticked.iter_mut().for_each(Bits::clear);
-        self
-    }
-
     /// Gives a new model this state.
     pub fn give(&self, model: &mut Model) {
         let found = self.found(model.rows().index());

@@ -146,12 +146,12 @@ impl App {
     /// Compares again after something was written; what was ticked is done.
     fn compare_after(&mut self) {
         let Some(loaded) = self.loaded_mut() else { return };
-        // Also if that comparison is stopped or fails.
+        // What was ticked is done, also if that comparison is stopped or fails.
         loaded.stale = true;
         for side in [Side::Left, Side::Right] {
             loaded.model.clear(side);
         }
-        let memory = loaded.model.memory().without_ticks();
+        let memory = loaded.model.memory();
         let before = Arc::clone(loaded.model.rows().shared_index());
         // The folders that were written to, whatever was typed meanwhile.
         let paths = loaded.asked.clone();
