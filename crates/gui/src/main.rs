@@ -81,7 +81,7 @@ fn open(folders: Option<&[PathBuf; 2]>) -> ExitCode {
     for renderer in known {
         match attempt(renderer, folders) {
             Ended::Well => return ExitCode::SUCCESS,
-            Ended::Unseen(reason) => reasons.push(format!("{renderer}: {reason}")),
+            Ended::Unseen(reason) => reasons.push(format!("{renderer}: {}", reason.trim_end_matches('.'))),
             Ended::Broken(reason) => {
                 tell(&format!(
                     "Could not go on with the window: {reason}. If files were being copied, that run is interrupted. \

@@ -1,4 +1,4 @@
-//! The view model of FolderCompareSync's window: everything about its rows that is not drawing.
+//! FolderCompareSync's window: everything that is not drawing.
 //!
 //! A window holds a [`Model`] over a finished [`fcs_engine::compare::Comparison`], draws [`Rows::visible`], and turns
 //! clicks and keys into calls. Both panes draw the same list, so row N on the left is row N on the right.
@@ -7,8 +7,11 @@
 //! visible, in which order the files of one folder stand, and which are ticked. These three are kept apart: nothing
 //! that sorts, filters or expands can reach a selection.
 //!
-//! The crate must not know a toolkit, a terminal or a disk. No part of it depends on the operating system, except that
-//! a filter takes for a path separator what the system takes for one.
+//! Around that is [`app::App`], the whole window without its drawing: each click is a method, and what takes time is a
+//! job on a thread of its own.
+//!
+//! The crate must not know a toolkit or a terminal, and a disk only in those jobs. No part of it depends on the
+//! operating system, except that a filter takes for a path separator what the system takes for one.
 
 pub mod app;
 mod bits;
