@@ -3,7 +3,7 @@
 //! Invariant: every item that was touched, and every one that could not be put in order, has a line.
 
 use fcs_engine::runs::{Account, AccountItem};
-use fcs_front::outcome::{account_summary, deed_sign, deed_words, is_trouble};
+use fcs_front::outcome::{account_in_words, deed_sign, deed_words, is_trouble};
 
 use crate::terminal::{Screen, Style, Tone};
 
@@ -19,7 +19,8 @@ pub(crate) fn print(account: &Account, what: &str, screen: &Screen) {
         screen.say(&error.to_string());
     }
     if !screen.show.quiet {
-        screen.line(&screen.style.paint(Tone::Strong, account_summary(account, what)));
+        let summary = format!("{what} run {}: {}.", account.run, account_in_words(account));
+        screen.line(&screen.style.paint(Tone::Strong, summary));
     }
 }
 

@@ -85,7 +85,7 @@ fn a_dry_run_decides_everything_and_leaves_no_trace() {
     let before = bench.traces();
     let run = bench.run("copy", &["--dry-run"]).expect_code(0);
     for part in [
-        "+ new.txt  9 B  direct (both sides local and below direct_max_bytes), verified\n",
+        "+ new.txt  9 B  direct, verified (both sides are local, and it is below the size limit)\n",
         "+ folder/\n",
         "* sub/size.txt",
         "Dry run: nothing was written.",
@@ -93,7 +93,7 @@ fn a_dry_run_decides_everything_and_leaves_no_trace() {
         assert!(run.stdout.contains(part), "{part:?}\n{run}");
     }
     let none = bench.run("copy", &["-n", "--verify", "none", "--strategy", "staged"]).expect_code(0);
-    assert!(none.stdout.contains("+ new.txt  9 B  staged (asked for), not verified\n"), "{none}");
+    assert!(none.stdout.contains("+ new.txt  9 B  staged, not verified (asked for)\n"), "{none}");
     let json = json_lines(&bench.run("copy", &["-n", "--json"]).expect_code(0));
     let new = events(&json, "item").into_iter().find(|item| item["path"] == "new.txt").unwrap();
     assert_eq!(new["outcome"], serde_json::json!({ "kind": "skipped", "why": "dry-run" }));

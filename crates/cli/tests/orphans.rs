@@ -49,7 +49,10 @@ fn what_only_right_has_goes_and_comes_back_with_undo() {
         "nothing is copied"
     );
     let none = bench.run("orphans", &["-y"]).expect_code(0);
-    assert!(none.stdout.contains("No orphans: LEFT has everything that RIGHT has."), "{none}");
+    assert!(
+        none.stdout.contains("No orphans: the left folder has everything that the right folder has."),
+        "{none}"
+    );
     let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
     assert_eq!(bench.seen(), before);
 }

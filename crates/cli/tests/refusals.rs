@@ -46,7 +46,7 @@ fn a_missing_folder_is_named_with_a_hint() {
     let text = format!("Could not open {}: it does not exist.\nHint: ", missing.display());
     refused(&bench, &missing, &bench.right, 2, &text);
     refused(&bench, &bench.left, &missing, 2, &text);
-    refused(&bench, &bench.left, &missing, 2, "mkdir");
+    refused(&bench, &bench.left, &missing, 2, "make the folder first");
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn right_becomes_what_left_is_and_undo_brings_it_back() {
     let _ = bench.run("sync", &["-y", "--max-delete", "1000"]).expect_code(0);
     assert_equal(&bench.left, &bench.right);
     let again = bench.run("sync", &["-y"]).expect_code(0);
-    assert!(again.stdout.contains("Nothing to do: RIGHT is as LEFT is."), "{again}");
+    assert!(again.stdout.contains("Nothing to do: the right folder is as the left folder is."), "{again}");
     let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
     assert_eq!(diff(&before, &listing(&bench.right, &options).unwrap()), [""; 0]);
 }

@@ -568,7 +568,7 @@ fn a_network_drive_is_copied_to_staged_and_the_report_says_why() {
     let report = bench.dir.path().join("report.json");
     let dry = bench.run_on("copy", &["-n"], &bench.left, target.path()).expect_code(0);
     assert!(
-        dry.stdout.contains("+ new.txt  9 B  staged (a side is on a network volume), verified\n"),
+        dry.stdout.contains("+ new.txt  9 B  staged, verified (a side is on a network volume)\n"),
         "{dry}"
     );
     let args = ["-y", "--undo", "off", "--report", report.to_str().unwrap()];

@@ -297,7 +297,7 @@ impl Error {
                 OsReason::IsALink => "Check who put a link there, then compare again.",
                 OsReason::Stale | OsReason::Network => "Check the connection and run again.",
                 OsReason::DeviceError => "Check the device; copy what you can from it soon.",
-                OsReason::Exhausted => "Close other programs, or use fewer workers (--jobs).",
+                OsReason::Exhausted => "Close other programs, or use fewer workers (setting copy_workers).",
                 _ => "Run again; if it stays, report it with the code above.",
             },
         }

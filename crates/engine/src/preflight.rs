@@ -6,6 +6,7 @@
 mod names;
 
 use fcs_sys::{Nesting, Place, RelPath, Root, Space, VolumeFacts, escaped, nesting};
+use fcs_text::size;
 
 use crate::error::shown;
 use crate::plan::{Action, FolderPlan, Plan, Step};
@@ -186,8 +187,9 @@ fn check_volume(plan: &Plan, volume: &VolumeFacts, to: &str, problems: &mut Vec<
     }
     problems.extend(too_large.problem(|files, which| {
         format!(
-            "{files} larger than {} bytes, the most that {} can hold: {which}. Use a target with another file system.",
-            volume.max_file_bytes, volume.file_system
+            "{files} larger than {}, the most that {} can hold: {which}. Use a target with another file system.",
+            size(volume.max_file_bytes),
+            volume.file_system
         )
     }));
     problems.extend(marked.problem(|files, which| {
@@ -212,9 +214,10 @@ fn check_space(plan: &Plan, space: Space, is_network: bool, to: &str, settings: 
             problems.push(Problem {
                 severity,
                 text: format!(
-                    "{to} is too full: the journal of the run needs about {journal} bytes, but only {} bytes are \
-                     free. Free some room there.",
-                    space.free
+                    "{to} is too full: the journal of the run needs about {}, but only {} are free. Free some \
+                     room there.",
+                    size(journal),
+                    size(space.free)
                 ),
             });
         }
@@ -223,18 +226,22 @@ fn check_space(plan: &Plan, space: Space, is_network: bool, to: &str, settings: 
         problems.push(Problem {
             severity,
             text: format!(
-                "{to} is too full: {needed} bytes are to be written and {margin} bytes must stay free, but only {} \
-                 bytes are free. Free {short} bytes, choose fewer items, or lower space_margin_bytes.",
-                space.free
+                "{to} is too full: {} are to be written and {} must stay free, but only {} are free. Free {} more, choose \
+                 fewer items, or let less stay free (setting space_margin_bytes).",
+                size(needed),
+                size(margin),
+                size(space.free),
+                size(short)
             ),
         });
     } else if rounded_bytes(plan).saturating_add(margin) > space.free {
         problems.push(Problem {
             severity: Severity::Warns,
             text: format!(
-                "{to} may become full: {needed} bytes are to be written and {} are free, but most file systems give \
-                 each file whole blocks, so many small files need more.",
-                space.free
+                "{to} may become full: {} are to be written and {} are free, but most file systems give each file \
+                 whole blocks, so many small files need more.",
+                size(needed),
+                size(space.free)
             ),
         });
     }
@@ -263,8 +270,9 @@ fn kept_by_earlier_runs(target: &Root, to: &str) -> Option<Problem> {
     (kept > 0).then(|| Problem {
         severity: Severity::Warns,
         text: format!(
-            "Earlier runs on {to} keep {kept} bytes of originals for undo. They are let go in their time (setting \
-             undo); if you need the room now, delete the folders in .fcs/undo there, and nothing brings them back."
+            "Earlier runs on {to} keep {} of originals for undo. They are let go in their time (setting undo); if you \
+             need the room now, delete the folders in .fcs/undo there, and nothing brings them back.",
+            size(kept)
         ),
     })
 }

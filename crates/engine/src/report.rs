@@ -88,10 +88,10 @@ impl Chosen {
     /// The reason in words.
     pub fn reason(self) -> &'static str {
         match self {
-            Self::Direct => "both sides local and below direct_max_bytes",
+            Self::Direct => "both sides are local, and it is below the size limit",
             Self::DirectForced | Self::StagedForced => "asked for",
             Self::StagedNetwork => "a side is on a network volume",
-            Self::StagedSize => "not below direct_max_bytes",
+            Self::StagedSize => "it is not below the size limit",
             Self::StagedPlaceholder => "its content is not on this disk",
         }
     }

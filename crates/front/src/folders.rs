@@ -151,16 +151,17 @@ fn open_for(path: &Path, purpose: Purpose) -> Result<Root, Trouble> {
         match error {
             RootError::Unc => refused(NO_NETWORK_PATHS).hint(map_a_letter(path)),
             RootError::NotAFolder if purpose == Purpose::Root => {
-                refused("it is not a folder").hint("ROOT is the folder that was written to.")
+                refused("it is not a folder").hint("Give the folder that was written to.")
             }
             RootError::NotAFolder => refused("it is not a folder")
-                .hint("LEFT and RIGHT are folders; to copy a single file, use --include with its name."),
+                .hint("Give the folder it is in; to copy it alone, include only its name."),
             RootError::Io(error) => match (fcs_sys::reason(&error), purpose) {
                 (OsReason::NotFound, Purpose::Left | Purpose::Root) => {
                     refused("it does not exist").hint("Check the spelling.")
                 }
-                (OsReason::NotFound, Purpose::Right) => refused("it does not exist")
-                    .hint("Check the spelling, or make the folder first with mkdir."),
+                (OsReason::NotFound, Purpose::Right) => {
+                    refused("it does not exist").hint("Check the spelling, or make the folder first.")
+                }
                 (OsReason::PermissionDenied, _) => {
                     refused("you do not have permission").hint("Run as a user who may read it.")
                 }

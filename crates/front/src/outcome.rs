@@ -15,8 +15,8 @@ use fcs_engine::settings::Undo;
 use fcs_text::{count, number, printable, seconds, size};
 
 pub use self::runs::{
-    account_summary, deed_sign, deed_words, describe_run, is_trouble, run_result, start_trouble,
-    unfinished_in_words,
+    account_in_words, deed_sign, deed_words, describe_run, is_trouble, run_in_words, run_result,
+    start_trouble, unfinished_in_words,
 };
 use crate::overview::slash;
 use crate::task::Task;
@@ -46,9 +46,11 @@ pub fn headline(report: &Report, task: Task) -> String {
     };
     let what = format!("{what} in {}", seconds(report.seconds));
     let stays = if matches!(task, Task::Copy(_)) { "What was copied stays" } else { "What was done stays" };
+    let changed = c.copied + c.removed + c.folders_removed + c.folders_created + c.folder_times > 0;
     match report.result {
         RunResult::Completed => format!("Done: {what}."),
         RunResult::CompletedWithFailures => format!("Done with failures: {what}."),
+        RunResult::Cancelled if !changed => "Stopped before anything was changed.".to_owned(),
         RunResult::Cancelled => format!("Stopped: {what}. {stays}; the rest is as it was."),
         RunResult::RolledBack => "Rolled back: the folder is as it was before the run.".to_owned(),
         RunResult::PartlyRolledBack => {

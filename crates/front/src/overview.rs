@@ -79,7 +79,7 @@ pub fn facts(proposal: &Proposal, settings: &Settings) -> Vec<Fact> {
 
 /// What is said when there is nothing to do at all.
 pub fn nothing_to_do(task: Task) -> String {
-    let name = |side| if side == Side::Left { "LEFT" } else { "RIGHT" };
+    let name = |side| if side == Side::Left { "the left folder" } else { "the right folder" };
     let (target, other) = (name(task.target()), name(task.target().other()));
     match task {
         Task::Copy(_) => format!("Nothing to copy: {target} has everything that {other} has."),
@@ -181,7 +181,7 @@ impl Planned {
             (None, Some(access)) => access.words().to_owned(),
             (Some((chosen, verify)), _) => {
                 let verify = if verify { "verified" } else { "not verified" };
-                format!("{} ({}), {verify}", chosen.strategy(), chosen.reason())
+                format!("{}, {verify} ({})", chosen.strategy(), chosen.reason())
             }
         }
     }
@@ -353,12 +353,24 @@ mod tests {
         use Direction::{LeftToRight, RightToLeft};
         let orphans = |side| nothing_to_do(Task::Orphans(side, RemovedTo::Undo));
         let texts = [
-            (nothing_to_do(Task::Copy(LeftToRight)), "Nothing to copy: RIGHT has everything that LEFT has."),
-            (nothing_to_do(Task::Copy(RightToLeft)), "Nothing to copy: LEFT has everything that RIGHT has."),
-            (nothing_to_do(Task::Sync(LeftToRight)), "Nothing to do: RIGHT is as LEFT is."),
-            (nothing_to_do(Task::Sync(RightToLeft)), "Nothing to do: LEFT is as RIGHT is."),
-            (orphans(Side::Left), "No orphans: RIGHT has everything that LEFT has."),
-            (orphans(Side::Right), "No orphans: LEFT has everything that RIGHT has."),
+            (
+                nothing_to_do(Task::Copy(LeftToRight)),
+                "Nothing to copy: the right folder has everything that the left folder has.",
+            ),
+            (
+                nothing_to_do(Task::Copy(RightToLeft)),
+                "Nothing to copy: the left folder has everything that the right folder has.",
+            ),
+            (
+                nothing_to_do(Task::Sync(LeftToRight)),
+                "Nothing to do: the right folder is as the left folder is.",
+            ),
+            (
+                nothing_to_do(Task::Sync(RightToLeft)),
+                "Nothing to do: the left folder is as the right folder is.",
+            ),
+            (orphans(Side::Left), "No orphans: the right folder has everything that the left folder has."),
+            (orphans(Side::Right), "No orphans: the left folder has everything that the right folder has."),
         ];
         for (text, expected) in texts {
             assert_eq!(text, expected);

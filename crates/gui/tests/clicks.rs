@@ -513,12 +513,12 @@ fn settings_are_found_typed_refused_brought_back_and_carried_over() {
     assert!(bench.find(Role::TextInput, "Direct max bytes").is_none(), "{:#?}", bench.all());
     bench.type_into(field, "0");
     bench.key(NONE, Key::Enter);
-    assert!(bench.says("outside its range"), "{:#?}", bench.all());
+    assert!(bench.says("is not in force"), "{:#?}", bench.all());
     assert_eq!(bench.app().settings(), &Settings::default());
     bench.type_into(field, "77");
     bench.key(NONE, Key::Tab);
     assert_eq!(bench.app().settings().batch_max_files, 77);
-    assert!(!bench.says("outside its range") && bench.says("(changed)"), "{:#?}", bench.all());
+    assert!(!bench.says("is not in force") && bench.says("(changed)"), "{:#?}", bench.all());
 
     let mine = bench.path("home/mine.toml");
     bench.answers.0.lock().unwrap().push(mine.clone());

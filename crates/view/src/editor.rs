@@ -5,7 +5,7 @@
 
 use fcs_engine::Settings;
 use fcs_engine::settings::{SettingInfo, Unit};
-use fcs_front::settings_file::{SettingsFile, accepted, readable, refused};
+use fcs_front::settings_file::{SettingsFile, accepted, readable};
 
 /// One setting.
 #[derive(Debug, Clone)]
@@ -95,8 +95,8 @@ impl Editor {
                 }
                 true
             }
-            Err(error) => {
-                row.error = Some(refused(&error).message);
+            Err(_) => {
+                row.error = Some(format!("{text:?} is not in force: this takes {}.", accepted(&row.info)));
                 false
             }
         }
@@ -147,7 +147,12 @@ mod tests {
         assert!(!editor.set(&mut file, "mmap_window_bytes", "1"));
         let shown = row(&editor, "mmap_window_bytes");
         assert_eq!((&*shown.text, shown.changed), ("1", true));
-        assert!(shown.error.as_ref().is_some_and(|error| error.contains("outside its range")));
+        assert!(
+            shown
+                .error
+                .as_ref()
+                .is_some_and(|error| error.contains("not in force: this takes 8MiB to 256MiB"))
+        );
         assert_eq!(file.settings().mmap_window_bytes, 32 << 20);
         editor.reset(&mut file, "mmap_window_bytes");
         let shown = row(&editor, "mmap_window_bytes");

@@ -64,7 +64,7 @@ pub(super) fn notes(left: &Tree, right: &Tree, settings: &Settings) -> Vec<Strin
             let (n, items) = (tree.reserved, if tree.reserved == 1 { "item" } else { "items" });
             notes.push(format!(
                 "{n} {items} in {side} with names reserved for this program (.fcs…) left alone. Do not delete them by \
-                 hand: after an interrupted run they may be originals; `fcs recover` puts them in order."
+                 hand: after an interrupted run they may be originals, and recovering that run puts them in order."
             ));
         }
     }

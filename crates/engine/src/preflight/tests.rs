@@ -121,7 +121,7 @@ fn files_too_large_and_targets_marked_read_only_fail_as_items() {
     let limit = VolumeFacts { max_file_bytes: 4, ..facts("vfat") };
     let problems = on_volume(&files(["f"]), &limit);
     assert_eq!(problems[0].0, Severity::ItemFails);
-    assert!(problems[0].1.starts_with("1 item is larger than 4 bytes"), "{}", problems[0].1);
+    assert!(problems[0].1.starts_with("1 item is larger than 4 B"), "{}", problems[0].1);
     let comparison = {
         let right = Item::folder(0, [("f", Item::file(1, 0))]).scan(Exact);
         compare_trees(Item::folder(0, [("f", Item::file(5, 0))]).scan(Exact), right, &Settings::default())
@@ -261,5 +261,5 @@ fn where_room_is_short_what_earlier_runs_keep_is_told() {
     };
     assert!(!texts(&settings).contains("Earlier runs"));
     let short = texts(&Settings { space_margin_bytes: u64::MAX, ..settings.clone() });
-    assert!(short.contains("keep 13 bytes of originals for undo"), "{short}");
+    assert!(short.contains("keep 13 B of originals for undo"), "{short}");
 }

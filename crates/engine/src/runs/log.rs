@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fcs_sys::{DirRef, FileRef, Fingerprint, Name, RelPath, Root, Time};
+use fcs_text::utc_time;
 
 use super::journal::{self, Journal, Tail};
 use super::ledger::Ledger;
@@ -43,11 +44,11 @@ impl RunLog {
     /// change durable.
     pub(crate) fn start(plan: &Plan, target: &Root, mut begin: Begin) -> Result<Self, StartError> {
         let who = format!(
-            "run {} ({}) by process {} since {} seconds after 1970",
+            "run {} ({}) by process {} since {}",
             begin.run,
             begin.command,
             std::process::id(),
-            begin.started.seconds()
+            utc_time(begin.started)
         );
         let store = Store::lock(target, &who)?;
         let unfinished = unfinished_in(&store, target)?;

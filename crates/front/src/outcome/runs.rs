@@ -28,11 +28,15 @@ pub fn run_result(state: RunState) -> &'static str {
     }
 }
 
-/// One run in one line: `6921c0a3f2: copy from /a, begun 2026-11-22 10:00:00, 12 items`.
+/// One run in one line, with the name that commands take: `6921c0a3f2: copy from /a, begun …`.
 pub fn describe_run(run: &RunInfo) -> String {
+    format!("{}: {}", printable(&run.run), run_in_words(run))
+}
+
+/// One run in one line: `copy from /a, begun 2026-11-22 10:00:00, 12 items`.
+pub fn run_in_words(run: &RunInfo) -> String {
     format!(
-        "{}: {} from {}, begun {}, {}",
-        printable(&run.run),
+        "{} from {}, begun {}, {}",
         printable(&run.command),
         printable(&run.source),
         time(run.started, &TimeZone::system(), 0),
@@ -92,8 +96,8 @@ pub fn deed_words(item: &AccountItem) -> &'static str {
     }
 }
 
-/// What was done in all; `what` is the verb, such as `Undone`.
-pub fn account_summary(account: &Account, what: &str) -> String {
+/// What was done in all: `3 items; everything is as it was before the run`.
+pub fn account_in_words(account: &Account) -> String {
     let trouble = account.items.iter().filter(|item| is_trouble(item)).count() as u64;
     let done = count(account.items.len() as u64 - trouble, "item", "items");
     let rest = if trouble == 0 {
@@ -108,7 +112,7 @@ pub fn account_summary(account: &Account, what: &str) -> String {
         RunState::Unfinished => "the run is still not finished",
         _ => "done",
     };
-    format!("{what} run {}: {done}{rest}; {now}.", account.run)
+    format!("{done}{rest}; {now}")
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use egui::{Context, RichText, Ui};
 use fcs_engine::OnCancel;
 use fcs_engine::error::shown;
 use fcs_engine::runs::How;
-use fcs_front::outcome::describe_run;
+use fcs_front::outcome::run_in_words;
 use fcs_view::app::{App, Sheet};
 use fcs_view::text;
 
@@ -76,7 +76,7 @@ pub(crate) fn undo(app: &mut App, ctx: &Context, pal: &Palette) {
         SMALL,
         |ui| {
             line(ui, format!("On the {}: {}", side_word(*side), shown(folder)));
-            line(ui, describe_run(run));
+            line(ui, run_in_words(run));
             weak(
                 ui,
                 pal,
@@ -107,7 +107,7 @@ pub(crate) fn recover(app: &mut App, ctx: &Context, pal: &Palette) {
         |ui| {
             line(ui, format!("On the {}: {}", side_word(unfinished.side), shown(&unfinished.folder)));
             for run in &unfinished.runs {
-                line(ui, describe_run(run));
+                line(ui, run_in_words(run));
             }
             ui.add_space(4.0);
             for (choice, words, more) in [

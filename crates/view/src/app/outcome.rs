@@ -141,7 +141,10 @@ impl Done {
         if self.accounts.is_empty() {
             return vec!["Nothing was left to put in order.".to_owned()];
         }
-        self.accounts.iter().map(|account| outcome::account_summary(account, what)).collect()
+        self.accounts
+            .iter()
+            .map(|account| format!("{what}: {}.", outcome::account_in_words(account)))
+            .collect()
     }
 
     /// What could not be put in order.
