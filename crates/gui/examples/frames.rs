@@ -53,7 +53,7 @@ fn frames(model: &mut Model, size: Vec2, scale: f32, accesskit: bool, step: f64)
         ctx.enable_accesskit();
     }
     let mut table = Table::default();
-    let look = Look { zone: &TimeZone::UTC, decimals: 2, access: None };
+    let look = Look { zone: &TimeZone::UTC, decimals: 2, access: None, rows_tick: true };
     let mut times = Vec::with_capacity(FRAMES);
     for frame in 0..WARM + FRAMES {
         table.scroll = 1_000.0 + frame as f64 * step;

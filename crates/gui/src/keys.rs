@@ -11,7 +11,7 @@ use fcs_view::app::Sheet;
 use crate::window::Window;
 
 /// What a key is for: its words, and what is pressed.
-pub(crate) const KEYS: [(&str, &str); 18] = [
+pub(crate) const KEYS: [(&str, &str); 19] = [
     ("F5", "Compare the two folders"),
     ("Ctrl+F", "Filter"),
     ("↑ ↓ Page Home End", "Move in the table"),
@@ -20,6 +20,7 @@ pub(crate) const KEYS: [(&str, &str); 18] = [
     ("Space", "Tick on the side last used (Shift: on the other side)"),
     ("Alt+↓ Alt+↑", "Next and previous difference"),
     ("Ctrl+A Ctrl+D", "Tick all differences, untick all (Shift: on the right side)"),
+    ("Ctrl+Shift+Z", "Bring the ticks back as they were"),
     ("Ctrl+→ Ctrl+←", "Copy what is ticked to the right, to the left"),
     ("Del", "Delete what only the left side has (Shift: the right side)"),
     ("Ctrl+Z", "Take the latest run back"),
@@ -93,6 +94,9 @@ pub(crate) fn act(window: &mut Window, ui: &Ui) {
         app.delete_orphans(Side::Right);
     } else if plain(Key::Delete) {
         app.delete_orphans(Side::Left);
+    }
+    if pressed(&command_shift(Key::Z)) {
+        app.take_back_ticks();
     }
     if pressed(&command(Key::Z)) {
         app.undo_latest();

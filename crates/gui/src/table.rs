@@ -49,6 +49,8 @@ pub struct Look<'a> {
     pub decimals: usize,
     /// How items look now, instead of their verdicts; empty while that is being found out.
     pub access: Option<&'a HashMap<RowId, Access>>,
+    /// A click anywhere on a row that has a box ticks it, not only one on the box.
+    pub rows_tick: bool,
 }
 
 /// The table's own state: what is not the model's.
@@ -69,6 +71,8 @@ pub struct Table {
     visible: Range<usize>,
     reveal: bool,
     typed: TypeAhead,
+    /// The row of the latest click, and whether that click changed ticks.
+    clicked: Option<(RowId, bool)>,
 }
 
 impl Default for Table {
@@ -83,6 +87,7 @@ impl Default for Table {
             visible: 0..0,
             reveal: false,
             typed: TypeAhead::default(),
+            clicked: None,
         }
     }
 }
@@ -114,6 +119,10 @@ pub struct Context {
 /// What a click or a key asks for.
 #[derive(Debug, Clone, Copy)]
 enum Action {
+    /// The first click on a row.
+    Click(RowId, Side),
+    /// The second one soon after, which is not to do what the first did.
+    DoubleClick(RowId),
     Select(RowId, Side),
     Open(RowId, bool),
     Tick(RowId, Side),
@@ -184,7 +193,7 @@ impl Table {
         let mut done = TableResponse { response, ticked: None, context: None, activated: None };
         if done.response.has_focus() {
             self.keyboard(ui, model, &geometry, &mut actions);
-            self.apply(ui, model, &mut actions, &mut done);
+            self.apply(ui, (model, look.rows_tick), &mut actions, &mut done);
         }
         self.scroll_rows(ui, model, &geometry);
 
@@ -208,7 +217,7 @@ impl Table {
             self.reveal |= seen;
             ui.ctx().request_repaint();
         }
-        self.apply(ui, model, &mut actions, &mut done);
+        self.apply(ui, (model, look.rows_tick), &mut actions, &mut done);
         done
     }
 
@@ -256,16 +265,38 @@ impl Table {
         self.visible = first..end.min(rows);
     }
 
-    fn apply(&mut self, ui: &Ui, model: &mut Model, actions: &mut Vec<Action>, done: &mut TableResponse) {
+    fn select(&mut self, model: &mut Model, row: RowId, side: Side, done: &TableResponse) {
+        model.set_cursor(row);
+        self.active = side;
+        done.response.request_focus();
+    }
+
+    fn apply(
+        &mut self,
+        ui: &Ui,
+        (model, rows_tick): (&mut Model, bool),
+        actions: &mut Vec<Action>,
+        done: &mut TableResponse,
+    ) {
         if !actions.is_empty() {
             ui.ctx().request_repaint();
         }
         for action in actions.drain(..) {
             match action {
+                Action::Click(row, side) => {
+                    self.select(model, row, side, done);
+                    let change =
+                        rows_tick.then(|| model.toggle(row, side)).filter(|c| *c != Change::default());
+                    self.clicked = Some((row, change.is_some()));
+                    done.ticked = change.or(done.ticked);
+                }
+                Action::DoubleClick(row) => {
+                    if self.clicked.take() == Some((row, true)) && model.take_back_ticks() {
+                        done.ticked = Some(Change::default());
+                    }
+                }
                 Action::Select(row, side) => {
-                    model.set_cursor(row);
-                    self.active = side;
-                    done.response.request_focus();
+                    self.select(model, row, side, done);
                 }
                 Action::Open(row, open) => model.set_open(row, open),
                 Action::Tick(row, side) if model.selection().can_tick(row, side) => {

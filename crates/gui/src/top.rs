@@ -314,6 +314,7 @@ fn menu(window: &mut Window, ui: &mut Ui) {
     Popup::menu(&button).id(egui::Id::unique("menu")).show(|ui| {
         ui.set_min_width(220.0);
         let app = &mut window.app;
+        let mut rows_tick = !app.kept.only_boxes_tick;
         let item = |ui: &mut Ui, icon: &str, words: &str, key: &str| {
             let button =
                 Button::new(format!("{icon}   {words}")).shortcut_text(RichText::new(key).size(12.0));
@@ -337,6 +338,16 @@ fn menu(window: &mut Window, ui: &mut Ui) {
             if item(ui, icon::TRASH, "Delete what only the right has", "Shift+Del") {
                 app.delete_orphans(Side::Right);
             }
+        }
+        ui.separator();
+        if matches!(app.view, View::Loaded(_))
+            && item(ui, icon::CHECK, "Ticks as they were before", "Ctrl+Shift+Z")
+        {
+            app.take_back_ticks();
+        }
+        if ui.checkbox(&mut rows_tick, "A click on a row ticks it").changed() {
+            app.kept.only_boxes_tick = !rows_tick;
+            app.save_kept();
         }
         ui.separator();
         if item(ui, icon::LIST_BULLETS, "Log", "Ctrl+L") {

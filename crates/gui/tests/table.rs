@@ -23,6 +23,7 @@ struct State {
     model: Model,
     context: Option<Context>,
     activated: Option<RowId>,
+    rows_tick: bool,
 }
 
 impl State {
@@ -32,11 +33,11 @@ impl State {
         let shown = Shown { created: Some(true), digest: None, status: Some(true) };
         let mut table = Table::default();
         table.shown = shown;
-        Self { table, model, context: None, activated: None }
+        Self { table, model, context: None, activated: None, rows_tick: true }
     }
 
     fn ui(&mut self, ui: &mut Ui) {
-        let look = Look { zone: &TimeZone::UTC, decimals: 0, access: None };
+        let look = Look { zone: &TimeZone::UTC, decimals: 0, access: None, rows_tick: self.rows_tick };
         let background = theme::Palette::of(ui.theme()).bg;
         ui.painter().rect_filled(ui.ctx().content_rect(), 0, background);
         let response = self.table.ui(ui, &mut self.model, &look);
@@ -145,6 +146,61 @@ fn boxes_tick_their_own_side_and_say_so() {
     assert!(h.state().ticked("Clients/IMG_81747.flac", Side::Right));
     assert_eq!(ticked(&h, "Right Clients"), accesskit::Toggled::Mixed, "one of two differences");
     assert_eq!(ticked(&h, "Right Projects"), accesskit::Toggled::False);
+}
+
+/// Presses the primary button in a row, on a side, so many times.
+fn click_row(h: &mut Test, label: &str, side: Side, times: usize) {
+    // What was pressed before is too long ago to belong to this.
+    h.run_steps(60);
+    let area = h.get_by_label_contains(label).rect();
+    let x = if side == Side::Left { area.left() + 260.0 } else { area.right() - 100.0 };
+    let pos = pos2(x, area.center().y);
+    for _ in 0..times {
+        for pressed in [true, false] {
+            let button = egui::PointerButton::Primary;
+            h.event(egui::Event::PointerMoved(pos));
+            h.event(egui::Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE });
+            h.step();
+        }
+    }
+    h.run();
+}
+
+#[test]
+fn a_click_anywhere_on_a_row_ticks_the_side_it_was_on_unless_only_boxes_do() {
+    let mut h = harness();
+    let same = "report.mp4, Same";
+    for ticked in [true, false] {
+        click_row(&mut h, same, Side::Right, 1);
+        assert_eq!(h.state().ticked("report.mp4", Side::Right), ticked, "a row that is the same too");
+        assert!(!h.state().ticked("report.mp4", Side::Left));
+    }
+    click_row(&mut h, "chapter_98837.docx, ", Side::Right, 1);
+    assert_eq!(h.state().model.selection().count(Side::Right), 0, "there is nothing on that side");
+    h.state_mut().rows_tick = false;
+    click_row(&mut h, same, Side::Right, 1);
+    assert!(!h.state().ticked("report.mp4", Side::Right));
+    assert_eq!(h.state().model.cursor(), h.state().row("report.mp4"));
+}
+
+#[test]
+fn a_double_click_opens_or_closes_a_folder_and_leaves_the_ticks_as_they_were() {
+    let mut h = harness();
+    h.get_by_label("Left Clients").click();
+    h.run();
+    h.get_by_label("Left draft_94621.xlsx").click();
+    h.run();
+    let before = h.state().model.selection().ticked(Side::Left).clone();
+    assert!(before.count() > 0, "a folder with some of it ticked");
+    let rows = h.state().model.rows().visible().len();
+    for fewer in [6, 0] {
+        click_row(&mut h, "Clients, ", Side::Left, 2);
+        assert_eq!(h.state().model.rows().visible().len(), rows - fewer);
+        assert_eq!(*h.state().model.selection().ticked(Side::Left), before);
+    }
+    click_row(&mut h, "report.mp4, Same", Side::Left, 2);
+    assert_eq!(*h.state().model.selection().ticked(Side::Left), before);
+    assert_eq!(h.state().activated, Some(h.state().row("report.mp4")));
 }
 
 #[test]

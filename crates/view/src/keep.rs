@@ -55,6 +55,8 @@ pub struct Kept {
     pub theme: Theme,
     /// Everything larger or smaller.
     pub zoom: Option<f32>,
+    /// A click on a row only moves the cursor to it, and only its box ticks.
+    pub only_boxes_tick: bool,
     /// The window's inner size, in points.
     pub size: Option<[f32; 2]>,
     /// The window fills the screen.

@@ -1,12 +1,14 @@
 //! What one window holds: rows, selection, cursor.
 //!
 //! Invariant: the cursor is on a visible row. What acts on many rows is given the matches of the filter in force, and
-//! never others. This module must not know how any of it is drawn.
+//! never others. A change of ticks, however large, can be taken back. This module must not know how any of it is drawn.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use fcs_engine::compare::{Comparison, RowId, Side};
 
+use crate::bits::Bits;
 use crate::carry::Memory;
 use crate::filter::Filter;
 use crate::index::Index;
@@ -15,11 +17,16 @@ use crate::rows::Rows;
 use crate::selection::{Change, Selection};
 use crate::sort::{Column, Sort};
 
+/// So many changes of ticks can be taken back: each costs half a byte a row.
+const MOST_PAST: usize = 16;
+
 /// The state of a window over one comparison. After another comparison there is another model.
 #[derive(Debug)]
 pub struct Model {
     rows: Rows,
     selection: Selection,
+    /// The ticks before each of the last changes, the latest last.
+    past: VecDeque<Selection>,
     cursor: RowId,
 }
 
@@ -111,17 +118,37 @@ impl Model {
 
     /// What a click on a box does: see [`Selection::toggle`].
     pub fn toggle(&mut self, row: RowId, side: Side) -> Change {
-        self.selection.toggle(row, side, self.rows.matching())
+        self.change(|selection, matching| selection.toggle(row, side, matching))
     }
 
     /// Select All Differences on a side: see [`Selection::tick_all_differences`].
     pub fn tick_all_differences(&mut self, side: Side) -> Change {
-        self.selection.tick_all_differences(side, self.rows.matching())
+        self.change(|selection, matching| selection.tick_all_differences(side, matching))
     }
 
     /// Clear All on a side.
     pub fn clear(&mut self, side: Side) -> Change {
-        self.selection.clear(side)
+        self.change(|selection, _| selection.clear(side))
+    }
+
+    /// Brings the ticks back that were there before the latest change that was not yet taken back; whether there was
+    /// one.
+    pub fn take_back_ticks(&mut self) -> bool {
+        let Some(before) = self.past.pop_back() else { return false };
+        self.selection = before;
+        true
+    }
+
+    fn change(&mut self, act: impl FnOnce(&mut Selection, &Bits) -> Change) -> Change {
+        let before = self.selection.clone();
+        let change = act(&mut self.selection, self.rows.matching());
+        if change.ticked + change.unticked > 0 {
+            if self.past.len() == MOST_PAST {
+                self.past.pop_front();
+            }
+            self.past.push_back(before);
+        }
+        change
     }
 
     /// Ticks rows one by one, with nothing that is below them.
@@ -136,7 +163,7 @@ impl Model {
 
     pub(crate) fn over(index: Arc<Index>) -> Self {
         let selection = Selection::new(Arc::clone(&index));
-        Self { rows: Rows::new(index), selection, cursor: Comparison::ROOT }
+        Self { rows: Rows::new(index), selection, past: VecDeque::new(), cursor: Comparison::ROOT }
     }
 
     /// What can be taken over to another comparison of the same folders.
@@ -148,6 +175,6 @@ impl Model {
 
     /// Bytes of memory in use, the comparison's not included.
     pub fn bytes(&self) -> usize {
-        self.rows.bytes() + self.selection.bytes()
+        self.rows.bytes() + self.selection.bytes() + self.past.iter().map(Selection::bytes).sum::<usize>()
     }
 }

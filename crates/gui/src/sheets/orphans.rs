@@ -30,6 +30,7 @@ pub(crate) fn show(window: &mut Window, ctx: &Context, pal: &Palette) {
     let zone = window.app.zone().clone();
     let decimals = text::decimals(window.app.settings().time_tolerance_nanos);
     let free = window.app.busy.is_none();
+    let look = Look { zone: &zone, decimals, access: None, rows_tick: !window.app.kept.only_boxes_tick };
     let Some(Sheet::Orphans(orphans)) = &mut window.app.sheet else { return };
     let table = &mut window.orphans;
     let title = match orphans.side {
@@ -44,7 +45,7 @@ pub(crate) fn show(window: &mut Window, ctx: &Context, pal: &Palette) {
             pal,
             title,
             Size { width: 900.0, height: Some(560.0) },
-            |ui| body(&mut cell.borrow_mut(), table, ui, pal, &Look { zone: &zone, decimals, access: None }),
+            |ui| body(&mut cell.borrow_mut(), table, ui, pal, &look),
             |ui| foot(&mut cell.borrow_mut(), ui, free),
         )
     };

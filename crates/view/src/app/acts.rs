@@ -145,6 +145,18 @@ impl App {
         self.say_change(change);
     }
 
+    /// Brings the ticks back as they were before the latest change of them.
+    pub fn take_back_ticks(&mut self) {
+        let Some(loaded) = self.loaded_mut() else { return };
+        let words = if loaded.model.take_back_ticks() {
+            "Ticks are as before."
+        } else {
+            "No ticks were changed before."
+        };
+        self.count_ticks();
+        self.said = Some(words.to_owned());
+    }
+
     /// Says what a click on boxes did, and counts again.
     pub fn say_change(&mut self, change: Change) {
         self.count_ticks();

@@ -149,6 +149,35 @@ proptest! {
     }
 
     #[test]
+    fn each_change_of_ticks_can_be_taken_back(
+        pair in pairs(), steps in proptest::collection::vec((0_u8..6, any::<Pick>(), any::<bool>()), 1..12),
+    ) {
+        let mut model = crate::Model::new(pair.compare());
+        let rows = model.rows().index().rows();
+        let mut past = Vec::new();
+        for (what, pick, left) in steps {
+            let side = if left { Side::Left } else { Side::Right };
+            let before = state(model.selection());
+            match what {
+                0 => model.clear(side),
+                1 => model.tick_all_differences(side),
+                _ => model.toggle(pick.index(rows) as RowId, side),
+            };
+            // Ticking exactly what was ticked changes nothing; that there is something to take back is no harm.
+            if state(model.selection()) != before || what == 1 && model.selection().count(side) > 0 {
+                past.push(before);
+            }
+        }
+        for before in past.into_iter().rev() {
+            prop_assert!(model.take_back_ticks());
+            prop_assert_eq!(state(model.selection()), before);
+            prop_assert!(is_sound(model.selection(), model.rows().index().comparison()));
+            prop_assert!(is_partly_sound(model.selection(), model.rows().index().comparison()));
+        }
+        prop_assert!(!model.take_back_ticks());
+    }
+
+    #[test]
     fn the_engine_plans_what_is_ticked_and_skips_none_of_it(pair in pairs()) {
         let index = pair.index();
         let mut selection = Selection::new(Arc::clone(&index));
