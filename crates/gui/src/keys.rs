@@ -11,7 +11,7 @@ use fcs_view::app::Sheet;
 use crate::window::Window;
 
 /// What a key is for: its words, and what is pressed.
-pub(crate) const KEYS: [(&str, &str); 19] = [
+pub(crate) const KEYS: [(&str, &str); 21] = [
     ("F5", "Compare the two folders"),
     ("Ctrl+F", "Filter"),
     ("↑ ↓ Page Home End", "Move in the table"),
@@ -28,6 +28,8 @@ pub(crate) const KEYS: [(&str, &str); 19] = [
     ("Ctrl+H", "History of runs"),
     ("Ctrl+L", "Log"),
     ("Ctrl+,", "Settings"),
+    ("Shift+→ Shift+←", "In the table: scroll across; on the head of a column: its width"),
+    ("Shift+F10", "Menu of a row or of a column's head"),
     ("Ctrl++ Ctrl+- Ctrl+0", "Larger, smaller, as at first"),
     ("Esc", "Close; clear the filter; stop the work"),
     ("F1", "This list"),

@@ -130,7 +130,7 @@ fn run(renderer: Renderer, folders: Option<&[PathBuf; 2]>, seen: &Arc<AtomicBool
         .with_app_id("fcs-gui")
         .with_icon(app_icon::largest())
         .with_inner_size(size)
-        .with_min_inner_size([640.0, 420.0])
+        .with_min_inner_size([360.0, 240.0])
         .with_maximized(kept.maximized)
         .with_drag_and_drop(true);
     let options = NativeOptions { viewport, renderer, run_and_return: true, ..NativeOptions::default() };
@@ -215,7 +215,6 @@ impl eframe::App for Shell {
         self.drawn = true;
         self.window.ui(ui, self.began.elapsed());
         self.set_title(&ctx);
-        self.window.app.kept.zoom = Some(ctx.zoom_factor());
         if ctx.input(|i| i.viewport().close_requested()) && !self.window.app.close {
             self.window.app.ask_to_stop(true);
             if !self.window.app.close {

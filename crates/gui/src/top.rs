@@ -84,8 +84,17 @@ fn folder(app: &mut App, ui: &mut Ui, pal: &Palette, side: Side, width: f32) {
     ui.allocate_ui_with_layout(vec2(width, PRIMARY), Layout::left_to_right(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         let mut text = app.field(side).text().to_owned();
+        // Of a path the end tells the most. Who edits it sees what is edited.
+        let whole = ui.memory(|memory| memory.has_focus(id));
+        let (font, colour) = (egui::TextStyle::Body.resolve(ui.style()), pal.text);
+        let mut layout = |ui: &Ui, buffer: &dyn egui::TextBuffer, _: f32| {
+            let (p, text) = (ui.painter(), buffer.as_str());
+            let end = if whole { None } else { widgets::end_that_fits(p, text, &font, width - 118.0) };
+            p.layout_no_wrap(end.unwrap_or_else(|| text.to_owned()), font.clone(), colour)
+        };
         let edit = TextEdit::singleline(&mut text)
             .id(id)
+            .layouter(&mut layout)
             .hint_text(RichText::new(hint).color(pal.weak))
             .prefix(RichText::new(format!("{}  ", icon::FOLDER)).color(pal.folder))
             .margin(Margin::symmetric(10, 7))
@@ -93,8 +102,9 @@ fn folder(app: &mut App, ui: &mut Ui, pal: &Palette, side: Side, width: f32) {
         let field = ui.add_sized(vec2((width - 70.0).max(50.0), PRIMARY), edit);
         name(ui, &field, label);
         if field.changed() {
-            app.set_folder_text(side, text);
+            app.set_folder_text(side, text.clone());
         }
+        let field = if text.is_empty() { field } else { field.on_hover_text(text) };
         if field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) {
             app.compare();
         }
@@ -150,7 +160,7 @@ fn filters(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     Popup::menu(&options)
         .id(egui::Id::unique("options"))
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
-        .show(|ui| self::options(window, ui, pal));
+        .show(|ui| widgets::hanging(ui, |ui| self::options(window, ui, pal)));
 }
 
 fn filter(window: &mut Window, ui: &mut Ui, pal: &Palette) {
@@ -220,7 +230,8 @@ impl State {
 }
 
 fn options(window: &mut Window, ui: &mut Ui, pal: &Palette) {
-    ui.set_width(380.0);
+    widgets::framed(ui);
+    ui.set_width(420.0);
     let app = &mut window.app;
     widgets::heading(ui, "What counts as a difference");
     let switches = [
@@ -254,6 +265,7 @@ fn options(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     let state = &mut window.top;
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
+        ui.spacing_mut().button_padding.x = 5.0;
         for (words, value) in TOLERANCES {
             let nanos = fcs_engine::settings::parse_nanos(value);
             let on = nanos == Some(app.settings().time_tolerance_nanos);
@@ -264,7 +276,10 @@ fn options(window: &mut Window, ui: &mut Ui, pal: &Palette) {
             }
         }
         let field = ui.add(
-            TextEdit::singleline(&mut state.tolerance).desired_width(70.0).margin(Margin::symmetric(8, 4)),
+            TextEdit::singleline(&mut state.tolerance)
+                .desired_width(60.0)
+                .margin(Margin::symmetric(8, 4))
+                .align(Align2::LEFT_CENTER),
         );
         name(ui, &field, "Tolerance");
         // At once, because the field is gone when the options are closed; half a number is not yet one.
@@ -282,7 +297,8 @@ fn options(window: &mut Window, ui: &mut Ui, pal: &Palette) {
             let hint = if is_include { "everything" } else { "*.tmp; cache/" };
             let edit = TextEdit::singleline(text)
                 .hint_text(RichText::new(hint).color(pal.weak))
-                .margin(Margin::symmetric(8, 5));
+                .margin(Margin::symmetric(8, 5))
+                .align(Align2::LEFT_CENTER);
             let field = ui.add_sized(vec2(ui.available_width(), CONTROL), edit);
             name(ui, &field, label);
             if field.changed() {
@@ -312,80 +328,87 @@ fn menu(window: &mut Window, ui: &mut Ui) {
     name(ui, &button, "Menu");
     let mut theme = None;
     Popup::menu(&button).id(egui::Id::unique("menu")).show(|ui| {
-        ui.set_min_width(220.0);
-        let app = &mut window.app;
-        let mut rows_tick = !app.kept.only_boxes_tick;
-        let item = |ui: &mut Ui, icon: &str, words: &str, key: &str| {
-            let button =
-                Button::new(format!("{icon}   {words}")).shortcut_text(RichText::new(key).size(12.0));
-            let response = ui.add(button.min_size(vec2(ui.available_width(), CONTROL)));
-            name(ui, &response, words);
-            response.clicked()
-        };
-        if item(ui, icon::HISTORY, "History of runs", "Ctrl+H") {
-            app.show_history();
-        }
-        if item(ui, icon::UNDO, "Take the latest run back", "Ctrl+Z") {
-            app.undo_latest();
-        }
-        if app.last_run().is_some() && item(ui, icon::FILE_TEXT, "Result of the last run", "") {
-            app.show_last_run();
-        }
-        if matches!(app.view, View::Loaded(_)) {
-            if item(ui, icon::TRASH, "Delete what only the left has", "Del") {
-                app.delete_orphans(Side::Left);
-            }
-            if item(ui, icon::TRASH, "Delete what only the right has", "Shift+Del") {
-                app.delete_orphans(Side::Right);
-            }
-        }
-        ui.separator();
-        if matches!(app.view, View::Loaded(_))
-            && item(ui, icon::CHECK, "Ticks as they were before", "Ctrl+Shift+Z")
-        {
-            app.take_back_ticks();
-        }
-        if ui.checkbox(&mut rows_tick, "A click on a row ticks it").changed() {
-            app.kept.only_boxes_tick = !rows_tick;
-            app.save_kept();
-        }
-        ui.separator();
-        if item(ui, icon::LIST_BULLETS, "Log", "Ctrl+L") {
-            app.show_log();
-        }
-        if item(ui, icon::GEAR, "Settings", "Ctrl+,") {
-            app.show_settings();
-        }
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 4.0;
-            ui.add_space(4.0);
-            for choice in Theme::ALL {
-                let icon = match choice {
-                    Theme::System => icon::DESKTOP,
-                    Theme::Light => icon::SUN,
-                    Theme::Dark => icon::MOON,
-                };
-                let on = app.kept.theme == choice;
-                let text =
-                    RichText::new(format!("{icon} {}", choice.word())).family(theme::medium()).size(12.0);
-                let button = ui.add(Button::selectable(on, text));
-                name(ui, &button, &format!("{} theme", choice.word()));
-                if button.clicked() {
-                    theme = Some(choice);
-                }
-            }
-        });
-        ui.separator();
-        if item(ui, icon::KEYBOARD, "Keys", "F1") {
-            app.sheet = Some(Sheet::Help);
-        }
-        if item(ui, icon::INFO, "About", "") {
-            app.sheet = Some(Sheet::About);
-        }
+        theme = widgets::hanging(ui, |ui| menu_items(&mut window.app, ui));
     });
     if let Some(theme) = theme {
         window.app.kept.theme = theme;
         window.apply_theme(ui.ctx());
         window.app.save_kept();
     }
+}
+
+/// What is in the menu; the theme that was chosen.
+fn menu_items(app: &mut App, ui: &mut Ui) -> Option<Theme> {
+    let mut theme = None;
+    ui.set_min_width(220.0);
+    let mut rows_tick = !app.kept.only_boxes_tick;
+    let item = |ui: &mut Ui, icon: &str, words: &str, key: &str| {
+        let button = Button::new(format!("{icon}   {words}")).shortcut_text(RichText::new(key).size(12.0));
+        let response = ui.add(button.min_size(vec2(ui.available_width(), CONTROL)));
+        name(ui, &response, words);
+        response.clicked()
+    };
+    if item(ui, icon::HISTORY, "History of runs", "Ctrl+H") {
+        app.show_history();
+    }
+    if item(ui, icon::UNDO, "Take the latest run back", "Ctrl+Z") {
+        app.undo_latest();
+    }
+    if app.last_run().is_some() && item(ui, icon::FILE_TEXT, "Result of the last run", "") {
+        app.show_last_run();
+    }
+    if matches!(app.view, View::Loaded(_)) {
+        if item(ui, icon::TRASH, "Delete what only the left has", "Del") {
+            app.delete_orphans(Side::Left);
+        }
+        if item(ui, icon::TRASH, "Delete what only the right has", "Shift+Del") {
+            app.delete_orphans(Side::Right);
+        }
+    }
+    ui.separator();
+    if matches!(app.view, View::Loaded(_))
+        && item(ui, icon::CHECK, "Ticks as they were before", "Ctrl+Shift+Z")
+    {
+        app.take_back_ticks();
+    }
+    ui.scope(|ui| {
+        widgets::framed(ui);
+        if ui.checkbox(&mut rows_tick, "A click on a row ticks it").changed() {
+            app.kept.only_boxes_tick = !rows_tick;
+            app.save_kept();
+        }
+    });
+    ui.separator();
+    if item(ui, icon::LIST_BULLETS, "Log", "Ctrl+L") {
+        app.show_log();
+    }
+    if item(ui, icon::GEAR, "Settings", "Ctrl+,") {
+        app.show_settings();
+    }
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        ui.add_space(4.0);
+        for choice in Theme::ALL {
+            let icon = match choice {
+                Theme::System => icon::DESKTOP,
+                Theme::Light => icon::SUN,
+                Theme::Dark => icon::MOON,
+            };
+            let on = app.kept.theme == choice;
+            let text = RichText::new(format!("{icon} {}", choice.word())).family(theme::medium()).size(12.0);
+            let button = ui.add(Button::selectable(on, text));
+            name(ui, &button, &format!("{} theme", choice.word()));
+            if button.clicked() {
+                theme = Some(choice);
+            }
+        }
+    });
+    ui.separator();
+    if item(ui, icon::KEYBOARD, "Keys", "F1") {
+        app.sheet = Some(Sheet::Help);
+    }
+    if item(ui, icon::INFO, "About", "") {
+        app.sheet = Some(Sheet::About);
+    }
+    theme
 }

@@ -160,6 +160,35 @@ pub fn radio(ui: &mut Ui, on: bool, text: &str) -> Response {
     response
 }
 
+/// The end of a text after an ellipsis, as much of it as fits; `None` if all of it does.
+pub(crate) fn end_that_fits(p: &egui::Painter, text: &str, font: &FontId, room: f32) -> Option<String> {
+    if width(p, text, font.clone()) <= room {
+        return None;
+    }
+    let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).skip(1).collect();
+    let shown = |at: usize| format!("…{}", &text[at..]);
+    let first = starts.partition_point(|&at| width(p, &shown(at), font.clone()) > room);
+    Some(starts.get(first).map_or_else(|| "…".to_owned(), |&at| shown(at)))
+}
+
+/// The width of a line of text.
+pub(crate) fn width(p: &egui::Painter, text: &str, font: FontId) -> f32 {
+    p.layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER).size().x
+}
+
+/// What hangs from a button, scrolled where the window is too low for it.
+pub(crate) fn hanging<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
+    let room = ui.ctx().content_rect().height() - 24.0;
+    // An area that is as large as what is in it offers no room of its own.
+    egui::ScrollArea::vertical().min_scrolled_height(room).max_height(room).show(ui, content).inner
+}
+
+/// Draws controls in a menu as they are elsewhere: a menu's own look has no frames, so that an empty box or field could
+/// not be seen.
+pub(crate) fn framed(ui: &mut Ui) {
+    ui.set_style(ui.ctx().style_of(ui.theme()));
+}
+
 /// What stands above a part of a view.
 pub fn heading(ui: &mut Ui, text: &str) -> Response {
     ui.add_space(GRID / 2.0);

@@ -5,13 +5,16 @@
 
 use std::time::Duration;
 
-use egui::{CentralPanel, Frame, Margin, Panel, Ui};
+use egui::{CentralPanel, Frame, Margin, Panel, Ui, Vec2, vec2};
 use fcs_view::app::{App, View};
 use fcs_view::keep::{Kept, Theme};
 
 use crate::table::{self, Table};
 use crate::theme::Palette;
 use crate::{banner, bottom, keys, middle, sheet, top};
+
+/// The window is laid out for no less than this, in points. Where there is less room everything is drawn smaller.
+const LEAST: Vec2 = vec2(720.0, 450.0);
 
 /// Everything that is drawn, and the state of widgets that is nobody else's business.
 pub struct Window {
@@ -30,6 +33,8 @@ pub struct Window {
     /// A text was edited in the frame before.
     pub(crate) typing: bool,
     began: bool,
+    /// How much larger than usual everything was drawn last.
+    zoom: f32,
 }
 
 impl Window {
@@ -47,6 +52,7 @@ impl Window {
             comparisons: 0,
             typing: false,
             began: false,
+            zoom: 1.0,
         }
     }
 
@@ -55,7 +61,9 @@ impl Window {
         if !self.began {
             self.began = true;
             self.apply_theme(ui.ctx());
+            self.zoom = ui.ctx().zoom_factor();
         }
+        self.fit(ui.ctx());
         self.app.poll(now);
         if std::mem::replace(&mut self.comparisons, self.app.comparisons()) != self.app.comparisons() {
             self.row_menu = None;
@@ -107,6 +115,25 @@ impl Window {
         });
     }
 
+    /// Draws as large as the user wants it, but no larger than there is room for.
+    fn fit(&mut self, ctx: &egui::Context) {
+        let now = ctx.zoom_factor();
+        // The toolkit has keys for it of its own.
+        if now.to_bits() != self.zoom.to_bits() {
+            self.app.kept.zoom = Some(now);
+        }
+        let room = ctx.content_rect().size() * now / LEAST;
+        let fits = self.app.kept.zoom.unwrap_or(1.0).min(room.min_elem()).max(0.3);
+        // A window that is drawn to another size is not to flicker.
+        if (fits - now).abs() > 0.01 {
+            ctx.set_zoom_factor(fits);
+            ctx.request_repaint();
+            self.zoom = fits;
+        } else {
+            self.zoom = now;
+        }
+    }
+
     fn take_drops(&mut self, ui: &Ui) {
         let center = ui.ctx().content_rect().center().x;
         let (dropped, middle) = ui.input(|i| {
@@ -131,6 +158,8 @@ impl Window {
         });
         kept.maximized = maximized;
         if let Some(size) = size.filter(|_| !maximized) {
+            // As a window is made: in points of the screen, not in those that everything is drawn larger by.
+            let size = size * ui.ctx().zoom_factor();
             kept.size = Some([size.x.round(), size.y.round()]);
         }
     }

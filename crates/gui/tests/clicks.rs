@@ -200,6 +200,39 @@ fn small() -> Bench {
 }
 
 #[test]
+fn everything_is_drawn_smaller_where_there_is_no_room_and_as_wished_where_there_is() {
+    let mut bench = Bench::new(vec2(400.0, 300.0), Theme::Light);
+    bench.write("left/a.txt", 10, 1);
+    bench.app_mut().compare();
+    bench.idle();
+    let zoom = |bench: &Bench| bench.h.ctx.zoom_factor();
+    let resize = |bench: &mut Bench, pixels: egui::Vec2| {
+        let points = pixels / bench.h.ctx.zoom_factor();
+        bench.h.set_size(points);
+        bench.h.run();
+    };
+    assert!(zoom(&bench) < 0.7, "{}", zoom(&bench));
+    let all = bench.h.ctx.content_rect();
+    for label in ["Compare", "Copy 0 to the right", "Menu"] {
+        let area = bench.get(Role::Button, label).rect();
+        assert!(all.contains_rect(area), "{label}: {area} in {all}");
+    }
+    assert_eq!(bench.app().kept.zoom, None, "what is remembered is what was wished");
+    resize(&mut bench, vec2(1200.0, 800.0));
+    assert!((zoom(&bench) - 1.0).abs() < 0.01, "{}", zoom(&bench));
+    // The toolkit's own keys.
+    bench.h.key_press_modifiers(CTRL, Key::Plus);
+    bench.h.run();
+    let wished = zoom(&bench);
+    assert!(wished > 1.05);
+    resize(&mut bench, vec2(500.0, 400.0));
+    assert!(zoom(&bench) < 0.9);
+    resize(&mut bench, vec2(1200.0, 800.0));
+    assert!((zoom(&bench) - wished).abs() < 0.01, "as wished again: {}", zoom(&bench));
+    assert_eq!(bench.app().kept.zoom, Some(wished));
+}
+
+#[test]
 fn compare_tick_dry_run_copy_and_undo() {
     let mut bench = small();
     let paths = ["left", "right"].map(|side| bench.path(side).to_str().unwrap().to_owned());

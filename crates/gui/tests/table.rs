@@ -342,6 +342,28 @@ fn a_heads_edge_can_be_dragged_and_fits_what_is_seen_when_double_clicked() {
 }
 
 #[test]
+fn a_heads_width_and_menu_can_be_reached_by_keys() {
+    let mut h = harness();
+    let width = |h: &Test| h.state().table.widths.0[Field::Size as usize];
+    h.get_by_label("Sort by left size").focus();
+    h.run();
+    h.key_press_modifiers(Modifiers::SHIFT, Key::ArrowRight);
+    h.run();
+    let wider = width(&h).unwrap();
+    h.key_press_modifiers(Modifiers::SHIFT, Key::ArrowLeft);
+    h.run();
+    assert!(width(&h).unwrap() < wider, "{wider}");
+    assert!(h.get_by_label("Sort by left size").is_focused());
+    h.key_press_modifiers(Modifiers::SHIFT, Key::F10);
+    h.run();
+    h.get_by_label("As wide as what is in it").click();
+    h.run();
+    assert!(width(&h).unwrap() < 100.0 && h.query_by_label("As wide as what is in it").is_none());
+    press(&mut h, Key::Enter);
+    assert_eq!(h.state().model.rows().sort().column, Column::Size(Side::Left));
+}
+
+#[test]
 fn in_a_narrow_window_the_last_column_can_be_scrolled_to_on_both_sides() {
     let state = State::new(trees().compare(&Settings::default()));
     let mut h = harness_of(state, Theme::Dark, vec2(800.0, 300.0));

@@ -169,7 +169,10 @@ fn value(row: &Row, editing: &mut Option<(String, String)>, ui: &mut Ui) -> Opti
             };
             let field = ui.add_sized(
                 vec2(width, CONTROL),
-                TextEdit::singleline(&mut text).id_salt(row.info.name).margin(Margin::symmetric(8, 5)),
+                TextEdit::singleline(&mut text)
+                    .id_salt(row.info.name)
+                    .margin(Margin::symmetric(8, 5))
+                    .align(egui::Align2::LEFT_CENTER),
             );
             name(ui, &field, &row.title());
             if field.has_focus() {

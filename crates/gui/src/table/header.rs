@@ -4,8 +4,8 @@
 //! rows are sorted.
 
 use egui::{
-    Align, CornerRadius, CursorIcon, Painter, Popup, PopupCloseBehavior, Rangef, Rect, Response, Role, Sense,
-    Stroke, Ui, Vec2, WidgetInfo, accesskit, pos2,
+    Align, CornerRadius, CursorIcon, EventFilter, Key, Modifiers, Painter, Popup, PopupCloseBehavior, Rangef,
+    Rect, Response, Role, Sense, SetOpenCommand, Stroke, Ui, Vec2, WidgetInfo, accesskit, pos2,
 };
 use fcs_engine::compare::Side;
 use fcs_view::{Column, Field};
@@ -13,6 +13,10 @@ use fcs_view::{Column, Field};
 use super::columns::{MIN, Widths};
 use super::{HEAD, Scene, Shown, Table, paint, rows};
 use crate::theme::{PANEL_ROUND, icon};
+use crate::widgets;
+
+/// How much wider a key makes a column.
+const STEP: f32 = 16.0;
 
 impl Table {
     /// Draws the heads; the column that was clicked.
@@ -67,7 +71,7 @@ impl Table {
         let color = if is_sorted { scene.palette.text } else { scene.palette.weak };
         let room = cell.shrink2(Vec2::new(if field == Field::Name { 12.0 } else { 8.0 }, 0.0));
         let arrow = if sorted.descending { icon::CARET_DOWN } else { icon::CARET_UP };
-        let title = paint::width(p, field.title(), paint::head());
+        let title = widgets::width(p, field.title(), paint::head());
         if matches!(field, Field::Name | Field::Digest | Field::Status) {
             paint::line(p, room, Align::Min, field.title(), paint::head(), color);
             if is_sorted {
@@ -81,7 +85,10 @@ impl Table {
                 paint::glyph(p, at, arrow, 11.0, scene.palette.accent);
             }
         }
-        self.menu(&response, scene);
+        if response.has_focus() {
+            self.widths_by_key(ui, &response, field, cell.width());
+        }
+        self.menu(ui, &response, scene, Some(field));
         response.clicked().then_some(target)
     }
 
@@ -98,7 +105,7 @@ impl Table {
             (true, true) => (icon::CARET_DOWN, scene.palette.accent),
         };
         paint::glyph(&p, cell.center(), mark, 14.0, color);
-        self.menu(&response, scene);
+        self.menu(ui, &response, scene, None);
         response.on_hover_text("Sort by status").clicked().then_some(Column::Status)
     }
 
@@ -111,7 +118,7 @@ impl Table {
             return;
         }
         let id = scene.id.with(("grip", side as u8, field as u8));
-        // Not focusable: widths are for the eye, and the keys have the menu.
+        // Not focusable: the head itself has keys for its width.
         let response = ui.interact(area, id, Sense::CLICK | Sense::DRAG);
         let word = if side == Side::Left { "left" } else { "right" };
         response.widget_info(|| {
@@ -133,12 +140,35 @@ impl Table {
         response.on_hover_and_drag_cursor(CursorIcon::ResizeHorizontal);
     }
 
-    /// The menu of any head.
-    fn menu(&mut self, response: &Response, scene: &Scene<'_>) {
+    /// Shift with an arrow makes the column of the head that has the focus wider or narrower.
+    fn widths_by_key(&mut self, ui: &Ui, response: &Response, field: Field, width: f32) {
+        let arrows = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
+        for (key, step) in [(Key::ArrowRight, STEP), (Key::ArrowLeft, -STEP)] {
+            if ui.input_mut(|input| input.consume_key(Modifiers::SHIFT, key)) {
+                self.widths.0[field as usize] = Some((width + step).max(MIN));
+                ui.ctx().request_repaint();
+            }
+        }
+    }
+
+    /// The menu of any head: with the right button, or with the key for it where the focus is.
+    fn menu(&mut self, ui: &Ui, response: &Response, scene: &Scene<'_>, field: Option<Field>) {
+        let key = response.has_focus()
+            && ui.input_mut(|input| {
+                input.consume_key(Modifiers::SHIFT, Key::F10) || input.consume_key(Modifiers::NONE, Key::Menu)
+            });
+        let open = if response.secondary_clicked() || key {
+            Some(SetOpenCommand::Bool(true))
+        } else {
+            response.clicked().then_some(SetOpenCommand::Bool(false))
+        };
         let is_there = |field: Field| scene.geometry.columns.iter().any(|(shown, _)| *shown == field);
         // Stays open, because more than one column may be meant.
-        let menu = Popup::context_menu(response).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+        let menu =
+            Popup::menu(response).open_memory(open).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
         menu.show(|ui| {
+            widgets::framed(ui);
             ui.set_min_width(160.0);
             for (field, shown) in [
                 (Field::Created, &mut self.shown.created),
@@ -151,9 +181,19 @@ impl Table {
                 }
             }
             ui.separator();
+            if let Some(field) = field
+                && ui.button("As wide as what is in it").clicked()
+            {
+                let fitting = rows::fitting(ui.painter(), scene, field);
+                self.widths.0[field as usize] = Some(fitting.max(MIN));
+                // Who came by keys goes on from here.
+                response.request_focus();
+                ui.close();
+            }
             if ui.button("Columns as at first").clicked() {
                 self.widths = Widths::default();
                 self.shown = Shown::default();
+                response.request_focus();
                 ui.close();
             }
         });

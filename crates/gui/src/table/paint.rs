@@ -46,22 +46,6 @@ pub(super) fn line(p: &Painter, room: Rect, align: Align, text: &str, font: Font
     elided
 }
 
-/// The end of a text after an ellipsis, as much of it as fits; `None` if all of it does.
-pub(super) fn end_that_fits(p: &Painter, text: &str, font: &FontId, room: f32) -> Option<String> {
-    if width(p, text, font.clone()) <= room {
-        return None;
-    }
-    let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).skip(1).collect();
-    let shown = |at: usize| format!("…{}", &text[at..]);
-    let first = starts.partition_point(|&at| width(p, &shown(at), font.clone()) > room);
-    Some(starts.get(first).map_or_else(|| "…".to_owned(), |&at| shown(at)))
-}
-
-/// The width of a line of text.
-pub(super) fn width(p: &Painter, text: &str, font: FontId) -> f32 {
-    p.layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER).size().x
-}
-
 /// An icon around a point.
 pub(super) fn glyph(p: &Painter, center: Pos2, glyph: &str, size: f32, color: Color32) {
     p.text(center, Align2::CENTER_CENTER, glyph, FontId::proportional(size), color);

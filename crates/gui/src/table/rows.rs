@@ -15,6 +15,7 @@ use fcs_view::{Field, Model};
 use super::paint::{self, Tick};
 use super::{Action, Context, Scene};
 use crate::theme::icon;
+use crate::widgets;
 
 /// How far a folder's rows stand to the right of it.
 const INDENT: f32 = 16.0;
@@ -184,7 +185,7 @@ fn half(
     let name = scene.cells.name(row, side);
     // Of a path the end tells the most.
     let end = if row == Comparison::ROOT {
-        paint::end_that_fits(p, &name, &font, parts.text.width())
+        widgets::end_that_fits(p, &name, &font, parts.text.width())
     } else {
         None
     };
@@ -380,7 +381,7 @@ fn explain(response: Response, scene: &Scene<'_>, row: RowId, elided: &[(RowId, 
 
 /// How wide a column would have to be for what is on the screen.
 pub(super) fn fitting(p: &Painter, scene: &Scene<'_>, field: Field) -> f32 {
-    let title = paint::width(p, field.title(), paint::head()) + 40.0;
+    let title = widgets::width(p, field.title(), paint::head()) + 40.0;
     scene.visible.clone().map(|place| row_at(scene.model, place)).fold(title, |widest, row| {
         scene
             .geometry
@@ -402,10 +403,10 @@ fn wanted(p: &Painter, scene: &Scene<'_>, row: RowId, side: Side, field: Field) 
     match field {
         Field::Name => {
             let depth = scene.cells.index.comparison().depth(row) as f32;
-            paint::width(p, &text, paint::strong()) + depth * INDENT + 62.0 + 2.0 * PAD
+            widgets::width(p, &text, paint::strong()) + depth * INDENT + 62.0 + 2.0 * PAD
         }
-        Field::Status => paint::width(p, &text, paint::small()) + 20.0 + 2.0 * PAD,
-        _ => paint::width(p, &text, paint::small()) + 2.0 * PAD,
+        Field::Status => widgets::width(p, &text, paint::small()) + 20.0 + 2.0 * PAD,
+        _ => widgets::width(p, &text, paint::small()) + 2.0 * PAD,
     }
     .ceil()
         + 1.0
