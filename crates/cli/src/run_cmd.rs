@@ -293,6 +293,7 @@ fn prepare_and_run(
     if control.cancel.is_cancelled() {
         return Err(Failure::interrupted());
     }
+    session.folders.are_still_there()?;
     let leaves = if how.dry_run { "Nothing was written.".to_owned() } else { leaves(proposal.target()) };
     interrupt.working(&control.cancel, leaves);
     let display = Display::start(screen, &control.progress);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use common::{Bench, json_lines};
 use fcs_testkit::bin::Run;
-use fcs_testkit::{Options, listing};
+use fcs_testkit::{Options, diff, listing};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -137,6 +137,34 @@ fn what_changes_while_the_question_stands_is_left_alone_and_named() {
     assert!(text.contains("the target changed after the comparison"), "{text}");
     assert!(!bench.right.join("f").exists());
     assert_eq!(fs::read_to_string(bench.right.join("g")).unwrap(), "somebody else's");
+}
+
+#[test]
+fn nothing_is_written_into_a_folder_that_was_moved_away_while_the_question_stood() {
+    for moved in ["left", "right", "gone"] {
+        let bench = Bench::with_differences();
+        let path = if moved == "left" { &bench.left } else { &bench.right };
+        let away = path.with_file_name("away");
+        let mut run = OnTerminal::start(&bench, &["copy"]);
+        run.wait_for("Go ahead? [y/N]");
+        fs::rename(path, &away).unwrap();
+        if moved != "gone" {
+            fs::create_dir(path).unwrap();
+        }
+        let before = (moved != "gone").then(|| bench.traces());
+        let kept = listing(&away, &Options::default()).unwrap();
+        run.keyboard.write_all(b"y\n").unwrap();
+        let (code, text, _) = run.end();
+        assert_eq!(code, 8, "{text}");
+        let why = if moved == "gone" {
+            "it does not exist"
+        } else {
+            "is not the folder any more that was compared"
+        };
+        assert!(text.contains(why) && text.contains("Nothing was written."), "{text}");
+        assert_eq!((moved != "gone").then(|| bench.traces()), before);
+        assert_eq!(diff(&listing(&away, &Options::default()).unwrap(), &kept), [""; 0]);
+    }
 }
 
 #[test]

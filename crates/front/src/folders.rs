@@ -3,6 +3,7 @@
 //! Invariant: nothing is written here. Every refusal comes before the first folder is listed. This module must not
 //! know how progress is shown or how work is cancelled.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,6 +69,18 @@ impl Folders {
         }
     }
 
+    /// Whether the paths that were confirmed still lead to the folders that were compared. An open folder is the same
+    /// one wherever it was moved to, and nobody agreed to what would be written there.
+    pub fn are_still_there(&self) -> Result<(), Trouble> {
+        [&self.left, &self.right].into_iter().try_for_each(|root| {
+            let there = open_one(&root.path)
+                .map_err(|trouble| Trouble { kind: TroubleKind::Refused, ..trouble }.hint(COMPARE_AGAIN))?;
+            let there = there.dir.metadata().map_err(|error| moved(root, &error))?;
+            let open = root.dir.metadata().map_err(|error| moved(root, &error))?;
+            if there.id == open.id { Ok(()) } else { Err(moved(root, &"another folder is there now")) }
+        })
+    }
+
     /// Scans and compares.
     pub fn compare(&self, settings: &Settings, control: &Control) -> Result<Comparison, Error> {
         self.compare_after(None, settings, control)
@@ -86,6 +99,15 @@ impl Folders {
         let (left, right) = ((&self.left, Arc::new(left)), (&self.right, Arc::new(right)));
         compare_after(before, left, right, settings, control)
     }
+}
+
+const COMPARE_AGAIN: &str = "Nothing was written. Compare again.";
+
+fn moved(root: &Root, why: &dyn Display) -> Trouble {
+    let path = shown(&root.path);
+    let text =
+        format!("Could not begin the run: {path} is not the folder any more that was compared ({why}).");
+    Trouble::new(TroubleKind::Refused, text).hint(COMPARE_AGAIN)
 }
 
 /// What counts, in words: `existence, size, modified`. Created times are left out where the volumes cannot have them.

@@ -788,7 +788,7 @@ const SHEETS: [State; 16] = [
         bench.accounted();
     }),
     ("stop", |bench| {
-        bench.app_mut().sheet = Some(Sheet::Stop { closing: false });
+        bench.app_mut().sheet = Some(Sheet::Stop { closing: false, stood: false });
         bench.h.run();
     }),
     ("recover", |bench| {

@@ -225,7 +225,7 @@ fn log_keys_and_questions() {
         if dark {
             picture(&mut bench, &mut all, &format!("keys_{word}"));
         }
-        bench.app_mut().sheet = Some(Sheet::Stop { closing: false });
+        bench.app_mut().sheet = Some(Sheet::Stop { closing: false, stood: false });
         if !dark {
             picture(&mut bench, &mut all, &format!("stop_{word}"));
         }

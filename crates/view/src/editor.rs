@@ -85,21 +85,17 @@ impl Editor {
     pub fn set(&mut self, file: &mut SettingsFile, name: &str, text: &str) -> bool {
         let Some(row) = self.rows.iter_mut().find(|row| row.info.name == name) else { return false };
         text.clone_into(&mut row.text);
-        match file.set(name, text) {
-            Ok(()) => {
-                let value = file.settings().get(name).unwrap_or_default();
-                (row.error, row.changed) = (None, value != row.info.default);
-                // A value that is the default is not one that the user chose.
-                if !row.changed {
-                    file.reset(name);
-                }
-                true
-            }
-            Err(_) => {
-                row.error = Some(format!("{text:?} is not in force: this takes {}.", accepted(&row.info)));
-                false
-            }
+        if file.set(name, text).is_err() {
+            row.error = Some(format!("{text:?} is not in force: this takes {}.", accepted(&row.info)));
+            return false;
         }
+        let value = file.settings().get(name).unwrap_or_default();
+        (row.error, row.changed) = (None, value != row.info.default);
+        // A value that is the default is not one that the user chose.
+        if !row.changed {
+            file.reset(name);
+        }
+        true
     }
 
     /// Brings a setting back to its default.

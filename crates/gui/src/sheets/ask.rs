@@ -28,7 +28,7 @@ fn weak(ui: &mut Ui, pal: &Palette, text: impl Into<String>) {
 
 /// Whether a run is to be stopped.
 pub(crate) fn stop(app: &mut App, ctx: &Context, pal: &Palette) {
-    let closing = matches!(app.sheet, Some(Sheet::Stop { closing: true }));
+    let closing = matches!(app.sheet, Some(Sheet::Stop { closing: true, .. }));
     let title = if closing { "A run is in progress" } else { "Stop this run?" };
     let act = sheet::frame(
         ctx,

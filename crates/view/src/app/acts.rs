@@ -324,8 +324,12 @@ impl App {
         };
         match busy.running.kind {
             Kind::Run if !busy.running.stopping => {
+                let stood = match self.sheet {
+                    Some(Sheet::Stop { stood, .. }) => stood,
+                    _ => busy.running.paused,
+                };
                 self.set_paused(true);
-                self.sheet = Some(Sheet::Stop { closing });
+                self.sheet = Some(Sheet::Stop { closing, stood });
             }
             // These end by themselves; half of an undo would only have to be gone on with.
             Kind::Undo | Kind::Recover | Kind::Run => self.closing |= closing,
@@ -352,7 +356,7 @@ impl App {
 
     /// Ends the work at its next safe point.
     pub fn stop(&mut self, wish: OnCancel) {
-        if let Some(Sheet::Stop { closing }) = self.sheet {
+        if let Some(Sheet::Stop { closing, .. }) = self.sheet {
             self.closing |= closing;
             self.sheet = None;
         }
@@ -482,10 +486,10 @@ impl App {
         }
     }
 
-    /// Closes what lies over the table. A question about work in progress is answered with going on.
+    /// Closes what lies over the table. A question about work in progress is answered with leaving it as it was.
     pub fn close_sheet(&mut self) {
         match self.sheet.take() {
-            Some(Sheet::Stop { .. }) => self.set_paused(false),
+            Some(Sheet::Stop { stood, .. }) => self.set_paused(stood),
             Some(Sheet::Confirm(confirm)) => {
                 self.dry_run_next = false;
                 if confirm.proposed.is_none() {
@@ -495,6 +499,7 @@ impl App {
             }
             _ => {}
         }
+        self.sheet = self.next.take();
     }
 
     /// Escape: closes a sheet, else clears the filter, else asks whether to stop.

@@ -37,7 +37,10 @@ impl App {
             }
             Event::Proposed(serial, proposed) => self.proposed(serial, *proposed),
             Event::Orphans(serial, orphans) => {
-                if serial == self.plans {
+                if serial == self.plans && self.is_in_use() {
+                    self.busy = None;
+                    self.said = Some("Something else was opened meanwhile, so nothing is listed.".to_owned());
+                } else if serial == self.plans {
                     self.busy = None;
                     self.sheet = Some(Sheet::Orphans(orphans));
                     self.look_at_orphans();
@@ -125,7 +128,7 @@ impl App {
         if !dry {
             self.ended = Some(Arc::clone(&ended));
         }
-        self.sheet = Some(Sheet::Ended(ended));
+        self.present(Sheet::Ended(ended));
         if !dry {
             self.compare_after();
         }
@@ -135,12 +138,22 @@ impl App {
         let level = if done.tone() == Tone::Good { Level::Done } else { Level::Error };
         done.headlines().iter().for_each(|line| self.tell(level, line));
         self.stay_open_if(level == Level::Error);
-        self.sheet = Some(Sheet::Done(done));
+        self.present(Sheet::Done(done));
         if self.loaded().is_some() {
             self.compare_after();
         } else {
             self.look_for_unfinished();
         }
+    }
+
+    /// Shows how something ended: at once, or when what the user is in the middle of is closed.
+    fn present(&mut self, sheet: Sheet) {
+        *(if self.is_in_use() { &mut self.next } else { &mut self.sheet }) = Some(sheet);
+    }
+
+    /// Whether a sheet is open that the user opened to do something in it.
+    fn is_in_use(&self) -> bool {
+        matches!(self.sheet, Some(Sheet::Settings(_) | Sheet::Log { .. } | Sheet::History(_) | Sheet::Help))
     }
 
     /// Compares again after something was written; what was ticked is done.
@@ -176,15 +189,12 @@ impl App {
     }
 
     fn listed(&mut self, runs: Vec<Runs>) {
-        let Some(wanted) = self.undo_next.take() else {
-            if let Some(Sheet::History(shown)) = &mut self.sheet {
-                *shown = Some(runs);
-            }
-            return;
-        };
-        if self.busy.is_some() {
+        let wanted = self.undo_next.take();
+        if let Some(Sheet::History(shown)) = &mut self.sheet {
+            *shown = Some(runs);
             return;
         }
+        let Some(wanted) = wanted.filter(|_| self.busy.is_none() && !self.is_in_use()) else { return };
         if let Some((of, run)) = jobs::wanted(&runs, &wanted) {
             self.ask_undo(of.side, of.folder.clone(), run.clone());
         } else {

@@ -5,7 +5,6 @@
 //! must not know what is on the screen.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -27,7 +26,7 @@ use fcs_front::report_file::ReportFile;
 use fcs_front::settings_file::{SettingsFile, write_in_one_step};
 use fcs_front::task::{Proposal, Task, propose};
 use fcs_front::trouble::{Trouble, TroubleKind};
-use fcs_sys::{Name, RelPath, Root};
+use fcs_sys::{Name, RelPath};
 
 use super::confirm::Proposed;
 use super::orphans::Orphans;
@@ -344,35 +343,12 @@ pub(crate) fn find(comparison: &Comparison, path: &RelPath, side: Side) -> Optio
     Places::new(comparison, side).find(path)
 }
 
-/// What is wrong if a folder is not any more the one that its path, which was confirmed, leads to.
-fn moved_away(root: &Root) -> Option<Trouble> {
-    let there =
-        open_one(&root.path).and_then(|there| there.dir.metadata().map_err(|error| moved(root, &error)));
-    match (there, root.dir.metadata()) {
-        (Ok(there), Ok(open)) if there.id == open.id => None,
-        (Ok(_), Ok(_)) => Some(moved(root, &"another folder is there now")),
-        (Err(trouble), _) => Some(trouble),
-        (_, Err(error)) => Some(moved(root, &error)),
-    }
-}
-
-fn moved(root: &Root, why: &dyn Display) -> Trouble {
-    Trouble {
-        message: format!(
-            "Could not begin the run: {} is not the folder any more that was compared ({why}).",
-            shown(&root.path)
-        ),
-        hint: Some("Nothing was written. Compare again.".to_owned()),
-        kind: TroubleKind::Failed,
-    }
-}
-
 /// Carries out a plan, or goes through it.
 pub(super) fn run(proposed: &Proposed, dry_run: bool, control: &Control) -> Event {
     let Proposal { task, plan, .. } = &proposed.proposal;
     let (source, target) =
         (proposed.folders.root(task.target().other()), proposed.folders.root(task.target()));
-    if let Some(trouble) = [source, target].into_iter().find_map(moved_away) {
+    if let Err(trouble) = proposed.folders.are_still_there() {
         return Event::Ran(Err(trouble));
     }
     let options = RunOptions {

@@ -133,6 +133,8 @@ pub enum Sheet {
     Stop {
         /// The window closes afterwards.
         closing: bool,
+        /// The run stood still already.
+        stood: bool,
     },
     /// Whether a run is to be taken back.
     AskUndo {
@@ -227,6 +229,8 @@ pub struct App {
     comparisons: u64,
     /// Go through the plan as soon as it is made.
     dry_run_next: bool,
+    /// How something ended, to be shown when the sheet is closed that was open then.
+    next: Option<Sheet>,
     /// When the runs are listed, ask whether to take one back: that one, or the latest.
     undo_next: Option<Wanted>,
     now: Duration,
@@ -282,6 +286,7 @@ impl App {
             looks: 0,
             comparisons: 0,
             dry_run_next: false,
+            next: None,
             undo_next: None,
             now: Duration::ZERO,
             desktop: start.desktop,

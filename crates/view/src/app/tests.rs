@@ -211,13 +211,18 @@ fn a_run_that_is_stopped_stands_still_until_it_is_decided_and_then_rolls_back() 
     bench.plan_copy(Direction::LeftToRight);
     bench.app.go(false);
     bench.app.ask_to_stop(false);
-    assert!(matches!(bench.app.sheet, Some(Sheet::Stop { closing: false })));
+    assert!(matches!(bench.app.sheet, Some(Sheet::Stop { closing: false, .. })));
     // That a run holds while this is set is the engine's promise, with a test there.
     let stands =
         |app: &App| app.busy.as_ref().map(|busy| (busy.running.paused, busy.control.cancel.is_paused()));
     assert_eq!(stands(&bench.app), Some((true, true)));
     bench.app.close_sheet();
     assert_eq!(stands(&bench.app), Some((false, false)), "Escape goes on");
+    bench.app.set_paused(true);
+    bench.app.ask_to_stop(false);
+    bench.app.ask_to_stop(true);
+    bench.app.close_sheet();
+    assert_eq!(stands(&bench.app), Some((true, true)), "but not with what was paused by hand");
     bench.app.ask_to_stop(false);
     bench.app.stop(OnCancel::RollBack);
     bench.until("a result", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
@@ -459,6 +464,32 @@ fn another_comparison_finds_what_was_open_and_ticked_again() {
 }
 
 #[test]
+fn an_end_waits_for_who_is_in_the_middle_of_something_else() {
+    let mut bench = Bench::new();
+    bench.write("left/a.txt", b"new");
+    bench.write("right/b.txt", b"orphan");
+    bench.compare();
+    bench.plan_copy(Direction::LeftToRight);
+    bench.app.go(false);
+    bench.app.show_settings();
+    bench.idle();
+    bench.idle();
+    assert!(matches!(bench.app.sheet, Some(Sheet::Settings(_))), "what is typed there is not taken away");
+    bench.app.close_sheet();
+    assert!(matches!(bench.app.sheet, Some(Sheet::Ended(_))));
+    bench.app.close_sheet();
+    assert!(bench.app.sheet.is_none());
+    bench.app.delete_orphans(Side::Right);
+    bench.app.show_log();
+    bench.idle();
+    assert!(matches!(bench.app.sheet, Some(Sheet::Log { .. })) && bench.app.said.is_some());
+    bench.app.close_sheet();
+    bench.app.undo_latest();
+    bench.app.show_history();
+    bench.until("the runs", |app| matches!(app.sheet, Some(Sheet::History(Some(_)))));
+}
+
+#[test]
 fn a_window_that_is_closed_during_a_run_closes_after_the_answer() {
     let mut bench = Bench::new();
     bench.write("left/big.bin", &vec![7; 64 << 20]);
@@ -466,7 +497,7 @@ fn a_window_that_is_closed_during_a_run_closes_after_the_answer() {
     bench.plan_copy(Direction::LeftToRight);
     bench.app.go(false);
     bench.app.ask_to_stop(true);
-    assert!(matches!(bench.app.sheet, Some(Sheet::Stop { closing: true })) && !bench.app.close);
+    assert!(matches!(bench.app.sheet, Some(Sheet::Stop { closing: true, .. })) && !bench.app.close);
     bench.app.stop(OnCancel::Keep);
     bench.until("the close", |app| app.close);
     assert!(bench.app.busy.is_none());
