@@ -1,7 +1,7 @@
 //! Whether what is to be removed can be removed, as far as it shows without trying.
 //!
 //! Invariant: changes nothing, and promises nothing: the run looks again at each item when its turn comes. That
-//! another program has an item open is not found out here; where that matters (Windows), the removal itself fails.
+//! another program has an item open is told where it matters (Windows).
 
 use fcs_sys::{DirRef, Kind, OsReason, RelPath, Root, reason};
 
@@ -21,6 +21,8 @@ pub enum Access {
     Changed,
     /// You do not have permission to remove names from its folder.
     NoAccess,
+    /// Another program has it open in a way that lets nobody remove it.
+    InUse,
     /// It could not be asked.
     Unknown,
 }
@@ -34,6 +36,7 @@ impl Access {
             Self::Missing => "missing",
             Self::Changed => "changed",
             Self::NoAccess => "no access",
+            Self::InUse => "in use",
             Self::Unknown => "cannot be asked",
         }
     }
@@ -59,6 +62,7 @@ fn of_error(error: &std::io::Error) -> Access {
         OsReason::NotFound => Access::Missing,
         OsReason::PermissionDenied => Access::NoAccess,
         OsReason::NotAFolder | OsReason::IsALink => Access::Changed,
+        OsReason::InUse => Access::InUse,
         _ => Access::Unknown,
     }
 }
@@ -68,6 +72,7 @@ fn of_item(item: &Removal, dir: &DirRef, may_change: bool) -> Access {
         Err(e) => of_error(&e),
         Ok(now) if now.fingerprint() != item.expect => Access::Changed,
         Ok(_) if !may_change => Access::NoAccess,
+        Ok(_) if dir.may_move(&item.name).is_err_and(|e| reason(&e) == OsReason::InUse) => Access::InUse,
         // The bits of a link mean nothing.
         Ok(now) if now.kind == Kind::File && now.attributes.is_read_only() => Access::ReadOnly,
         Ok(_) => Access::Ok,
@@ -128,5 +133,24 @@ mod tests {
             ("ok", Access::Ok),
         ];
         assert_eq!(found, expected.map(|(name, access)| (name.to_owned(), access)));
+    }
+
+    #[cfg(windows)] // Elsewhere a file in use can be removed.
+    #[test]
+    fn a_file_that_another_program_keeps_is_in_use() {
+        use std::os::windows::fs::OpenOptionsExt;
+        const SHARE_READ: u32 = 1;
+        const SHARE_DELETE: u32 = 4;
+        let tmp = tempfile::tempdir().unwrap();
+        for (share, expected) in [(SHARE_READ, Access::InUse), (SHARE_READ | SHARE_DELETE, Access::Ok)] {
+            let path = tmp.path().join(format!("{share}"));
+            fs::write(&path, "content").unwrap();
+            let root = open_root(tmp.path()).unwrap();
+            let name = fcs_sys::Name::new(share.to_string().as_bytes()).unwrap();
+            let expect = root.dir.stat(&name).unwrap().fingerprint();
+            let _held = fs::OpenOptions::new().read(true).share_mode(share).open(&path).unwrap();
+            assert_eq!(of_item(&Removal { name, expect }, &root.dir, true), expected);
+            assert_eq!(fs::remove_file(&path).is_err(), expected == Access::InUse, "as it says");
+        }
     }
 }

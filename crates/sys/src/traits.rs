@@ -216,6 +216,12 @@ pub trait Dir: Handle {
     /// Whether the current user may make and remove names in this folder, as far as permissions tell. Changes nothing.
     fn may_change(&self) -> io::Result<bool>;
 
+    /// Whether other programs let an item be renamed or removed, as far as that shows without trying; if not, the error
+    /// of trying. Changes nothing. Where an open file keeps nobody from that (Unix), it is always so.
+    fn may_move(&self, _name: &Name) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Makes every finished write on the whole volume durable. An error means some write since this handle was
     /// opened was lost. `Unsupported` where [`VolumeFacts::sync_volume`] is false.
     fn sync_volume(&self) -> io::Result<()>;

@@ -477,6 +477,9 @@ impl Dir for FaultyDir {
     fn recycle(&self, path: &std::path::Path, name: &Name) -> io::Result<()> {
         self.quiet(Call::Recycle, name, || self.inner.recycle(path, name))
     }
+    fn may_move(&self, name: &Name) -> io::Result<()> {
+        self.inner.may_move(name)
+    }
     fn may_change(&self) -> io::Result<bool> {
         self.shared.run(Call::MayChange, &self.path, || Ok(true), || self.inner.may_change())
     }

@@ -199,6 +199,10 @@ impl Dir for WindowsDir {
         }
     }
 
+    fn may_move(&self, name: &Name) -> io::Result<()> {
+        rename::may_move(self.handle.as_handle(), name)
+    }
+
     fn sync_volume(&self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -26,6 +26,11 @@ fn open(folder: BorrowedHandle<'_>, name: &Name) -> io::Result<OwnedHandle> {
     Ok(call::open_at(folder, &wide(name), Open::existing(access))?)
 }
 
+/// Whether an item can be opened in the way that it must be to rename or remove it.
+pub(super) fn may_move(folder: BorrowedHandle<'_>, name: &Name) -> io::Result<()> {
+    open(folder, name).map(drop)
+}
+
 /// Renames an item into another folder.
 pub(super) fn rename(
     folder: BorrowedHandle<'_>,
