@@ -85,7 +85,7 @@ fn a_dry_run_decides_everything_and_leaves_no_trace() {
     let before = bench.traces();
     let run = bench.run("copy", &["--dry-run"]).expect_code(0);
     for part in [
-        "+ new.txt  9 B  direct, verified (both sides are local, and it is below the size limit)\n",
+        "+ new.txt  9 B  direct, verified (local and below the size limit)\n",
         "+ folder/\n",
         "* sub/size.txt",
         "Dry run: nothing was written.",

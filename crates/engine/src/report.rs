@@ -88,10 +88,10 @@ impl Chosen {
     /// The reason in words.
     pub fn reason(self) -> &'static str {
         match self {
-            Self::Direct => "both sides are local, and it is below the size limit",
+            Self::Direct => "local and below the size limit",
             Self::DirectForced | Self::StagedForced => "asked for",
             Self::StagedNetwork => "a side is on a network volume",
-            Self::StagedSize => "it is not below the size limit",
+            Self::StagedSize => "not below the size limit",
             Self::StagedPlaceholder => "its content is not on this disk",
         }
     }

@@ -18,7 +18,7 @@ pub use self::runs::{
     account_in_words, deed_sign, deed_words, describe_run, is_trouble, run_in_words, run_result,
     start_trouble, unfinished_in_words,
 };
-use crate::overview::slash;
+use crate::overview::{Fact, slash};
 use crate::task::Task;
 
 /// A fact about a finished run.
@@ -30,6 +30,12 @@ pub struct Line {
     pub text: String,
     /// The paths it is about, where they are to be listed: all of them.
     pub paths: Vec<String>,
+}
+
+impl From<Fact> for Line {
+    fn from(fact: Fact) -> Self {
+        Self { name: fact.name.to_owned(), text: fact.text, paths: Vec::new() }
+    }
 }
 
 /// How the run as a whole ended.

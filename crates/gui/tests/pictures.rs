@@ -271,6 +271,7 @@ fn narrow_and_double() {
     bench.app_mut().close_sheet();
     bench.app_mut().show_settings();
     picture(&mut bench, &mut all, "narrow_settings_light");
+    bench.app_mut().close_sheet();
     bench.h.state_mut().orphans.shown.created = Some(false);
     bench.app_mut().delete_orphans(Side::Right);
     bench.until("a look", |app| matches!(&app.sheet, Some(Sheet::Orphans(o)) if o.access.is_some()));

@@ -359,7 +359,7 @@ pub(super) fn run(proposed: &Proposed, dry_run: bool, control: &Control) -> Even
     };
     let report = fcs_engine::run::run(plan, source, target, &proposed.settings, &options, control);
     Event::Ran(match report {
-        Ok(report) => Ok(Box::new(Ended::new(report, *task, target.path.clone(), plan))),
+        Ok(report) => Ok(Box::new(Ended::new(report, target.path.clone(), &proposed.proposal))),
         Err(error) => Err(start_trouble(&error, target)),
     })
 }

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use fcs_engine::compare::Side;
 use fcs_engine::plan::Plan;
-use fcs_engine::report::{Outcome, Report, RunResult};
+use fcs_engine::report::{ActionKind, Outcome, Report, RunResult};
 use fcs_engine::run::RemovedTo;
 use fcs_engine::runs::{Account, AccountItem, RunState};
 use fcs_engine::settings::Undo;
 use fcs_front::outcome::{self, Line};
-use fcs_front::overview::planned;
-use fcs_front::task::Task;
+use fcs_front::overview::{self, planned};
+use fcs_front::task::{Proposal, Task};
 use fcs_sys::RelPath;
 
 /// A failure of one item.
@@ -55,16 +55,22 @@ pub struct Ended {
 }
 
 impl Ended {
-    pub(super) fn new(report: Report, task: Task, folder: PathBuf, plan: &Plan) -> Self {
+    pub(super) fn new(report: Report, folder: PathBuf, proposal: &Proposal) -> Self {
+        let (task, plan) = (proposal.task, &proposal.plan);
         let failures = report.items.iter().filter_map(|item| match &item.outcome {
             Outcome::Failed { error } => Some(Failure { path: item.path.clone(), text: error.to_string() }),
             _ => None,
         });
-        let decisions = if report.result == RunResult::DryRun { decisions(plan) } else { Vec::new() };
+        // Of a dry run the plan is the result.
+        let totals = || overview::facts(proposal, &report.settings).into_iter().map(Line::from).collect();
+        let (decisions, facts) = match report.result {
+            RunResult::DryRun => (decisions(plan), totals()),
+            _ => (Vec::new(), outcome::facts(&report)),
+        };
         Self {
             decisions,
             headline: outcome::headline(&report, task),
-            facts: outcome::facts(&report),
+            facts,
             failures: failures.collect(),
             task,
             folder,
@@ -108,18 +114,22 @@ impl Ended {
 }
 
 fn decisions(plan: &Plan) -> Vec<(String, String)> {
-    let words = |parts: [&str; 2]| {
+    let words = |parts: [&str; 3]| {
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join(", ")
     };
     let planned = planned(plan, &[]).map(|item| {
         let path = if item.path.is_root() { "./".to_owned() } else { item.name() };
-        (format!("{}  {path}", item.sign()), words([&item.what(), &item.decision_words()]))
+        let deed = match item.sign() {
+            _ if item.action == ActionKind::FolderTimes => "",
+            '+' => "new",
+            '-' => "removed",
+            _ => "replaced",
+        };
+        (path, words([deed, &item.what(), &item.decision_words()]))
     });
-    let skipped = plan
-        .skipped
-        .iter()
-        .map(|skip| (format!("!  {}", skip.path), format!("left alone: {}", skip.why.words())));
+    let skipped =
+        plan.skipped.iter().map(|skip| (skip.path.to_string(), format!("left alone: {}", skip.why.words())));
     planned.chain(skipped).collect()
 }
 
