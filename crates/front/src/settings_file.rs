@@ -114,6 +114,16 @@ impl SettingsFile {
         Ok(())
     }
 
+    /// What differs between this and an earlier state, done to what the file says by now: two programs may change
+    /// different settings.
+    #[must_use]
+    pub fn changes_since(&self, before: &Self, mut now: Self) -> Self {
+        now.stored.retain(|name, _| self.stored.contains_key(name) || !before.stored.contains_key(name));
+        let changed = self.stored.iter().filter(|(name, value)| before.stored.get(*name) != Some(*value));
+        now.stored.extend(changed.map(|(&name, value)| (name, value.clone())));
+        now
+    }
+
     /// What the file names: each setting and its value, as text that [`Settings::set`] reads.
     pub fn stored(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.stored.iter().map(|(&name, value)| (name, value.as_str()))
@@ -374,6 +384,21 @@ mod tests {
         assert_eq!(readable("10000000", Unit::Nanoseconds), "10ms");
         assert_eq!(readable("1025", Unit::Bytes), "1025");
         assert_eq!(readable("0", Unit::Bytes), "0B");
+    }
+
+    #[test]
+    fn what_another_program_changed_meanwhile_stays_changed() {
+        let file = |pairs: &[(&str, &str)]| {
+            let mut file = SettingsFile::empty(PathBuf::new());
+            pairs.iter().for_each(|(name, value)| file.set(name, value).unwrap());
+            file
+        };
+        let before = file(&[("copy_workers", "3"), ("scan_workers", "4"), ("verify", "none")]);
+        let mine = file(&[("copy_workers", "5"), ("scan_workers", "4")]);
+        let theirs =
+            file(&[("copy_workers", "3"), ("scan_workers", "7"), ("verify", "none"), ("undo", "off")]);
+        let both = file(&[("copy_workers", "5"), ("scan_workers", "7"), ("undo", "off")]);
+        assert_eq!(mine.changes_since(&before, theirs).stored, both.stored);
     }
 
     #[test]

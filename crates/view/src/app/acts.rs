@@ -224,8 +224,8 @@ impl App {
         if self.file.path().as_os_str().is_empty() {
             return;
         }
-        let (path, text) = (self.file.path().to_owned(), self.file.text());
-        self.saver.save("the settings", path, text.into_bytes());
+        let before = std::mem::replace(&mut self.written_file, self.file.clone());
+        self.saver.save_settings(before, self.file.clone());
     }
 
     /// Writes what is remembered, if it changed.

@@ -445,19 +445,44 @@ pub(super) fn import(mut file: SettingsFile, path: &Path) -> Result<Option<Box<S
     Ok(Some(Box::new(file)))
 }
 
+/// What is to be written.
+enum Order {
+    /// A file of this content.
+    File(&'static str, PathBuf, Vec<u8>),
+    /// What changed in the settings from the first to the second.
+    Settings(Box<[SettingsFile; 2]>),
+}
+
+impl Order {
+    /// What went wrong.
+    fn carry_out(self) -> Result<(), Trouble> {
+        match self {
+            Self::File(what, path, content) => match save(what, path, &content) {
+                Event::Saved(_, result) => result.map(drop),
+                _ => Ok(()),
+            },
+            Self::Settings(states) => {
+                let [before, after] = *states;
+                let now = SettingsFile::read(after.path().to_owned())?;
+                after.changes_since(&before, now).write()
+            }
+        }
+    }
+}
+
 /// Writes files one after the other, in the order in which that was asked for, on a thread of its own.
 pub(super) struct Saver {
-    queue: Option<Sender<(&'static str, PathBuf, Vec<u8>)>>,
+    queue: Option<Sender<Order>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Saver {
     pub(super) fn new(jobs: Jobs) -> Self {
-        let (queue, orders) = std::sync::mpsc::channel::<(&'static str, PathBuf, Vec<u8>)>();
+        let (queue, orders) = std::sync::mpsc::channel::<Order>();
         let work = move || {
-            for (what, path, content) in orders {
+            for order in orders {
                 // Told only when it failed: it happens with every change.
-                if let Event::Saved(_, Err(trouble)) = save(what, path, &content) {
+                if let Err(trouble) = order.carry_out() {
                     jobs.send(Event::Told(Level::Error, trouble.message));
                 }
             }
@@ -468,7 +493,14 @@ impl Saver {
 
     pub(super) fn save(&self, what: &'static str, path: PathBuf, content: Vec<u8>) {
         if let Some(queue) = &self.queue {
-            drop(queue.send((what, path, content)));
+            drop(queue.send(Order::File(what, path, content)));
+        }
+    }
+
+    /// Writes what changed in the settings.
+    pub(super) fn save_settings(&self, before: SettingsFile, after: SettingsFile) {
+        if let Some(queue) = &self.queue {
+            drop(queue.send(Order::Settings(Box::new([before, after]))));
         }
     }
 

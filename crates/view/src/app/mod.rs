@@ -214,6 +214,8 @@ pub struct App {
     fields: [Field; 2],
     zone: TimeZone,
     file: SettingsFile,
+    /// The settings as they were written last, or read.
+    written_file: SettingsFile,
     settings: Settings,
     written: Kept,
     kept_path: Option<PathBuf>,
@@ -276,6 +278,7 @@ impl App {
             close: false,
             fields,
             zone: start.zone,
+            written_file: file.clone(),
             file,
             settings,
             kept_path: start.kept_path,

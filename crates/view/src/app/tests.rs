@@ -166,7 +166,9 @@ fn compare_dry_run_copy_and_undo() {
     assert_eq!(bench.ended().report.result, RunResult::DryRun);
     let decisions = &bench.ended().decisions;
     assert!(
-        decisions.iter().any(|(path, how)| path == "new.txt" && how.starts_with("new, 3 B, direct, verified")),
+        decisions
+            .iter()
+            .any(|(path, how)| path == "new.txt" && how.starts_with("new, 3 B, direct, verified")),
         "{decisions:?}"
     );
     assert_eq!(bench.listing("right"), before, "a dry run leaves no trace");
