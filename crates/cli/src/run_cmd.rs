@@ -7,14 +7,16 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use fcs_engine::compare::Side;
+use fcs_engine::error::shown;
 use fcs_engine::plan::Direction;
 use fcs_engine::preflight::{Problem, Severity};
 use fcs_engine::report::{ItemReport, Report};
-use fcs_engine::run::{OnError, RemovedTo, RunOptions, run as run_plan};
+use fcs_engine::run::{OnError, RemovedTo, RunOptions};
 use fcs_engine::{Control, Error, Observer, OnCancel};
 use fcs_front::outcome::failures;
 use fcs_front::overview;
 use fcs_front::report_file::ReportFile;
+use fcs_front::run_log::{self, Ran, run_with_log};
 use fcs_front::task::{self, Task};
 use fcs_sys::Root;
 
@@ -255,10 +257,6 @@ impl Proposal<'_> {
         self.session.folders.root(self.how.task.target())
     }
 
-    fn source(&self) -> &Root {
-        self.session.folders.root(self.how.task.target().other())
-    }
-
     /// Whether the run must not start, whatever the user says.
     pub(crate) fn refuses(&self) -> bool {
         self.proposed.preflight.refuses()
@@ -307,10 +305,23 @@ fn prepare_and_run(
         removed: how.task.removed_to(),
         ..RunOptions::default()
     };
-    let (source, target) = (proposal.source(), proposal.target());
-    let report = run_plan(&proposal.proposed.plan, source, target, &session.settings, &options, control);
+    let logs = run_log::folder();
+    let Ran { report, log, trouble } = run_with_log(
+        logs.as_deref(),
+        &session.folders,
+        &proposal.proposed,
+        &session.settings,
+        &options,
+        control,
+    );
     display.end();
-    let report = report.map_err(|error| unfinished::failure(&error, target))?;
+    if let Some(trouble) = trouble {
+        screen.tell(&trouble.into());
+    }
+    let report = report.map_err(|error| unfinished::failure(&error, proposal.target()))?;
+    if let Some(log) = log.filter(|_| screen.show.verbose && !how.json) {
+        screen.line(&format!("Log: {}", shown(&log)));
+    }
     Ok(Prepared::Ran(Box::new(report), proposal.notes))
 }
 

@@ -80,6 +80,24 @@ fn differences_are_brought_over_and_what_only_right_has_stays() {
 }
 
 #[test]
+fn each_run_has_a_log_of_what_was_decided_unless_that_is_off() {
+    let bench = Bench::with_differences();
+    let off = bench.run("copy", &["-y", "-v", "--set", "log_level=off"]).expect_code(0);
+    assert!(!off.stdout.contains("Log: "), "{off}");
+    bench.left("more.txt", "more", 1);
+    let run = bench.run("copy", &["-y", "-v"]).expect_code(0);
+    let log = run.stdout.lines().find_map(|line| line.strip_prefix("Log: "));
+    let log = Path::new(log.unwrap_or_else(|| panic!("{run}")));
+    assert!(log.starts_with(fs::canonicalize(bench.fcs.home()).unwrap()), "in the user's home: {run}");
+    let text = fs::read_to_string(log).unwrap();
+    assert!(
+        text.contains("more.txt: 4 B, direct") && text.contains("(local and below the size limit)"),
+        "{text}"
+    );
+    assert_eq!(fs::read_dir(log.parent().unwrap()).unwrap().count(), 1);
+}
+
+#[test]
 fn a_dry_run_decides_everything_and_leaves_no_trace() {
     let bench = Bench::with_differences();
     let before = bench.traces();

@@ -272,6 +272,20 @@ choice! {
 }
 
 choice! {
+    /// What the log of a run says.
+    LogLevel {
+        /// There is none.
+        Off = "off",
+        /// What failed.
+        Error = "error",
+        /// And what is worth knowing.
+        Warn = "warn",
+        /// And each item: how it was copied and why so, and how sure it is that it arrived.
+        Info = "info",
+    }
+}
+
+choice! {
     /// Whether and how content counts when two files are compared.
     ContentCheck {
         /// Content is not read.
@@ -441,6 +455,11 @@ settings! {
     compare_content: ContentCheck = ContentCheck::Off, Unit::Choice(ContentCheck::WORDS);
     /// Times differ when they are further apart than this; raised to what the coarser volume can store.
     time_tolerance_nanos: u64 = 10_000_000, Unit::Nanoseconds, 0..=3_600_000_000_000;
+
+    /// What the log of each run says; info has a line for each item. The logs are in the folder for logs of this user.
+    log_level: LogLevel = LogLevel::Info, Unit::Choice(LogLevel::WORDS);
+    /// Logs of runs that are kept; older ones are deleted when another run begins.
+    log_files: u64 = 100, Unit::Count, 1..=100_000;
 }
 
 impl Settings {

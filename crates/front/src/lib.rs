@@ -8,6 +8,7 @@ pub mod folders;
 pub mod outcome;
 pub mod overview;
 pub mod report_file;
+pub mod run_log;
 pub mod settings_file;
 pub mod task;
 pub mod trouble;

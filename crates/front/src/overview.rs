@@ -345,7 +345,7 @@ mod tests {
             .collect();
         let row = |sign, name: &str, what: &str| (sign, name.to_owned(), what.to_owned());
         assert_eq!(listed, [row('*', "both", "5 B"), row('+', "new", "0 B")]);
-        assert!(planned(&proposal.plan, &[]).any(|item| item.decision_words().ends_with("verified")));
+        assert!(planned(&proposal.plan, &[]).any(|item| item.decision_words().contains(", verified (")));
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl Screen {
             settings: Ok(SettingsFile::empty(PathBuf::new())),
             kept: Kept::default(),
             kept_path: None,
+            logs: None,
             zone: TimeZone::UTC,
             desktop: Arc::new(Nobody),
             wake: Arc::new(|| {}),

@@ -170,6 +170,7 @@ impl Shell {
             settings,
             kept,
             kept_path,
+            logs: fcs_front::run_log::folder(),
             zone: TimeZone::system(),
             desktop: Arc::new(System),
             wake: Arc::new(move || wake.request_repaint()),

@@ -129,7 +129,7 @@ fn carry_out(context: &Context<'_>) -> Vec<folders::Entered> {
                 // Refused: fewer workers do the same work. Were there none, the feeder's jobs would come back to it
                 // (it holds no receiver), and end as not done.
                 let spawned = std::thread::Builder::new()
-                    .spawn_scoped(scope, move || worker::work(context, &queue, &staged));
+                    .spawn_scoped(scope, with_log(move || worker::work(context, &queue, &staged)));
                 if let Err(error) = spawned {
                     tracing::warn!(%error, "a worker could not be started");
                 }
@@ -138,7 +138,7 @@ fn carry_out(context: &Context<'_>) -> Vec<folders::Entered> {
         // The committer ends when the last worker has let go of its sender.
         drop(staged);
         let committer = std::thread::Builder::new()
-            .spawn_scoped(scope, move || committer::commit_all(context, &to_commit));
+            .spawn_scoped(scope, with_log(move || committer::commit_all(context, &to_commit)));
         let folders = folders::feed(context, &small_jobs, &large_jobs);
         drop((small_jobs, large_jobs));
         match committer {
@@ -151,6 +151,12 @@ fn carry_out(context: &Context<'_>) -> Vec<folders::Entered> {
         }
         folders
     })
+}
+
+/// Work for another thread, which writes its log where this thread does.
+fn with_log<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let log = tracing::dispatcher::get_default(Clone::clone);
+    move || tracing::dispatcher::with_default(&log, work)
 }
 
 fn dry_run(context: &Context<'_>) {

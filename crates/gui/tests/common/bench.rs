@@ -96,6 +96,7 @@ impl Bench {
             settings: SettingsFile::read(settings.clone()),
             kept: Kept { shown: vec!["-created".into()], ..Kept::default() },
             kept_path: Some(settings.with_file_name("window.toml")),
+            logs: None,
             zone: TimeZone::UTC,
             desktop: Arc::clone(&answers) as Arc<dyn Desktop>,
             wake: Arc::new(move || {

@@ -287,7 +287,8 @@ impl App {
         }
         self.sheet = None;
         let control = self.begin(if dry_run { Kind::DryRun } else { Kind::Run });
-        self.jobs.start("run", move |_| jobs::run(&proposed, dry_run, &control));
+        let logs = self.logs.clone();
+        self.jobs.start("run", move |_| jobs::run(&proposed, dry_run, logs.as_deref(), &control));
     }
 
     /// Tries again what failed in the run that is shown.

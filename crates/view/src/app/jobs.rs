@@ -23,8 +23,9 @@ use fcs_engine::{Control, Error, Observer, OnCancel, Settings};
 use fcs_front::folders::{Folders, open_one};
 use fcs_front::outcome::start_trouble;
 use fcs_front::report_file::ReportFile;
+use fcs_front::run_log::run_with_log;
 use fcs_front::settings_file::{SettingsFile, write_in_one_step};
-use fcs_front::task::{Proposal, Task, propose};
+use fcs_front::task::{Task, propose};
 use fcs_front::trouble::{Trouble, TroubleKind};
 use fcs_sys::{Name, RelPath};
 
@@ -344,11 +345,10 @@ pub(crate) fn find(comparison: &Comparison, path: &RelPath, side: Side) -> Optio
 }
 
 /// Carries out a plan, or goes through it.
-pub(super) fn run(proposed: &Proposed, dry_run: bool, control: &Control) -> Event {
-    let Proposal { task, plan, .. } = &proposed.proposal;
-    let (source, target) =
-        (proposed.folders.root(task.target().other()), proposed.folders.root(task.target()));
-    if let Err(trouble) = proposed.folders.are_still_there() {
+pub(super) fn run(proposed: &Proposed, dry_run: bool, logs: Option<&Path>, control: &Control) -> Event {
+    let Proposed { proposal, folders, settings, .. } = proposed;
+    let task = proposal.task;
+    if let Err(trouble) = folders.are_still_there() {
         return Event::Ran(Err(trouble));
     }
     let options = RunOptions {
@@ -357,9 +357,13 @@ pub(super) fn run(proposed: &Proposed, dry_run: bool, control: &Control) -> Even
         removed: task.removed_to(),
         ..RunOptions::default()
     };
-    let report = fcs_engine::run::run(plan, source, target, &proposed.settings, &options, control);
-    Event::Ran(match report {
-        Ok(report) => Ok(Box::new(Ended::new(report, target.path.clone(), &proposed.proposal))),
+    let ran = run_with_log(logs, folders, proposal, settings, &options, control);
+    if let Some(trouble) = ran.trouble {
+        control.observer.note(&trouble.message);
+    }
+    let target = folders.root(task.target());
+    Event::Ran(match ran.report {
+        Ok(report) => Ok(Box::new(Ended::new(report, target.path.clone(), proposal, ran.log.as_deref()))),
         Err(error) => Err(start_trouble(&error, target)),
     })
 }

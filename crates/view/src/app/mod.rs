@@ -63,6 +63,8 @@ pub struct Start {
     pub kept: Kept,
     /// Where that is written; `None` if nowhere.
     pub kept_path: Option<PathBuf>,
+    /// The folder for logs of runs; `None` if there is none.
+    pub logs: Option<PathBuf>,
     /// The user's time zone.
     pub zone: TimeZone,
     /// The desktop.
@@ -219,6 +221,7 @@ pub struct App {
     settings: Settings,
     written: Kept,
     kept_path: Option<PathBuf>,
+    logs: Option<PathBuf>,
     ticked_bytes: [(u32, u64); 2],
     ended: Option<Arc<Ended>>,
     /// Close when the work is done.
@@ -282,6 +285,7 @@ impl App {
             file,
             settings,
             kept_path: start.kept_path,
+            logs: start.logs,
             ticked_bytes: [(0, 0); 2],
             ended: None,
             closing: false,

@@ -3,9 +3,10 @@
 //! Invariant: evidence is never rounded up, and every failure is in the list. This module must not know how it is
 //! drawn.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fcs_engine::compare::Side;
+use fcs_engine::error::shown;
 use fcs_engine::plan::Plan;
 use fcs_engine::report::{ActionKind, Outcome, Report, RunResult};
 use fcs_engine::run::RemovedTo;
@@ -55,7 +56,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    pub(super) fn new(report: Report, folder: PathBuf, proposal: &Proposal) -> Self {
+    pub(super) fn new(report: Report, folder: PathBuf, proposal: &Proposal, log: Option<&Path>) -> Self {
         let (task, plan) = (proposal.task, &proposal.plan);
         let failures = report.items.iter().filter_map(|item| match &item.outcome {
             Outcome::Failed { error } => Some(Failure { path: item.path.clone(), text: error.to_string() }),
@@ -63,10 +64,11 @@ impl Ended {
         });
         // Of a dry run the plan is the result.
         let totals = || overview::facts(proposal, &report.settings).into_iter().map(Line::from).collect();
-        let (decisions, facts) = match report.result {
+        let (decisions, mut facts): (_, Vec<Line>) = match report.result {
             RunResult::DryRun => (decisions(plan), totals()),
             _ => (Vec::new(), outcome::facts(&report)),
         };
+        facts.extend(log.map(|path| Line { name: "log".to_owned(), text: shown(path), paths: Vec::new() }));
         Self {
             decisions,
             headline: outcome::headline(&report, task),

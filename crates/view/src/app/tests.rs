@@ -65,6 +65,7 @@ impl Bench {
             settings: SettingsFile::read(home.join("settings.toml")),
             kept: Kept::default(),
             kept_path: Some(home.join("window.toml")),
+            logs: None,
             zone: TimeZone::UTC,
             desktop: Arc::clone(&answers) as Arc<dyn Desktop>,
             wake: Arc::new(move || {

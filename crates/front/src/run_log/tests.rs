@@ -1,0 +1,133 @@
+use fcs_engine::plan::Direction;
+use tempfile::TempDir;
+
+use super::*;
+use crate::task::{Task, propose};
+
+/// Two folders with a difference, opened, and what is to be done about it.
+struct Bench {
+    home: TempDir,
+    folders: Folders,
+    proposal: Proposal,
+    settings: Settings,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let path = |name: &str| home.path().join(name);
+        for side in ["left", "right"] {
+            fs::create_dir(path(side)).unwrap();
+        }
+        fs::write(path("left/good.txt"), "good").unwrap();
+        fs::write(path("left/gone.txt"), "gone before it is copied").unwrap();
+        let settings = Settings::default();
+        let folders = Folders::open(&path("left"), &path("right"), &[], &[], &settings).unwrap();
+        let comparison = folders.compare(&settings, &Control::default()).unwrap();
+        let task = Task::Copy(Direction::LeftToRight);
+        let proposal = propose(task, &folders, &comparison, &|_| true, &settings, None);
+        Self { home, folders, proposal, settings }
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.home.path().join("logs")
+    }
+
+    fn begin(&self, logs: &Path) -> Result<Option<RunLog>, Trouble> {
+        RunLog::begin(logs, &self.folders, &self.proposal, &self.settings, false)
+    }
+
+    /// Runs with a log; what is in it.
+    fn run(&self) -> String {
+        let (logs, options, control) = (self.logs(), RunOptions::default(), Control::default());
+        let ran =
+            run_with_log(Some(&logs), &self.folders, &self.proposal, &self.settings, &options, &control);
+        assert!(ran.report.is_ok() && ran.trouble.is_none());
+        fs::read_to_string(ran.log.unwrap()).unwrap()
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_log_says_what_was_decided_about_each_item_and_what_became_of_it() {
+    let mut bench = Bench::new();
+    bench.settings.copy_workers = 3;
+    fs::remove_file(bench.home.path().join("left/gone.txt")).unwrap();
+    let log = bench.run();
+    let line =
+        |part: &str| log.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}: {log}"));
+    assert!(line("good.txt: 4 B, direct").contains("(local and below the size limit)"), "{log}");
+    assert!(line("good.txt: ").contains("INFO") && line("Could not").contains("WARN"), "{log}");
+    assert!(line("Could not").contains("gone.txt"), "logged by a thread of the engine: {log}");
+    assert_eq!(log.matches("Could not").count(), 1, "once: {log}");
+    assert!(line("setting copy_workers = 3").contains("INFO"));
+    assert!(
+        log.lines().next().unwrap().contains(": copy") && log.lines().last().unwrap().contains("Done with")
+    );
+}
+
+#[test]
+fn the_level_is_the_settings() {
+    let mut bench = Bench::new();
+    fs::remove_file(bench.home.path().join("left/gone.txt")).unwrap();
+    bench.settings.log_level = LogLevel::Warn;
+    let log = bench.run();
+    assert!(log.lines().all(|line| line.contains("WARN")) && log.contains("gone.txt"), "{log}");
+    bench.settings.log_level = LogLevel::Off;
+    assert!(bench.begin(&bench.logs()).unwrap().is_none());
+}
+
+#[test]
+fn no_log_lies_in_one_of_the_folders() {
+    let bench = Bench::new();
+    for place in ["left", "right", "right/deep/er", "left/./x", "logs/../right/y"] {
+        let before = names(&bench.home.path().join("right"));
+        assert!(bench.begin(&bench.home.path().join(place)).unwrap().is_none(), "{place}");
+        assert_eq!(names(&bench.home.path().join("right")), before, "{place}");
+    }
+}
+
+#[test]
+fn only_so_many_logs_are_kept_and_nothing_else_is_deleted() {
+    let mut bench = Bench::new();
+    fs::create_dir(bench.logs()).unwrap();
+    for name in ["run-2020-a.log", "run-2021-b.log", "run-2022-c.log", "mine.log", "run-notes.txt"] {
+        fs::write(bench.logs().join(name), "").unwrap();
+    }
+    bench.settings.log_files = 2;
+    bench.run();
+    let left = names(&bench.logs());
+    assert_eq!(left.len(), 4, "{left:?}");
+    assert!(left.contains(&"mine.log".to_owned()) && left.contains(&"run-notes.txt".to_owned()));
+    assert!(left.contains(&"run-2022-c.log".to_owned()), "the newest before: {left:?}");
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_told_and_a_run_that_did_not_begin_has_one() {
+    let bench = Bench::new();
+    fs::write(bench.home.path().join("a file"), "").unwrap();
+    let Err(trouble) = bench.begin(&bench.home.path().join("a file/logs")) else { panic!("a log in a file") };
+    assert!(trouble.message.starts_with("Could not write the log "), "{trouble}");
+    let log = bench.begin(&bench.logs()).unwrap().unwrap();
+    let path = log.path.clone();
+    log.end(&bench.proposal, Err(&"the folder is\nlocked")).unwrap();
+    assert!(fs::read_to_string(path).unwrap().trim_end().ends_with("ERROR the folder is locked"));
+}
+
+#[cfg(target_os = "linux")] // The device that is always full.
+#[test]
+fn an_error_in_the_middle_is_told_at_the_end() {
+    let bench = Bench::new();
+    let log = bench.begin(&bench.logs()).unwrap().unwrap();
+    log.lines.lock().file = BufWriter::new(File::options().write(true).open("/dev/full").unwrap());
+    let control = log.control(&Control::default());
+    control.observer.note("one");
+    let trouble = log.end(&bench.proposal, Err(&"ended")).unwrap_err();
+    assert!(trouble.message.contains("No space"), "{trouble}");
+}
