@@ -230,7 +230,9 @@ impl App {
 
     /// Writes what is remembered, if it changed.
     pub fn save_kept(&mut self) {
-        let [left, right] = self.fields.clone().map(|field| field.text);
+        // A path that is no text would be another one when it is read again.
+        let text = |field: Field| if field.chosen.is_some() { String::new() } else { field.text };
+        let [left, right] = self.fields.clone().map(text);
         (self.kept.left, self.kept.right) = (left, right);
         if self.kept == self.written {
             return;
