@@ -76,7 +76,7 @@ pub(crate) fn undo(app: &mut App, ctx: &Context, pal: &Palette) {
         SMALL,
         |ui| {
             line(ui, format!("On the {}: {}", side_word(*side), shown(folder)));
-            line(ui, run_in_words(run));
+            line(ui, format!("Run: {}", run_in_words(run)));
             weak(
                 ui,
                 pal,
@@ -107,7 +107,7 @@ pub(crate) fn recover(app: &mut App, ctx: &Context, pal: &Palette) {
         |ui| {
             line(ui, format!("On the {}: {}", side_word(unfinished.side), shown(&unfinished.folder)));
             for run in &unfinished.runs {
-                line(ui, run_in_words(run));
+                line(ui, format!("Run: {}", run_in_words(run)));
             }
             ui.add_space(4.0);
             for (choice, words, more) in [
