@@ -18,6 +18,7 @@ use fcs_front::overview;
 use fcs_front::report_file::ReportFile;
 use fcs_front::run_log::{self, Ran, run_with_log};
 use fcs_front::task::{self, Task};
+use fcs_front::trouble::TroubleKind;
 use fcs_sys::Root;
 
 use crate::args::{
@@ -315,7 +316,8 @@ fn prepare_and_run(
         control,
     );
     display.end();
-    if let Some(trouble) = trouble {
+    // Who copies a home that holds the logs need not hear of it each time.
+    if let Some(trouble) = trouble.filter(|t| screen.show.verbose || t.kind != TroubleKind::Refused) {
         screen.tell(&trouble.into());
     }
     let report = report.map_err(|error| unfinished::failure(&error, proposal.target()))?;

@@ -93,8 +93,8 @@ struct RunLog {
 }
 
 impl RunLog {
-    /// Begins the log of a run in a folder of logs. `None` where there is to be none: the settings say so, or it would
-    /// lie in one of the two folders and be a difference itself.
+    /// Begins the log of a run in a folder of logs. `None` where the settings want none. Refused where it would lie in
+    /// one of the two folders and be a difference itself.
     fn begin(
         logs: &Path,
         folders: &Folders,
@@ -111,7 +111,8 @@ impl RunLog {
         let failed = |error: &dyn fmt::Display| not_written(logs, error);
         // Before the folder is made: not even an empty one may appear in there.
         if lies_in(logs, folders).map_err(|e| failed(&e))? {
-            return Ok(None);
+            let why = format!("This run has no log: {} would lie in one of the two folders.", shown(logs));
+            return Err(Trouble::new(TroubleKind::Refused, why));
         }
         fs::create_dir_all(logs).map_err(|e| failed(&e))?;
         prune(logs, settings.log_files);

@@ -40,6 +40,11 @@ pub fn primary(ui: &mut Ui, icon: &str, text: &str) -> Response {
     filled(ui, icon, text, |palette| (palette.primary, palette.primary_hover, palette.on_primary))
 }
 
+/// The one thing that a view is for, where it cannot be taken back.
+pub fn danger(ui: &mut Ui, icon: &str, text: &str) -> Response {
+    filled(ui, icon, text, |palette| (palette.danger, palette.danger_hover, palette.on_primary))
+}
+
 fn filled(
     ui: &mut Ui,
     icon: &str,

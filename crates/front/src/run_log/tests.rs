@@ -88,7 +88,8 @@ fn no_log_lies_in_one_of_the_folders() {
     let bench = Bench::new();
     for place in ["left", "right", "right/deep/er", "left/./x", "logs/../right/y"] {
         let before = names(&bench.home.path().join("right"));
-        assert!(bench.begin(&bench.home.path().join(place)).unwrap().is_none(), "{place}");
+        let Err(refused) = bench.begin(&bench.home.path().join(place)) else { panic!("{place}") };
+        assert_eq!(refused.kind, TroubleKind::Refused);
         assert_eq!(names(&bench.home.path().join("right")), before, "{place}");
     }
 }

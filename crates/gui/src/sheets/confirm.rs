@@ -6,6 +6,7 @@
 use egui::{Context, RichText, TextEdit, Ui, vec2};
 use fcs_engine::preflight::Severity;
 use fcs_front::overview;
+use fcs_front::task::Task;
 use fcs_view::app::{App, Confirm, Proposed, Sheet};
 use fcs_view::text;
 
@@ -29,6 +30,8 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
     let obstacle = confirm.obstacle();
     let (title, verb) = (confirm.title(), confirm.verb());
     let proposed = confirm.proposed.clone();
+    let deletes = matches!(confirm.task, Task::Orphans(..));
+    let for_good = proposed.as_ref().is_some_and(|proposed| proposed.proposal.removes_for_good);
     let act = sheet::frame(
         ctx,
         pal,
@@ -39,9 +42,9 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
             let mut act = None;
             let may = obstacle.is_none() && !busy;
             ui.add_enabled_ui(may, |ui| {
-                let icon = if matches!(confirm_kind(&verb), Kind::Delete) { icon::TRASH } else { icon::COPY };
-                let button = widgets::primary(ui, icon, &verb);
-                if button.clicked() {
+                let icon = if deletes { icon::TRASH } else { icon::COPY };
+                let draw = if for_good { widgets::danger } else { widgets::primary };
+                if draw(ui, icon, &verb).clicked() {
                     act = Some(Act::Go { dry_run: false });
                 }
             });
@@ -70,15 +73,6 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
         Some(Act::Cancel) => app.close_sheet(),
         None => {}
     }
-}
-
-enum Kind {
-    Copy,
-    Delete,
-}
-
-fn confirm_kind(verb: &str) -> Kind {
-    if verb.starts_with("Delete") { Kind::Delete } else { Kind::Copy }
 }
 
 fn body(confirm: &mut Confirm, settings: &fcs_engine::Settings, ui: &mut Ui, pal: &Palette) -> Option<Act> {
@@ -118,7 +112,7 @@ fn body(confirm: &mut Confirm, settings: &fcs_engine::Settings, ui: &mut Ui, pal
 
 fn places(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {
     let (from, to) = proposed.places();
-    let removes = matches!(proposed.proposal.task, fcs_front::task::Task::Orphans(..));
+    let removes = matches!(proposed.proposal.task, Task::Orphans(..));
     let rows = if removes {
         [(icon::TRASH, "In", to), (icon::FOLDER, "Missing in", from)]
     } else {

@@ -46,7 +46,11 @@ pub struct Palette {
     pub primary: Color32,
     /// The same under the pointer.
     pub primary_hover: Color32,
-    /// On `primary`.
+    /// Behind `on_primary`: what cannot be taken back.
+    pub danger: Color32,
+    /// The same, pointed at.
+    pub danger_hover: Color32,
+    /// On `primary` and `danger`.
     pub on_primary: Color32,
     /// Different.
     pub diff: Color32,
@@ -108,6 +112,8 @@ const DARK: Palette = Palette {
     accent: rgb(0x006B_A1FF),
     primary: rgb(0x002F_6FE0),
     primary_hover: rgb(0x0029_63CC),
+    danger: rgb(0x00C9_3C37),
+    danger_hover: rgb(0x00B5_332E),
     on_primary: rgb(0x00FF_FFFF),
     diff: rgb(0x00F2_B34C),
     left: rgb(0x004C_C38A),
@@ -137,6 +143,8 @@ const LIGHT: Palette = Palette {
     accent: rgb(0x001A_5FD0),
     primary: rgb(0x001F_6FEB),
     primary_hover: rgb(0x001A_60CE),
+    danger: rgb(0x00B3_261E),
+    danger_hover: rgb(0x0098_1F18),
     on_primary: rgb(0x00FF_FFFF),
     diff: rgb(0x0099_5000),
     left: rgb(0x000F_6B41),
@@ -203,7 +211,7 @@ mod tests {
                     assert!(found >= 4.5, "{theme:?}: {ink} on {paper} has {found:.2}");
                 }
             }
-            for below in [p.primary, p.primary_hover] {
+            for below in [p.primary, p.primary_hover, p.danger, p.danger_hover] {
                 assert!(contrast(p.on_primary, below) >= 4.5, "{theme:?}");
             }
         }
