@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fcs_engine::Control;
 use fcs_engine::error::shown;
 use fcs_engine::runs::{self, Account, How};
-use fcs_front::folders::open_one;
+use fcs_front::folders::{is_still_there, open_one};
 use fcs_front::outcome::unfinished_in_words;
 use fcs_sys::Root;
 use serde::Serialize;
@@ -77,6 +77,7 @@ pub(crate) fn recover(
     screen: &Arc<Screen>,
     interrupt: &Interrupt,
 ) -> Outcome {
+    is_still_there(root)?;
     interrupt
         .idle(&format!("The run is still not finished; {} goes on.", unfinished::command("recover", root)));
     let accounts = runs::recover(root, how, &Control::default());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fcs_engine::Control;
 use fcs_engine::error::shown;
 use fcs_engine::runs::{self, RunInfo, StartError};
-use fcs_front::folders::open_one;
+use fcs_front::folders::{is_still_there, open_one};
 use fcs_front::outcome::describe_run;
 use fcs_sys::Root;
 
@@ -57,6 +57,7 @@ pub(crate) fn run(args: &UndoArgs, screen: &Arc<Screen>) -> Outcome {
     } else if !args.json && !screen.show.quiet {
         screen.line(&text);
     }
+    is_still_there(&root)?;
     take_back(&root, &run, args.json, screen, &interrupt)
 }
 

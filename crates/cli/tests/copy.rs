@@ -88,13 +88,13 @@ fn each_run_has_a_log_of_what_was_decided_unless_that_is_off() {
     let run = bench.run("copy", &["-y", "-v"]).expect_code(0);
     let log = run.stdout.lines().find_map(|line| line.strip_prefix("Log: "));
     let log = Path::new(log.unwrap_or_else(|| panic!("{run}")));
+    #[cfg(unix)] // Elsewhere the system says where a home is, not the environment.
     assert!(log.starts_with(fs::canonicalize(bench.fcs.home()).unwrap()), "in the user's home: {run}");
     let text = fs::read_to_string(log).unwrap();
     assert!(
         text.contains("more.txt: 4 B, direct") && text.contains("(local and below the size limit)"),
         "{text}"
     );
-    assert_eq!(fs::read_dir(log.parent().unwrap()).unwrap().count(), 1);
 }
 
 #[test]

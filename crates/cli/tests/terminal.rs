@@ -8,6 +8,7 @@ mod common;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -30,6 +31,10 @@ struct OnTerminal {
 
 impl OnTerminal {
     fn start(bench: &Bench, args: &[&str]) -> Self {
+        Self::start_on(bench, args, &[&bench.left, &bench.right])
+    }
+
+    fn start_on(bench: &Bench, args: &[&str], folders: &[&PathBuf]) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -42,7 +47,7 @@ impl OnTerminal {
             .command()
             .env("TERM", "xterm")
             .args(args)
-            .args([&bench.left, &bench.right])
+            .args(folders)
             .stdin(slave())
             .stdout(slave())
             .stderr(slave())
@@ -156,15 +161,28 @@ fn nothing_is_written_into_a_folder_that_was_moved_away_while_the_question_stood
         run.keyboard.write_all(b"y\n").unwrap();
         let (code, text, _) = run.end();
         assert_eq!(code, 8, "{text}");
-        let why = if moved == "gone" {
-            "it does not exist"
-        } else {
-            "is not the folder any more that was compared"
-        };
+        let why = if moved == "gone" { "it does not exist" } else { "is not the same folder any more" };
         assert!(text.contains(why) && text.contains("Nothing was written."), "{text}");
         assert_eq!((moved != "gone").then(|| bench.traces()), before);
         assert_eq!(diff(&listing(&away, &Options::default()).unwrap(), &kept), [""; 0]);
     }
+}
+
+#[test]
+fn nothing_is_taken_back_in_a_folder_that_was_moved_away_while_the_question_stood() {
+    let bench = Bench::with_differences();
+    let _ = bench.run("copy", &["-y"]).expect_code(0);
+    let away = bench.right.with_file_name("away");
+    let mut run = OnTerminal::start_on(&bench, &["undo"], &[&bench.right]);
+    run.wait_for("Go ahead? [y/N]");
+    fs::rename(&bench.right, &away).unwrap();
+    fs::create_dir(&bench.right).unwrap();
+    let kept = listing(&away, &Options::default()).unwrap();
+    run.keyboard.write_all(b"y\n").unwrap();
+    let (code, text, _) = run.end();
+    assert_eq!(code, 8, "{text}");
+    assert!(text.contains("is not the same folder any more"), "{text}");
+    assert_eq!(diff(&listing(&away, &Options::default()).unwrap(), &kept), [""; 0]);
 }
 
 #[test]

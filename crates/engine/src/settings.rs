@@ -272,7 +272,8 @@ choice! {
 }
 
 choice! {
-    /// What the log of a run says.
+    /// What the log of a run says; each says more than the one before.
+    #[derive(PartialOrd, Ord)]
     LogLevel {
         /// There is none.
         Off = "off",
@@ -458,7 +459,7 @@ settings! {
 
     /// What the log of each run says; info has a line for each item. The logs are in the folder for logs of this user.
     log_level: LogLevel = LogLevel::Info, Unit::Choice(LogLevel::WORDS);
-    /// Logs of runs that are kept; older ones are deleted when another run begins.
+    /// Logs of runs that are kept; older ones, but none of the last day, are deleted when another run begins.
     log_files: u64 = 100, Unit::Count, 1..=100_000;
 }
 

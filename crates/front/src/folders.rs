@@ -69,16 +69,10 @@ impl Folders {
         }
     }
 
-    /// Whether the paths that were confirmed still lead to the folders that were compared. An open folder is the same
-    /// one wherever it was moved to, and nobody agreed to what would be written there.
+    /// Whether the paths that were confirmed still lead to the folders that were compared.
     pub fn are_still_there(&self) -> Result<(), Trouble> {
-        [&self.left, &self.right].into_iter().try_for_each(|root| {
-            let there = open_one(&root.path)
-                .map_err(|trouble| Trouble { kind: TroubleKind::Refused, ..trouble }.hint(COMPARE_AGAIN))?;
-            let there = there.dir.metadata().map_err(|error| moved(root, &error))?;
-            let open = root.dir.metadata().map_err(|error| moved(root, &error))?;
-            if there.id == open.id { Ok(()) } else { Err(moved(root, &"another folder is there now")) }
-        })
+        is_still_there(&self.left)?;
+        is_still_there(&self.right)
     }
 
     /// Scans and compares.
@@ -101,13 +95,18 @@ impl Folders {
     }
 }
 
-const COMPARE_AGAIN: &str = "Nothing was written. Compare again.";
-
-fn moved(root: &Root, why: &dyn Display) -> Trouble {
-    let path = shown(&root.path);
-    let text =
-        format!("Could not begin the run: {path} is not the folder any more that was compared ({why}).");
-    Trouble::new(TroubleKind::Refused, text).hint(COMPARE_AGAIN)
+/// Whether the path of an open folder still leads to it. An open folder is the same one wherever it was moved to, and
+/// nobody agreed to what would be written there.
+pub fn is_still_there(root: &Root) -> Result<(), Trouble> {
+    let refused = |why: &dyn Display| {
+        let text = format!("Could not begin: {} is not the same folder any more ({why}).", shown(&root.path));
+        Trouble::new(TroubleKind::Refused, text)
+            .hint("Nothing was written. Look what is there, and begin again.")
+    };
+    let there = open_one(&root.path).map_err(|trouble| refused(&trouble.message.trim_end_matches('.')))?;
+    let there = there.dir.metadata().map_err(|error| refused(&error))?;
+    let open = root.dir.metadata().map_err(|error| refused(&error))?;
+    if there.id == open.id { Ok(()) } else { Err(refused(&"another one is there now")) }
 }
 
 /// What counts, in words: `existence, size, modified`. Created times are left out where the volumes cannot have them.

@@ -1,14 +1,16 @@
 //! The log of a run: one file, with how each item was copied and why so, and what became of it.
 //!
 //! Invariant: a log never lies in one of the two folders, and one that cannot be written stops nothing and is told once.
-//! Only files that are called as logs are ever deleted. This module must not know how the run is shown.
+//! Only files that are called as logs are ever deleted, and none that may still be written. This module must not know
+//! how the run is shown.
 
 use std::fmt::{self, Write as _};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Component, Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use directories::ProjectDirs;
 use fcs_engine::error::shown;
@@ -21,27 +23,26 @@ use fcs_sys::{Nesting, Time, nesting, open_root};
 use jiff::tz::TimeZone;
 use tracing::dispatcher::{self, Dispatch};
 use tracing::level_filters::LevelFilter;
-use tracing::{info, warn};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
 use crate::folders::Folders;
 use crate::outcome::{facts, headline, item_words};
 use crate::overview::{self, slash};
-use crate::settings_file::PATH_VARIABLE;
 use crate::task::Proposal;
 use crate::trouble::{Trouble, TroubleKind};
 
-/// How the names of logs begin and end.
-const NAME: (&str, &str) = ("run-", ".log");
-/// A line is not longer than this away from its file: who looks into the log of a long run sees how far it is.
+/// How the names of logs begin and end; between that is a time.
+const NAME: (&str, &str) = ("fcs-run-", ".log");
+/// The time in a name, with a `0` for each digit.
+const TIME: &str = "0000-00-00-00-00-00-000";
+/// A line does not wait longer than this to be in its file: a run may end at any time.
 const LATEST: Duration = Duration::from_secs(1);
+/// No log that was written to so recently is deleted: it may be of a run in progress.
+const RECENT: Duration = Duration::from_hours(24);
 
-/// The folder for logs of this user; beside the settings where those were put elsewhere. `None` without a home.
+/// The folder for logs of this user. `None` without a home.
 pub fn folder() -> Option<PathBuf> {
-    if let Some(settings) = std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
-        return Path::new(&settings).parent().map(|folder| folder.join("logs"));
-    }
     let dirs = ProjectDirs::from("", "", "FolderCompareSync")?;
     Some(dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).join("logs"))
 }
@@ -68,16 +69,19 @@ pub fn run_with_log(
     let target = proposal.task.target();
     let (source, target) = (folders.root(target.other()), folders.root(target));
     let run = |control: &Control| run(&proposal.plan, source, target, settings, options, control);
-    let begun =
-        logs.map_or(Ok(None), |logs| RunLog::begin(logs, folders, proposal, settings, options.dry_run));
-    let log = match begun {
+    // What a dry run decides is shown in full, and would only drive out the logs of what was done.
+    let logs = logs.filter(|_| !options.dry_run);
+    let log = match logs.map_or(Ok(None), |logs| RunLog::begin(logs, folders, proposal, settings)) {
         Ok(Some(log)) => log,
         Ok(None) => return Ran { report: run(control), log: None, trouble: None },
         Err(trouble) => return Ran { report: run(control), log: None, trouble: Some(trouble) },
     };
     let path = log.path.clone();
-    let logged = log.control(control);
-    let report = log.within(|| run(&logged));
+    let control = Control {
+        observer: Arc::new(Logging { inner: Arc::clone(&control.observer), book: Arc::clone(&log.book) }),
+        ..control.clone()
+    };
+    let report = dispatcher::with_default(&log.events, || run(&control));
     let ended = report.as_ref().map_err(|error| error as &dyn fmt::Display);
     let trouble = log.end(proposal, ended).err();
     Ran { report, log: Some(path), trouble }
@@ -86,10 +90,11 @@ pub fn run_with_log(
 /// A log that is being written.
 struct RunLog {
     path: PathBuf,
-    log: Dispatch,
-    lines: Shared,
-    clock: Arc<Clock>,
-    items: bool,
+    book: Arc<Book>,
+    /// Where the engine's own events go, whichever thread they come from.
+    events: Dispatch,
+    /// Ends the thread that brings lines to the file.
+    _end: Sender<()>,
 }
 
 impl RunLog {
@@ -100,14 +105,10 @@ impl RunLog {
         folders: &Folders,
         proposal: &Proposal,
         settings: &Settings,
-        dry_run: bool,
     ) -> Result<Option<Self>, Trouble> {
-        let level = match settings.log_level {
-            LogLevel::Off => return Ok(None),
-            LogLevel::Error => LevelFilter::ERROR,
-            LogLevel::Warn => LevelFilter::WARN,
-            LogLevel::Info => LevelFilter::INFO,
-        };
+        if settings.log_level == LogLevel::Off {
+            return Ok(None);
+        }
         let failed = |error: &dyn fmt::Display| not_written(logs, error);
         // Before the folder is made: not even an empty one may appear in there.
         if lies_in(logs, folders).map_err(|e| failed(&e))? {
@@ -117,49 +118,62 @@ impl RunLog {
         fs::create_dir_all(logs).map_err(|e| failed(&e))?;
         prune(logs, settings.log_files);
         let (path, file) = create(logs).map_err(|e| failed(&e))?;
-        let lines = Shared(Arc::new(Mutex::new(Lines::new(file))));
-        let writer = lines.clone();
-        let clock = Arc::new(Clock::new(TimeZone::system()));
+        let book = Arc::new(Book {
+            lines: Mutex::new(Lines { file: BufWriter::with_capacity(1 << 16, file), error: None }),
+            clock: Clock::new(TimeZone::system()),
+            level: settings.log_level,
+        });
+        let writer = Arc::clone(&book);
         let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
+            .with_writer(move || Shared(Arc::clone(&writer)))
             .with_ansi(false)
             .with_target(false)
-            .with_max_level(level)
-            .with_timer(Stamp(Arc::clone(&clock)))
+            .with_max_level(match settings.log_level {
+                LogLevel::Off => LevelFilter::OFF,
+                LogLevel::Error => LevelFilter::ERROR,
+                LogLevel::Warn => LevelFilter::WARN,
+                LogLevel::Info => LevelFilter::INFO,
+            })
+            .with_timer(Stamp(Arc::clone(&book)))
             .finish();
         let log =
-            Self { path, log: Dispatch::new(subscriber), lines, clock, items: level == LevelFilter::INFO };
-        log.within(|| head(folders, proposal, settings, dry_run));
+            Self { path, events: Dispatch::new(subscriber), _end: bring_to_file(Arc::clone(&book)), book };
+        log.head(folders, proposal, settings);
         Ok(Some(log))
     }
 
-    /// A control whose observer writes the log, and passes on what it hears.
-    fn control(&self, control: &Control) -> Control {
-        let observer = Arc::new(Logging {
-            inner: Arc::clone(&control.observer),
-            log: self.log.clone(),
-            lines: self.lines.clone(),
-            clock: Arc::clone(&self.clock),
-            items: self.items,
-        });
-        Control { observer, ..control.clone() }
-    }
-
-    /// Does something whose log lines belong here.
-    fn within<T>(&self, work: impl FnOnce() -> T) -> T {
-        dispatcher::with_default(&self.log, work)
+    /// What is known before the first item. Whatever the level: without it no line means anything.
+    fn head(&self, folders: &Folders, proposal: &Proposal, settings: &Settings) {
+        let put = |text: String| self.book.put("INFO", &text);
+        put(format!("FolderCompareSync {}: {}", env!("CARGO_PKG_VERSION"), proposal.task.command()));
+        let facts = overview::places(proposal.task, folders);
+        for fact in facts.into_iter().chain(overview::facts(proposal, settings)) {
+            put(format!("{}: {}", fact.name, fact.text));
+        }
+        for info in Settings::table() {
+            let value = settings.get(info.name).unwrap_or_default();
+            if value != info.default {
+                put(format!("setting {} = {value}", info.name));
+            }
+        }
+        for problem in proposal.preflight.problems.iter().filter(|_| self.book.level >= LogLevel::Warn) {
+            self.book.put("WARN", &problem.text);
+        }
+        drop(self.book.lock().flush());
     }
 
     /// Writes how it ended. The error is the first one that kept a line from being written.
     fn end(self, proposal: &Proposal, ended: Result<&Report, &dyn fmt::Display>) -> Result<(), Trouble> {
-        self.within(|| match ended {
+        match ended {
             Ok(report) => {
-                facts(report).iter().for_each(|fact| info!("{}: {}", fact.name, fact.text));
-                info!("{}", headline(report, proposal.task));
+                for fact in facts(report) {
+                    self.book.put("INFO", &format!("{}: {}", fact.name, fact.text));
+                }
+                self.book.put("INFO", &headline(report, proposal.task));
             }
-            Err(error) => tracing::error!("{}", one_line(&error.to_string())),
-        });
-        let mut lines = self.lines.lock();
+            Err(error) => self.book.put("ERROR", &error.to_string()),
+        }
+        let mut lines = self.book.lock();
         drop(lines.flush());
         match lines.error.take() {
             None => Ok(()),
@@ -172,27 +186,6 @@ fn not_written(path: &Path, why: &dyn fmt::Display) -> Trouble {
     let text = format!("Could not write the log {}: {why}.", shown(path));
     Trouble::new(TroubleKind::Failed, text)
         .hint("The run itself is not affected. The setting log_level turns logs off.")
-}
-
-/// What is known before the first item.
-fn head(folders: &Folders, proposal: &Proposal, settings: &Settings, dry_run: bool) {
-    let version = env!("CARGO_PKG_VERSION");
-    let dry = if dry_run { ", dry run" } else { "" };
-    info!("FolderCompareSync {version}: {}{dry}", proposal.task.command());
-    for fact in
-        overview::places(proposal.task, folders).into_iter().chain(overview::facts(proposal, settings))
-    {
-        info!("{}: {}", fact.name, fact.text);
-    }
-    for info in Settings::table() {
-        let value = settings.get(info.name).unwrap_or_default();
-        if value != info.default {
-            info!("setting {} = {value}", info.name);
-        }
-    }
-    for problem in &proposal.preflight.problems {
-        warn!("{}", one_line(&problem.text));
-    }
 }
 
 /// Whether a folder that need not exist lies in one of the two, or would.
@@ -211,7 +204,7 @@ fn lies_in(logs: &Path, folders: &Folders) -> io::Result<bool> {
     Ok(inside(&folders.left) || inside(&folders.right))
 }
 
-/// A file of its own for each run, also for those that begin in the same second.
+/// A file of its own for each run, also for those that begin at once.
 fn create(logs: &Path) -> io::Result<(PathBuf, File)> {
     // Sorted by name they are sorted by time, wherever the user travels.
     let now = fcs_text::time(Time::now(), &TimeZone::UTC, 3).replace([' ', ':', '.'], "-");
@@ -226,54 +219,82 @@ fn create(logs: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
+/// Whether a name is one that [`create`] gives.
+fn is_log(name: &str) -> bool {
+    let middle = name.strip_prefix(NAME.0).and_then(|rest| rest.strip_suffix(NAME.1));
+    let Some((time, more)) = middle.and_then(|middle| middle.split_at_checked(TIME.len())) else {
+        return false;
+    };
+    let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    let number =
+        more.strip_prefix('-').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    shape == TIME && (more.is_empty() || number)
+}
+
 /// Deletes the oldest logs, so that with the next one there are no more than `most`. Those that cannot be deleted stay.
 fn prune(logs: &Path, most: u64) {
     let Ok(entries) = fs::read_dir(logs) else { return };
-    let is_log = |name: &str| name.starts_with(NAME.0) && name.ends_with(NAME.1);
     let mut names: Vec<String> = entries
         .flatten()
-        .filter_map(|e| e.file_name().into_string().ok())
+        .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| is_log(name))
         .collect();
     names.sort_unstable();
     let keep = usize::try_from(most.saturating_sub(1)).unwrap_or(usize::MAX);
     for name in names.iter().take(names.len().saturating_sub(keep)) {
-        drop(fs::remove_file(logs.join(name)));
+        let path = logs.join(name);
+        // Of the name itself: a link is nothing that was made here.
+        let old = fs::symlink_metadata(&path).is_ok_and(|about| {
+            about.is_file() && about.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > RECENT))
+        });
+        if old {
+            drop(fs::remove_file(path));
+        }
     }
+}
+
+/// A thread that brings lines to the file that wait, until the sender is gone. Without it they come later.
+fn bring_to_file(book: Arc<Book>) -> Sender<()> {
+    let (end, ended) = channel::<()>();
+    let work = move || {
+        while ended.recv_timeout(LATEST) == Err(RecvTimeoutError::Timeout) {
+            drop(book.lock().flush());
+        }
+    };
+    drop(std::thread::Builder::new().name("fcs-log".into()).spawn(work));
+    end
 }
 
 /// What all threads of a run write to.
-#[derive(Clone)]
-struct Shared(Arc<Mutex<Lines>>);
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+struct Book {
+    lines: Mutex<Lines>,
+    clock: Clock,
+    level: LogLevel,
 }
 
-impl io::Write for Shared {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.lock().write(line)
+impl Book {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.lock().flush()
+    /// Writes a line, as the general way for events does. Of a line for each of a million items that takes three times
+    /// as long.
+    fn put(&self, level: &str, text: &str) {
+        let mut line = String::with_capacity(text.len() + 40);
+        let stamped = self.clock.stamp(&mut line);
+        if stamped.and_then(|()| writeln!(line, " {level:>5} {}", text.replace('\n', " "))).is_ok() {
+            drop(self.lock().write(line.as_bytes()));
+        }
     }
 }
 
 /// The file, whose errors are kept instead of told to whoever logs.
 struct Lines {
     file: BufWriter<File>,
-    flushed: Instant,
     error: Option<io::Error>,
 }
 
 impl Lines {
-    fn new(file: File) -> Self {
-        Self { file: BufWriter::with_capacity(1 << 16, file), flushed: Instant::now(), error: None }
-    }
-
     fn note(&mut self, result: io::Result<()>) {
         if let Err(error) = result {
             self.error.get_or_insert(error);
@@ -287,9 +308,6 @@ impl io::Write for Lines {
         if self.error.is_none() {
             let written = self.file.write_all(line);
             self.note(written);
-            if self.flushed.elapsed() >= LATEST {
-                return self.flush().map(|()| line.len());
-            }
         }
         Ok(line.len())
     }
@@ -297,8 +315,29 @@ impl io::Write for Lines {
     fn flush(&mut self) -> io::Result<()> {
         let flushed = self.file.flush();
         self.note(flushed);
-        self.flushed = Instant::now();
         Ok(())
+    }
+}
+
+/// The book as the general way for events wants it.
+struct Shared(Arc<Book>);
+
+impl io::Write for Shared {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().flush()
+    }
+}
+
+/// The clock as it wants that.
+struct Stamp(Arc<Book>);
+
+impl FormatTime for Stamp {
+    fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
+        self.0.clock.stamp(w)
     }
 }
 
@@ -312,9 +351,7 @@ impl Clock {
     fn new(zone: TimeZone) -> Self {
         Self { zone, second: Mutex::new((i64::MIN, String::new())) }
     }
-}
 
-impl Clock {
     fn stamp(&self, w: &mut dyn fmt::Write) -> fmt::Result {
         let now = Time::now();
         let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
@@ -325,35 +362,16 @@ impl Clock {
     }
 }
 
-/// One clock for all lines.
-struct Stamp(Arc<Clock>);
-
-impl FormatTime for Stamp {
-    fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
-        self.0.stamp(w)
-    }
-}
-
-/// Writes what it hears, and passes it on.
+/// Writes what it hears, and passes it on. What failed the engine logs itself.
 struct Logging {
     inner: Arc<dyn Observer>,
-    log: Dispatch,
-    lines: Shared,
-    clock: Arc<Clock>,
-    /// The level is one that items are written at.
-    items: bool,
+    book: Arc<Book>,
 }
 
 impl Observer for Logging {
     fn item(&self, item: &ItemReport) {
-        // A failure the engine has logged.
-        if self.items && !matches!(item.outcome, Outcome::Failed { .. }) {
-            let mut line = String::with_capacity(200);
-            // Of a line for each of a million items the general way takes three times as long.
-            let written = self.clock.stamp(&mut line).and_then(|()| item_line(&mut line, item));
-            if written.is_ok() {
-                drop(self.lines.lock().write(line.as_bytes()));
-            }
+        if self.book.level >= LogLevel::Info && !matches!(item.outcome, Outcome::Failed { .. }) {
+            self.book.put("INFO", &item_line(item));
         }
         self.inner.item(item);
     }
@@ -368,33 +386,28 @@ impl Observer for Logging {
             OnCancel::Keep => "kept",
             OnCancel::RollBack => "rolled back",
         };
-        dispatcher::with_default(&self.log, || info!("stopped by the user; what was done is {what}"));
+        self.book.put("INFO", &format!("stopped by the user; what was done is {what}"));
         wish
     }
 
     fn note(&self, text: &str) {
-        dispatcher::with_default(&self.log, || warn!("{}", one_line(text)));
+        if self.book.level >= LogLevel::Warn {
+            self.book.put("WARN", text);
+        }
         self.inner.note(text);
     }
 }
 
-/// As the general way writes it, but for the time.
-fn item_line(line: &mut String, item: &ItemReport) -> fmt::Result {
+fn item_line(item: &ItemReport) -> String {
     let words = item_words(item);
     let colon = if words.is_empty() { "" } else { ": " };
-    write!(line, "  INFO {}{}{colon}", item.path, slash(item.action))?;
-    words.lines().enumerate().try_for_each(|(at, part)| {
-        line.push_str(if at == 0 { "" } else { " " });
-        line.write_str(part)
-    })?;
-    match item.strategy {
-        Some(chosen) => writeln!(line, " ({})", chosen.reason()),
-        None => writeln!(line),
+    let mut line = format!("{}{}{colon}{words}", item.path, slash(item.action));
+    if let Some(chosen) = item.strategy {
+        line.push_str(" (");
+        line.push_str(chosen.reason());
+        line.push(')');
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.replace('\n', " ")
+    line
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(crate) fn table(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     if std::mem::take(&mut window.app.reveal) {
         window.table.reveal_cursor();
     }
-    let rows_tick = !window.app.kept.only_boxes_tick;
+    let rows_tick = !window.app.kept.only_boxes_tick && !window.menu_open;
     let Some(loaded) = window.app.loaded_mut() else { return };
     let look = Look { zone: &zone, decimals, access: None, rows_tick };
     let response = window.table.ui(ui, &mut loaded.model, &look);

@@ -122,7 +122,7 @@ enum Action {
     /// The first click on a row.
     Click(RowId, Side),
     /// The second one soon after, which is not to do what the first did.
-    DoubleClick(RowId),
+    DoubleClick(RowId, Side),
     Select(RowId, Side),
     Open(RowId, bool),
     Tick(RowId, Side),
@@ -265,6 +265,20 @@ impl Table {
         self.visible = first..end.min(rows);
     }
 
+    fn click(
+        &mut self,
+        model: &mut Model,
+        rows_tick: bool,
+        row: RowId,
+        side: Side,
+        done: &mut TableResponse,
+    ) {
+        self.select(model, row, side, done);
+        let change = rows_tick.then(|| model.toggle(row, side)).filter(|c| *c != Change::default());
+        self.clicked = Some((row, change.is_some()));
+        done.ticked = change.or(done.ticked);
+    }
+
     fn select(&mut self, model: &mut Model, row: RowId, side: Side, done: &TableResponse) {
         model.set_cursor(row);
         self.active = side;
@@ -283,16 +297,19 @@ impl Table {
         }
         for action in actions.drain(..) {
             match action {
-                Action::Click(row, side) => {
-                    self.select(model, row, side, done);
-                    let change =
-                        rows_tick.then(|| model.toggle(row, side)).filter(|c| *c != Change::default());
-                    self.clicked = Some((row, change.is_some()));
-                    done.ticked = change.or(done.ticked);
+                Action::Click(row, side) => self.click(model, rows_tick, row, side, done),
+                // The toolkit also calls it one when the first was on the row beside.
+                Action::DoubleClick(row, side) if self.clicked.is_none_or(|(first, _)| first != row) => {
+                    self.click(model, rows_tick, row, side, done);
                 }
-                Action::DoubleClick(row) => {
+                Action::DoubleClick(row, _) => {
                     if self.clicked.take() == Some((row, true)) && model.take_back_ticks() {
                         done.ticked = Some(Change::default());
+                    }
+                    if model.rows().can_open(row) {
+                        model.set_open(row, !model.rows().is_open(row));
+                    } else {
+                        done.activated = Some(row);
                     }
                 }
                 Action::Select(row, side) => {
@@ -300,6 +317,7 @@ impl Table {
                 }
                 Action::Open(row, open) => model.set_open(row, open),
                 Action::Tick(row, side) if model.selection().can_tick(row, side) => {
+                    self.clicked = None;
                     done.ticked = Some(model.toggle(row, side));
                 }
                 Action::Tick(..) => {}

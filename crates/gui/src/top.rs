@@ -3,6 +3,8 @@
 //! Invariant: every control has a name that a screen reader says. This module must not know how two folders are
 //! compared.
 
+use egui::text::{CCursor, CCursorRange};
+use egui::text_edit::TextEditState;
 use egui::{Align, Align2, Button, Layout, Margin, Popup, PopupCloseBehavior, RichText, TextEdit, Ui, vec2};
 use fcs_engine::compare::{Group, Side};
 use fcs_engine::settings::ContentCheck;
@@ -101,6 +103,9 @@ fn folder(app: &mut App, ui: &mut Ui, pal: &Palette, side: Side, width: f32) {
             .align(Align2::LEFT_CENTER);
         let field = ui.add_sized(vec2((width - 70.0).max(50.0), PRIMARY), edit);
         name(ui, &field, label);
+        if !whole && field.has_focus() {
+            cursor_to_end(ui.ctx(), id, &text);
+        }
         if field.changed() {
             app.set_folder_text(side, text.clone());
         }
@@ -117,6 +122,14 @@ fn folder(app: &mut App, ui: &mut Ui, pal: &Palette, side: Side, width: f32) {
             app.pick_folder(side);
         }
     });
+}
+
+/// What is pressed in a shortened path is not where it is in the whole one; its end is what is seen in both.
+fn cursor_to_end(ctx: &egui::Context, id: egui::Id, text: &str) {
+    let mut state = TextEditState::load(ctx, id).unwrap_or_default();
+    let end = CCursor::new(text.chars().count());
+    state.cursor.set_char_range(Some(CCursorRange::one(end)));
+    state.store(ctx, id);
 }
 
 /// A button as narrow as its icon.

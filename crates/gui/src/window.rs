@@ -33,6 +33,8 @@ pub struct Window {
     /// A text was edited in the frame before.
     pub(crate) typing: bool,
     began: bool,
+    /// A menu hung from something when the frame began.
+    pub(crate) menu_open: bool,
     /// How much larger than usual everything was drawn last.
     zoom: f32,
 }
@@ -52,6 +54,7 @@ impl Window {
             comparisons: 0,
             typing: false,
             began: false,
+            menu_open: false,
             zoom: 1.0,
         }
     }
@@ -64,6 +67,8 @@ impl Window {
             self.zoom = ui.ctx().zoom_factor();
         }
         self.fit(ui.ctx());
+        // A click that closes a menu is meant for the menu.
+        self.menu_open = egui::Popup::is_any_open(ui.ctx()) || self.row_menu.is_some();
         self.app.poll(now);
         if std::mem::replace(&mut self.comparisons, self.app.comparisons()) != self.app.comparisons() {
             self.row_menu = None;
@@ -118,9 +123,12 @@ impl Window {
     /// Draws as large as the user wants it, but no larger than there is room for.
     fn fit(&mut self, ctx: &egui::Context) {
         let now = ctx.zoom_factor();
-        // The toolkit has keys for it of its own.
-        if now.to_bits() != self.zoom.to_bits() {
-            self.app.kept.zoom = Some(now);
+        // The toolkit has keys for it of its own: a step, or back to the usual.
+        let step = now - self.zoom;
+        if step.abs() > f32::EPSILON {
+            let wished =
+                if (now - 1.0).abs() < f32::EPSILON { now } else { self.app.kept.zoom.unwrap_or(1.0) + step };
+            self.app.kept.zoom = Some(wished.clamp(Kept::LEAST_ZOOM, Kept::MOST_ZOOM));
         }
         let room = ctx.content_rect().size() * now / LEAST;
         let fits = self.app.kept.zoom.unwrap_or(1.0).min(room.min_elem()).max(0.3);

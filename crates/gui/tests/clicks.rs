@@ -13,7 +13,7 @@ use std::sync::Arc;
 use common::{Bench, has_icon};
 use egui::{Key, Modifiers, OutputCommand, Role, Theme, vec2};
 use egui_kittest::Node;
-use egui_kittest::kittest::NodeT;
+use egui_kittest::kittest::{NodeT, Queryable};
 use fcs_engine::compare::{RowId, Side};
 use fcs_engine::plan::Direction;
 use fcs_engine::report::RunResult;
@@ -199,6 +199,56 @@ fn small() -> Bench {
     bench
 }
 
+/// Presses the primary button at a place.
+fn click_at(bench: &mut Bench, pos: egui::Pos2) {
+    for pressed in [true, false] {
+        let button = egui::PointerButton::Primary;
+        bench.h.event(egui::Event::PointerMoved(pos));
+        bench.h.event(egui::Event::PointerButton { pos, button, pressed, modifiers: NONE });
+        bench.h.step();
+    }
+    bench.h.run();
+}
+
+#[test]
+fn who_clicks_into_a_shortened_path_edits_its_end_which_is_what_is_seen() {
+    let mut bench = Bench::usual();
+    let long = bench.path("left").join("a folder with a long name/".repeat(8));
+    bench.app_mut().set_folder_text(Side::Left, long.display().to_string());
+    bench.h.run();
+    let area = bench.get(Role::TextInput, "Left folder").rect();
+    click_at(&mut bench, egui::pos2(area.center().x, area.center().y));
+    bench.h.event(egui::Event::Text("X".into()));
+    bench.h.run();
+    let text = bench.app().field(Side::Left).text().to_owned();
+    assert_eq!(text, format!("{}X", long.display()));
+    // Now that all of it is there to be edited, a click is where it is.
+    bench.h.run_steps(60);
+    click_at(&mut bench, egui::pos2(area.center().x, area.center().y));
+    bench.h.event(egui::Event::Text("Y".into()));
+    bench.h.run();
+    let text = bench.app().field(Side::Left).text();
+    assert!(text.ends_with('X') && text.contains('Y'), "{text}");
+}
+
+#[test]
+fn a_click_that_closes_a_menu_ticks_nothing() {
+    let mut bench = Bench::usual();
+    bench.write("left/a.txt", 10, 1);
+    bench.app_mut().compare();
+    bench.idle();
+    let row = bench.h.get_by_label_contains("a.txt, Left only").rect();
+    let place = egui::pos2(row.left() + 200.0, row.center().y);
+    bench.button("What counts");
+    assert!(bench.says("Compare now"), "the menu is open");
+    click_at(&mut bench, place);
+    assert!(!bench.says("Compare now"), "it is closed");
+    assert_eq!(bench.app().ticked(Side::Left).0, 0);
+    bench.h.run_steps(60);
+    click_at(&mut bench, place);
+    assert_eq!(bench.app().ticked(Side::Left).0, 1, "the next click ticks");
+}
+
 #[test]
 fn everything_is_drawn_smaller_where_there_is_no_room_and_as_wished_where_there_is() {
     let mut bench = Bench::new(vec2(400.0, 300.0), Theme::Light);
@@ -230,6 +280,15 @@ fn everything_is_drawn_smaller_where_there_is_no_room_and_as_wished_where_there_
     resize(&mut bench, vec2(1200.0, 800.0));
     assert!((zoom(&bench) - wished).abs() < 0.01, "as wished again: {}", zoom(&bench));
     assert_eq!(bench.app().kept.zoom, Some(wished));
+    // A step from what is wished, not from what there is room for.
+    resize(&mut bench, vec2(400.0, 300.0));
+    bench.h.key_press_modifiers(CTRL, Key::Plus);
+    bench.h.run();
+    assert!(bench.app().kept.zoom.unwrap() > wished, "{:?}", bench.app().kept.zoom);
+    bench.h.key_press_modifiers(CTRL, Key::Num0);
+    bench.h.run();
+    assert_eq!(bench.app().kept.zoom, Some(1.0));
+    assert!(zoom(&bench) < 0.7);
 }
 
 #[test]
@@ -263,7 +322,11 @@ fn compare_tick_dry_run_copy_and_undo() {
     assert!(bench.says("Copy from left to right") && bench.says(&paths[1]), "{:#?}", bench.all());
     bench.button("Dry run");
     bench.ended();
-    assert!(bench.says("Dry run: nothing was written.") && bench.says("+  new.txt"), "{:#?}", bench.all());
+    assert!(
+        bench.says("Dry run: nothing was written.") && bench.says("new, 3 B, direct, verified"),
+        "{:#?}",
+        bench.all()
+    );
     assert_eq!([bench.listing("left"), bench.listing("right")], before);
     bench.button("Close");
 

@@ -155,15 +155,17 @@ fn click_row(h: &mut Test, label: &str, side: Side, times: usize) {
     let area = h.get_by_label_contains(label).rect();
     let x = if side == Side::Left { area.left() + 260.0 } else { area.right() - 100.0 };
     let pos = pos2(x, area.center().y);
-    for _ in 0..times {
-        for pressed in [true, false] {
-            let button = egui::PointerButton::Primary;
-            h.event(egui::Event::PointerMoved(pos));
-            h.event(egui::Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE });
-            h.step();
-        }
-    }
+    (0..times).for_each(|_| click_at(h, pos));
     h.run();
+}
+
+fn click_at(h: &mut Test, pos: egui::Pos2) {
+    for pressed in [true, false] {
+        let button = egui::PointerButton::Primary;
+        h.event(egui::Event::PointerMoved(pos));
+        h.event(egui::Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE });
+        h.step();
+    }
 }
 
 #[test]
@@ -201,6 +203,21 @@ fn a_double_click_opens_or_closes_a_folder_and_leaves_the_ticks_as_they_were() {
     click_row(&mut h, "report.mp4, Same", Side::Left, 2);
     assert_eq!(*h.state().model.selection().ticked(Side::Left), before);
     assert_eq!(h.state().activated, Some(h.state().row("report.mp4")));
+}
+
+#[test]
+fn two_clicks_on_rows_beside_each_other_are_two_clicks() {
+    let mut h = harness();
+    h.run_steps(60);
+    let area = h.get_by_label_contains("chapter_93548.txt, Same").rect();
+    for y in [area.top() - 2.0, area.top() + 2.0] {
+        click_at(&mut h, pos2(area.left() + 260.0, y));
+    }
+    h.run();
+    for name in ["Clients/budget_05593.jpg", "Clients/chapter_93548.txt"] {
+        assert!(h.state().ticked(name, Side::Left), "{name}");
+    }
+    assert_eq!(h.state().activated, None);
 }
 
 #[test]

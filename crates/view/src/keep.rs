@@ -68,12 +68,17 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Nobody can read what is drawn smaller than this.
+    pub const LEAST_ZOOM: f32 = 0.5;
+    /// Nothing fits that is drawn larger.
+    pub const MOST_ZOOM: f32 = 4.0;
+
     /// Reads it; what is not understood is as at first.
     pub fn read(text: &str) -> Result<Self, String> {
         let mut kept: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
         kept.recent.truncate(MOST_RECENT);
         let good = |n: f32, from: f32, to: f32| n.is_finite() && (from..=to).contains(&n);
-        kept.zoom = kept.zoom.filter(|&zoom| good(zoom, 0.5, 4.0));
+        kept.zoom = kept.zoom.filter(|&zoom| good(zoom, Self::LEAST_ZOOM, Self::MOST_ZOOM));
         kept.size = kept.size.filter(|size| size.iter().all(|&side| good(side, 200.0, 32_000.0)));
         if !kept.columns.iter().all(|&width| good(width, 0.0, 10_000.0)) {
             kept.columns.clear();

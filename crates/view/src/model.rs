@@ -139,6 +139,14 @@ impl Model {
         true
     }
 
+    /// Unticks everything because it is done: that cannot be taken back.
+    pub fn forget_ticks(&mut self) {
+        for side in [Side::Left, Side::Right] {
+            self.selection.clear(side);
+        }
+        self.past.clear();
+    }
+
     fn change(&mut self, act: impl FnOnce(&mut Selection, &Bits) -> Change) -> Change {
         let before = self.selection.clone();
         let change = act(&mut self.selection, self.rows.matching());

@@ -328,7 +328,7 @@ impl<'a> Context<'a> {
             if self.on_error == OnError::RollBack {
                 self.aborted.store(true, Ordering::Relaxed);
             }
-            tracing::warn!(path = %item.path, %error, "failed");
+            tracing::error!("{error}");
         }
         self.control.observer.item(&item);
         self.items.lock().unwrap_or_else(PoisonError::into_inner).push(item);
@@ -336,7 +336,7 @@ impl<'a> Context<'a> {
 
     /// A failure that concerns no step, such as a staged file that could not be removed.
     pub(super) fn complain(&self, error: &Error) {
-        tracing::warn!(%error, "trouble");
+        tracing::warn!("{error}");
         self.control.observer.error(error);
     }
 

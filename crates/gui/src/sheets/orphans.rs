@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use egui::{Align, Context, Layout, RichText, Ui, vec2};
+use egui::{Align, Context, Key, KeyboardShortcut, Layout, Modifiers, RichText, Ui, vec2};
 use fcs_engine::compare::Side;
 use fcs_engine::run::RemovedTo;
 use fcs_view::app::{LARGE, Orphans, Sheet};
@@ -30,7 +30,12 @@ pub(crate) fn show(window: &mut Window, ctx: &Context, pal: &Palette) {
     let zone = window.app.zone().clone();
     let decimals = text::decimals(window.app.settings().time_tolerance_nanos);
     let free = window.app.busy.is_none();
-    let look = Look { zone: &zone, decimals, access: None, rows_tick: !window.app.kept.only_boxes_tick };
+    let look = Look {
+        zone: &zone,
+        decimals,
+        access: None,
+        rows_tick: !window.app.kept.only_boxes_tick && !window.menu_open,
+    };
     let Some(Sheet::Orphans(orphans)) = &mut window.app.sheet else { return };
     let table = &mut window.orphans;
     let title = match orphans.side {
@@ -93,6 +98,11 @@ fn body(
     ui.allocate_ui(vec2(ui.available_width(), height), |ui| {
         ui.set_min_height(height);
         table.only = Some(orphans.side);
+        let back = KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::Z);
+        let typing = ui.ctx().text_edit_focused();
+        if !typing && ui.input_mut(|i| i.consume_shortcut(&back)) && orphans.model.take_back_ticks() {
+            orphans.count();
+        }
         let unknown = HashMap::new();
         let look = Look { access: Some(orphans.access.as_ref().unwrap_or(&unknown)), ..*look };
         let response = table.ui(ui, &mut orphans.model, &look);

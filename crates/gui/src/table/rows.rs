@@ -110,12 +110,7 @@ fn whole(ui: &Ui, scene: &Scene<'_>, place: usize, row: RowId, actions: &mut Vec
         actions.push(Action::Context(Context { row, side, at: pointer }));
     }
     if response.double_clicked() {
-        actions.push(Action::DoubleClick(row));
-        actions.push(if rows.can_open(row) {
-            Action::Open(row, !rows.is_open(row))
-        } else {
-            Action::Activate(row)
-        });
+        actions.push(Action::DoubleClick(row, side));
     } else if response.clicked() && !response.triple_clicked() {
         actions.push(Action::Click(row, side));
     }

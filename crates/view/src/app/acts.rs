@@ -224,8 +224,7 @@ impl App {
         if self.file.path().as_os_str().is_empty() {
             return;
         }
-        let before = std::mem::replace(&mut self.written_file, self.file.clone());
-        self.saver.save_settings(before, self.file.clone());
+        self.saver.save_settings(self.file.clone());
     }
 
     /// Writes what is remembered, if it changed.
@@ -419,7 +418,7 @@ impl App {
         self.list_runs();
     }
 
-    fn list_runs(&self) {
+    pub(super) fn list_runs(&self) {
         let both = [Side::Left, Side::Right].into_iter().map(|side| (side, self.field(side).path()));
         let paths: Vec<_> = both.filter(|(_, path)| !path.as_os_str().is_empty()).collect();
         self.jobs.start("list runs", move |_| jobs::list(paths));

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fcs_engine::compare::{Side, Summary};
+use fcs_engine::compare::Summary;
 use fcs_engine::error::shown;
 use fcs_front::trouble::{Trouble, TroubleKind};
 use fcs_text::{count, number, seconds};
@@ -129,6 +129,7 @@ impl App {
             self.ended = Some(Arc::clone(&ended));
         }
         self.present(Sheet::Ended(ended));
+        self.list_again();
         if !dry {
             self.compare_after();
         }
@@ -139,6 +140,7 @@ impl App {
         done.headlines().iter().for_each(|line| self.tell(level, line));
         self.stay_open_if(level == Level::Error);
         self.present(Sheet::Done(done));
+        self.list_again();
         if self.loaded().is_some() {
             self.compare_after();
         } else {
@@ -161,9 +163,7 @@ impl App {
         let Some(loaded) = self.loaded_mut() else { return };
         // What was ticked is done, also if that comparison is stopped or fails.
         loaded.stale = true;
-        for side in [Side::Left, Side::Right] {
-            loaded.model.clear(side);
-        }
+        loaded.model.forget_ticks();
         let memory = loaded.model.memory();
         let before = Arc::clone(loaded.model.rows().shared_index());
         // The folders that were written to, whatever was typed meanwhile.
@@ -185,7 +185,15 @@ impl App {
         if matches!(trouble.kind, TroubleKind::RecoveryNeeded) {
             self.look_for_unfinished();
         }
-        self.sheet = Some(Sheet::Trouble(trouble));
+        self.present(Sheet::Trouble(trouble));
+        self.list_again();
+    }
+
+    /// A list of runs that is looked at tells of the run that ended now.
+    fn list_again(&self) {
+        if matches!(self.sheet, Some(Sheet::History(_))) {
+            self.list_runs();
+        }
     }
 
     fn listed(&mut self, runs: Vec<Runs>) {
@@ -230,7 +238,11 @@ impl App {
                 }
                 self.tell(Level::Done, "Imported the settings.");
             }
-            Err(trouble) => self.could_not(trouble),
+            // Asked for in the editor, so it is told over it.
+            Err(trouble) => {
+                self.trouble(&trouble);
+                self.sheet = Some(Sheet::Trouble(trouble));
+            }
         }
     }
 

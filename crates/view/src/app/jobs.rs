@@ -453,22 +453,24 @@ pub(super) fn import(mut file: SettingsFile, path: &Path) -> Result<Option<Box<S
 enum Order {
     /// A file of this content.
     File(&'static str, PathBuf, Vec<u8>),
-    /// What changed in the settings from the first to the second.
-    Settings(Box<[SettingsFile; 2]>),
+    /// What changed in the settings since they were written last.
+    Settings(Box<SettingsFile>),
 }
 
 impl Order {
-    /// What went wrong.
-    fn carry_out(self) -> Result<(), Trouble> {
+    /// What went wrong. `written` are the settings that this window wrote last, or read.
+    fn carry_out(self, written: &mut SettingsFile) -> Result<(), Trouble> {
         match self {
             Self::File(what, path, content) => match save(what, path, &content) {
                 Event::Saved(_, result) => result.map(drop),
                 _ => Ok(()),
             },
-            Self::Settings(states) => {
-                let [before, after] = *states;
-                let now = SettingsFile::read(after.path().to_owned())?;
-                after.changes_since(&before, now).write()
+            Self::Settings(wanted) => {
+                let now = SettingsFile::read(wanted.path().to_owned())?;
+                wanted.changes_since(written, now).write()?;
+                // Only now: what could not be written is still to be written with the next change.
+                *written = *wanted;
+                Ok(())
             }
         }
     }
@@ -481,12 +483,12 @@ pub(super) struct Saver {
 }
 
 impl Saver {
-    pub(super) fn new(jobs: Jobs) -> Self {
+    pub(super) fn new(jobs: Jobs, mut written: SettingsFile) -> Self {
         let (queue, orders) = std::sync::mpsc::channel::<Order>();
         let work = move || {
             for order in orders {
                 // Told only when it failed: it happens with every change.
-                if let Err(trouble) = order.carry_out() {
+                if let Err(trouble) = order.carry_out(&mut written) {
                     jobs.send(Event::Told(Level::Error, trouble.message));
                 }
             }
@@ -502,9 +504,9 @@ impl Saver {
     }
 
     /// Writes what changed in the settings.
-    pub(super) fn save_settings(&self, before: SettingsFile, after: SettingsFile) {
+    pub(super) fn save_settings(&self, wanted: SettingsFile) {
         if let Some(queue) = &self.queue {
-            drop(queue.send(Order::Settings(Box::new([before, after]))));
+            drop(queue.send(Order::Settings(Box::new(wanted))));
         }
     }
 

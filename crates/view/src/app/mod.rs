@@ -216,8 +216,6 @@ pub struct App {
     fields: [Field; 2],
     zone: TimeZone,
     file: SettingsFile,
-    /// The settings as they were written last, or read.
-    written_file: SettingsFile,
     settings: Settings,
     written: Kept,
     kept_path: Option<PathBuf>,
@@ -262,7 +260,7 @@ impl App {
             sheet = Some(Sheet::Trouble(Trouble { hint: Some(hint), ..trouble }));
             SettingsFile::empty(PathBuf::new())
         });
-        let settings = file.settings();
+        let (settings, written) = (file.settings(), file.clone());
         let fields = [&start.kept.left, &start.kept.right].map(|path| Field::new(path.into()));
         Self {
             view: View::Empty,
@@ -281,7 +279,6 @@ impl App {
             close: false,
             fields,
             zone: start.zone,
-            written_file: file.clone(),
             file,
             settings,
             kept_path: start.kept_path,
@@ -297,7 +294,7 @@ impl App {
             undo_next: None,
             now: Duration::ZERO,
             desktop: start.desktop,
-            saver: Saver::new(jobs.clone()),
+            saver: Saver::new(jobs.clone(), written),
             jobs,
             events,
         }
@@ -445,6 +442,10 @@ impl App {
         let (control, last) = jobs::Listener::control(&self.jobs, &wish);
         self.busy = Some(Busy { wish, last, ..Busy::new(kind, control.clone(), self.now) });
         self.said = None;
+        if matches!(kind, Kind::Run | Kind::Undo | Kind::Recover) {
+            // How the work before this one ended is old news by then.
+            self.next = None;
+        }
         control
     }
 }

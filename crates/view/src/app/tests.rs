@@ -65,7 +65,7 @@ impl Bench {
             settings: SettingsFile::read(home.join("settings.toml")),
             kept: Kept::default(),
             kept_path: Some(home.join("window.toml")),
-            logs: None,
+            logs: Some(home.join("logs")),
             zone: TimeZone::UTC,
             desktop: Arc::clone(&answers) as Arc<dyn Desktop>,
             wake: Arc::new(move || {
@@ -182,6 +182,8 @@ fn compare_dry_run_copy_and_undo() {
     assert_eq!(fs::read(bench.path("right/sub/changed.txt")).unwrap(), b"from the left");
     let ended = bench.ended();
     assert_eq!(ended.report.counts.copied, 2);
+    let log = &ended.facts.iter().find(|fact| fact.name == "log").expect("where the log is").text;
+    assert!(fs::read_to_string(log).unwrap().contains("new.txt: 3 B, direct"));
     assert!(ended.failures.is_empty() && ended.can_undo());
     let verified = ended.report.counts.verified_on_device + ended.report.counts.verified_in_cache;
     assert_eq!(verified, 2);
@@ -372,6 +374,22 @@ fn the_verify_mode_and_all_options_outlive_the_window() {
     assert_eq!(kept.theme, crate::keep::Theme::Dark);
     assert_eq!(kept.left, bench.path("left").to_str().unwrap());
     assert_eq!(kept.recent.len(), 2);
+}
+
+#[test]
+fn a_setting_that_could_not_be_written_is_written_with_the_next_and_what_others_wrote_stays() {
+    let mut bench = Bench::new();
+    let path = bench.path("home/settings.toml");
+    fs::write(&path, "verify = nonsense\n").unwrap();
+    bench.app.set_verify(Verify::Off);
+    let told = |app: &App| app.log.lines().iter().any(|line| line.text.contains("settings.toml"));
+    bench.until("an error", told);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "verify = nonsense\n");
+    fs::write(&path, "copy_workers = 3\n").unwrap();
+    bench.app.set_setting("scan_workers", "5");
+    bench.app.finish();
+    let settings = SettingsFile::read(path).unwrap().settings();
+    assert_eq!((settings.verify, settings.copy_workers, settings.scan_workers), (Verify::Off, 3, 5));
 }
 
 #[test]
