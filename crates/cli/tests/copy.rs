@@ -6,7 +6,6 @@
 mod common;
 
 use std::fs;
-#[cfg(target_os = "linux")]
 use std::path::Path;
 
 use common::{Bench, events, is_harmless, json_lines, mark_read_only};
