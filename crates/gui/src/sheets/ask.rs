@@ -12,7 +12,7 @@ use fcs_view::app::{App, Sheet};
 use fcs_view::text;
 
 use crate::sheet::{self, Size};
-use crate::theme::{self, Palette, icon};
+use crate::theme::{Palette, icon};
 use crate::top::side_word;
 use crate::widgets;
 
@@ -118,7 +118,7 @@ pub(crate) fn recover(app: &mut App, ctx: &Context, pal: &Palette) {
                 ),
                 (How::RollBack, "Roll it back", "Everything is brought back to what it was before the run."),
             ] {
-                if ui.radio(*how == choice, RichText::new(words).family(theme::medium())).clicked() {
+                if widgets::radio(ui, *how == choice, words).clicked() {
                     *how = choice;
                 }
                 weak(ui, pal, more);
