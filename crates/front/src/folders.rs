@@ -101,7 +101,7 @@ pub fn is_still_there(root: &Root) -> Result<(), Trouble> {
     let refused = |why: &dyn Display| {
         let text = format!("Could not begin: {} is not the same folder any more ({why}).", shown(&root.path));
         Trouble::new(TroubleKind::Refused, text)
-            .hint("Nothing was written. Look what is there, and begin again.")
+            .hint("Nothing was written. Look at what is there, and begin again.")
     };
     let there = open_one(&root.path).map_err(|trouble| refused(&trouble.message.trim_end_matches('.')))?;
     let there = there.dir.metadata().map_err(|error| refused(&error))?;
