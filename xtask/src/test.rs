@@ -12,12 +12,18 @@ use crate::tally::Tally;
 use crate::{torture, windows};
 
 /// The tools that tests look for.
-const NEEDED: [Needed; 10] = [
+const NEEDED: [Needed; 15] = [
     ("cc", "gcc"),
     ("cc", "libc6-dev"),
     ("mkfs.ext4", "e2fsprogs"),
     ("mkfs.xfs", "xfsprogs"),
     ("mkfs.btrfs", "btrfs-progs"),
+    ("mkfs.exfat", "exfatprogs"),
+    ("mount.exfat-fuse", "exfat-fuse"),
+    ("mkfs.ntfs", "ntfs-3g"),
+    ("sshfs", "sshfs"),
+    // Its program lies on no search path.
+    ("/usr/lib/openssh/sftp-server", "openssh-sftp-server"),
     ("losetup", "mount"),
     ("unshare", "util-linux"),
     ("setfattr", "attr"),

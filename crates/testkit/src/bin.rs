@@ -17,6 +17,8 @@ use tempfile::TempDir;
 pub struct Fcs {
     exe: PathBuf,
     home: TempDir,
+    /// Number of the user and group it runs as, where that is not the one of the test.
+    user: Option<u32>,
 }
 
 /// What one run of the program left behind.
@@ -36,7 +38,30 @@ impl Fcs {
     /// The program at `exe`; in an integration test of its package that is `env!("CARGO_BIN_EXE_fcs")`.
     pub fn new(exe: impl Into<PathBuf>) -> Self {
         let home = tempfile::Builder::new().prefix("fcs-home-").tempdir().expect("a home can be made");
-        Self { exe: exe.into(), home }
+        Self { exe: exe.into(), home, user: None }
+    }
+
+    /// As [`Fcs::new`], but the program runs as the plain user of [`crate::user`], whose the home is too.
+    ///
+    /// # Errors
+    ///
+    /// When this process must not become another user, that is, without root.
+    #[cfg(unix)]
+    pub fn of_plain_user(exe: impl Into<PathBuf>) -> Result<Self, crate::Skip> {
+        use crate::user::PLAIN_USER;
+        let mut fcs = Self::new(exe);
+        // The folder for what is built may be closed to others; a second name needs no room.
+        let reachable = fcs.home().join("program");
+        if std::fs::hard_link(&fcs.exe, &reachable).is_err() {
+            let copied = std::fs::copy(&fcs.exe, &reachable);
+            copied.unwrap_or_else(|error| panic!("{} cannot be copied: {error}", fcs.exe.display()));
+        }
+        fcs.exe = reachable;
+        // The folder alone: the program's second name would take the owner of the first along.
+        std::os::unix::fs::lchown(fcs.home(), Some(PLAIN_USER), Some(PLAIN_USER))
+            .map_err(|error| crate::Skip::new(format!("giving a home to another user: {error}")))?;
+        fcs.user = Some(PLAIN_USER);
+        Ok(fcs)
     }
 
     /// The home folder of the runs.
@@ -72,6 +97,12 @@ impl Fcs {
             .env("TZ", "UTC")
             .current_dir(home)
             .stdin(Stdio::null());
+        #[cfg(unix)]
+        if let Some(user) = self.user {
+            use std::os::unix::process::CommandExt;
+            // std takes the supplementary groups away with the user.
+            command.uid(user).gid(user).env("TMPDIR", home);
+        }
         if cfg!(windows) {
             // Windows is asked where settings are, and its answer does not depend on any of these variables.
             command.env("FCS_CONFIG", home.join("config").join("settings.toml"));
@@ -158,6 +189,18 @@ mod tests {
         // Cargo sets this for every test, so its absence shows that the caller's variables are withheld.
         assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
         assert!(!run.stdout.contains("CARGO_MANIFEST_DIR"), "{run}");
+    }
+
+    #[test]
+    fn a_plain_user_is_one_in_every_respect() {
+        match Fcs::of_plain_user("/usr/bin/id") {
+            Ok(fcs) => {
+                let run = fcs.run(["-u"]).expect_code(0);
+                assert_eq!(run.stdout, "1000\n");
+                assert_eq!(fcs.run(["-G"]).expect_code(0).stdout, "1000\n");
+            }
+            Err(reason) => crate::skip(crate::test_name!(), &reason.reason),
+        }
     }
 
     #[test]

@@ -10,9 +10,9 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -34,10 +34,15 @@ pub enum FsKind {
     Btrfs,
     /// tmpfs: memory only, without a backing file and a loop device.
     Tmpfs,
+    /// exFAT as most sticks and cards have it, through the program `exfat-fuse`: no permissions, no owners, no links, no
+    /// second names, times in steps of 2 s or less, names without regard to case.
+    Exfat,
+    /// NTFS through the program `ntfs-3g`.
+    Ntfs,
 }
 
 impl FsKind {
-    /// All kinds.
+    /// All kinds that the kernel itself knows.
     pub const ALL: [Self; 4] = [Self::Ext4, Self::Xfs, Self::Btrfs, Self::Tmpfs];
     /// The kinds that have a device under them.
     pub const ON_DEVICE: [Self; 3] = [Self::Ext4, Self::Xfs, Self::Btrfs];
@@ -49,6 +54,17 @@ impl FsKind {
             Self::Xfs => "xfs",
             Self::Btrfs => "btrfs",
             Self::Tmpfs => "tmpfs",
+            Self::Exfat => "exfat-fuse",
+            Self::Ntfs => "ntfs-3g",
+        }
+    }
+
+    /// What formats it. The programs that serve the last two are not named as their file systems are.
+    fn format_tool(self) -> String {
+        match self {
+            Self::Exfat => "mkfs.exfat".to_owned(),
+            Self::Ntfs => "mkfs.ntfs".to_owned(),
+            _ => format!("mkfs.{self}"),
         }
     }
 
@@ -58,6 +74,7 @@ impl FsKind {
             Self::Xfs => 300 << 20,
             Self::Btrfs => 120 << 20,
             Self::Tmpfs => 1 << 20,
+            Self::Exfat | Self::Ntfs => 16 << 20,
         }
     }
 
@@ -71,7 +88,8 @@ impl FsKind {
                 &["-F", "-q", "-m", "0", "-b", "4096", "-I", "256", "-E", NO_LATER_WORK]
             }
             Self::Xfs | Self::Btrfs => &["-f", "-q", "-K"],
-            Self::Tmpfs => &[],
+            Self::Ntfs => &["-F", "-Q", "-q"],
+            Self::Tmpfs | Self::Exfat => &[],
         }
     }
 }
@@ -120,6 +138,9 @@ impl Image {
         let size = size_bytes.max(kind.least_bytes());
         let failed = |error: String| Skip::new(format!("{kind} image: {error}"));
         let dir = roomy_dir(size).map_err(|error| failed(error.to_string()))?;
+        // Other users get to the mount point too; what they may do there is up to the file system.
+        let entered = fs::set_permissions(dir.path(), Permissions::from_mode(0o755));
+        entered.map_err(|error| failed(error.to_string()))?;
         let mount_point = dir.path().join("mnt");
         fs::create_dir(&mount_point).map_err(|error| failed(error.to_string()))?;
 
@@ -152,7 +173,7 @@ impl Image {
             let all = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, size);
             all.map_err(|error| format!("allocating {size} bytes: {error}"))?;
         }
-        let tool = format!("mkfs.{}", self.kind);
+        let tool = self.kind.format_tool();
         let args = self.kind.format_args().iter().chain(options.format_args).map(OsStr::new);
         run(&tool, args.chain([backing.as_os_str()]))?;
         self.backing = Some(backing);
@@ -183,7 +204,12 @@ impl Image {
             args.extend([OsStr::new("-o"), OsStr::new(&self.mount_options)]);
         }
         args.extend([source, self.mount_point.as_os_str()]);
-        run("mount", args)?;
+        if matches!(self.kind, FsKind::Exfat | FsKind::Ntfs) {
+            // `mount` would say no more than that it does not know the type.
+            let helper = format!("mount.{}", self.kind);
+            installed(&helper)?;
+        }
+        patiently(|| run("mount", args.iter()).map(drop))?;
         self.mounted = true;
         Ok(())
     }
@@ -299,15 +325,38 @@ impl Image {
 /// kernel tells nobody when a mount is free, so there is nothing to wait for but time; a mount that stays busy is an
 /// error.
 pub fn unmount(mount_point: &Path) -> Result<(), String> {
+    patiently(|| run("umount", [mount_point]).map(drop))
+}
+
+/// Tries again for about two seconds: also because a program that serves a file system lets go of its device only
+/// after the end of its mount.
+fn patiently(mut attempt: impl FnMut() -> Result<(), String>) -> Result<(), String> {
     let mut last = String::new();
     for pause in [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] {
         std::thread::sleep(Duration::from_millis(pause));
-        match run("umount", [mount_point]) {
-            Ok(_) => return Ok(()),
+        match attempt() {
+            Ok(()) => return Ok(()),
             Err(error) => last = error,
+        }
+        if last.ends_with(NOT_INSTALLED) {
+            break;
         }
     }
     Err(last)
+}
+
+const NOT_INSTALLED: &str = "is not installed";
+
+/// Whether a tool is there; the error is the text of a skip.
+pub(crate) fn installed(tool: &str) -> Result<(), String> {
+    // Looked for by hand: a folder on the path that must not be entered turns "not found" into "permission denied".
+    let found = std::env::split_paths(&search_path()).any(|dir| dir.join(tool).is_file());
+    if found { Ok(()) } else { Err(format!("{tool} {NOT_INSTALLED}")) }
+}
+
+/// The tools live where the search path of an ordinary login may not look.
+fn search_path() -> String {
+    std::env::var("PATH").unwrap_or_default() + ":/usr/local/sbin:/usr/sbin:/sbin"
 }
 
 impl Drop for Image {
@@ -394,7 +443,7 @@ fn holds(device: &Path, backing: &Path) -> bool {
 }
 
 /// A folder with room for `bytes`: in memory if possible, because tests sync often and a disk would set their pace.
-fn roomy_dir(bytes: u64) -> io::Result<TempDir> {
+pub(crate) fn roomy_dir(bytes: u64) -> io::Result<TempDir> {
     let memory = Path::new("/dev/shm");
     let spare = 64 << 20;
     let roomy = rustix::fs::statvfs(memory).is_ok_and(|fs| fs.f_bavail * fs.f_frsize >= bytes + spare);
@@ -406,18 +455,13 @@ fn roomy_dir(bytes: u64) -> io::Result<TempDir> {
 }
 
 /// The standard output of a tool that succeeded, otherwise one line with what it said.
-fn run<I, S>(tool: &str, args: I) -> Result<String, String>
+pub(crate) fn run<I, S>(tool: &str, args: I) -> Result<String, String>
 where
     I: IntoIterator<Item = S>,
     S: AsRef<OsStr>,
 {
-    // The tools live where the search path of an ordinary login may not look.
-    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/local/sbin:/usr/sbin:/sbin";
-    // Looked for by hand: a folder on the path that must not be entered turns "not found" into "permission denied".
-    if !std::env::split_paths(&path).any(|dir| dir.join(tool).is_file()) {
-        return Err(format!("{tool} is not installed"));
-    }
-    let output = Command::new(tool).args(args).env("PATH", path).env("LC_ALL", "C").output();
+    installed(tool)?;
+    let output = Command::new(tool).args(args).env("PATH", search_path()).env("LC_ALL", "C").output();
     let output = output.map_err(|error| format!("{tool}: {error}"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
@@ -463,6 +507,18 @@ mod tests {
             if let (Some(device), Some(backing)) = (device, backing) {
                 assert!(!backing.exists() && !holds(&device, &backing));
             }
+        }
+    }
+
+    #[test]
+    fn a_stick_and_a_disk_of_windows_keep_files_over_a_remount() {
+        for kind in [FsKind::Exfat, FsKind::Ntfs] {
+            let mut image = image_or_skip!(kind, SIZE);
+            assert_eq!(mounted_type(image.mount_point()).as_deref(), Some("fuseblk"));
+            fs::write(image.mount_point().join("f"), "x").unwrap();
+            image.remount().unwrap();
+            assert_eq!(fs::read_to_string(image.mount_point().join("f")).unwrap(), "x");
+            image.close().unwrap();
         }
     }
 

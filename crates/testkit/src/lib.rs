@@ -26,6 +26,10 @@ pub mod sim;
 pub mod skip;
 #[cfg(target_os = "linux")]
 pub mod tree;
+#[cfg(unix)]
+pub mod user;
+#[cfg(target_os = "linux")]
+pub mod volume;
 
 pub use bin::{Fcs, Run};
 #[cfg(target_os = "linux")]
@@ -35,3 +39,7 @@ pub use listing::{Item, Kind, Listing, Options, diff, listing};
 pub use skip::{Skip, skip};
 #[cfg(target_os = "linux")]
 pub use tree::{Hostile, TreeSpec, TreeTotals, deep_tree, hostile_tree, random_tree};
+#[cfg(unix)]
+pub use user::{PLAIN_USER, as_plain_user, give_to_plain_user};
+#[cfg(target_os = "linux")]
+pub use volume::{Medium, Volume, for_each_volume};

@@ -87,6 +87,21 @@ macro_rules! image_or_skip {
     };
 }
 
+/// A [`Volume`](crate::volume::Volume) of the given medium, or a recorded skip and a return from the test (which must
+/// return nothing).
+#[macro_export]
+macro_rules! volume_or_skip {
+    ($medium:expr) => {
+        match $crate::volume::Volume::new($medium) {
+            Ok(volume) => volume,
+            Err(skip) => {
+                $crate::skip::skip($crate::test_name!(), &skip.reason);
+                return;
+            }
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
