@@ -19,12 +19,14 @@ pub mod error;
 pub mod filter;
 pub mod guard;
 mod handles;
+mod identity;
 #[cfg(test)]
 mod model;
 pub mod plan;
 #[cfg(fcs_planted)]
 pub mod planted;
 pub mod preflight;
+pub mod probe;
 pub mod progress;
 pub mod report;
 pub mod run;

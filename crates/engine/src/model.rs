@@ -189,6 +189,7 @@ pub(crate) fn volume(case: CaseRule) -> VolumeFacts {
         sync_volume: true,
         device_reread: true,
         max_file_bytes: u64::MAX,
+        lasting_numbers: true,
     }
 }
 

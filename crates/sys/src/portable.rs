@@ -267,6 +267,8 @@ impl Dir for PortableDir {
             sync_volume: false,
             device_reread: false,
             max_file_bytes: u64::MAX,
+            // They are made from paths.
+            lasting_numbers: false,
         })
     }
 

@@ -93,6 +93,11 @@ pub struct VolumeFacts {
     pub device_reread: bool,
     /// The largest file the file system can hold, in bytes; `u64::MAX` where not known to be limited.
     pub max_file_bytes: u64,
+    /// Whether an item is known to keep its number ([`crate::FileId`]) as long as it exists: through a rename, after
+    /// the system let go of what it remembers of it, and from one mount to the next. Where this is false a number
+    /// proves nothing either way: FAT and most user-space file systems count items as they come, so that one item has
+    /// another number later, and another item its old one.
+    pub lasting_numbers: bool,
 }
 
 /// Room on a volume for the current user, in bytes; quotas included where the system tells.

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, Name, Place, RelPath, Root, VolumeFacts};
 
-use super::OnError;
+use super::{OnError, RunOptions};
+use crate::identity::Numbers;
 use crate::plan::{Action, FolderPlan, Plan, Step};
+use crate::probe::{self, VolumeProbe};
 use crate::progress::{add, full_path};
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
 use crate::runs::{Record, RunLog, Seen, staged_name};
@@ -40,6 +42,8 @@ pub(super) struct Context<'a> {
     items: Mutex<Vec<ItemReport>>,
     pub(super) tally: Tally,
     volumes: Mutex<HashMap<u64, Arc<Volume>>>,
+    /// What the root's volume was seen to do, where that is known already.
+    probe: Option<VolumeProbe>,
     /// Originals with several names of which this run displaced one: that moved the change time of the others.
     moved: Mutex<HashSet<FileId>>,
 }
@@ -56,6 +60,10 @@ pub(super) struct Volume {
     pub(super) facts: VolumeFacts,
     /// Opened before the first write, because the kernel reports only write errors that come after that.
     pub(super) dir: DirRef,
+    /// What it was seen to do when the run came to it.
+    pub(super) probe: VolumeProbe,
+    /// What its numbers prove.
+    pub(super) numbers: Numbers,
 }
 
 impl Volume {
@@ -107,7 +115,7 @@ impl<'a> Context<'a> {
         settings: &'a Settings,
         control: &'a Control,
         run_id: String,
-        on_error: OnError,
+        options: &RunOptions,
         log: Option<RunLog>,
     ) -> Self {
         // Shares of the limit, so that even one file per folder stays within it: the group being filled 1/4, the one
@@ -129,10 +137,11 @@ impl<'a> Context<'a> {
             aborted: AtomicBool::new(false),
             failed: AtomicU64::new(0),
             committed: AtomicU64::new(0),
-            on_error,
+            on_error: options.on_error,
             items: Mutex::default(),
             tally: Tally::default(),
             volumes: Mutex::default(),
+            probe: options.probe.clone(),
             moved: Mutex::default(),
         }
     }
@@ -209,14 +218,21 @@ impl<'a> Context<'a> {
         self.log.as_ref()
     }
 
-    /// The volume a target folder lies on, asked once per volume.
+    /// The volume a target folder lies on, asked and tried once per volume.
     pub(super) fn volume_of(&self, dir: &DirRef) -> std::io::Result<Arc<Volume>> {
         let id = dir.metadata()?.id.volume;
         let mut volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(volume) = volumes.get(&id) {
             return Ok(Arc::clone(volume));
         }
-        let volume = Arc::new(Volume { facts: dir.volume()?, dir: Arc::clone(dir) });
+        let facts = dir.volume()?;
+        // The caller may have tried the root's volume already, for the preview.
+        let probe = match &self.probe {
+            Some(known) if self.target.dir.metadata()?.id.volume == id => known.clone(),
+            _ => probe::probe(dir, &facts),
+        };
+        let numbers = Numbers::on(&facts);
+        let volume = Arc::new(Volume { facts, dir: Arc::clone(dir), probe, numbers });
         volumes.insert(id, Arc::clone(&volume));
         Ok(volume)
     }

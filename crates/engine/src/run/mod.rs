@@ -50,6 +50,9 @@ pub struct RunOptions {
     pub on_error: OnError,
     /// Where removed items go.
     pub removed: RemovedTo,
+    /// What the target root's volume was seen to do ([`crate::probe::probe`]), where the caller has tried it already;
+    /// else it is tried when the run begins.
+    pub probe: Option<crate::probe::VolumeProbe>,
 }
 
 /// What a failing step does to the run.
@@ -86,7 +89,7 @@ pub fn run(
         Some(RunLog::start(plan, target, begin(&run_id, source, started.0, options))?)
     };
     let run_id = log.as_ref().map_or(run_id, |log| log.run().to_owned());
-    let mut context = Context::new(plan, (source, target), settings, control, run_id, options.on_error, log);
+    let mut context = Context::new(plan, (source, target), settings, control, run_id, options, log);
     for skip in &plan.skipped {
         context.emit(Context::skipped(skip.path.clone(), skip.why));
     }

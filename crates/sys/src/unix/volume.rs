@@ -30,6 +30,7 @@ pub(super) fn facts(dir: &UnixDir) -> io::Result<VolumeFacts> {
         sync_volume: kind.sync_volume,
         device_reread: kind.device_reread,
         max_file_bytes: table.max_file,
+        lasting_numbers: keeps_numbers(&kind.name),
         file_system: kind.name,
     })
 }
@@ -155,6 +156,40 @@ fn kind_of(fd: BorrowedFd<'_>, _metadata: &Metadata) -> Kind {
     }
     let _ = fd;
     Kind { name: "unknown".into(), place: Place::Local, sync_volume: false, device_reread: false }
+}
+
+/// File systems that store an item's number with it, or take it from where it lies for good. Not FAT and exFAT, whose
+/// drivers make numbers up while they remember an item (`iunique`), not overlay, whose numbers depend on the layers, and
+/// no user-space file system, where the number is mostly that of the library's own table (`use_ino` of libfuse). Only
+/// what cannot be asked is listed: a plain user cannot make the system forget an item to see what becomes of it.
+fn keeps_numbers(name: &str) -> bool {
+    matches!(
+        name,
+        "ext2"
+            | "ext3"
+            | "ext4"
+            | "xfs"
+            | "btrfs"
+            | "f2fs"
+            | "jfs"
+            | "nilfs2"
+            | "bcachefs"
+            | "zfs"
+            | "ntfs3"
+            | "hfs"
+            | "hfsplus"
+            | "apfs"
+            | "ufs"
+            | "tmpfs"
+            | "ramfs"
+            | "devtmpfs"
+            | "nfs"
+            | "nfs4"
+            | "ceph"
+            | "gfs2"
+            | "ocfs2"
+            | "lustre"
+    )
 }
 
 struct Known {

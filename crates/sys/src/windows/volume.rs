@@ -121,6 +121,8 @@ pub(super) fn facts(dir: &WindowsDir) -> io::Result<VolumeFacts> {
         // which may keep a cache of their own. Wine ignores the request.
         device_reread: known.unbuffered && !is_network && place != Place::Memory && !nt::is_wine(),
         max_file_bytes: known.max_file,
+        // Documented to last as long as the file; on FAT a number is that of a place.
+        lasting_numbers: matches!(volume.name.as_str(), "NTFS" | "ReFS"),
         file_system: volume.name,
     })
 }

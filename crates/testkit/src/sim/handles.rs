@@ -271,6 +271,7 @@ impl Dir for SimDir {
             sync_volume: state.options.sync_volume,
             device_reread: true,
             max_file_bytes: u64::MAX,
+            lasting_numbers: state.options.lasting_numbers,
         })
     }
 

@@ -93,6 +93,10 @@ pub struct Options {
     pub time_granularity_nanos: u64,
     /// Created times can be set. On imitates NTFS.
     pub created: bool,
+    /// An item keeps its number. Off imitates FAT and most user-space file systems at their worst: the system lets go
+    /// of everything it remembers with each change, so every item has another number afterwards, and the numbers of
+    /// other items come back.
+    pub lasting_numbers: bool,
     /// What the volume calls its file system.
     pub file_system: String,
     /// The path in [`SimFs::root`]; for messages only.
@@ -114,6 +118,7 @@ impl Default for Options {
             new_volume_on_mount: true,
             tick_nanos: 1_000_000,
             time_granularity_nanos: 1,
+            lasting_numbers: true,
             file_system: "simfs".into(),
             path: "/sim".into(),
         }

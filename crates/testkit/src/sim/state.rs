@@ -133,7 +133,12 @@ impl State {
         let subfolders = inode.folder().map_or(0, |folder| {
             folder.entries.iter().filter(|(_, child)| self.get(*child).is_folder()).count() as u64
         });
-        inode.metadata(self.volume, subfolders)
+        let mut metadata = inode.metadata(self.volume, subfolders);
+        if !self.options.lasting_numbers {
+            // The next change gives this item the number that its neighbour has now.
+            metadata.id.file += self.ticks;
+        }
+        metadata
     }
 
     /// The path of an item below the root, for the log.

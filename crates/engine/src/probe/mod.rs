@@ -1,0 +1,139 @@
+//! What a volume really does, tried in a folder of our own in the target root that is removed again.
+//!
+//! A file system's name says little: `fuseblk` is NTFS or exFAT, `fuse.sshfs` is whatever the server has, and the same
+//! driver behaves differently by its mount options. So what matters for a run is tried, once per run and volume, when
+//! the run begins; never by a dry run or a mere comparison, which leave no trace.
+//!
+//! Each kind of fact has a file of its own here, with a struct in [`VolumeProbe`] whose `Default` means "not known", a
+//! `wanted` that says whether these facts are in doubt on a volume, and an `ask` that tries them in a [`Scratch`]. To
+//! add one: a field, a line in [`wanted`] and a line in [`probe`].
+//!
+//! Invariants: what is not known is never taken for granted; a probe that fails is no error of the run; nothing of it
+//! is left behind, and the root's times are as they were; where nothing is in doubt nothing is written.
+//!
+//! This module must not know what a plan is.
+
+mod numbers;
+
+use std::io;
+
+use fcs_sys::{DirRef, Kind, Metadata, Name, Times, VolumeFacts};
+
+pub use numbers::{NumberFacts, SecondNames};
+
+/// How the name of the folder begins in which volumes are tried; followed by letters and digits.
+pub const SCRATCH_PREFIX: &str = ".fcs-probe-";
+
+/// What a volume was seen to do. All fields say "not known" by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VolumeProbe {
+    /// Numbers, second names and renames.
+    pub numbers: NumberFacts,
+}
+
+/// Whether anything about a volume is in doubt, so that [`probe`] would write to it.
+pub fn wanted(facts: &VolumeFacts) -> bool {
+    !facts.read_only && numbers::wanted(facts)
+}
+
+/// Tries what a volume does, in a folder of ours that is made in `dir` and removed again. Writes nothing where nothing
+/// is in doubt. Whatever goes wrong leaves the facts concerned unknown.
+pub fn probe(dir: &DirRef, facts: &VolumeFacts) -> VolumeProbe {
+    let mut found = VolumeProbe { numbers: numbers::known(facts) };
+    if !wanted(facts) {
+        return found;
+    }
+    match Scratch::make(dir) {
+        Ok(scratch) => {
+            if numbers::wanted(facts) {
+                found.numbers = numbers::ask(&scratch);
+            }
+            if let Err(error) = scratch.remove() {
+                tracing::warn!(%error, "the folder in which the volume was tried could not be removed");
+            }
+        }
+        Err(error) => tracing::debug!(%error, "what the volume does could not be tried"),
+    }
+    tracing::debug!(?found, "what the volume was seen to do");
+    found
+}
+
+/// A folder of ours in which things are tried. Removed by [`Scratch::remove`], not when dropped: that can fail.
+pub(crate) struct Scratch {
+    root: DirRef,
+    before: Metadata,
+    name: Name,
+    dir: DirRef,
+}
+
+impl Scratch {
+    fn make(root: &DirRef) -> io::Result<Self> {
+        let before = root.metadata()?;
+        remove_leftovers(root);
+        let name = name(format!("{SCRATCH_PREFIX}{:x}", std::process::id()).as_bytes())?;
+        root.create_dir(&name)?;
+        match root.open_dir(&name) {
+            Ok(dir) => Ok(Self { root: root.clone(), before, name, dir }),
+            Err(e) => {
+                let _ = root.remove_dir(&name);
+                Err(e)
+            }
+        }
+    }
+
+    /// The folder itself, empty at first. What is made in it must be files, links or empty folders.
+    pub(crate) fn dir(&self) -> &DirRef {
+        &self.dir
+    }
+
+    /// Removes it with everything in it and gives the root its time back, which only its owner may.
+    fn remove(self) -> io::Result<()> {
+        let Self { root, before, name, dir } = self;
+        empty(&dir)?;
+        drop(dir);
+        root.remove_dir(&name)?;
+        let _ = root.set_times(Times { modified: Some(before.modified), created: None });
+        Ok(())
+    }
+}
+
+/// A name of ours in a scratch folder.
+pub(crate) fn name(text: &[u8]) -> io::Result<Name> {
+    Name::new(text).map_err(|_| io::ErrorKind::InvalidInput.into())
+}
+
+/// Whether a name is one that only [`Scratch`] makes.
+fn is_scratch(name: &[u8]) -> bool {
+    name.strip_prefix(SCRATCH_PREFIX.as_bytes()).is_some_and(|rest| {
+        !rest.is_empty() && rest.len() <= 32 && rest.iter().all(u8::is_ascii_alphanumeric)
+    })
+}
+
+/// Removes what an interrupted probe left. One run at a time works on a root, so none of them is in use.
+fn remove_leftovers(root: &DirRef) {
+    let mut left = Vec::new();
+    let _ = root.list(&mut |listed| {
+        if is_scratch(listed.name) {
+            left.extend(Name::new(listed.name).ok());
+        }
+    });
+    for name in left {
+        let emptied = root.open_dir(&name).and_then(|dir| empty(&dir));
+        if let Err(error) = emptied.and_then(|()| root.remove_dir(&name)) {
+            tracing::warn!(%error, "what an interrupted trial of the volume left could not be removed");
+        }
+    }
+}
+
+/// Removes what is in a scratch folder: only one level, so nothing that anybody else put there goes with it.
+fn empty(dir: &DirRef) -> io::Result<()> {
+    let mut names = Vec::new();
+    dir.list(&mut |listed| names.extend(Name::new(listed.name).ok()))?;
+    for name in names {
+        if dir.stat(&name)?.kind == Kind::Folder { dir.remove_dir(&name)? } else { dir.remove_file(&name)? }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
