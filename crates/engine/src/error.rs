@@ -126,6 +126,12 @@ pub enum ErrorKind {
     NoRecycleBin,
     /// A part of a journal makes no sense.
     BadJournal,
+    /// The folder lists it, and a look-up does not find it.
+    ListedNotFound,
+    /// It was there when the folder was listed, and not a moment later.
+    Vanished,
+    /// The side that was compared with has it now, so it is not superfluous.
+    SourceHasIt,
 }
 
 /// What is at the target's name after a failure.
@@ -219,6 +225,11 @@ impl Error {
             ErrorKind::OriginalLost => "its original is no longer in the undo store".into(),
             ErrorKind::InRecycleBin => "it was moved to the recycle bin, not to the undo store".into(),
             ErrorKind::NoRecycleBin => "its volume has no recycle bin that could take it".into(),
+            ErrorKind::ListedNotFound => "its folder lists it, but it cannot be found there".into(),
+            ErrorKind::Vanished => "it disappeared while its folder was being read".into(),
+            ErrorKind::SourceHasIt => {
+                "the other folder has it now, or is not the folder that was compared".into()
+            }
             ErrorKind::BadJournal => "it is damaged, or of a newer version of this program".into(),
         }
     }
@@ -282,6 +293,11 @@ impl Error {
             ErrorKind::OriginalLost => "Look for it in a backup.",
             ErrorKind::InRecycleBin => "Restore it from there.",
             ErrorKind::NoRecycleBin => "Remove it to the undo store instead.",
+            ErrorKind::ListedNotFound => {
+                "Check that file system; until then it counts as present, and its copy is kept."
+            }
+            ErrorKind::Vanished => "Compare again when nothing changes there.",
+            ErrorKind::SourceHasIt => "Compare again.",
             ErrorKind::BadJournal => "Look into the folder .fcs before you delete it: it may hold originals.",
             ErrorKind::Os(reason) => match reason {
                 OsReason::NotFound => "Check the spelling, or compare again if it was there a moment ago.",

@@ -15,7 +15,7 @@ use crate::Settings;
 use crate::compare::{Comparison, RowId, Side, Verdict};
 use crate::report::{ActionKind, Chosen, SkipReason};
 use crate::settings::{Strategy, Verify};
-use crate::tree::Entry;
+use crate::tree::{Entry, NameOrder};
 
 /// Which side is the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -100,8 +100,23 @@ pub struct RemovalFolder {
     pub path: RelPath,
     /// What the folder looked like.
     pub expect: Fingerprint,
+    /// The source folder that does not have the items: where to ask once more before they go.
+    pub source: SourceFolder,
     /// What goes.
     pub items: Vec<Removal>,
+}
+
+/// The source's folder opposite one that loses items, or the nearest one above it that the source has.
+#[derive(Debug, Clone)]
+pub struct SourceFolder {
+    /// Path below the source root.
+    pub path: RelPath,
+    /// What the folder looked like.
+    pub expect: Fingerprint,
+    /// The name below it that the source lacks, in the target's spelling, where the source has no such folder.
+    pub missing: Option<Name>,
+    /// How names of the two sides are paired.
+    pub names: NameOrder,
 }
 
 /// An item that is left alone, and why.

@@ -32,11 +32,13 @@ pub enum Fault {
     RetryFailedSync,
     /// An unfinished copy is cleaned up in `Drop`, which cannot say that it failed.
     WorkInDrop,
+    /// What is listed and then not found counts as absent.
+    NotFoundIsAbsent,
 }
 
 impl Fault {
     /// All but none.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::InPlaceWrite,
         Self::NoFileSync,
         Self::NoFolderSync,
@@ -47,6 +49,7 @@ impl Fault {
         Self::JournalAfterExchange,
         Self::RetryFailedSync,
         Self::WorkInDrop,
+        Self::NotFoundIsAbsent,
     ];
 }
 

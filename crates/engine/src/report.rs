@@ -298,7 +298,8 @@ impl Counts {
             Outcome::Failed { error } => {
                 self.failed += 1;
                 self.failed_verification += u64::from(matches!(error.kind, K::Mismatch { .. }));
-                self.failed_stale += u64::from(matches!(error.kind, K::SourceStale | K::TargetStale));
+                self.failed_stale +=
+                    u64::from(matches!(error.kind, K::SourceStale | K::TargetStale | K::SourceHasIt));
             }
         }
         self.incomplete += u64::from(!item.not_kept.is_empty());

@@ -10,7 +10,7 @@ use fcs_sys::{
     Attributes, CaseRule, FileId, Fingerprint, Kind, LinkTarget, Metadata, Name, RelPath, Time, VolumeFacts,
 };
 
-use crate::Error;
+use crate::{Error, ErrorKind};
 
 /// An item of a [`Tree`]: the folder it lies in, and its place among the children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -300,6 +300,11 @@ impl Tree {
     pub fn node_error(&self, node: NodeId) -> Option<&Error> {
         let at = self.unreadable.binary_search_by_key(&node, |(n, _)| *n).ok()?;
         Some(&self.errors[self.unreadable[at].1 as usize])
+    }
+
+    /// Whether an item was listed and gone a moment later, so that it may be there or not.
+    pub(crate) fn is_vanished(&self, node: NodeId) -> bool {
+        self.node_error(node).is_some_and(|error| error.kind == ErrorKind::Vanished)
     }
 
     /// Where a link points.

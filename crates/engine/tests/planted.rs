@@ -1,4 +1,4 @@
-//! The suites see what they are for: ten mistakes a program that copies files may make are planted into the engine one
+//! The suites see what they are for: eleven mistakes a program that copies files may make are planted into the engine one
 //! by one, and each turns at least one suite red; without them all are green.
 
 #![cfg(all(fcs_planted, target_os = "linux"))]
@@ -27,13 +27,14 @@ const NO_VOLUME_SYNC: Way = Way { sync_volume: false, ..BEST };
 
 type Suite = fn() -> Result<(), String>;
 
-const SUITES: [(&str, Suite); 6] = [
+const SUITES: [(&str, Suite); 7] = [
     ("crash states", crash_states),
     ("a bit flipped on the device", flipped_bit),
     ("a source that changes", changing_source),
     ("a folder swapped for a link", swapped_folder),
     ("a sync that fails", failing_sync),
     ("a copy that cannot be cleaned up", failing_clean_up),
+    ("a source that lists what it does not find", listed_and_not_found),
 ];
 
 /// The suites that report a violation.
@@ -209,4 +210,27 @@ fn failing_clean_up() -> Result<(), String> {
         (None, 0) => Err("nobody was told".into()),
         (None, _) => Ok(()),
     }
+}
+
+/// The source lists a file, and every look-up of it says that there is none (a broken overlay or encrypted entry).
+fn listed_and_not_found() -> Result<(), String> {
+    let place = tempfile::tempdir().unwrap();
+    let [left, right] = ["left", "right"].map(|name| place.path().join(name));
+    for folder in [&left, &right] {
+        std::fs::create_dir(folder).unwrap();
+        std::fs::write(folder.join("only"), noise(600, 2)).unwrap();
+    }
+    let fired = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&fired);
+    let script = move |event: &Event<'_>| {
+        if event.call == Call::Stat && event.path.as_bytes() == b"only" {
+            count.fetch_add(1, Ordering::SeqCst);
+            return Act::Fail(2);
+        }
+        Act::Go
+    };
+    let (source, target) = (open_root(&left).unwrap(), open_root(&right).unwrap());
+    suite::cases::copy(&wrap(&source, "source", Arc::new(script)), &target, &target);
+    assert!(fired.load(Ordering::SeqCst) > 0, "the fault fired");
+    if right.join("only").exists() { Ok(()) } else { Err("a file that the source lists was removed".into()) }
 }

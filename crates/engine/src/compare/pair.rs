@@ -125,7 +125,8 @@ pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Con
     };
     // The most there can be; memory that is never touched costs nothing, and growing would copy.
     let most = (left.items() + right.items() + 1) as usize;
-    let mut pairer = Pairer { left, right, rules, rows: Vec::with_capacity(most), candidates: Vec::new() };
+    let mut pairer =
+        Pairer { left, right, rules, control, rows: Vec::with_capacity(most), candidates: Vec::new() };
     pairer.push_both(0, NodeId::ROOT, NodeId::ROOT, None);
     let mut at = 0;
     let mut cancelled = false;
@@ -142,6 +143,7 @@ struct Pairer<'a> {
     left: &'a Tree,
     right: &'a Tree,
     rules: Rules,
+    control: &'a Control,
     rows: Vec<Row>,
     candidates: Vec<RowId>,
 }
@@ -269,12 +271,22 @@ impl Pairer<'_> {
 
     fn push_one(&mut self, parent: RowId, side: Side, node: NodeId, verdict: Verdict) {
         let tree = if side == Side::Left { self.left } else { self.right };
+        // Gone on the one side and never seen on the other: both agree.
+        if tree.is_vanished(node) {
+            return;
+        }
         let verdict = if is_unreadable(tree, node) { Verdict::Unreadable } else { verdict };
         let (left, right) = if side == Side::Left { (Some(node), None) } else { (None, Some(node)) };
         self.rows.push(Row { left, right, parent, first_child: 0, children: 0, verdict });
     }
 
     fn push_both(&mut self, parent: RowId, left: NodeId, right: NodeId, verdict: Option<Verdict>) {
+        match (self.left.is_vanished(left), self.right.is_vanished(right)) {
+            (true, true) => return,
+            (true, false) => self.tell(self.left, left),
+            (false, true) => self.tell(self.right, right),
+            (false, false) => {}
+        }
         let verdict = if is_unreadable(self.left, left) || is_unreadable(self.right, right) {
             Verdict::Unreadable
         } else {
@@ -288,6 +300,13 @@ impl Pairer<'_> {
             children: 0,
             verdict,
         });
+    }
+
+    /// Tells why an item could not be asked, which the scan kept to itself.
+    fn tell(&self, tree: &Tree, node: NodeId) {
+        if let Some(error) = tree.node_error(node) {
+            self.control.observer.error(error);
+        }
     }
 
     /// Compares two readable items, content excepted. Files whose content must be read become candidates.

@@ -5,7 +5,7 @@
 
 use fcs_sys::{Kind, Name};
 
-use super::{BLOCKED, Deed, Planner, REMOVED, Removal, RemovalFolder};
+use super::{BLOCKED, Deed, Planner, REMOVED, Removal, RemovalFolder, SourceFolder};
 use crate::compare::{RowId, Verdict};
 use crate::report::SkipReason;
 
@@ -67,7 +67,24 @@ impl Planner<'_> {
         Some(RemovalFolder {
             path: comparison.path_on(row, self.target),
             expect: folder.fingerprint(),
+            source: self.source_folder(row)?,
             items,
+        })
+    }
+
+    /// Where the source would have what lies in a row's folder. The roots are on both sides, so there is such a place.
+    fn source_folder(&self, row: RowId) -> Option<SourceFolder> {
+        let comparison = self.comparison;
+        let (mut at, mut missing) = (row, None);
+        while comparison.node(at, self.source).is_none() {
+            missing = Name::new(comparison.name_on(at, self.target)).ok();
+            at = comparison.row(at).parent;
+        }
+        Some(SourceFolder {
+            path: comparison.path_on(at, self.source),
+            expect: comparison.entry(at, self.source)?.fingerprint(),
+            missing,
+            names: comparison.tree(self.source).order(),
         })
     }
 

@@ -11,6 +11,7 @@
 //! Invariants: a final name only ever shows the old or the new, verified file; one bad item never stops the rest;
 //! every step of the plan ends in exactly one item of the report. This module must not know how a comparison was made.
 
+mod absent;
 mod committer;
 mod context;
 mod ending;

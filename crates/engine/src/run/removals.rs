@@ -10,6 +10,7 @@ use std::io;
 
 use fcs_sys::{DirRef, Kind, OsReason, RelPath, reason};
 
+use super::absent::Asker;
 use super::context::Context;
 use crate::plan::{Removal, RemovalFolder};
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
@@ -31,7 +32,7 @@ pub(super) fn carry_out(context: &Context<'_>, to: RemovedTo) {
     let items = plan.removals.iter().flat_map(|folder| folder.items.iter().map(move |item| (folder, item)));
     let jobs: Vec<Job<'_>> =
         (first..).zip(items).map(|(number, (folder, item))| Job { folder, item, number }).collect();
-    let mut way = Way::new(&context.target.dir);
+    let mut ways = Ways { target: Way::new(&context.target.dir), source: Asker::new(context.source) };
     let copy_failed = context.failures() > 0;
     for group in jobs.chunks(context.batch_files.max(1)) {
         let why = if copy_failed { SkipReason::CopyFailed } else { context.why_stopping() };
@@ -41,7 +42,7 @@ pub(super) fn carry_out(context: &Context<'_>, to: RemovedTo) {
             group.iter().for_each(|job| context.emit(item(job, Outcome::Skipped { why })));
             continue;
         }
-        remove_group(context, &mut way, group, to);
+        remove_group(context, &mut ways, group, to);
     }
 }
 
@@ -55,10 +56,16 @@ pub(super) fn dry_run(context: &Context<'_>) {
     }
 }
 
-fn remove_group(context: &Context<'_>, way: &mut Way, group: &[Job<'_>], to: RemovedTo) {
-    let mut gone: Vec<(&Job<'_>, DirRef)> = Vec::new();
+/// The way to what goes, and to where the source would have it.
+struct Ways<'a> {
+    target: Way,
+    source: Asker<'a>,
+}
+
+fn remove_group<'a>(context: &Context<'_>, ways: &mut Ways<'a>, group: &[Job<'a>], to: RemovedTo) {
+    let mut gone: Vec<(&Job<'a>, DirRef)> = Vec::new();
     for job in group {
-        match remove(context, way, job, to) {
+        match remove(context, ways, job, to) {
             Ok(dir) => gone.push((job, dir)),
             Err(error) => context.emit(item(job, Outcome::Failed { error })),
         }
@@ -135,10 +142,15 @@ fn item(job: &Job<'_>, outcome: Outcome) -> ItemReport {
 }
 
 /// Takes one item from its name. Returns the folder it was in.
-fn remove(context: &Context<'_>, way: &mut Way, job: &Job<'_>, to: RemovedTo) -> Result<DirRef, Error> {
+fn remove<'a>(
+    context: &Context<'_>,
+    ways: &mut Ways<'a>,
+    job: &Job<'a>,
+    to: RemovedTo,
+) -> Result<DirRef, Error> {
     let os = |e| Error::os(Op::Remove, path(context, job), e).with_target(TargetState::Original);
     let refuse = |kind| Error::new(Op::Remove, path(context, job), kind).with_target(TargetState::Original);
-    let dir = way.open(&job.folder.path).map_err(os)?;
+    let dir = ways.target.open(&job.folder.path).map_err(os)?;
     if dir.metadata().map_err(os)?.id != job.folder.expect.id {
         return Err(refuse(ErrorKind::TargetStale));
     }
@@ -158,6 +170,9 @@ fn remove(context: &Context<'_>, way: &mut Way, job: &Job<'_>, to: RemovedTo) ->
     }
     if is_folder && !is_empty(&dir.open_dir(&job.item.name).map_err(os)?).map_err(os)? {
         return Err(refuse(ErrorKind::Os(OsReason::FolderNotEmpty)));
+    }
+    if !ways.source.lacks(job.folder, &job.item.name)? {
+        return Err(refuse(ErrorKind::SourceHasIt));
     }
     context.will_move(&now);
     if to == RemovedTo::RecycleBin {

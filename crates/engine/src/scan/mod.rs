@@ -1,7 +1,7 @@
 //! Walks trees: lists folders and asks for each item's metadata, by several workers, both sides at once.
 //!
-//! Invariant: whatever was listed is in the tree, and what could not be read is there as unreadable; only what the
-//! system says no longer exists is left out. Nothing is reached by path: each folder is opened from the folder that
+//! Invariant: whatever was listed is in the tree, and what could not be read is there as unreadable, also what a
+//! look-up did not find. Nothing is reached by path: each folder is opened from the folder that
 //! holds it. Depth, width and size are bounded by `max_items` alone: nothing here recurses, and the number of open
 //! folders is bounded however the tree is shaped.
 //!

@@ -1,5 +1,6 @@
 //! What a scan worker does with one folder: open it, list it, examine what is in it, file the result.
 
+use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -298,7 +299,8 @@ impl Walk<'_> {
     fn examine(&self, open: &Open, names: &Names, range: Range<usize>, scratch: &mut Scratch) -> Examined {
         add(&self.control.progress.items_scanned, range.len() as u64);
         let mut extras = Extras::default();
-        let entries = range
+        let start = range.start;
+        let mut entries: Vec<Option<Entry>> = range
             .map(|at| {
                 let Ok(name) = Name::new(names.name(at)) else {
                     // Not a name on this system, so it cannot be asked; the folder is then not fully known.
@@ -310,10 +312,63 @@ impl Walk<'_> {
                 self.examine_one(open, &item, &mut scratch.path, &mut extras)
             })
             .collect();
+        let gone = std::mem::take(&mut extras.gone);
+        if !gone.is_empty() {
+            let listed_still = self.list_once_more(open, &gone);
+            for (at, name) in gone {
+                let listed = listed_still.as_ref().is_none_or(|names| names.contains(name.as_bytes()));
+                let entry = self.examine_once_more(open, (at, name), listed, &mut scratch.path, &mut extras);
+                entries[at as usize - start] = entry;
+            }
+        }
         (entries, extras)
     }
 
-    /// What one name stands for; `None` if it is gone or does not take part.
+    /// Which of these names the folder lists now; `None` where it cannot be listed.
+    fn list_once_more(&self, open: &Open, gone: &[(u32, Name)]) -> Option<HashSet<Box<[u8]>>> {
+        let wanted: HashSet<&[u8]> = gone.iter().map(|(_, name)| name.as_bytes()).collect();
+        let listed = self.with_patience(|| {
+            let mut names = HashSet::new();
+            open.dir.list(&mut |item| {
+                if wanted.contains(item.name) {
+                    names.insert(item.name.into());
+                }
+            })?;
+            Ok(names)
+        });
+        listed.ok()
+    }
+
+    /// A name that was listed and then not found. A loop that removes and makes a file again does that for a moment,
+    /// a damaged or encrypted folder for good (overlayfs, eCryptfs and gocryptfs list such entries). Neither proves
+    /// that the item is absent, so it stays in the tree as one that could not be asked.
+    fn examine_once_more(
+        &self,
+        open: &Open,
+        (at, name): (u32, Name),
+        listed: bool,
+        path: &mut Vec<u8>,
+        extras: &mut Extras,
+    ) -> Option<Entry> {
+        let item = Listed { at, name, known: None };
+        let entry = self.examine_one(open, &item, path, extras);
+        let Some((_, name)) = extras.gone.pop() else { return entry };
+        #[cfg(fcs_planted)]
+        if crate::planted::is(crate::planted::Fault::NotFoundIsAbsent) {
+            return None;
+        }
+        let path = self.sides[open.side].path(open.number, Some(&name));
+        let kind = if listed { ErrorKind::ListedNotFound } else { ErrorKind::Vanished };
+        let error = Error::new(Op::Examine, path, kind);
+        // What is not listed any more is told only if the other side has it: else both agree.
+        if listed {
+            self.control.observer.error(&error);
+        }
+        extras.unreadable.push((at, error));
+        Some(Entry::UNKNOWN)
+    }
+
+    /// What one name stands for; `None` if it does not take part, or was not found and is in `extras.gone`.
     fn examine_one(
         &self,
         open: &Open,
@@ -332,7 +387,10 @@ impl Walk<'_> {
         }
         let entry = match known.map_or_else(|| open.dir.stat(name).map(|m| Entry::from(&m)), Ok) {
             Ok(entry) => entry,
-            Err(e) if reason(&e) == OsReason::NotFound => return None,
+            Err(e) if reason(&e) == OsReason::NotFound => {
+                extras.gone.push((*at, name.clone()));
+                return None;
+            }
             Err(e) => {
                 // It may be a folder, so no include pattern can leave it out.
                 let error = self.fact(open.side, open.number, Some(name), Op::Examine, e);
@@ -353,7 +411,10 @@ impl Walk<'_> {
             Kind::Folder => extras.folders.push((*at, included)),
             Kind::Symlink => match open.dir.read_link(name) {
                 Ok(text) => extras.links.push((*at, text)),
-                Err(e) if reason(&e) == OsReason::NotFound => return None,
+                Err(e) if reason(&e) == OsReason::NotFound => {
+                    extras.gone.push((*at, name.clone()));
+                    return None;
+                }
                 Err(e) => {
                     let error = self.fact(open.side, open.number, Some(name), Op::Read, e);
                     extras.unreadable.push((*at, error));
