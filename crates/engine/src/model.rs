@@ -188,6 +188,8 @@ pub(crate) fn volume(case: CaseRule) -> VolumeFacts {
         name_units: NameUnits::Bytes,
         sync_volume: true,
         device_reread: true,
+        uncached_reads_device: true,
+        in_metadata_max_bytes: 0,
         max_file_bytes: u64::MAX,
         lasting_numbers: true,
     }

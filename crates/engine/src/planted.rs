@@ -34,11 +34,13 @@ pub enum Fault {
     WorkInDrop,
     /// What is listed and then not found counts as absent.
     NotFoundIsAbsent,
+    /// A file that was opened to be read past the cache is believed to be read so.
+    TrustUncached,
 }
 
 impl Fault {
     /// All but none.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: &[Self] = &[
         Self::InPlaceWrite,
         Self::NoFileSync,
         Self::NoFolderSync,
@@ -50,6 +52,7 @@ impl Fault {
         Self::RetryFailedSync,
         Self::WorkInDrop,
         Self::NotFoundIsAbsent,
+        Self::TrustUncached,
     ];
 }
 

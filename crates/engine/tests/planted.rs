@@ -1,4 +1,4 @@
-//! The suites see what they are for: eleven mistakes a program that copies files may make are planted into the engine one
+//! The suites see what they are for: mistakes a program that copies files may make are planted into the engine one
 //! by one, and each turns at least one suite red; without them all are green.
 
 #![cfg(all(fcs_planted, target_os = "linux"))]
@@ -27,9 +27,10 @@ const NO_VOLUME_SYNC: Way = Way { sync_volume: false, ..BEST };
 
 type Suite = fn() -> Result<(), String>;
 
-const SUITES: [(&str, Suite); 7] = [
+const SUITES: &[(&str, Suite)] = &[
     ("crash states", crash_states),
     ("a bit flipped on the device", flipped_bit),
+    ("a bit flipped on the device in a large file", flipped_bit_in_a_large_file),
     ("a source that changes", changing_source),
     ("a folder swapped for a link", swapped_folder),
     ("a sync that fails", failing_sync),
@@ -47,7 +48,7 @@ fn each_planted_fault_turns_a_suite_red_and_none_does_without() {
     set(Fault::None);
     assert_eq!(red(), [], "without a fault");
     let mut unseen = Vec::new();
-    for fault in Fault::ALL {
+    for &fault in Fault::ALL {
         set(fault);
         let red = red();
         println!("{fault:?}:");
@@ -95,6 +96,34 @@ fn flipped_bit() -> Result<(), String> {
     let done = report.items.iter().find(|item| matches!(item.outcome, Outcome::Done { .. }));
     let done = done.filter(|item| item.action == ActionKind::Replace);
     done.map_or(Ok(()), |item| Err(format!("{} was verified, and is not what the device holds", item.path)))
+}
+
+/// As [`flipped_bit`], of a file that is synced by itself, on a disk that takes a request to be read past the cache
+/// and answers from it.
+fn flipped_bit_in_a_large_file() -> Result<(), String> {
+    [Scenario::Large, Scenario::LargeStaged].into_iter().try_for_each(|scenario| {
+        let bench = Bench::new(scenario, BEST);
+        let flipped = Arc::new(AtomicBool::new(false));
+        let (disk, fired, synced) = (bench.right.clone(), Arc::clone(&flipped), Mutex::new(String::new()));
+        let script = move |event: &Event<'_>| {
+            let (path, mut synced) = (event.path.to_string(), synced.lock().unwrap());
+            if is_staged(&path) && event.call == Call::Sync && synced.is_empty() {
+                *synced = path;
+            } else if path == *synced && !fired.swap(true, Ordering::SeqCst) {
+                disk.flip_on_device(&path, 100);
+            }
+            Act::Go
+        };
+        let report = bench.run(OnError::Continue, Some(Arc::new(script)), &Control::default());
+        assert!(flipped.load(Ordering::SeqCst), "the fault fired");
+        // Which of the two files it hit is no matter: it must not be there.
+        let failed = report.items.iter().any(|item| matches!(item.outcome, Outcome::Failed { .. }));
+        if failed {
+            Ok(())
+        } else {
+            Err(format!("{scenario:?} was verified, and is not what the device holds"))
+        }
+    })
 }
 
 /// Another program writes to the source between two reads of it.

@@ -204,7 +204,7 @@ fn a_window_that_cannot_be_mapped_is_compared_through_buffers() {
 }
 
 #[test]
-fn where_the_cache_cannot_be_emptied_the_copy_is_read_past_it_or_the_evidence_says_so() {
+fn where_the_cache_cannot_be_emptied_the_evidence_says_so_however_the_copy_is_read() {
     use fcs_engine::report::Evidence;
     for_each_image(test_name!(), &[FsKind::Ext4], 64 << 20, |image| {
         for (uncached_works, strategy) in [
@@ -225,9 +225,8 @@ fn where_the_cache_cannot_be_emptied_the_copy_is_read_past_it_or_the_evidence_sa
             });
             let report = bench.copy();
             let Outcome::Done { evidence } = &report.items[0].outcome else { panic!("{report:#?}") };
-            let reached = matches!(evidence, Evidence::DeviceReread { .. });
             let admits = matches!(evidence, Evidence::CacheReread { why, .. } if why.contains("cache"));
-            assert_eq!((reached, admits), (uncached_works, !uncached_works), "{evidence:?}");
+            assert!(admits, "opened past the cache: {uncached_works}, {strategy}: {evidence:?}");
         }
     });
 }

@@ -266,6 +266,8 @@ impl Dir for PortableDir {
             name_units: if cfg!(windows) { NameUnits::Utf16 } else { NameUnits::Bytes },
             sync_volume: false,
             device_reread: false,
+            uncached_reads_device: false,
+            in_metadata_max_bytes: 0,
             max_file_bytes: u64::MAX,
             // They are made from paths.
             lasting_numbers: false,

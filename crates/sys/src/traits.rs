@@ -41,6 +41,7 @@ pub enum Access {
     Read,
     /// To read from the device, past the cache (`O_DIRECT`, `FILE_FLAG_NO_BUFFERING`, `F_NOCACHE`). `Unsupported` or
     /// `InvalidInput` where the file system cannot. Reads of any offset and length work; the backend aligns them.
+    /// That it was opened so proves nothing unless [`VolumeFacts::uncached_reads_device`] says so.
     ReadUncached,
     /// To read and to write, for our own journal and lock; never for a file of the user.
     ReadWrite,
@@ -266,6 +267,13 @@ pub trait File: Handle {
     /// Drops the file's pages from the cache and asks whether they are gone. Only meaningful after a sync: dirty
     /// pages stay, and so do pages that any process has mapped.
     fn evict(&self) -> io::Result<Eviction>;
+
+    /// Whether the file system keeps the content among its own metadata (inline, in a shared tail): its cache of that
+    /// cannot be emptied, so no read of such a file reaches the device. Only meaningful after a sync. An error where
+    /// the file system does not tell.
+    fn is_in_metadata(&self) -> io::Result<bool> {
+        Ok(false)
+    }
 
     /// Asks the system to read a range soon. Only a hint; errors are of no use to anybody.
     fn prefetch(&self, offset: u64, bytes: u64);

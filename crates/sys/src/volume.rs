@@ -91,6 +91,13 @@ pub struct VolumeFacts {
     /// Whether a read after [`crate::File::evict`] comes from the device. False where the cache that answers may be
     /// another one than the one that was emptied: a server's, a user-space daemon's, a stacked file system's.
     pub device_reread: bool,
+    /// Whether a read through [`crate::Access::ReadUncached`] comes from the device also where pages of the file are
+    /// cached. False on Linux: Btrfs (compressed, or into memory that was never touched) and ext4 with `data=journal`
+    /// take the flag and answer from those pages. There only a proven eviction counts.
+    pub uncached_reads_device: bool,
+    /// Files up to this size may be kept among the file system's own metadata, so [`crate::File::is_in_metadata`] is to
+    /// be asked; 0 where the file system has no such thing.
+    pub in_metadata_max_bytes: u64,
     /// The largest file the file system can hold, in bytes; `u64::MAX` where not known to be limited.
     pub max_file_bytes: u64,
     /// Whether an item is known to keep its number ([`crate::FileId`]) as long as it exists: through a rename, after

@@ -558,6 +558,9 @@ impl File for FaultyFile {
     fn evict(&self) -> io::Result<Eviction> {
         self.shared.run(Call::Evict, &self.path, || Ok(Eviction::Proven), || self.inner.evict())
     }
+    fn is_in_metadata(&self) -> io::Result<bool> {
+        self.inner.is_in_metadata()
+    }
     fn prefetch(&self, offset: u64, bytes: u64) {
         self.inner.prefetch(offset, bytes);
     }

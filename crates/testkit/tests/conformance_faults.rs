@@ -373,6 +373,7 @@ impl File for Flawed<dyn File> {
         fn start_writeback(offset: u64, bytes: u64) -> io::Result<()>;
         fn wait_writeback(offset: u64, bytes: u64) -> io::Result<()>;
         fn evict() -> io::Result<Eviction>;
+        fn is_in_metadata() -> io::Result<bool>;
         fn prefetch(offset: u64, bytes: u64) -> ();
         fn try_lock() -> io::Result<bool>;
         fn has_holes() -> io::Result<bool>;

@@ -1,8 +1,9 @@
 //! Reads copies back and says what that proves.
 //!
 //! Measured: after a sync, a re-read is answered from the system's cache and misses a bit flipped on the device. So
-//! a copy's pages are evicted, the eviction is proven, and only then is anything read or mapped. Where that cannot
-//! be done the copy is read past the cache; where that cannot be done either, the evidence says so.
+//! a copy's pages are evicted, the eviction is proven, and only then is anything read or mapped. Where it cannot be
+//! proven the evidence says so. That a file was opened to be read past the cache is no proof: file systems take the
+//! flag and answer from cached pages all the same.
 
 use fcs_sys::{Access, Eviction, File, FileRef, Fingerprint, Window};
 
@@ -60,26 +61,49 @@ pub(super) fn reach_device(context: &Context<'_>, staged: &Staged<'_>) -> Result
     if crate::planted::is(crate::planted::Fault::VerifyFromCache) {
         return Ok(Reader { file, cached: None, uncached: false });
     }
+    let unproven = why_cached(staged, &*file);
+    let volume = &staged.job.folder.volume.facts;
     // Measured: past the cache is faster for large files, because no pages have to be found for them, and leaves the
     // cache as it was; for small ones each such read waits for the device alone, and evicting in handfuls is faster.
-    let large = !is_small(context, staged.size);
-    if large
-        && context.settings.large_reread == Reread::Uncached
-        && let Some(past) = open_past_cache(staged)
-    {
-        return Ok(Reader { file: past, cached: None, uncached: true });
+    let wanted = unproven.is_some()
+        || !is_small(context, staged.size) && context.settings.large_reread == Reread::Uncached;
+    let past = if wanted { open_past_cache(staged) } else { None };
+    let uncached = past.is_some();
+    let cached = unproven.filter(|_| !(uncached && volume.uncached_reads_device));
+    #[cfg(fcs_planted)]
+    let cached = cached.filter(|_| !(uncached && planted_trust(context, staged)));
+    Ok(Reader { file: past.unwrap_or(file), cached, uncached })
+}
+
+/// Empties the cache of the staged file. Says why a read may still be answered by a cache; `None` when the system
+/// says that none of it is cached any more, so that every byte read from here on was read from the device.
+fn why_cached(staged: &Staged<'_>, file: &dyn File) -> Option<String> {
+    #[cfg(fcs_planted)]
+    if crate::planted::is(crate::planted::Fault::TrustUncached) {
+        return Some("not asked".into());
     }
-    let why = match file.evict() {
-        Ok(Eviction::Proven) => {
-            return Ok(Reader { file, cached: None, uncached: false });
+    match file.evict() {
+        Ok(Eviction::Proven) => {}
+        Ok(Eviction::Unproven(why)) => return Some(why.into()),
+        Err(e) => return Some(format!("the cache could not be emptied: {e}")),
+    }
+    if staged.size > staged.job.folder.volume.facts.in_metadata_max_bytes {
+        return None;
+    }
+    match file.is_in_metadata() {
+        Ok(false) => None,
+        Ok(true) => Some(
+            "the file system keeps so small a file among its metadata, whose cache cannot be emptied".into(),
+        ),
+        Err(e) => {
+            Some(format!("the file system does not tell whether the file lies among its metadata: {e}"))
         }
-        Ok(Eviction::Unproven(why)) => why.to_owned(),
-        Err(e) => format!("the cache could not be emptied: {e}"),
-    };
-    if let Some(past) = open_past_cache(staged) {
-        return Ok(Reader { file: past, cached: None, uncached: true });
     }
-    Ok(Reader { file, cached: Some(why), uncached: false })
+}
+
+#[cfg(fcs_planted)]
+fn planted_trust(context: &Context<'_>, staged: &Staged<'_>) -> bool {
+    !is_small(context, staged.size) && crate::planted::is(crate::planted::Fault::TrustUncached)
 }
 
 /// The staged file, opened to be read past the cache, where the file system can do that.

@@ -74,6 +74,10 @@ impl File for UnixFile {
         cache::evict(self.fd.as_fd())
     }
 
+    fn is_in_metadata(&self) -> io::Result<bool> {
+        cache::is_in_metadata(self.fd.as_fd())
+    }
+
     fn prefetch(&self, offset: u64, bytes: u64) {
         #[cfg(target_os = "linux")]
         {

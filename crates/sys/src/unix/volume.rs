@@ -29,10 +29,21 @@ pub(super) fn facts(dir: &UnixDir) -> io::Result<VolumeFacts> {
         name_units: NameUnits::Bytes,
         sync_volume: kind.sync_volume,
         device_reread: kind.device_reread,
+        uncached_reads_device: false,
+        in_metadata_max_bytes: in_metadata_max(&kind.name, vfs.f_bsize),
         max_file_bytes: table.max_file,
         lasting_numbers: keeps_numbers(&kind.name),
         file_system: kind.name,
     })
+}
+
+/// The largest file that may lie in metadata. None reaches beyond a block, or on NTFS a record of at most 4096 bytes.
+/// What is not listed has no such thing, according to its documentation.
+fn in_metadata_max(name: &str, block: u64) -> u64 {
+    match name {
+        "ext4" | "btrfs" | "f2fs" | "ntfs3" | "udf" => block.max(4096),
+        _ => 0,
+    }
 }
 
 struct Kind {

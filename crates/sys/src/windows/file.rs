@@ -35,7 +35,7 @@ impl WindowsFile {
     }
 
     /// For a file opened without buffering. `Unsupported` where the device's sectors are larger than our alignment,
-    /// and where reads would come from the file's record.
+    /// and where reads would come from the file's record or the file system's cache.
     pub(super) fn uncached(handle: OwnedHandle) -> io::Result<Self> {
         // Where it cannot be asked (older servers), 4096 suits every sector there is.
         let sector = nt::query::<fs::FILE_STORAGE_INFO>(handle.as_handle())
@@ -43,7 +43,12 @@ impl WindowsFile {
         if sector > ALIGNMENT {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        if lies_in_its_record(handle.as_handle())? {
+        // NTFS reads what it has compressed or encrypted through its cache, whatever was asked for
+        // (<https://learn.microsoft.com/windows/win32/fileio/file-buffering>).
+        let (attributes, _) = handle::attributes(handle.as_handle())?;
+        let through_the_cache =
+            attributes & (fs::FILE_ATTRIBUTE_COMPRESSED | fs::FILE_ATTRIBUTE_ENCRYPTED) != 0;
+        if through_the_cache || lies_in_its_record(handle.as_handle())? {
             return Err(io::ErrorKind::Unsupported.into());
         }
         Ok(Self { handle, uncached: true })

@@ -105,6 +105,9 @@ pub(super) fn facts(dir: &WindowsDir) -> io::Result<VolumeFacts> {
     let place = place(handle, &device);
     let known = known(&volume.name);
     let is_network = place == Place::Network;
+    // Only file systems whose unbuffered reads are documented to go to the device; not those of other makers, which
+    // may keep a cache of their own. Wine ignores the request.
+    let device_reread = known.unbuffered && !is_network && place != Place::Memory && !nt::is_wine();
     Ok(VolumeFacts {
         id: dir.shared.serial(),
         place,
@@ -117,9 +120,10 @@ pub(super) fn facts(dir: &WindowsDir) -> io::Result<VolumeFacts> {
         name_units: NameUnits::Utf16,
         // A handle to the whole volume, which could be flushed, is for administrators only.
         sync_volume: false,
-        // Only file systems whose unbuffered reads are documented to go to the device; not those of other makers,
-        // which may keep a cache of their own. Wine ignores the request.
-        device_reread: known.unbuffered && !is_network && place != Place::Memory && !nt::is_wine(),
+        device_reread,
+        uncached_reads_device: device_reread,
+        // What lies in a file's record is refused when it is opened to be read past the cache.
+        in_metadata_max_bytes: 0,
         max_file_bytes: known.max_file,
         // Documented to last as long as the file; on FAT a number is that of a place.
         lasting_numbers: matches!(volume.name.as_str(), "NTFS" | "ReFS"),

@@ -270,6 +270,8 @@ impl Dir for SimDir {
             name_units: NameUnits::Bytes,
             sync_volume: state.options.sync_volume,
             device_reread: true,
+            uncached_reads_device: state.options.uncached_reads_device,
+            in_metadata_max_bytes: 0,
             max_file_bytes: u64::MAX,
             lasting_numbers: state.options.lasting_numbers,
         })
@@ -287,7 +289,8 @@ impl SimFile {
     fn bytes(&self, state: &State) -> io::Result<Arc<Vec<u8>>> {
         let content = state.get(self.open.key).content().ok_or_else(|| errno(libc::EISDIR))?;
         // A read past the cache has dirty pages written out first.
-        Ok(Arc::clone(if self.uncached { content.newest() } else { &content.cached }))
+        let past = self.uncached && state.options.uncached_reads_device;
+        Ok(Arc::clone(if past { content.newest() } else { &content.cached }))
     }
 }
 

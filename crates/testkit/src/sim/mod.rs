@@ -97,6 +97,9 @@ pub struct Options {
     /// of everything it remembers with each change, so every item has another number afterwards, and the numbers of
     /// other items come back.
     pub lasting_numbers: bool,
+    /// A read past the cache comes from the device. Off imitates Linux file systems that take the flag and answer from
+    /// cached pages (Btrfs, ext4 with `data=journal`).
+    pub uncached_reads_device: bool,
     /// What the volume calls its file system.
     pub file_system: String,
     /// The path in [`SimFs::root`]; for messages only.
@@ -119,6 +122,7 @@ impl Default for Options {
             tick_nanos: 1_000_000,
             time_granularity_nanos: 1,
             lasting_numbers: true,
+            uncached_reads_device: false,
             file_system: "simfs".into(),
             path: "/sim".into(),
         }
