@@ -179,7 +179,7 @@ pub(crate) fn keep_or_roll_back(choice: OnCancelChoice, committed: u64, screen: 
     match choice {
         OnCancelChoice::Keep => OnCancel::Keep,
         OnCancelChoice::Rollback => roll_back(),
-        OnCancelChoice::Ask if !can_ask() => OnCancel::Keep,
+        OnCancelChoice::Ask if committed == 0 || !can_ask() => OnCancel::Keep,
         OnCancelChoice::Ask => {
             screen.take_off_progress();
             let question = format!(

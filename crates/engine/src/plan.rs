@@ -209,11 +209,6 @@ impl Plan {
         self.totals == Totals::default()
     }
 
-    /// Whether only times of folders are set.
-    pub fn is_about_folder_times(&self) -> bool {
-        self.step_count() == self.totals.folder_times
-    }
-
     /// Steps and folder actions, for progress.
     pub fn step_count(&self) -> u64 {
         let t = &self.totals;

@@ -205,8 +205,9 @@ pub trait Observer: Send + Sync {
     /// Something could not be read or asked; the work goes on.
     fn error(&self, _error: &Error) {}
 
-    /// The run was cancelled and stands at a safe point with `committed` steps done: keep them, or take them back?
-    /// Asked once, and not when nothing was done.
+    /// The run was cancelled and stands at a safe point with `committed` steps done and folders made: keep them, or roll
+    /// back? Asked once. With none of either the target is left as it was whatever the answer; the answer only decides
+    /// how that is reported.
     fn cancelled(&self, _committed: u64) -> OnCancel {
         OnCancel::Keep
     }

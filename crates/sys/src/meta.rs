@@ -62,8 +62,9 @@ impl Attributes {
     /// on Windows. By that a folder is told whose maker was interrupted before it could write down that it is its
     /// own; somebody else's rarely looks like that, and looks so on purpose.
     pub fn is_as_made(self) -> bool {
-        // On Windows a folder inherits from the one above that its content is not to be indexed (0x2000).
-        if cfg!(windows) { self.0 & !0x2000 == 2 } else { self.0 == 0o700 }
+        // On Windows a folder inherits from the one above that its content is not to be indexed (0x2000), on Unix that
+        // what is made in it has its group (0o2000).
+        if cfg!(windows) { self.0 & !0x2000 == 2 } else { self.0 & !0o2000 == 0o700 }
     }
 
     /// Without the bits that make a program run as its owner or group (Unix).

@@ -38,6 +38,10 @@ pub(super) struct Context<'a> {
     failed: AtomicU64,
     /// Steps committed for good.
     committed: AtomicU64,
+    /// Folders made.
+    made: AtomicU64,
+    /// A folder that was there has other times than before.
+    dated: AtomicBool,
     on_error: OnError,
     items: Mutex<Vec<ItemReport>>,
     pub(super) tally: Tally,
@@ -137,6 +141,8 @@ impl<'a> Context<'a> {
             aborted: AtomicBool::new(false),
             failed: AtomicU64::new(0),
             committed: AtomicU64::new(0),
+            made: AtomicU64::new(0),
+            dated: AtomicBool::new(false),
             on_error: options.on_error,
             items: Mutex::default(),
             tally: Tally::default(),
@@ -174,6 +180,34 @@ impl<'a> Context<'a> {
     /// Steps committed so far.
     pub(super) fn commits(&self) -> u64 {
         self.committed.load(Ordering::Relaxed)
+    }
+
+    /// What the run has made of its own so far: steps committed and folders made.
+    pub(super) fn changes(&self) -> u64 {
+        self.commits() + self.made.load(Ordering::Relaxed)
+    }
+
+    /// Whether the target is another than before in any way, times of folders included, so that there is something to
+    /// undo.
+    pub(super) fn has_changed(&self) -> bool {
+        self.changes() > 0 || self.dated.load(Ordering::Relaxed)
+    }
+
+    /// A folder that was there has other times than before.
+    pub(super) fn set_dated(&self) {
+        self.dated.store(true, Ordering::Relaxed);
+    }
+
+    /// Writes down that a folder is about to be made: whoever finds it after an interruption knows by that whose it is,
+    /// whatever it looks like. Without that it may not be made.
+    pub(super) fn will_make(&self, folder: u32) -> std::io::Result<()> {
+        self.log.as_ref().map_or(Ok(()), |log| log.note_now(&Record::Making { folder }))
+    }
+
+    /// A folder was made.
+    pub(super) fn made(&self, folder: u32, id: FileId) {
+        add(&self.made, 1);
+        self.note(&Record::Made { folder, id });
     }
 
     /// Writes intents to the journal and makes them durable; without that nothing may be renamed. Trouble is told.

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use super::context::Context;
 use super::folders::{self, Entered};
-use crate::plan::Plan;
 use crate::progress::{OnCancel, Phase};
 use crate::report::{ActionKind, Outcome, RunResult};
 use crate::runs::{AccountItem, Deed, Ended, Ledger, RunLog, RunState, settle, take_back};
@@ -39,7 +38,8 @@ impl Ending {
 
 /// Ends the run after its last step.
 pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
-    let mut take_it_back = wants_back(context);
+    let wish = wish(context);
+    let mut take_it_back = wish != Wish::Keep;
     if context.log().is_some_and(RunLog::is_untidy) && !context.is_stopped() && !tidy(context) {
         folders::give_up(context, entered);
         return Ending::Unfinished;
@@ -56,10 +56,13 @@ pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
         // A folder may have failed only now.
         take_it_back = context.is_aborted();
     }
-    let changed = has_changed(context);
+    let (changed, committed) = (context.has_changed(), context.commits() > 0);
     let cancelled = context.control.cancel.is_cancelled();
     if take_it_back {
-        return roll_back(context);
+        return match roll_back(context) {
+            Ending::RolledBack if wish == Wish::LeaveAsBefore => Ending::Kept,
+            ending => ending,
+        };
     }
     let failed = context.failures();
     let how = if cancelled { Ended::Cancelled } else { Ended::Kept };
@@ -73,22 +76,39 @@ pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
         return Ending::Unfinished;
     }
     // The run is over whatever becomes of what earlier ones kept.
-    if let Err(error) = log.let_go(context.settings.undo, changed) {
+    if let Err(error) = log.let_go(context.settings.undo, changed, committed) {
         context.complain(&error);
     }
     Ending::Kept
 }
 
-/// Whether the run is to be taken back: because a step failed, or because the user says so after a cancel.
-fn wants_back(context: &Context<'_>) -> bool {
+/// What is to become of what the run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Keep,
+    RollBack,
+    /// It was ended before it had made anything of its own: nothing is kept, not even the times that unfinished copies
+    /// gave to the folders that they lay in, and there was nothing to roll back.
+    LeaveAsBefore,
+}
+
+/// Whether the run is to be taken back: because a step failed, or because the user says so after a cancel. Whoever wants
+/// that gets it however little was done: a made folder is a change too.
+fn wish(context: &Context<'_>) -> Wish {
     if context.is_stopped() {
-        return false;
+        Wish::Keep
+    } else if context.is_aborted() {
+        Wish::RollBack
+    } else if !context.control.cancel.is_cancelled() {
+        Wish::Keep
+    } else {
+        let changes = context.changes();
+        match context.control.observer.cancelled(changes) {
+            OnCancel::RollBack => Wish::RollBack,
+            OnCancel::Keep if changes == 0 => Wish::LeaveAsBefore,
+            OnCancel::Keep => Wish::Keep,
+        }
     }
-    let committed = context.commits();
-    context.is_aborted()
-        || (context.control.cancel.is_cancelled()
-            && committed > 0
-            && context.control.observer.cancelled(committed) == OnCancel::RollBack)
 }
 
 /// Looks for what a failed clean-up left, as recovery does. Whether all is in order now.
@@ -112,18 +132,6 @@ fn tidy(context: &Context<'_>) -> bool {
 
 fn tell(context: &Context<'_>, items: &[AccountItem]) {
     items.iter().filter_map(|item| item.error.as_ref()).for_each(|error| context.complain(error));
-}
-
-/// Whether the target is another than before, so that there is something to undo. Times of folders count only where
-/// the plan is about nothing else: a run whose copies all failed must not push an earlier run out of the undo store.
-fn has_changed(context: &Context<'_>) -> bool {
-    let about_times = Plan::is_about_folder_times(context.plan);
-    let mut changed = context.commits() > 0;
-    context.revise(|item| {
-        let done = matches!(item.outcome, Outcome::Done { .. });
-        changed |= done && (about_times || item.action == ActionKind::CreateFolder);
-    });
-    changed
 }
 
 fn roll_back(context: &mut Context<'_>) -> Ending {

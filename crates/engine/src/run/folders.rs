@@ -10,7 +10,6 @@ use super::fill::is_small;
 use super::{metadata, streams};
 use crate::plan::FolderPlan;
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
-use crate::runs::Record;
 use crate::settings::Verify;
 use crate::way::Way;
 use crate::{Error, ErrorKind, Op, TargetState};
@@ -96,7 +95,7 @@ fn enter<'a>(
     index: u32,
 ) -> Result<(Folder<'a>, FileId), Error> {
     if plan.create {
-        create(context, walker, plan)?;
+        create(context, walker, plan, index)?;
     }
     let (source, target) =
         walker.open(&plan.source_path, &plan.target_path).map_err(|c| closed(context, plan, c))?;
@@ -111,14 +110,14 @@ fn enter<'a>(
         return Err(Error::new(Op::Open, context.target_path(&plan.target_path), ErrorKind::TargetStale));
     }
     if plan.create {
-        context.note(&Record::Made { folder: index, id: there.id });
+        context.made(index, there.id);
     }
     let volume = context.volume_of(&target).map_err(on_target)?;
     Ok((Folder { plan, source, target, volume }, there.id))
 }
 
 /// Makes the folder, for its owner only until everything in it is done.
-fn create(context: &Context<'_>, walker: &mut Walker, plan: &FolderPlan) -> Result<(), Error> {
+fn create(context: &Context<'_>, walker: &mut Walker, plan: &FolderPlan, index: u32) -> Result<(), Error> {
     let (Some((source_parent, _)), Some((target_parent, name))) =
         (plan.source_path.split(), plan.target_path.split())
     else {
@@ -127,6 +126,9 @@ fn create(context: &Context<'_>, walker: &mut Walker, plan: &FolderPlan) -> Resu
     let path = || context.target_path(&plan.target_path);
     let (_, parent) = walker.open(&source_parent, &target_parent).map_err(|_| {
         Error::new(Op::Create, path(), ErrorKind::ParentFailed).with_target(TargetState::Absent)
+    })?;
+    context.will_make(index).map_err(|e| {
+        Error::os(Op::KeepJournal, context.target.path.clone(), e).with_target(TargetState::Absent)
     })?;
     parent.create_dir(&name).map_err(|e| match reason(&e) {
         OsReason::AlreadyExists => {
@@ -230,7 +232,10 @@ fn dress(
         kept.not_kept
     } else {
         let mut not_kept = Vec::new();
-        metadata::give_times(&*target, &wanted, &volume.facts, &mut not_kept).map_err(set)?;
+        let now = metadata::give_times(&*target, &wanted, &volume.facts, &mut not_kept).map_err(set)?;
+        if plan.expect_target.is_none_or(|before| before.modified != now.modified) {
+            context.set_dated();
+        }
         not_kept
     };
     if !volume.facts.sync_volume {

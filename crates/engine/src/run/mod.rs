@@ -34,7 +34,7 @@ use crate::report::{Counts, ItemReport, Outcome, Report, RunResult, SCHEMA, Skip
 use crate::runs::{Begin, RunLog, VERSION};
 use crate::{Control, Settings};
 
-pub use crate::runs::{RemovedTo, StartError};
+pub use crate::runs::{RemovedTo, RunId, StartError};
 
 use context::Context;
 
@@ -43,8 +43,11 @@ use context::Context;
 pub struct RunOptions {
     /// Decide everything, write nothing.
     pub dry_run: bool,
-    /// The run's id: part of the names of staged files, at most 32 letters and digits. Made up when empty.
-    pub run_id: String,
+    /// The run's id: part of the names of staged files. Made up when there is none, and made a later one where the
+    /// target has runs that sort behind it.
+    pub run_id: Option<RunId>,
+    /// The run of which this one does again what failed: the two are listed, kept and undone together.
+    pub retries: Option<RunId>,
     /// What the user calls it, for the list of runs: `copy`, `sync`, `orphans`.
     pub command: String,
     /// What a failing step does to the run.
@@ -83,11 +86,12 @@ pub fn run(
     progress.verify_bytes_total.store(plan.totals.verified.1, std::sync::atomic::Ordering::Relaxed);
     progress.enter(Phase::Copy);
 
-    let run_id = if options.run_id.is_empty() { new_run_id() } else { options.run_id.clone() };
+    let id = options.run_id.clone().unwrap_or_else(RunId::make);
+    let run_id = id.to_string();
     let log = if options.dry_run || plan.is_empty() {
         None
     } else {
-        Some(RunLog::start(plan, target, begin(&run_id, source, started.0, options))?)
+        Some(RunLog::start(plan, target, id, begin(&run_id, source, started.0, settings, options))?)
     };
     let run_id = log.as_ref().map_or(run_id, |log| log.run().to_owned());
     let mut context = Context::new(plan, (source, target), settings, control, run_id, options, log);
@@ -107,7 +111,7 @@ pub fn run(
 }
 
 /// The first record of the journal.
-fn begin(run: &str, source: &Root, started: Time, options: &RunOptions) -> Begin {
+fn begin(run: &str, source: &Root, started: Time, settings: &Settings, options: &RunOptions) -> Begin {
     Begin {
         version: VERSION,
         run: run.to_owned(),
@@ -116,6 +120,8 @@ fn begin(run: &str, source: &Root, started: Time, options: &RunOptions) -> Begin
         started,
         removed: options.removed,
         forget: options.removed == RemovedTo::Nowhere,
+        undo: settings.undo,
+        retries: options.retries.as_ref().map(ToString::to_string),
     }
 }
 
@@ -213,14 +219,4 @@ fn finish_report(context: Context<'_>, started: (Time, Instant), result: Option<
         notes,
         items: items.list,
     }
-}
-
-/// A new id: the time in microseconds, so that ids sort by age also where runs follow each other at once (the latest
-/// is what undo takes back), and enough chance that two runs never share one.
-fn new_run_id() -> String {
-    use std::hash::{BuildHasher, Hasher};
-    let mut hasher = std::hash::RandomState::new().build_hasher();
-    hasher.write_u32(std::process::id());
-    hasher.write_i128(Time::now().as_nanos());
-    format!("{:x}{:04x}", Time::now().as_nanos() / 1000, hasher.finish() as u16)
 }

@@ -105,7 +105,8 @@ impl Journal {
         }
     }
 
-    fn write(&mut self) -> io::Result<()> {
+    /// Hands everything that was added to the system. Not durable yet.
+    pub(crate) fn write(&mut self) -> io::Result<()> {
         if self.broken {
             return Err(io::Error::other("an earlier write to the journal failed"));
         }

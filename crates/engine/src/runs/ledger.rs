@@ -29,6 +29,8 @@ pub(crate) struct LedgerFolder {
     pub(crate) record: FolderRecord,
     /// Its identity, if the run made it.
     pub(crate) made: Option<FileId>,
+    /// The run was about to make it, where nothing was.
+    pub(crate) making: bool,
     /// Its steps, as positions in [`Ledger::steps`].
     pub(crate) steps: std::ops::Range<usize>,
 }
@@ -79,7 +81,13 @@ impl Ledger {
             Record::Begin(_) => return None,
             Record::Folder(record) => {
                 let steps = self.steps.len()..self.steps.len();
-                self.folders.push(LedgerFolder { path: record.path()?, record, made: None, steps });
+                self.folders.push(LedgerFolder {
+                    path: record.path()?,
+                    record,
+                    made: None,
+                    making: false,
+                    steps,
+                });
             }
             Record::Steps(steps) => {
                 for step in steps {
@@ -112,6 +120,7 @@ impl Ledger {
             Record::RollBack => (self.rolling_back, self.end) = (true, None),
             Record::End(end) => (self.rolling_back, self.end) = (false, Some(end)),
             Record::Forgotten => self.forgotten = true,
+            Record::Making { folder } => self.folders.get_mut(folder as usize)?.making = true,
             Record::Aside { step } => self.step_mut(step)?.aside = true,
         }
         Some(())

@@ -14,7 +14,7 @@ use super::journal::{self, Journal, Tail};
 use super::ledger::Ledger;
 use super::record::{Begin, FolderLooks, FolderRecord, Record, RemovedTo, Seen, StepRecord};
 use super::store::{Store, aside_name, kept_name, move_to};
-use super::{StartError, prune, unfinished_in};
+use super::{RunId, StartError, prune, unfinished_in};
 use crate::plan::Plan;
 use crate::settings::Undo;
 use crate::{Error, Op};
@@ -42,7 +42,7 @@ pub(crate) struct RunLog {
 impl RunLog {
     /// Locks the root, refuses if an earlier run waits for recovery, and makes the list of everything the plan may
     /// change durable.
-    pub(crate) fn start(plan: &Plan, target: &Root, mut begin: Begin) -> Result<Self, StartError> {
+    pub(crate) fn start(plan: &Plan, target: &Root, id: RunId, mut begin: Begin) -> Result<Self, StartError> {
         let who = format!(
             "run {} ({}) by process {} since {}",
             begin.run,
@@ -56,7 +56,9 @@ impl RunLog {
             return Err(StartError::Unfinished(unfinished));
         }
         let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, target.path.clone(), e));
-        begin.run = later_than_all(begin.run, &store.run_ids().map_err(failed)?);
+        let others = store.run_ids().map_err(failed)?;
+        let later = id.later_than(&others).ok_or_else(|| failed(io::ErrorKind::AlreadyExists.into()))?;
+        begin.run = later.to_string();
         let (run, forget) = (begin.run.clone(), begin.forget);
         let recycles = begin.removed == RemovedTo::RecycleBin;
         let (file, kept) = store.create(&run).map_err(failed)?;
@@ -103,6 +105,13 @@ impl RunLog {
         if journal.write_if_long().is_err() {
             self.stopped.store(true, Ordering::SeqCst);
         }
+    }
+
+    /// As [`RunLog::note`], handed to the system at once: a killed program leaves it behind, a power cut may not.
+    pub(crate) fn note_now(&self, record: &Record) -> io::Result<()> {
+        let mut journal = self.journal();
+        journal.append(record);
+        journal.write().inspect_err(|_| self.stopped.store(true, Ordering::SeqCst))
     }
 
     /// Whether the journal cannot be written any more, so that nothing may change.
@@ -174,8 +183,10 @@ impl RunLog {
         &self.run
     }
 
-    /// Lets go of what an ended run does not keep: by `undo`, and its journal if there is nothing to undo.
-    pub(crate) fn let_go(self, undo: Undo, changed: bool) -> Result<(), Error> {
+    /// Lets go of what an ended run does not keep: by `undo`, and its journal if nothing `changed`. Where nothing was
+    /// `committed`, only folders were made or given times, earlier runs keep what they have: there is nothing new that
+    /// undo would bring back instead.
+    pub(crate) fn let_go(self, undo: Undo, changed: bool, committed: bool) -> Result<(), Error> {
         let Self { store, run, journal, file, kept, forget, recycles, .. } = self;
         drop((journal, file, kept));
         let root = store.root().path.clone();
@@ -188,21 +199,12 @@ impl RunLog {
         } else if undo == Undo::Off {
             prune::forget(&store, std::slice::from_ref(&run))
                 .and_then(|()| prune::earlier(&store, &run, undo))
-        } else {
+        } else if committed {
             prune::earlier(&store, &run, undo)
+        } else {
+            Ok(())
         };
         tidied.and_then(|()| store.remove_if_empty()).map_err(failed)
-    }
-}
-
-/// An id that sorts behind all others: ids begin with the time, and a clock may be set back.
-fn later_than_all(run: String, others: &[String]) -> String {
-    match others.iter().max().filter(|newest| **newest >= run) {
-        Some(newest) => match u128::from_str_radix(newest, 16) {
-            Ok(number) => format!("{:0width$x}", number.wrapping_add(1), width = newest.len()),
-            Err(_) => run,
-        },
-        None => run,
     }
 }
 

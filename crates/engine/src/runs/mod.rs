@@ -14,6 +14,7 @@
 //! at a name since is never touched.
 
 mod disk;
+mod id;
 mod journal;
 mod ledger;
 mod log;
@@ -30,6 +31,7 @@ use serde::Serialize;
 
 use crate::{Control, Error, ErrorKind, Op};
 
+pub use id::{BadRunId, RunId};
 pub use record::RemovedTo;
 
 pub(crate) use ledger::Ledger;

@@ -14,8 +14,10 @@ use fcs_sys::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::settings::Undo;
+
 /// Version of the format.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +64,11 @@ pub(crate) enum Record {
         /// Number of the step.
         step: u64,
     },
+    /// A folder is about to be made, where nothing was. What stands there later without [`Record::Made`] is that folder.
+    Making {
+        /// Number of the folder.
+        folder: u32,
+    },
 }
 
 /// What a run is.
@@ -81,6 +88,10 @@ pub(crate) struct Begin {
     pub(crate) removed: RemovedTo,
     /// The run's originals are not to outlive it, whatever the setting says.
     pub(crate) forget: bool,
+    /// How long its originals are kept: each run has its own term.
+    pub(crate) undo: Undo,
+    /// The first run of those that it belongs to, if it does again what failed in one of them.
+    pub(crate) retries: Option<String>,
 }
 
 /// Where removed items go.

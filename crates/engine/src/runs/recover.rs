@@ -444,8 +444,9 @@ impl From<io::Error> for Trouble {
     }
 }
 
-/// Finds the folders the run made before it could say so: they are still for their owner only. That they are its own
-/// is written down before they are given their looks, after which nothing else would tell.
+/// Finds the folders the run made before it could say so: the journal says that it was about to, or, where a power cut
+/// took that record, they are still for their owner only. That they are its own is written down before they are given
+/// their looks, after which nothing else would tell.
 fn adopt_folders(
     root: &Root,
     way: &mut Way,
@@ -467,7 +468,7 @@ fn adopt_folders(
                 continue;
             }
         };
-        if now.attributes.is_as_made() {
+        if folder.making || now.attributes.is_as_made() {
             folder.made = Some(now.id);
             journal.append(&Record::Made { folder: index, id: now.id });
             found = true;

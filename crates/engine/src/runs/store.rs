@@ -10,8 +10,8 @@ use std::io;
 
 use fcs_sys::{Access, DirRef, FileRef, Name, OsReason, Rename, Root, Times, reason, write_all_at};
 
-use super::StartError;
 use super::disk::if_there;
+use super::{RunId, StartError};
 use crate::{Error, Op};
 
 const FOLDER: &str = ".fcs";
@@ -55,10 +55,6 @@ pub(crate) struct Store {
 
 fn own(name: &str) -> io::Result<Name> {
     Name::new(name.as_bytes()).map_err(|_| io::ErrorKind::InvalidInput.into())
-}
-
-fn is_run_id(text: &str) -> bool {
-    (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 impl Look {
@@ -107,7 +103,7 @@ fn run_ids(runs: &DirRef) -> io::Result<Vec<String>> {
     let mut ids: Vec<String> = names(runs)?
         .iter()
         .filter_map(|name| std::str::from_utf8(name.as_bytes()).ok()?.strip_suffix(SUFFIX).map(str::to_owned))
-        .filter(|id| is_run_id(id))
+        .filter(|id| id.parse::<RunId>().is_ok())
         .collect();
     ids.sort_unstable();
     Ok(ids)

@@ -387,8 +387,12 @@ impl Bench {
 
     /// Runs the plan to its end.
     pub fn run(&self, on_error: OnError, script: Option<Script>, control: &Control) -> Report {
-        let options =
-            RunOptions { run_id: RUN.into(), command: "sync".into(), on_error, ..RunOptions::default() };
+        let options = RunOptions {
+            run_id: RUN.parse().ok(),
+            command: "sync".into(),
+            on_error,
+            ..RunOptions::default()
+        };
         let target = self.way.scripted(&self.right, script);
         let source = self.left.root();
         let source = match &self.source_script {

@@ -201,7 +201,8 @@ impl World {
         let (left, right) = self.roots();
         let (left, right) =
             (wrap(&left, "source", Arc::clone(script)), wrap(&right, "target", Arc::clone(script)));
-        let options = RunOptions { command: "sync".into(), run_id: RUN.into(), ..RunOptions::default() };
+        let options =
+            RunOptions { command: "sync".into(), run_id: RUN.parse().ok(), ..RunOptions::default() };
         run(plan, &left, &right, &self.settings, &options, &Control::default()).unwrap()
     }
 
