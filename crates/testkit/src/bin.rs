@@ -18,6 +18,7 @@ pub struct Fcs {
     exe: PathBuf,
     home: TempDir,
     /// Number of the user and group it runs as, where that is not the one of the test.
+    #[cfg(unix)]
     user: Option<u32>,
 }
 
@@ -38,7 +39,12 @@ impl Fcs {
     /// The program at `exe`; in an integration test of its package that is `env!("CARGO_BIN_EXE_fcs")`.
     pub fn new(exe: impl Into<PathBuf>) -> Self {
         let home = tempfile::Builder::new().prefix("fcs-home-").tempdir().expect("a home can be made");
-        Self { exe: exe.into(), home, user: None }
+        Self {
+            exe: exe.into(),
+            home,
+            #[cfg(unix)]
+            user: None,
+        }
     }
 
     /// As [`Fcs::new`], but the program runs as the plain user of [`crate::user`], whose the home is too.
