@@ -17,7 +17,8 @@ use crate::values::{Assignment, Criteria, Jobs, Tolerance};
 
 pub(crate) use runs::{RecoverArgs, RunsArgs, UndoArgs};
 pub(crate) use transfer::{
-    CopyArgs, Copying, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Running, SideChoice, SyncArgs,
+    CopyArgs, Copying, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Removing, Running,
+    SideChoice, SyncArgs,
 };
 
 // Lines of at most 78 columns, because clap breaks longer ones without regard to their indent.

@@ -116,6 +116,7 @@ mod tests {
             strategy: None,
             outcome,
             not_kept: Vec::new(),
+            because_of: None,
         }
     }
 

@@ -7,7 +7,7 @@ use fcs_engine::Settings;
 use fcs_engine::settings::{SettingError, Verify};
 use fcs_front::settings_file::{self, refused};
 
-use crate::args::{CompareOptions, Copying, Running, Tuning};
+use crate::args::{CompareOptions, Copying, Removing, Running, Tuning};
 use crate::failure::Failure;
 use crate::values::VerifyChoice;
 
@@ -27,6 +27,14 @@ pub(crate) fn for_run(
 ) -> Result<Settings, Failure> {
     let mut settings = for_compare(compare, tuning)?;
     apply_run(&mut settings, running, copying).map_err(|e| refused(&e))?;
+    Ok(settings)
+}
+
+/// What the options say about removals, on top of the settings for a run.
+pub(crate) fn for_removals(mut settings: Settings, removing: &Removing) -> Result<Settings, Failure> {
+    if let Some(when) = &removing.remove_despite_failures {
+        settings.set("remove_despite_failures", when).map_err(|e| refused(&e))?;
+    }
     Ok(settings)
 }
 

@@ -88,6 +88,7 @@ pub(crate) fn run_copy(args: &CopyArgs, screen: &Arc<Screen>) -> Outcome {
 pub(crate) fn run_sync(args: &SyncArgs, screen: &Arc<Screen>) -> Outcome {
     let how = How::new(SYNC, &args.running, args.max_delete, args.json);
     let settings = options::for_run(&args.compare, &args.tuning, &args.running, &args.copying)?;
+    let settings = options::for_removals(settings, &args.removing)?;
     let open = |control| Session::open(&args.pair, &args.compare, settings, control);
     run_command(how, &args.running, open, screen)
 }
@@ -111,6 +112,7 @@ pub(crate) fn run_orphans(args: &OrphansArgs, screen: &Arc<Screen>) -> Outcome {
         .hint("Add --max-delete N to say how many items may go, or leave out -y to be asked."));
     }
     let settings = options::for_run(&args.compare, &args.tuning, &args.running, &Copying::default())?;
+    let settings = options::for_removals(settings, &args.removing)?;
     let open = |control| Session::open(&args.pair, &args.compare, settings, control);
     run_command(how, &args.running, open, screen)
 }

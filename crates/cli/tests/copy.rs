@@ -8,7 +8,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Bench, events, is_harmless, json_lines, mark_read_only};
+use common::{Bench, events, is_harmless, json_lines};
 #[cfg(target_os = "linux")]
 use fcs_testkit::{Options, TreeSpec, diff, hostile_tree, listing, random_tree};
 use serde_json::Value;
@@ -210,13 +210,13 @@ fn progress_can_be_forced_where_there_is_no_terminal() {
 }
 
 #[test]
-fn a_read_only_target_fails_with_its_reason_and_keeps_its_content() {
+fn a_protected_target_fails_with_its_reason_and_keeps_its_content() {
     let bench = Bench::with_differences();
     let marked = bench.right.join("sub").join("size.txt");
-    mark_read_only(&marked);
+    let _kept = protect_or_skip!(&marked);
     let run = bench.run("copy", &["-y"]).expect_code(4);
     assert!(run.stderr.contains("Will fail: "), "{run}");
-    let message = format!("Could not replace {}: the target file is marked read-only.", marked.display());
+    let message = format!("Could not replace {}: {}.", marked.display(), common::PROTECTED);
     assert!(run.stderr.contains(&message) && run.stderr.contains("The original is unchanged."), "{run}");
     assert!(run.stdout.contains("1 item, listed below"), "{run}");
     assert_eq!(fs::read_to_string(&marked).unwrap(), "fourteen bytes");

@@ -184,3 +184,23 @@ fn the_demo_uses_only_a_new_or_empty_folder_and_keeps_it() {
     let _ = fcs.run(["demo", new.to_str().unwrap()]).expect_code(0);
     assert!(new.join("RIGHT/photos/empty.jpg").exists());
 }
+
+/// R15: a home that is no folder has no settings, and that is no error.
+#[cfg(target_os = "linux")]
+#[test]
+fn r15_a_home_that_is_no_folder_means_no_settings() {
+    let bench = Bench::with_differences();
+    for command in ["compare", "sync"] {
+        let mut run = bench.fcs.command();
+        for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"] {
+            run.env_remove(name);
+        }
+        run.env("HOME", "/dev/null").arg(command);
+        if command == "sync" {
+            run.arg("-y");
+        }
+        let run = fcs_testkit::bin::Run::from(run.arg(&bench.left).arg(&bench.right).output().unwrap());
+        let run = run.expect_code(i32::from(command == "compare"));
+        assert!(!["Could not", "log", "/dev/null"].iter().any(|word| run.stderr.contains(word)), "{run}");
+    }
+}

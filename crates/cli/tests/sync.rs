@@ -5,11 +5,10 @@
 
 mod common;
 
-use std::fs;
 #[cfg(target_os = "linux")]
 use std::path::Path;
 
-use common::{Bench, events, json_lines, mark_read_only};
+use common::{Bench, events, json_lines};
 #[cfg(target_os = "linux")]
 use fcs_testkit::{Options, TreeSpec, diff, listing, random_tree};
 
@@ -103,26 +102,35 @@ fn what_a_pattern_leaves_out_stays_and_so_does_its_folder() {
     assert!(bench.right.join("d/keep.bak").exists() && !bench.right.join("d/go.txt").exists());
 }
 
+/// R1: one item that always fails does not keep everything for ever, and what it holds back says because of what.
 #[test]
-fn nothing_is_removed_when_a_copy_failed() {
+fn r1_a_failure_holds_back_the_removals_it_can_concern_and_says_so() {
     let bench = Bench::with_differences();
-    let marked = bench.right.join("sub/size.txt");
-    mark_read_only(&marked);
+    bench.right("sub/orphan.txt", "beside it", 1);
+    let kept = protect_or_skip!(&bench.right.join("sub/size.txt"));
     let run = bench.run("sync", &["-y"]).expect_code(4);
-    assert!(run.stdout.contains("not removed, because some copies failed: 1 item"), "{run}");
-    assert_eq!(fs::read_to_string(bench.right.join("old.txt")).unwrap(), "only right");
+    assert!(run.stderr.contains("Will fail: 1 item is"), "{run}");
+    let held = "not removed, because another item failed or could not be read (sub/size.txt): 1 item";
+    assert!(run.stdout.contains(held), "{run}");
+    assert!(bench.right.join("sub/orphan.txt").exists() && !bench.right.join("old.txt").exists());
+    bench.right("old.txt", "only right", 3);
+    let _ = bench.run("sync", &["-y", "--remove-despite-failures", "never"]).expect_code(4);
+    assert!(bench.right.join("old.txt").exists() && bench.right.join("sub/orphan.txt").exists());
+    let _ = bench.run("sync", &["-y", "--remove-despite-failures", "always"]).expect_code(4);
+    assert!(!bench.right.join("old.txt").exists() && !bench.right.join("sub/orphan.txt").exists());
+    drop(kept);
 }
 
 #[test]
 fn a_failing_item_can_take_the_whole_run_back() {
     let bench = Bench::with_differences();
-    mark_read_only(&bench.right.join("sub/size.txt"));
+    let _kept = protect_or_skip!(&bench.right.join("sub/size.txt"));
     bench.align();
     let before = bench.seen();
     for command in ["copy", "sync"] {
         let run = bench.run(command, &["-y", "--on-error", "rollback-run"]).expect_code(6);
         assert!(run.stdout.contains("Rolled back: the folder is as it was before the run."), "{run}");
-        assert!(run.stderr.contains("the target file is marked read-only"), "{run}");
+        assert!(run.stderr.contains(common::PROTECTED), "{run}");
         assert_eq!(bench.seen(), before, "{command}");
         let listed = bench.run_on_right("runs", &[]).expect_code(0);
         assert!(listed.stdout.starts_with("No runs are recorded"), "{listed}");

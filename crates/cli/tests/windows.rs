@@ -386,7 +386,7 @@ fn a_read_only_target_is_left_to_its_owner_as_a_plain_user() {
     let target = bench.right.join("sub/size.txt");
     common::mark_read_only(&target);
     let run = bench.run("copy", &["-y"]).expect_code(4);
-    assert!(run.stderr.contains("the target file is marked read-only"), "{run}");
+    assert!(run.stderr.contains("the target file has the read-only attribute"), "{run}");
     assert_eq!(fs::read_to_string(&target).unwrap(), "fourteen bytes");
 }
 

@@ -21,6 +21,8 @@ pub enum Access {
     Changed,
     /// You do not have permission to remove names from its folder.
     NoAccess,
+    /// A flag keeps everybody from removing it (immutable or append-only).
+    Protected,
     /// Another program has it open in a way that lets nobody remove it.
     InUse,
     /// It could not be asked.
@@ -36,6 +38,7 @@ impl Access {
             Self::Missing => "missing",
             Self::Changed => "changed",
             Self::NoAccess => "no access",
+            Self::Protected => "protected",
             Self::InUse => "in use",
             Self::Unknown => "cannot be asked",
         }
@@ -71,6 +74,7 @@ fn of_item(item: &Removal, dir: &DirRef, may_change: bool) -> Access {
     match dir.stat(&item.name) {
         Err(e) => of_error(&e),
         Ok(now) if now.fingerprint() != item.expect => Access::Changed,
+        Ok(now) if now.protection.is_some() => Access::Protected,
         Ok(_) if !may_change => Access::NoAccess,
         Ok(_) if dir.may_move(&item.name).is_err_and(|e| reason(&e) == OsReason::InUse) => Access::InUse,
         // The bits of a link mean nothing.
@@ -149,7 +153,7 @@ mod tests {
             let name = fcs_sys::Name::new(share.to_string().as_bytes()).unwrap();
             let expect = root.dir.stat(&name).unwrap().fingerprint();
             let _held = fs::OpenOptions::new().read(true).share_mode(share).open(&path).unwrap();
-            assert_eq!(of_item(&Removal { name, expect }, &root.dir, true), expected);
+            assert_eq!(of_item(&Removal { name, expect, protection: None }, &root.dir, true), expected);
             assert_eq!(fs::remove_file(&path).is_err(), expected == Access::InUse, "as it says");
         }
     }

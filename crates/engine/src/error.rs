@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fcs_sys::{OsReason, escaped};
+use fcs_sys::{OsReason, Protection, escaped};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 /// What was being done.
@@ -51,6 +51,8 @@ pub enum Op {
     ReadJournal,
     /// Compiling a wildcard.
     UsePattern,
+    /// Making, replacing or removing something in a folder.
+    Change,
 }
 
 impl Op {
@@ -74,6 +76,7 @@ impl Op {
             Self::KeepJournal => "keep the journal of a run in",
             Self::ReadJournal => "read the journal of a run in",
             Self::UsePattern => "use the pattern",
+            Self::Change => "change what is in",
         }
     }
 }
@@ -100,8 +103,10 @@ pub enum ErrorKind {
         /// Offset of the first differing byte; `None` when hashes were compared.
         offset: Option<u64>,
     },
-    /// The target file is marked read-only.
+    /// The target file has the read-only attribute (Windows).
     TargetReadOnly,
+    /// A flag keeps everybody from changing it.
+    Protected(Protection),
     /// A folder stands where a file should go, or the other way round.
     KindClash,
     /// A parent folder could not be made or opened, so nothing below it could be copied.
@@ -213,7 +218,8 @@ impl Error {
             ErrorKind::Mismatch { offset: None } => {
                 "what the target's device holds differs from the source".into()
             }
-            ErrorKind::TargetReadOnly => "the target file is marked read-only".into(),
+            ErrorKind::TargetReadOnly => "the target file has the read-only attribute".into(),
+            ErrorKind::Protected(protection) => format!("it is {}", protected_words(protection)),
             ErrorKind::KindClash => "the target has an item of another kind under that name".into(),
             ErrorKind::ParentFailed => "its folder could not be made or opened".into(),
             ErrorKind::Unc => "network paths such as \\\\server\\share are not accepted".into(),
@@ -279,7 +285,15 @@ impl Error {
             ErrorKind::Mismatch { .. } => {
                 "Do not trust this disk, cable or memory until you have tested it; then run again."
             }
-            ErrorKind::TargetReadOnly => "Clear the read-only mark if it should be replaced.",
+            ErrorKind::TargetReadOnly => {
+                "Clear the attribute, or set read_only_targets to replace, if it should be replaced."
+            }
+            ErrorKind::Protected(Protection::Immutable) => {
+                "Nobody may change it until an administrator clears that flag (chattr -i)."
+            }
+            ErrorKind::Protected(Protection::AppendOnly) => {
+                "Nobody may replace or remove it until an administrator clears that flag (chattr -a)."
+            }
             ErrorKind::KindClash => "Move or rename one of the two.",
             ErrorKind::ParentFailed => "See the message about the folder.",
             ErrorKind::Unc => "Map a drive letter to the share (net use Z: \\\\server\\share) and use that.",
@@ -317,6 +331,14 @@ impl Error {
                 _ => "Run again; if it stays, report it with the code above.",
             },
         }
+    }
+}
+
+/// What a protected item is.
+pub(crate) fn protected_words(protection: Protection) -> &'static str {
+    match protection {
+        Protection::Immutable => "immutable (chattr +i)",
+        Protection::AppendOnly => "append-only (chattr +a)",
     }
 }
 

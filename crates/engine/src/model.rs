@@ -99,6 +99,7 @@ impl Item {
             attributes: Attributes(0o644),
             owner: None,
             placeholder: false,
+            protection: None,
         }
     }
 

@@ -9,7 +9,7 @@
 
 mod removals;
 
-use fcs_sys::{Fingerprint, Kind, Name, Place, RelPath, Time};
+use fcs_sys::{Fingerprint, Kind, Name, Place, Protection, RelPath, Time};
 
 use crate::Settings;
 use crate::compare::{Comparison, RowId, Side, Verdict};
@@ -54,6 +54,8 @@ pub struct Step {
     pub expect_source: Fingerprint,
     /// What the target looked like; `None` if there was none.
     pub expect_target: Option<Fingerprint>,
+    /// A flag that keeps everybody from replacing the target.
+    pub target_protection: Option<Protection>,
     /// Fewer bytes are set aside for the source than its size says.
     pub may_be_sparse: bool,
     /// The source has more than one name.
@@ -77,6 +79,8 @@ pub struct FolderPlan {
     pub expect_source: Fingerprint,
     /// What the target folder looked like; `None` if there was none.
     pub expect_target: Option<Fingerprint>,
+    /// A flag that keeps everybody from changing the target folder.
+    pub target_protection: Option<Protection>,
     /// When the source folder and the target folder were made, where that is known and there is one. Folders that a
     /// killed run left unfinished, and folders of a run that is taken back, get their created time from here.
     pub created: [Option<Time>; 2],
@@ -91,6 +95,8 @@ pub struct Removal {
     pub name: Name,
     /// What it looked like. A folder is removed only when empty; its own content comes earlier in the plan.
     pub expect: Fingerprint,
+    /// A flag that keeps everybody from removing it.
+    pub protection: Option<Protection>,
 }
 
 /// Items to be removed from one folder of the target.
@@ -102,6 +108,8 @@ pub struct RemovalFolder {
     pub expect: Fingerprint,
     /// The source folder that does not have the items: where to ask once more before they go.
     pub source: SourceFolder,
+    /// A flag that keeps everybody from removing anything in it.
+    pub protection: Option<Protection>,
     /// What goes.
     pub items: Vec<Removal>,
 }
@@ -142,6 +150,9 @@ pub struct Plan {
     pub removals: Vec<RemovalFolder>,
     /// Items left alone.
     pub skipped: Vec<Skip>,
+    /// Items of the source that could not be read or examined, as paths below the target root: removals that they may
+    /// concern are held back.
+    pub unreadable: Vec<RelPath>,
     /// Said once in the report.
     pub notes: Vec<String>,
     /// Totals.
@@ -371,6 +382,7 @@ impl<'a> Planner<'a> {
                 folders: Vec::new(),
                 removals: Vec::new(),
                 skipped: Vec::new(),
+                unreadable: Vec::new(),
                 notes: comparison.notes.clone(),
                 totals: Totals::default(),
             },
@@ -469,6 +481,9 @@ impl<'a> Planner<'a> {
 
     fn emit(&mut self, row: RowId) {
         let deed = self.deed(row);
+        if self.work.removals && self.is_unreadable_source(row) {
+            self.plan.unreadable.push(self.comparison.path_on(row, self.target));
+        }
         match deed {
             Deed::Skip(why) if self.has(row, SELECTED) => {
                 let path = self.comparison.path_on(row, self.target);
@@ -486,6 +501,16 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Whether the source has the row and could not tell what it is or what is in it.
+    fn is_unreadable_source(&self, row: RowId) -> bool {
+        let tree = self.comparison.tree(self.source);
+        self.comparison.row(row).verdict == Verdict::Unreadable
+            && self.comparison.node(row, self.source).is_some_and(|node| {
+                let folder = tree.folder_of(node);
+                tree.node_error(node).is_some() || folder.is_some_and(|f| tree.folder_error(f).is_some())
+            })
+    }
+
     /// Adds a folder with the steps directly in it.
     fn emit_folder(&mut self, row: RowId, create: bool) {
         let comparison = self.comparison;
@@ -501,6 +526,7 @@ impl<'a> Planner<'a> {
             sync_times: true,
             expect_source: source.fingerprint(),
             expect_target,
+            target_protection: comparison.entry(row, self.target).and_then(Entry::protection),
             created: [source.created(), comparison.entry(row, self.target).and_then(Entry::created)],
             steps,
         });
@@ -526,6 +552,7 @@ impl<'a> Planner<'a> {
             },
             expect_source: source.fingerprint(),
             expect_target: target.map(Entry::fingerprint),
+            target_protection: target.and_then(Entry::protection),
             may_be_sparse: source.may_be_sparse(),
             hard_linked: source.is_hard_linked(),
             placeholder: source.is_placeholder(),

@@ -4,13 +4,14 @@
 //! in the run. This module must not know how a run works beyond the room it needs.
 
 mod names;
+mod protection;
 
 use fcs_sys::{Nesting, Place, RelPath, Root, Space, VolumeFacts, escaped, nesting};
 use fcs_text::size;
 
 use crate::error::shown;
 use crate::plan::{Action, FolderPlan, Plan, Step};
-use crate::settings::Undo;
+use crate::settings::{ReadOnlyTargets, Undo};
 use crate::{Settings, runs};
 
 /// About what the folder of the journal takes on a volume, and each step in the journal; on the safe side.
@@ -107,9 +108,12 @@ pub fn check(plan: &Plan, source: &Root, target: &Root, settings: &Settings) -> 
     let volume = target.dir.volume();
     let is_network = volume.as_ref().is_ok_and(|v| v.place == Place::Network);
     let is_read_only = volume.as_ref().is_ok_and(|v| v.read_only);
-    check_root(target.dir.may_change(), is_read_only, &to, &mut found.problems);
+    match target.dir.metadata().ok().and_then(|now| now.protection) {
+        Some(protection) => found.problems.push(protection::of_root(protection, &to)),
+        None => check_root(target.dir.may_change(), is_read_only, &to, &mut found.problems),
+    }
     match volume {
-        Ok(volume) => check_volume(plan, &volume, &to, &mut found.problems),
+        Ok(volume) => check_volume(plan, &volume, &to, settings, &mut found.problems),
         Err(e) => found.problems.push(Problem {
             severity: Severity::Warns,
             text: format!("The volume of {to} could not be asked what it can hold: {e}."),
@@ -158,7 +162,13 @@ fn check_root(
     }
 }
 
-fn check_volume(plan: &Plan, volume: &VolumeFacts, to: &str, problems: &mut Vec<Problem>) {
+fn check_volume(
+    plan: &Plan,
+    volume: &VolumeFacts,
+    to: &str,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) {
     if volume.read_only {
         problems.push(Problem {
             severity: Severity::Refuses,
@@ -181,7 +191,9 @@ fn check_volume(plan: &Plan, volume: &VolumeFacts, to: &str, problems: &mut Vec<
             too_large.add(|| path_of(folder, step));
         }
         // A link has no such mark: its bits mean nothing.
-        if step.expect_target.is_some_and(|t| t.kind == fcs_sys::Kind::File && t.attributes.is_read_only()) {
+        let marks =
+            |t: fcs_sys::Fingerprint| t.kind == fcs_sys::Kind::File && t.attributes.has_read_only_attribute();
+        if settings.read_only_targets == ReadOnlyTargets::Fail && step.expect_target.is_some_and(marks) {
             marked.add(|| path_of(folder, step));
         }
     }
@@ -194,9 +206,11 @@ fn check_volume(plan: &Plan, volume: &VolumeFacts, to: &str, problems: &mut Vec<
     }));
     problems.extend(marked.problem(|files, which| {
         format!(
-            "{files} marked read-only on the target and will not be replaced: {which}. Clear the mark first."
+            "{files} marked read-only on the target and will not be replaced: {which}. Clear the attribute first, or \
+             set read_only_targets to replace."
         )
     }));
+    protection::check(plan, problems);
     names::check(plan, volume, problems);
 }
 

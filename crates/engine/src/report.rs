@@ -139,7 +139,7 @@ pub enum SkipReason {
     Cancelled,
     /// A dry run writes nothing.
     DryRun,
-    /// Copying failed for some items, so nothing is removed: what looks like an orphan may be the last copy.
+    /// Not removed, because another item failed or could not be read: what looks like an orphan may be its last copy.
     CopyFailed,
     /// The journal could not be written, so nothing further was changed.
     Stopped,
@@ -162,7 +162,7 @@ impl SkipReason {
             }
             Self::Cancelled => "the run was cancelled first",
             Self::DryRun => "dry run",
-            Self::CopyFailed => "not removed, because some copies failed",
+            Self::CopyFailed => "not removed, because another item failed or could not be read",
             Self::Stopped => "the journal of the run could not be written",
             Self::NotEmpty => "not removed, because something in it stays",
         }
@@ -209,6 +209,9 @@ pub struct ItemReport {
     /// What could not be kept, such as `owner`, `xattr user.foo`; empty when the copy is complete.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_kept: Vec<String>,
+    /// The item, below the target root, because of which this one was left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because_of: Option<RelPath>,
 }
 
 impl ItemReport {

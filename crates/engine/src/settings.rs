@@ -272,6 +272,28 @@ choice! {
 }
 
 choice! {
+    /// What is removed when items failed or could not be read.
+    RemoveDespiteFailures {
+        /// What was to be removed, whatever failed.
+        Always = "always",
+        /// What lies outside the folders of the items that failed or could not be read.
+        Unrelated = "unrelated",
+        /// Nothing.
+        Never = "never",
+    }
+}
+
+choice! {
+    /// What becomes of a target that has the read-only attribute (Windows) and is to be replaced.
+    ReadOnlyTargets {
+        /// It stays, and the step fails.
+        Fail = "fail",
+        /// It is replaced like any other.
+        Replace = "replace",
+    }
+}
+
+choice! {
     /// What the log of a run says; each says more than the one before.
     #[derive(PartialOrd, Ord)]
     LogLevel {
@@ -433,8 +455,16 @@ settings! {
     /// Removing more items than this must be allowed for the run or confirmed.
     max_delete_items: u64 = 10_000, Unit::Count, 0..=u64::MAX;
 
+    /// What is removed although items failed or could not be read: always all, only what is unrelated (outside the
+    /// folders of those items), or never anything.
+    remove_despite_failures: RemoveDespiteFailures = RemoveDespiteFailures::Unrelated, Unit::Choice(RemoveDespiteFailures::WORDS);
+
     /// Room that must stay free on a local target after the copy.
     space_margin_bytes: u64 = 64 * MIB, Unit::Bytes, 0..=u64::MAX;
+    /// What becomes of a file with the read-only attribute (Windows) that is to be replaced. Missing write permission
+    /// on Unix protects nothing, and immutable files are never replaced.
+    read_only_targets: ReadOnlyTargets = ReadOnlyTargets::Fail, Unit::Choice(ReadOnlyTargets::WORDS);
+
     /// Give copies the owner and group of their source where permitted.
     keep_owner: bool = true, Unit::Switch;
     /// Give copies the extended attributes of their source, access control lists included.

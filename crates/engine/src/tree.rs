@@ -7,7 +7,8 @@
 use std::cmp::Ordering;
 
 use fcs_sys::{
-    Attributes, CaseRule, FileId, Fingerprint, Kind, LinkTarget, Metadata, Name, RelPath, Time, VolumeFacts,
+    Attributes, CaseRule, FileId, Fingerprint, Kind, LinkTarget, Metadata, Name, Protection, RelPath, Time,
+    VolumeFacts,
 };
 
 use crate::{Error, ErrorKind};
@@ -107,14 +108,16 @@ pub struct Entry {
     pub attributes: Attributes,
     /// What it is.
     pub kind: Kind,
-    flags: u8,
+    flags: u16,
 }
 
-const HAS_CHANGED: u8 = 1;
-const HAS_CREATED: u8 = 2;
-const SPARSE: u8 = 4;
-const HARD_LINKED: u8 = 8;
-const PLACEHOLDER: u8 = 16;
+const HAS_CHANGED: u16 = 1;
+const HAS_CREATED: u16 = 2;
+const SPARSE: u16 = 4;
+const HARD_LINKED: u16 = 8;
+const PLACEHOLDER: u16 = 16;
+const IMMUTABLE: u16 = 32;
+const APPEND_ONLY: u16 = 64;
 
 impl Entry {
     /// What stands for an item that could not be asked. Nothing may be concluded from it.
@@ -151,6 +154,17 @@ impl Entry {
         self.flags & PLACEHOLDER != 0
     }
 
+    /// The flag that keeps everybody from changing the item, if it has one.
+    pub fn protection(&self) -> Option<Protection> {
+        if self.flags & IMMUTABLE != 0 {
+            Some(Protection::Immutable)
+        } else if self.flags & APPEND_ONLY != 0 {
+            Some(Protection::AppendOnly)
+        } else {
+            None
+        }
+    }
+
     /// What must stay the same for the item to count as unchanged.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint {
@@ -167,7 +181,7 @@ impl Entry {
 impl From<&Metadata> for Entry {
     fn from(m: &Metadata) -> Self {
         let mut flags = 0;
-        let mut mark = |when: bool, flag: u8| flags |= if when { flag } else { 0 };
+        let mut mark = |when: bool, flag: u16| flags |= if when { flag } else { 0 };
         mark(m.changed.is_some(), HAS_CHANGED);
         mark(m.created.is_some(), HAS_CREATED);
         // What a placeholder lacks on the disk are no holes.
@@ -175,6 +189,8 @@ impl From<&Metadata> for Entry {
         mark(short && m.size >= 4096, SPARSE);
         mark(m.kind == Kind::File && m.links > 1, HARD_LINKED);
         mark(m.placeholder, PLACEHOLDER);
+        mark(m.protection == Some(Protection::Immutable), IMMUTABLE);
+        mark(m.protection == Some(Protection::AppendOnly), APPEND_ONLY);
         Self {
             size: m.size,
             file: m.id.file,

@@ -293,26 +293,6 @@ fn failures_say_what_happened_what_is_there_and_what_to_do() {
 }
 
 #[test]
-fn a_target_marked_read_only_is_not_replaced() {
-    use std::os::unix::fs::PermissionsExt;
-    for (strategy, grouped) in every_way() {
-        let (bench, _) = bench(strategy, grouped);
-        let target = bench.right.join("f");
-        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o444)).unwrap();
-        let kept = original(&target);
-        let report = bench.copy();
-        let error = failure(&report, "f");
-        assert_eq!(error.kind, ErrorKind::TargetReadOnly);
-        assert!(
-            error.to_string().contains("read-only")
-                && error.to_string().contains("The original is unchanged.")
-        );
-        assert_eq!(original(&target), kept);
-        assert_rest_went_on(&bench);
-    }
-}
-
-#[test]
 fn a_group_whose_sync_fails_starts_over_one_by_one() {
     let (bench, _) = bench(Strategy::Auto, true);
     let [fired, made]: [Arc<AtomicUsize>; 2] = Default::default();

@@ -159,7 +159,10 @@ pub fn item_name(item: &ItemReport) -> String {
 pub fn item_words(item: &ItemReport) -> String {
     let what = match &item.outcome {
         Outcome::Done { evidence } => evidence_in_words(evidence),
-        Outcome::Skipped { why } => format!("left alone: {}", why.words()),
+        Outcome::Skipped { why } => match &item.because_of {
+            Some(path) => format!("left alone: {} ({path})", why.words()),
+            None => format!("left alone: {}", why.words()),
+        },
         Outcome::RolledBack => "rolled back".to_owned(),
         Outcome::Failed { error } => error.to_string(),
     };
@@ -219,7 +222,11 @@ fn left_alone(report: &Report) -> BTreeMap<String, Vec<String>> {
     let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for item in report.items.iter().filter(|item| is_left_alone(&item.outcome)) {
         if let Outcome::Skipped { why } = &item.outcome {
-            groups.entry(why.words().to_owned()).or_default().push(item.path.to_string());
+            let words = match &item.because_of {
+                Some(path) => format!("{} ({path})", why.words()),
+                None => why.words().to_owned(),
+            };
+            groups.entry(words).or_default().push(item.path.to_string());
         }
     }
     groups
@@ -252,6 +259,7 @@ mod tests {
             strategy: None,
             outcome,
             not_kept: Vec::new(),
+            because_of: None,
         }
     }
 

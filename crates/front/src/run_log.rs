@@ -115,7 +115,13 @@ impl RunLog {
             let why = format!("This run has no log: {} would lie in one of the two folders.", shown(logs));
             return Err(Trouble::new(TroubleKind::Refused, why));
         }
-        fs::create_dir_all(logs).map_err(|e| failed(&e))?;
+        fs::create_dir_all(logs).map_err(|e| {
+            let trouble = failed(&e);
+            // A home that is no folder (HOME=/dev/null) has no place for logs, and need not be told so each time.
+            let kind =
+                if e.kind() == io::ErrorKind::NotADirectory { TroubleKind::Refused } else { trouble.kind };
+            Trouble { kind, ..trouble }
+        })?;
         prune(logs, settings.log_files);
         let (path, file) = create(logs).map_err(|e| failed(&e))?;
         let book = Arc::new(Book {

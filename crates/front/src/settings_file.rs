@@ -59,6 +59,13 @@ impl SettingsFile {
         let stored = match std::fs::read_to_string(&path) {
             Ok(text) => parse(&text).map_err(|(line, what)| broken(&path, line, &what))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            // A home that is no folder (HOME=/dev/null, as services and containers have it) holds no settings.
+            Err(error)
+                if error.kind() == io::ErrorKind::NotADirectory
+                    && std::env::var_os(PATH_VARIABLE).is_none() =>
+            {
+                BTreeMap::new()
+            }
             // A home of somebody else (a service started with root's environment) holds no settings of this user's.
             Err(error)
                 if error.kind() == io::ErrorKind::PermissionDenied

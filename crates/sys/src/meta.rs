@@ -53,9 +53,16 @@ pub struct Attributes(pub u32);
 
 impl Attributes {
     /// Whether the item is marked so that nobody may write to it: no write bit at all on Unix, the read-only
-    /// attribute on Windows. Decided from the bits alone: root may write anything, and the mark is the owner's wish.
+    /// attribute on Windows. Decided from the bits alone: root may write anything.
     pub fn is_read_only(self) -> bool {
         if cfg!(windows) { self.0 & 1 != 0 } else { self.0 & 0o222 == 0 }
+    }
+
+    /// Whether the item has the read-only attribute of Windows, which protects it from being replaced. A missing write
+    /// bit on Unix does not: it keeps programs from writing into the file, while replacing it asks only for the
+    /// folder, and git objects and caches of packages carry it as a matter of course.
+    pub fn has_read_only_attribute(self) -> bool {
+        cfg!(windows) && self.is_read_only()
     }
 
     /// Whether a folder with these bits looks as [`crate::Dir::create_dir`] makes one: for its owner only, or hidden
@@ -72,6 +79,17 @@ impl Attributes {
     pub fn without_set_id(self) -> Self {
         if cfg!(windows) { self } else { Self(self.0 & !0o6000) }
     }
+}
+
+/// A flag of the file system that keeps everybody, an administrator included, from changing an item until it is
+/// cleared (`chattr` on Linux).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protection {
+    /// The item cannot be written to, renamed or removed; of a folder, no name in it can.
+    Immutable,
+    /// The item can only grow; in a folder, names can only be added.
+    AppendOnly,
 }
 
 /// Owning user and group by number (Unix).
@@ -126,6 +144,8 @@ pub struct Metadata {
     pub owner: Option<Owner>,
     /// Content lives elsewhere and reading would fetch it (cloud placeholder).
     pub placeholder: bool,
+    /// A flag that keeps everybody from changing the item, where the system tells of one unasked (Linux).
+    pub protection: Option<Protection>,
 }
 
 impl Metadata {

@@ -67,6 +67,7 @@ fn convert(path: &Path, m: &fs::Metadata) -> Metadata {
         attributes,
         owner: None,
         placeholder: false,
+        protection: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
-use fcs_engine::settings::{Strategy, Undo};
+use fcs_engine::settings::{RemoveDespiteFailures, Strategy, Undo};
 
 use super::{CompareOptions, Pair, Show, Tuning};
 use crate::values::VerifyChoice;
@@ -22,9 +22,10 @@ Examples:
   fcs copy -y --report run.json a b  Keep the evidence";
 
 pub(super) const SYNC_EXAMPLES: &str = "\
-Nothing is removed before everything was copied without a failure, and what is
-removed is kept until the next run: `fcs undo RIGHT` brings it back. What could
-not be read on either side is never removed, nor is what a pattern leaves out.
+Items are removed last. Where one failed or could not be read, nothing in its
+folder is removed, because it may be the last copy of it. What is removed is
+kept until the next run: `fcs undo RIGHT` brings it back. What could not be read
+on either side is never removed, nor is what a pattern leaves out.
 More than half of RIGHT, or more than 10,000 items, go only if you type how
 many they are, or allow it with --max-delete.
 
@@ -111,6 +112,16 @@ pub(crate) struct Running {
     pub(crate) report: Option<PathBuf>,
 }
 
+/// What is removed.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "What is removed")]
+pub(crate) struct Removing {
+    /// What is removed although items failed or could not be read: all, only what is unrelated (outside their folders),
+    /// or nothing
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(RemoveDespiteFailures::WORDS.iter().copied()))]
+    pub(crate) remove_despite_failures: Option<String>,
+}
+
 /// How files are copied.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "How it is copied")]
@@ -165,6 +176,9 @@ pub(crate) struct SyncArgs {
     pub(crate) max_delete: Option<u64>,
 
     #[command(flatten)]
+    pub(crate) removing: Removing,
+
+    #[command(flatten)]
     pub(crate) running: Running,
 
     #[command(flatten)]
@@ -203,6 +217,9 @@ pub(crate) struct OrphansArgs {
     /// Allow the removal of up to N items, and of no more; without it, at most half of the folder and 10,000 items go
     #[arg(long, value_name = "N", help_heading = "What is removed")]
     pub(crate) max_delete: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) removing: Removing,
 
     #[command(flatten)]
     pub(crate) running: Running,

@@ -172,6 +172,46 @@ pub fn mark_read_only(path: &Path) {
     fs::set_permissions(path, permissions).unwrap();
 }
 
+/// A file that nobody may replace or remove, not even root: the attribute on Windows, an immutable one elsewhere.
+pub struct Protected(PathBuf);
+
+/// How the program names what [`protect`] does.
+pub const PROTECTED: &str =
+    if cfg!(windows) { "the target file has the read-only attribute" } else { "it is immutable (chattr +i)" };
+
+/// `None` where this user or file system cannot, which is to be told as a skip.
+pub fn protect(path: &Path) -> Option<Protected> {
+    if cfg!(windows) {
+        mark_read_only(path);
+        return Some(Protected(path.to_owned()));
+    }
+    let set = std::process::Command::new("chattr").arg("+i").arg(path).output();
+    set.is_ok_and(|out| out.status.success()).then(|| Protected(path.to_owned()))
+}
+
+impl Drop for Protected {
+    fn drop(&mut self) {
+        if !cfg!(windows) {
+            let cleared = std::process::Command::new("chattr").arg("-i").arg(&self.0).status();
+            assert!(cleared.is_ok_and(|status| status.success()));
+        }
+    }
+}
+
+/// Protects a file, or records a skip and returns from the test.
+#[macro_export]
+macro_rules! protect_or_skip {
+    ($path:expr) => {
+        match common::protect($path) {
+            Some(protected) => protected,
+            None => {
+                fcs_testkit::skip::skip(fcs_testkit::test_name!(), "no chattr +i here");
+                return;
+            }
+        }
+    };
+}
+
 /// Every line of the output as JSON; fails on the first that is not.
 #[track_caller]
 pub fn json_lines(run: &Run) -> Vec<Value> {

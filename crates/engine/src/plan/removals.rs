@@ -68,6 +68,7 @@ impl Planner<'_> {
             path: comparison.path_on(row, self.target),
             expect: folder.fingerprint(),
             source: self.source_folder(row)?,
+            protection: folder.protection(),
             items,
         })
     }
@@ -101,7 +102,7 @@ impl Planner<'_> {
         if orphan.kind == Kind::File {
             totals.bytes_removed = totals.bytes_removed.saturating_add(orphan.size);
         }
-        Some(Removal { name, expect: orphan.fingerprint() })
+        Some(Removal { name, expect: orphan.fingerprint(), protection: orphan.protection() })
     }
 }
 

@@ -15,7 +15,7 @@ fn plan_of(left: &Item, right: &Item) -> Plan {
 
 fn on_volume(plan: &Plan, volume: &VolumeFacts) -> Vec<(Severity, String)> {
     let mut problems = Vec::new();
-    check_volume(plan, volume, "/target", &mut problems);
+    check_volume(plan, volume, "/target", &Settings::default(), &mut problems);
     problems.into_iter().map(|p| (p.severity, p.text)).collect()
 }
 
@@ -131,8 +131,16 @@ fn files_too_large_and_targets_marked_read_only_fail_as_items() {
     let read_only = fcs_sys::Attributes(if cfg!(windows) { 1 } else { 0o444 });
     plan.folders[0].steps[0].expect_target.as_mut().unwrap().attributes = read_only;
     let problems = on_volume(&plan, &facts("ext4"));
-    assert_eq!(problems[0].0, Severity::ItemFails);
-    assert!(problems[0].1.contains("read-only") && problems[0].1.contains(": f."), "{}", problems[0].1);
+    if cfg!(windows) {
+        assert_eq!(problems[0].0, Severity::ItemFails);
+        assert!(problems[0].1.contains("read-only") && problems[0].1.contains(": f."), "{}", problems[0].1);
+    } else {
+        assert!(problems.is_empty(), "P1: missing write permission is no protection: {problems:?}");
+    }
+    plan.folders[0].steps[0].target_protection = Some(fcs_sys::Protection::Immutable);
+    let problems = on_volume(&plan, &facts("ext4"));
+    let said = problems.iter().find(|p| p.1.contains("immutable (chattr +i)")).unwrap();
+    assert!(said.0 == Severity::ItemFails && said.1.contains(": f."), "{}", said.1);
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub(super) struct Context<'a> {
     aborted: AtomicBool,
     /// Steps that failed.
     failed: AtomicU64,
+    /// Steps that were to bring something over and failed: where to, and what their sources look like.
+    failed_steps: Mutex<Vec<(RelPath, Fingerprint)>>,
     /// Steps committed for good.
     committed: AtomicU64,
     /// Folders made.
@@ -140,6 +142,7 @@ impl<'a> Context<'a> {
             log,
             aborted: AtomicBool::new(false),
             failed: AtomicU64::new(0),
+            failed_steps: Mutex::default(),
             committed: AtomicU64::new(0),
             made: AtomicU64::new(0),
             dated: AtomicBool::new(false),
@@ -324,6 +327,7 @@ impl<'a> Context<'a> {
             strategy,
             outcome: Outcome::Done { evidence: Evidence::NoContent },
             not_kept: Vec::new(),
+            because_of: None,
         }
     }
 
@@ -336,6 +340,7 @@ impl<'a> Context<'a> {
             strategy: None,
             outcome: Outcome::Skipped { why },
             not_kept: Vec::new(),
+            because_of: None,
         }
     }
 
@@ -344,7 +349,18 @@ impl<'a> Context<'a> {
         let untouched =
             if step.expect_target.is_some() { TargetState::Original } else { TargetState::Absent };
         error.target.get_or_insert(untouched);
+        self.note_failed(folder, step);
         self.emit(ItemReport { outcome: Outcome::Failed { error }, ..Self::item(folder, step) });
+    }
+
+    fn note_failed(&self, folder: &FolderPlan, step: &Step) {
+        let mut failed = self.failed_steps.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.push((folder.target_path.join(&step.target_name), step.expect_source));
+    }
+
+    /// The steps that were to bring something over and failed.
+    pub(super) fn failed_steps(&self) -> Vec<(RelPath, Fingerprint)> {
+        self.failed_steps.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends all steps of a folder that could not be opened.

@@ -11,18 +11,19 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fcs_sys::{
-    Access, AlignedBuffer, CopyMethod, CopyOptions, CreatedTime, File, FileRef, Metadata, Name, OsReason,
-    Time, Times, pace_writeback, reason, write_all_at,
+    Access, AlignedBuffer, CopyMethod, CopyOptions, CreatedTime, File, FileRef, Fingerprint, Kind, Metadata,
+    Name, OsReason, Time, Times, pace_writeback, reason, write_all_at,
 };
 
 use super::context::{Context, Job, Meter};
 use super::metadata;
 use super::staged::{Expected, Staged, discard_name};
 use super::streams::Carried;
-use crate::plan::Action;
+use crate::plan::{Action, Step};
 use crate::progress::CurrentFile;
 use crate::report::Digest;
 use crate::runs::Seen;
+use crate::settings::ReadOnlyTargets;
 use crate::{Error, ErrorKind, Op};
 
 /// Why a step stopped before its end.
@@ -63,10 +64,25 @@ pub(super) fn stage<'a>(
     let name = context
         .staged_name(job.number)
         .map_err(|_| Error::new(Op::Create, context.target.path.clone(), ErrorKind::StagedLost))?;
+    if let Some(kind) = protected(context, job.step) {
+        return Err(Error::new(Op::Replace, target_path(context, job), kind).into());
+    }
     match job.step.action {
         Action::CopyLink => stage_link(context, job, name),
         Action::CopyFile { .. } => stage_file(context, job, name, first, current, buffer),
     }
+}
+
+/// What keeps the target of a step from being replaced. Told before anything is written: the last rename would fail
+/// with a missing permission, which is not the reason.
+fn protected(context: &Context<'_>, step: &Step) -> Option<ErrorKind> {
+    let marked = |target: Fingerprint| {
+        context.settings.read_only_targets == ReadOnlyTargets::Fail
+            && target.kind == Kind::File
+            && target.attributes.has_read_only_attribute()
+    };
+    let protection = step.target_protection.map(ErrorKind::Protected);
+    protection.or_else(|| step.expect_target.is_some_and(marked).then_some(ErrorKind::TargetReadOnly))
 }
 
 fn source_path(context: &Context<'_>, job: &Job<'_>) -> std::path::PathBuf {
@@ -86,9 +102,6 @@ fn stage_file<'a>(
     buffer: &mut Vec<u8>,
 ) -> Result<Staged<'a>, Stop> {
     let step = job.step;
-    if step.expect_target.is_some_and(|t| t.attributes.is_read_only()) {
-        return Err(Error::new(Op::Replace, target_path(context, job), ErrorKind::TargetReadOnly).into());
-    }
     let read_error = |op| move |e| Error::os(op, source_path(context, job), e);
     let source =
         job.folder.source.open_file(&step.source_name, Access::Read).map_err(read_error(Op::Open))?;

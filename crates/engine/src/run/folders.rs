@@ -109,6 +109,10 @@ fn enter<'a>(
     if plan.expect_target.is_some_and(|expected| expected.id != there.id) {
         return Err(Error::new(Op::Open, context.target_path(&plan.target_path), ErrorKind::TargetStale));
     }
+    if let Some(protection) = there.protection {
+        let path = context.target_path(&plan.target_path);
+        return Err(Error::new(Op::Change, path, ErrorKind::Protected(protection)));
+    }
     if plan.create {
         context.made(index, there.id);
     }

@@ -17,6 +17,7 @@ mod context;
 mod ending;
 mod fill;
 mod folders;
+mod held;
 mod metadata;
 mod removals;
 mod staged;
@@ -103,7 +104,7 @@ pub fn run(
         None
     } else {
         let entered = carry_out(&context);
-        removals::carry_out(&context, options.removed);
+        removals::carry_out(&context, &entered, options.removed);
         ending::end(&mut context, &entered).result()
     };
     progress.enter(Phase::Done);

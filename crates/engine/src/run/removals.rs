@@ -3,8 +3,7 @@
 //! An item leaves its name by a rename into the undo store, so that it can be looked at once more before the removal
 //! stands, and comes back if it is not what the plan saw. A folder goes only when it is empty.
 //!
-//! Invariant: never more goes than is listed. When a copy failed nothing is removed: what looks superfluous may be the
-//! last copy of something.
+//! Invariant: never more goes than is listed, and nothing that a failure holds back (`held.rs`).
 
 use std::io;
 
@@ -12,6 +11,8 @@ use fcs_sys::{DirRef, Kind, OsReason, RelPath, reason};
 
 use super::absent::Asker;
 use super::context::Context;
+use super::folders::Entered;
+use super::held::Held;
 use crate::plan::{Removal, RemovalFolder};
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
 use crate::runs::{Record, RemovedTo, kept_name, move_to};
@@ -25,24 +26,33 @@ struct Job<'a> {
     number: u64,
 }
 
-/// Removes everything the plan lists.
-pub(super) fn carry_out(context: &Context<'_>, to: RemovedTo) {
+/// Removes everything the plan lists, as far as no failure holds it back.
+pub(super) fn carry_out(context: &Context<'_>, entered: &[Entered], to: RemovedTo) {
     let plan = context.plan;
     let first = plan.folders.iter().map(|folder| folder.steps.len() as u64).sum::<u64>() + 1;
     let items = plan.removals.iter().flat_map(|folder| folder.items.iter().map(move |item| (folder, item)));
     let jobs: Vec<Job<'_>> =
         (first..).zip(items).map(|(number, (folder, item))| Job { folder, item, number }).collect();
     let mut ways = Ways { target: Way::new(&context.target.dir), source: Asker::new(context.source) };
-    let copy_failed = context.failures() > 0;
+    let mut held = Held::new(context, entered);
     for group in jobs.chunks(context.batch_files.max(1)) {
-        let why = if copy_failed { SkipReason::CopyFailed } else { context.why_stopping() };
-        let intents = group.iter().map(|job| Record::Intent { step: job.number, new: None, hash: None });
-        if copy_failed || context.should_stop() || !context.promise(intents) {
-            let why = if context.is_stopped() { SkipReason::Stopped } else { why };
-            group.iter().for_each(|job| context.emit(item(job, Outcome::Skipped { why })));
+        let mut go = Vec::with_capacity(group.len());
+        for job in group {
+            match held.because_of(job.folder, job.item) {
+                Some(why) => context.emit(ItemReport {
+                    because_of: Some(why),
+                    ..item(job, Outcome::Skipped { why: SkipReason::CopyFailed })
+                }),
+                None => go.push(job),
+            }
+        }
+        let intents = go.iter().map(|job| Record::Intent { step: job.number, new: None, hash: None });
+        if context.should_stop() || (!go.is_empty() && !context.promise(intents)) {
+            let why = context.why_stopping();
+            go.iter().for_each(|job| context.emit(item(job, Outcome::Skipped { why })));
             continue;
         }
-        remove_group(context, &mut ways, group, to);
+        remove_group(context, &mut ways, &go, to, &mut held);
     }
 }
 
@@ -62,12 +72,29 @@ struct Ways<'a> {
     source: Asker<'a>,
 }
 
-fn remove_group<'a>(context: &Context<'_>, ways: &mut Ways<'a>, group: &[Job<'a>], to: RemovedTo) {
+fn remove_group<'a>(
+    context: &Context<'_>,
+    ways: &mut Ways<'a>,
+    group: &[&Job<'a>],
+    to: RemovedTo,
+    held: &mut Held,
+) {
     let mut gone: Vec<(&Job<'a>, DirRef)> = Vec::new();
-    for job in group {
+    for &job in group {
+        let path = job.folder.path.join(&job.item.name);
+        if let Some(why) = held.in_the_way(&path).cloned() {
+            // It would only fail as a folder that is not empty; what failed in it has been told.
+            held.stays(&job.folder.path, &why);
+            let outcome = Outcome::Skipped { why: SkipReason::NotEmpty };
+            context.emit(ItemReport { because_of: Some(why), ..item(job, outcome) });
+            continue;
+        }
         match remove(context, ways, job, to) {
             Ok(dir) => gone.push((job, dir)),
-            Err(error) => context.emit(item(job, Outcome::Failed { error })),
+            Err(error) => {
+                held.stays(&job.folder.path, &path);
+                context.emit(item(job, Outcome::Failed { error }));
+            }
         }
     }
     let synced = sync(context, &gone);
@@ -138,6 +165,7 @@ fn item(job: &Job<'_>, outcome: Outcome) -> ItemReport {
         strategy: None,
         outcome,
         not_kept: Vec::new(),
+        because_of: None,
     }
 }
 
@@ -151,8 +179,14 @@ fn remove<'a>(
     let os = |e| Error::os(Op::Remove, path(context, job), e).with_target(TargetState::Original);
     let refuse = |kind| Error::new(Op::Remove, path(context, job), kind).with_target(TargetState::Original);
     let dir = ways.target.open(&job.folder.path).map_err(os)?;
-    if dir.metadata().map_err(os)?.id != job.folder.expect.id {
+    let holds = dir.metadata().map_err(os)?;
+    if holds.id != job.folder.expect.id {
         return Err(refuse(ErrorKind::TargetStale));
+    }
+    if let Some(protection) = holds.protection {
+        let folder = context.target_path(&job.folder.path);
+        let error = Error::new(Op::Change, folder, ErrorKind::Protected(protection));
+        return Err(error.with_target(TargetState::Original));
     }
     let now = dir.stat(&job.item.name).map_err(|e| match reason(&e) {
         OsReason::NotFound => refuse(ErrorKind::TargetStale),
@@ -167,6 +201,9 @@ fn remove<'a>(
     };
     if !as_seen {
         return Err(refuse(ErrorKind::TargetStale));
+    }
+    if let Some(protection) = now.protection {
+        return Err(refuse(ErrorKind::Protected(protection)));
     }
     if is_folder && !is_empty(&dir.open_dir(&job.item.name).map_err(os)?).map_err(os)? {
         return Err(refuse(ErrorKind::Os(OsReason::FolderNotEmpty)));

@@ -55,7 +55,22 @@ fn statx<P: rustix::path::Arg + Copy>(fd: BorrowedFd<'_>, path: P, flags: AtFlag
         attributes: Attributes(u32::from(s.stx_mode) & 0o7777),
         owner: Some(Owner { user: s.stx_uid, group: s.stx_gid }),
         placeholder: false,
+        protection: protection(s.stx_attributes),
     })
+}
+
+/// What the answer says of protecting flags. They come with it whatever was asked for (statx(2)), and file systems
+/// without them leave the bits clear.
+#[cfg(target_os = "linux")]
+fn protection(attributes: rustix::fs::StatxAttributes) -> Option<crate::Protection> {
+    use rustix::fs::StatxAttributes as A;
+    if attributes.contains(A::IMMUTABLE) {
+        Some(crate::Protection::Immutable)
+    } else if attributes.contains(A::APPEND) {
+        Some(crate::Protection::AppendOnly)
+    } else {
+        None
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -75,6 +90,7 @@ fn from_stat(s: &rustix::fs::Stat) -> Metadata {
         attributes: Attributes(u32::from(s.st_mode) & 0o7777),
         owner: Some(Owner { user: s.st_uid, group: s.st_gid }),
         placeholder: false,
+        protection: None,
     }
 }
 

@@ -127,6 +127,7 @@ pub(super) fn from_parts(parts: &Parts) -> Metadata {
         attributes: Attributes(parts.attributes & SETTABLE),
         owner: None,
         placeholder: reparse::is_placeholder(parts.attributes),
+        protection: None,
     }
 }
 

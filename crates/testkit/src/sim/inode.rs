@@ -152,6 +152,7 @@ impl Inode {
             attributes: Attributes(self.mode),
             owner: Some(self.owner),
             placeholder: false,
+            protection: None,
         }
     }
 }
