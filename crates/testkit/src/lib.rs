@@ -29,6 +29,8 @@ pub mod tree;
 #[cfg(unix)]
 pub mod user;
 #[cfg(target_os = "linux")]
+pub mod vices;
+#[cfg(target_os = "linux")]
 pub mod volume;
 
 pub use bin::{Fcs, Run};
@@ -41,5 +43,7 @@ pub use skip::{Skip, skip};
 pub use tree::{Hostile, TreeSpec, TreeTotals, deep_tree, hostile_tree, random_tree};
 #[cfg(unix)]
 pub use user::{PLAIN_USER, as_plain_user, give_to_plain_user};
+#[cfg(target_os = "linux")]
+pub use vices::{Call, Vice, Wicked};
 #[cfg(target_os = "linux")]
 pub use volume::{Medium, Volume, for_each_volume};
