@@ -96,6 +96,8 @@ counters! {
     steps_total,
     /// Steps finished in any way.
     steps_done,
+    /// Files and links that are written under a staged name, whether or not they have their own by now.
+    steps_staged,
     /// Steps that failed.
     steps_failed,
     /// Bytes to copy.

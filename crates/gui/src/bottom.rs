@@ -3,7 +3,7 @@
 //! Invariant: while work is in progress it can be seen and stopped from here, whatever else is open. This module must
 //! not know how work is done.
 
-use egui::{Align, Button, Frame, Layout, Margin, RichText, Stroke, Ui, vec2};
+use egui::{Align, Button, Frame, Layout, Margin, Rect, RichText, Stroke, Ui, vec2};
 use fcs_engine::Settings;
 use fcs_engine::plan::Direction;
 use fcs_engine::settings::Verify;
@@ -12,6 +12,7 @@ use fcs_view::log::Level;
 use fcs_view::running::{Bar, Kind, Running};
 use fcs_view::text;
 
+use crate::keys::{self, Part};
 use crate::theme::{self, PANEL_ROUND, Palette, icon};
 use crate::widgets::{self, name};
 
@@ -102,7 +103,7 @@ fn head(running: &Running, ui: &mut Ui, pal: &Palette) -> Option<Act> {
 
 fn draw_bar(ui: &mut Ui, pal: &Palette, bar: &Bar, height: f32, colour: egui::Color32) {
     ui.horizontal(|ui| {
-        let text = 200.0_f32.min(ui.available_width() * 0.4);
+        let text = 216.0_f32.min(ui.available_width() * 0.4);
         let name = 64.0;
         let label = bar.name.split(':').next().unwrap_or_default();
         let (area, _) = ui.allocate_exact_size(vec2(name, 16.0), egui::Sense::hover());
@@ -161,13 +162,24 @@ fn copies(app: &mut App, ui: &mut Ui) {
 
 fn verify(app: &mut App, ui: &mut Ui, pal: &Palette) {
     let settings = app.settings().clone();
-    if let Some(choice) = verify_choice(&settings, ui, pal) {
+    let (chosen, first) = verify_choice(&settings, ui, pal);
+    if let Some(first) = first {
+        let (all, row) = (ui.ctx().content_rect(), ui.min_rect().y_range());
+        let area = Rect::from_x_y_ranges(all.x_range(), row.min..=row.max + theme::PRIMARY);
+        keys::note_part(ui.ctx(), Part::Actions, area, first);
+    }
+    if let Some(choice) = chosen {
         app.set_verify(choice);
     }
 }
 
-/// The three radio buttons: which copies are verified. Returns the one that was clicked.
-pub(crate) fn verify_choice(settings: &Settings, ui: &mut Ui, pal: &Palette) -> Option<Verify> {
+/// The three radio buttons: which copies are verified. Returns the one that was clicked, and which is the first.
+pub(crate) fn verify_choice(
+    settings: &Settings,
+    ui: &mut Ui,
+    pal: &Palette,
+) -> (Option<Verify>, Option<egui::Id>) {
+    let mut first = None;
     let below = format!("Only files below {}", text::size(settings.verify_below_bytes));
     let mut chosen = None;
     ui.label(RichText::new("Verify").color(pal.weak));
@@ -178,8 +190,11 @@ pub(crate) fn verify_choice(settings: &Settings, ui: &mut Ui, pal: &Palette) -> 
         if radio.clicked() {
             chosen = Some(choice);
         }
+        if choice == Verify::All {
+            first = Some(radio.id);
+        }
     }
-    chosen
+    (chosen, first)
 }
 
 /// Draws the line at the bottom.

@@ -96,6 +96,39 @@ impl Course {
     }
 }
 
+/// Where files are on average smaller than this, bytes per second say nothing: each file costs as much as such a one.
+const SMALL_FILES: u64 = 64 << 10;
+/// How fast the rate of files follows, in seconds: as that of bytes does.
+const FOLLOWS: f64 = 3.0;
+
+/// Files per second, smoothed.
+#[derive(Debug, Clone, Copy, Default)]
+struct FileRate {
+    last: Option<(Duration, u64)>,
+    sum: f64,
+    weight: f64,
+}
+
+impl FileRate {
+    fn add(&mut self, now: Duration, files: u64) {
+        if let Some((then, before)) = self.last {
+            let elapsed = now.saturating_sub(then).as_secs_f64();
+            if elapsed <= 0.0 {
+                return;
+            }
+            let keep = (-elapsed / FOLLOWS).exp();
+            let rate = files.saturating_sub(before) as f64 / elapsed;
+            self.sum = self.sum * keep + rate * (1.0 - keep);
+            self.weight = self.weight * keep + (1.0 - keep);
+        }
+        self.last = Some((now, files));
+    }
+
+    fn per_second(self) -> f64 {
+        if self.weight > 0.0 { self.sum / self.weight } else { 0.0 }
+    }
+}
+
 /// What is known about a piece of work.
 #[derive(Debug)]
 pub struct Running {
@@ -112,6 +145,7 @@ pub struct Running {
     stood: Duration,
     estimate: Option<Estimate>,
     course: Course,
+    files: FileRate,
     last_item: Option<String>,
 }
 
@@ -128,6 +162,7 @@ impl Running {
             stood: Duration::ZERO,
             estimate: None,
             course: Course::default(),
+            files: FileRate::default(),
             last_item: None,
         }
     }
@@ -149,6 +184,7 @@ impl Running {
             None => self.estimate = Some(Estimate::new(at, done)),
         }
         self.course.add(at, done.bytes);
+        self.files.add(at, self.written());
     }
 
     fn done(&self) -> Work {
@@ -158,6 +194,11 @@ impl Running {
         } else {
             Work { bytes: s.copy_bytes_done.saturating_add(s.verify_bytes_done), files: s.steps_done }
         }
+    }
+
+    /// Items that are written, whether or not they have their names by now: those of a batch get them together.
+    fn written(&self) -> u64 {
+        self.snapshot.steps_staged.max(self.snapshot.steps_done)
     }
 
     fn total(&self) -> Work {
@@ -232,7 +273,12 @@ impl Running {
             };
         }
         let fraction = self.estimate.as_ref().map(|estimate| estimate.fraction(self.total()) as f32);
-        let text = format!("{} of {} items", number(s.steps_done), number(s.steps_total));
+        let (done, total) = (number(s.steps_done), number(s.steps_total));
+        let text = if self.written() > s.steps_done {
+            format!("{} written, {done} of {total} items done", number(self.written()))
+        } else {
+            format!("{done} of {total} items")
+        };
         let known = s.steps_total > 0 && matches!(self.kind, Kind::Run | Kind::DryRun);
         Bar {
             name: "Overall".to_owned(),
@@ -276,8 +322,15 @@ impl Running {
         files.collect()
     }
 
-    /// Bytes per second now; verification counts like copying.
+    /// Bytes per second now; verification counts like copying. Of small files, files per second.
     pub fn rate(&self) -> Option<String> {
+        let s = &self.snapshot;
+        let small = s.steps_total > 0 && s.copy_bytes_total / s.steps_total < SMALL_FILES;
+        if small && self.kind == Kind::Run {
+            let files = self.files.per_second();
+            return (files >= 0.5 && !self.paused)
+                .then(|| format!("{} files/s", number(files.round() as u64)));
+        }
         let rate = self.estimate.as_ref().map_or(0, Estimate::rate);
         (rate > 0 && !self.paused).then(|| format!("{}/s", size(rate)))
     }
@@ -369,6 +422,27 @@ mod tests {
         running.update(at(601), half_copied(51), None);
         assert!(running.rate().is_some_and(|rate| rate.starts_with("10")), "{:?}", running.rate());
         assert!(left.is_some() && running.time_left().is_some());
+    }
+
+    /// Case V12: the names of a batch appear together, so that for a long time nothing but its writing goes on.
+    #[test]
+    fn small_files_count_as_they_are_written_and_their_rate_is_one_of_files() {
+        let mut running = Running::new(Kind::Run, at(0));
+        let small = |staged| Snapshot {
+            phase: Phase::Copy,
+            steps_total: 308,
+            steps_staged: staged,
+            copy_bytes_total: 308 * 1000,
+            copy_bytes_done: staged * 1000,
+            ..Snapshot::default()
+        };
+        for tenth in 0..=60 {
+            running.update(at(tenth), small(tenth * 5), None);
+        }
+        assert_eq!(running.overall().text, "300 written, 0 of 308 items done");
+        assert_eq!(running.rate().as_deref(), Some("50 files/s"));
+        running.update(at(61), Snapshot { steps_done: 308, ..small(300) }, None);
+        assert_eq!(running.overall().text, "308 of 308 items");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::context::{Context, Job};
 use super::fill::{Stop, is_small, stage};
 use super::staged::{Staged, Verified};
 use crate::plan::Action;
-use crate::progress::CurrentFile;
+use crate::progress::{CurrentFile, add};
 use crate::{Error, ErrorKind, Op};
 
 /// A staged step on its way to the committer.
@@ -44,6 +44,7 @@ pub(super) fn work<'a>(context: &Context<'_>, queue: &Receiver<Job<'a>>, staged:
     for job in queue {
         match prepare(context, &job, false, &mut buffer) {
             Ok(prepared) => {
+                add(&context.control.progress.steps_staged, 1);
                 if let Err(unsent) = staged.send(prepared) {
                     // The committer is gone, which only a defect of ours can cause; leave no stray behind.
                     let job = give_up(context, unsent.0);
