@@ -71,10 +71,23 @@ pub fn facts(proposal: &Proposal, settings: &Settings) -> Vec<Fact> {
         let free = proposal.preflight.bytes_free.map_or("unknown".to_owned(), size);
         fact("Space", format!("{} needed, {free} free", size(proposal.preflight.bytes_needed)));
     }
-    if !plan.skipped.is_empty() {
-        fact("Left alone", count(plan.skipped.len() as u64, "item", "items"));
+    for (why, n, first) in left_alone(plan) {
+        let more = if n > 1 { ", …" } else { "" };
+        fact("Left alone", format!("{} ({first}{more}): {why}", count(n, "item", "items")));
     }
     facts
+}
+
+/// What is selected and left alone: why, how many items, and the first of them.
+fn left_alone(plan: &Plan) -> Vec<(&'static str, u64, &RelPath)> {
+    let mut found: Vec<(&'static str, u64, &RelPath)> = Vec::new();
+    for skip in &plan.skipped {
+        match found.iter_mut().find(|(why, ..)| *why == skip.why.words()) {
+            Some((_, n, _)) => *n += 1,
+            None => found.push((skip.why.words(), 1, &skip.path)),
+        }
+    }
+    found
 }
 
 /// What is said when there is nothing to do at all.
