@@ -17,7 +17,7 @@ use fcs_engine::plan::Direction;
 use fcs_front::settings_file::SettingsFile;
 use fcs_gui::theme;
 use fcs_gui::window::Window;
-use fcs_view::app::{App, Desktop, Sheet, Start, View};
+use fcs_view::app::{Answer, App, Desktop, Sheet, Start, View};
 use fcs_view::keep::Kept;
 use jiff::tz::TimeZone;
 
@@ -35,14 +35,14 @@ const FILES: usize = 200;
 struct Nobody;
 
 impl Desktop for Nobody {
-    fn pick_folder(&self, _title: &str, _start: Option<&Path>) -> Option<PathBuf> {
-        None
+    fn pick_folder(&self, _title: &str, _start: Option<&Path>) -> Answer {
+        Answer::Cancelled
     }
-    fn pick_save(&self, _title: &str, _name: &str) -> Option<PathBuf> {
-        None
+    fn pick_save(&self, _title: &str, _name: &str) -> Answer {
+        Answer::Cancelled
     }
-    fn pick_open(&self, _title: &str) -> Option<PathBuf> {
-        None
+    fn pick_open(&self, _title: &str) -> Answer {
+        Answer::Cancelled
     }
 }
 
@@ -63,6 +63,7 @@ impl Screen {
             kept: Kept::default(),
             kept_path: None,
             logs: None,
+            home: None,
             zone: TimeZone::UTC,
             desktop: Arc::new(Nobody),
             wake: Arc::new(|| {}),

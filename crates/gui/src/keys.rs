@@ -3,7 +3,7 @@
 //! Invariant: a key does what a button does, and nothing that no button does; while a sheet is open only the keys that
 //! close it work. This module must not know how any of it is drawn.
 
-use egui::{Key, KeyboardShortcut, Modifiers, Ui};
+use egui::{Context, Id, Key, KeyboardShortcut, Modifiers, Rect, Ui};
 use fcs_engine::compare::Side;
 use fcs_engine::plan::Direction;
 use fcs_view::app::Sheet;
@@ -11,9 +11,11 @@ use fcs_view::app::Sheet;
 use crate::window::Window;
 
 /// What a key is for: its words, and what is pressed.
-pub(crate) const KEYS: [(&str, &str); 21] = [
+pub(crate) const KEYS: [(&str, &str); 23] = [
     ("F5", "Compare the two folders"),
+    ("F6 Shift+F6", "Next and previous part of the window: folders, filter, table, actions"),
     ("Ctrl+F", "Filter"),
+    ("Ctrl+Shift+F", "Bring the filter back as it was before it was cleared"),
     ("↑ ↓ Page Home End", "Move in the table"),
     ("← →", "Close and open a folder"),
     ("letters", "Go to the next name that begins so"),
@@ -22,7 +24,7 @@ pub(crate) const KEYS: [(&str, &str); 21] = [
     ("Ctrl+A Ctrl+D", "Tick all differences, untick all (Shift: on the right side)"),
     ("Ctrl+Shift+Z", "Bring the ticks back as they were"),
     ("Ctrl+→ Ctrl+←", "Copy what is ticked to the right, to the left"),
-    ("Del", "Delete what only the left side has (Shift: the right side)"),
+    ("Del", "Delete what only the row's side has (Shift: the other side)"),
     ("Ctrl+Z", "Take the latest run back"),
     ("Ctrl+E Ctrl+Shift+E", "Expand all, collapse all"),
     ("Ctrl+H", "History of runs"),
@@ -31,7 +33,7 @@ pub(crate) const KEYS: [(&str, &str); 21] = [
     ("Shift+→ Shift+←", "In the table: scroll across; on the head of a column: its width"),
     ("Shift+F10", "Menu of a row or of a column's head"),
     ("Ctrl++ Ctrl+- Ctrl+0", "Larger, smaller, as at first"),
-    ("Esc", "Close; clear the filter; stop the work"),
+    ("Esc", "Close; stop the work; clear the filter; switch all on: one at a time"),
     ("F1", "This list"),
 ];
 
@@ -41,6 +43,71 @@ const fn command(key: Key) -> KeyboardShortcut {
 
 const fn command_shift(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key)
+}
+
+/// The parts of the window that F6 goes round, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Folders,
+    Filter,
+    Table,
+    Actions,
+}
+
+impl Part {
+    const ALL: [Self; 4] = [Self::Folders, Self::Filter, Self::Table, Self::Actions];
+}
+
+/// Where a part is, and which control of it takes the focus.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    area: Rect,
+    first: Id,
+}
+
+/// Tells where a part is; to be called in each frame.
+pub(crate) fn note_part(ctx: &Context, part: Part, area: Rect, first: Id) {
+    let pass = ctx.cumulative_pass_nr();
+    ctx.data_mut(|data| data.insert_temp(part_id(part), (pass, Place { area, first })));
+}
+
+fn part_id(part: Part) -> Id {
+    Id::unique("part of the window").with(part as u8)
+}
+
+/// Takes the focus to the next part, or the one before.
+fn go_round(window: &mut Window, ui: &Ui) {
+    let back = ui.input_mut(|i| i.consume_key(Modifiers::SHIFT, Key::F6));
+    if !back && !ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::F6)) {
+        return;
+    }
+    let ctx = ui.ctx();
+    let now = ctx.cumulative_pass_nr();
+    let places: Vec<(Part, Place)> = Part::ALL
+        .into_iter()
+        .filter_map(|part| {
+            let (pass, place) = ctx.data(|data| data.get_temp::<(u64, Place)>(part_id(part)))?;
+            // What was drawn in the frame before is there.
+            (now.saturating_sub(pass) <= 2).then_some((part, place))
+        })
+        .collect();
+    let focused = ctx.memory(egui::Memory::focused).and_then(|id| ctx.read_response(id));
+    let here = focused.and_then(|at| {
+        let center = at.rect.center();
+        places.iter().position(|(_, place)| place.first == at.id || place.area.contains(center))
+    });
+    let count = places.len();
+    let next = match (here, back) {
+        (None, _) => 0,
+        (Some(here), false) => here + 1,
+        (Some(here), true) => here + count.saturating_sub(1),
+    };
+    let Some((part, place)) = (count > 0).then(|| places[next % count]) else { return };
+    if part == Part::Table {
+        window.table.focus();
+    } else {
+        ctx.memory_mut(|memory| memory.request_focus(place.first));
+    }
 }
 
 /// Does what was pressed.
@@ -62,16 +129,22 @@ pub(crate) fn act(window: &mut Window, ui: &Ui) {
     if plain(Key::F1) {
         app.sheet = Some(Sheet::Help);
     }
+    if pressed(&command_shift(Key::F)) {
+        app.take_back_filter();
+    }
     if pressed(&command(Key::F)) {
         window.top.focus_filter = true;
     }
+    go_round(window, ui);
     let typing = window.typing;
     let app = &mut window.app;
     if pressed(&KeyboardShortcut::new(Modifiers::ALT, Key::ArrowDown)) {
         app.go_to_difference(true);
+        window.table.focus();
     }
     if pressed(&KeyboardShortcut::new(Modifiers::ALT, Key::ArrowUp)) {
         app.go_to_difference(false);
+        window.table.focus();
     }
     if pressed(&command(Key::H)) {
         app.show_history();
@@ -92,10 +165,11 @@ pub(crate) fn act(window: &mut Window, ui: &Ui) {
     if pressed(&command(Key::ArrowLeft)) {
         app.copy(Direction::RightToLeft);
     }
+    let side = app.side_at_cursor(window.table.active);
     if ui.input_mut(|i| i.consume_key(Modifiers::SHIFT, Key::Delete)) {
-        app.delete_orphans(Side::Right);
+        app.delete_orphans(side.other());
     } else if plain(Key::Delete) {
-        app.delete_orphans(Side::Left);
+        app.delete_orphans(side);
     }
     if pressed(&command_shift(Key::Z)) {
         app.take_back_ticks();

@@ -171,6 +171,7 @@ impl Shell {
             kept,
             kept_path,
             logs: fcs_front::run_log::folder(),
+            home: std::env::home_dir().filter(|home| home.is_absolute()),
             zone: TimeZone::system(),
             desktop: Arc::new(System),
             wake: Arc::new(move || wake.request_repaint()),

@@ -6,9 +6,10 @@ use egui::{Align, Button, Color32, Layout, Popup, PopupKind, RichText, Ui, vec2}
 use fcs_engine::compare::Side;
 use fcs_engine::progress::full_path;
 use fcs_view::app::{App, View};
-use fcs_view::text;
+use fcs_view::{Mark, text};
 
 use crate::bottom;
+use crate::keys::{self, Part};
 use crate::table::{BAR, Context, GUTTER, Look};
 use crate::theme::{self, CONTROL, Palette, icon};
 use crate::top::side_word;
@@ -17,7 +18,7 @@ use crate::window::Window;
 
 /// Draws the table.
 pub(crate) fn table(window: &mut Window, ui: &mut Ui, pal: &Palette) {
-    side_bars(&mut window.app, ui, pal);
+    side_bars(window, ui, pal);
     let zone = window.app.zone().clone();
     let decimals = text::decimals(window.app.settings().time_tolerance_nanos);
     if std::mem::take(&mut window.app.reveal) {
@@ -27,6 +28,8 @@ pub(crate) fn table(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     let Some(loaded) = window.app.loaded_mut() else { return };
     let look = Look { zone: &zone, decimals, access: None, rows_tick };
     let response = window.table.ui(ui, &mut loaded.model, &look);
+    keys::note_part(ui.ctx(), Part::Table, response.response.rect, response.response.id);
+    window.left_out = response.left_out;
     if let Some(change) = response.ticked {
         window.app.say_change(change);
     }
@@ -53,7 +56,8 @@ fn row_menu(window: &mut Window, ui: &mut Ui) {
             comparison.node(row, side).map(|_| full_path(&folders.root(side).path, &path))
         });
         if model.selection().can_tick(row, side) {
-            let words = if model.selection().is_ticked(row, side) { "Untick" } else { "Tick" };
+            let ticked = model.selection().mark(row, side) == Mark::On;
+            let words = if ticked { "Untick" } else { "Tick" };
             if ui.button(format!("{words} on the {}", side_word(side))).clicked() {
                 change = Some(model.toggle(row, side));
             }
@@ -82,7 +86,9 @@ fn row_menu(window: &mut Window, ui: &mut Ui) {
 }
 
 /// For each side: what is ticked there, and what ticks and unticks all.
-fn side_bars(app: &mut App, ui: &mut Ui, pal: &Palette) {
+fn side_bars(window: &mut Window, ui: &mut Ui, pal: &Palette) {
+    let left_out: Vec<&str> = window.left_out.iter().map(|field| field.title()).collect();
+    let app = &mut window.app;
     let narrow = ui.available_width() < 900.0;
     ui.horizontal(|ui| {
         let all = ui.available_width();
@@ -106,6 +112,15 @@ fn side_bars(app: &mut App, ui: &mut Ui, pal: &Palette) {
         );
         ui.allocate_ui_with_layout(vec2(half, CONTROL), Layout::left_to_right(Align::Center), |ui| {
             side_bar(app, ui, pal, Side::Right, narrow);
+            if !left_out.is_empty() {
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    let words = format!("No room for: {}", left_out.join(", "));
+                    let label = egui::Label::new(RichText::new(&words).color(pal.weak).size(12.0)).truncate();
+                    ui.add(label).on_hover_text(format!(
+                        "{words}. Make the window wider, or choose the columns with the right button on their heads."
+                    ));
+                });
+            }
         });
     });
 }
@@ -153,6 +168,8 @@ pub(crate) fn no_table(app: &mut App, ui: &mut Ui, pal: &Palette) {
             if let Some(hint) = trouble.hint {
                 widgets::text(ui, RichText::new(hint).color(pal.weak));
             }
+        } else if app.can_compare() {
+            remembered(app, ui, pal);
         } else {
             big(ui, icon::SCALES, pal.accent);
             ui.label(RichText::new("Compare two folders").family(theme::semibold()).size(17.0));
@@ -179,6 +196,24 @@ pub(crate) fn no_table(app: &mut App, ui: &mut Ui, pal: &Palette) {
             });
         }
     });
+}
+
+/// Offers to compare the two folders that are named, which were compared the last time.
+fn remembered(app: &mut App, ui: &mut Ui, pal: &Palette) {
+    big(ui, icon::SCALES, pal.accent);
+    ui.label(RichText::new("Compare these two folders?").family(theme::semibold()).size(17.0));
+    for side in [Side::Left, Side::Right] {
+        let text = fcs_engine::error::shown(&app.named(side));
+        ui.add(egui::Label::new(RichText::new(text).family(theme::medium())).truncate());
+    }
+    widgets::text(
+        ui,
+        RichText::new("Comparing writes nothing. Other folders are chosen above.").color(pal.weak),
+    );
+    ui.add_space(8.0);
+    if widgets::primary(ui, icon::SCALES, "Compare them").on_hover_text("F5").clicked() {
+        app.compare();
+    }
 }
 
 fn big(ui: &mut Ui, icon: &str, colour: Color32) {

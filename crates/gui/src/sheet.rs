@@ -36,6 +36,7 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui, pal: &Palette) {
         Some(Sheet::Done(_)) => sheets::done::show(&mut window.app, &ctx, pal),
         Some(Sheet::Stop { .. }) => sheets::ask::stop(&mut window.app, &ctx, pal),
         Some(Sheet::AskUndo { .. }) => sheets::ask::undo(&mut window.app, &ctx, pal),
+        Some(Sheet::Pick(_)) => sheets::pick::show(&mut window.app, &ctx, pal),
         Some(Sheet::AskRecover { .. }) => sheets::ask::recover(&mut window.app, &ctx, pal),
         Some(Sheet::Trouble(_)) => sheets::ask::trouble(&mut window.app, &ctx, pal),
         Some(Sheet::Orphans(_)) => sheets::orphans::show(window, &ctx, pal),

@@ -8,4 +8,5 @@ pub(crate) mod ended;
 pub(crate) mod history;
 pub(crate) mod log;
 pub(crate) mod orphans;
+pub(crate) mod pick;
 pub(crate) mod settings;

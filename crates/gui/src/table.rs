@@ -18,7 +18,7 @@ use egui::{
 };
 use fcs_engine::access::Access;
 use fcs_engine::compare::{RowId, Side};
-use fcs_view::{Cells, Change, Model};
+use fcs_view::{Cells, Change, Field, Model};
 use jiff::tz::TimeZone;
 
 use crate::theme::{PANEL_ROUND, Palette};
@@ -70,6 +70,7 @@ pub struct Table {
     pub active: Side,
     visible: Range<usize>,
     reveal: bool,
+    focus: bool,
     typed: TypeAhead,
     /// The row of the latest click, and whether that click changed ticks.
     clicked: Option<(RowId, bool)>,
@@ -86,6 +87,7 @@ impl Default for Table {
             active: Side::Left,
             visible: 0..0,
             reveal: false,
+            focus: false,
             typed: TypeAhead::default(),
             clicked: None,
         }
@@ -103,6 +105,8 @@ pub struct TableResponse {
     pub context: Option<Context>,
     /// A row that is no folder, double-clicked or entered.
     pub activated: Option<RowId>,
+    /// Columns that are left out for lack of room.
+    pub left_out: Vec<Field>,
 }
 
 /// A row whose menu was asked for.
@@ -161,6 +165,11 @@ impl Table {
         self.reveal = true;
     }
 
+    /// Gives the table the focus when it is drawn next.
+    pub fn focus(&mut self) {
+        self.focus = true;
+    }
+
     /// The places in the list that were on the screen when the table was drawn last.
     pub fn visible(&self) -> Range<usize> {
         self.visible.clone()
@@ -176,21 +185,23 @@ impl Table {
         let outer = ui.available_rect_before_wrap();
         let id = Self::id(ui);
         let response = ui.interact(outer, id, Sense::focusable_noninteractive());
+        if std::mem::take(&mut self.focus) {
+            response.request_focus();
+        }
         ui.advance_cursor_after_rect(outer);
-        let digests = self.shown.digest.unwrap_or(!model.rows().index().comparison().digests.is_empty());
-        let geometry = Geometry::new(
-            outer,
-            (&self.widths, self.shown, self.only),
-            digests,
-            look.decimals,
-            &mut self.across,
-        );
+        let index = model.rows().index();
+        let digests = !index.comparison().digests.is_empty();
+        // Room for fractions only where there are any.
+        let decimals = if index.close_dates().count() > 0 { look.decimals } else { 0 };
+        let geometry =
+            Geometry::new(outer, (&self.widths, self.shown, self.only), digests, decimals, &mut self.across);
         if let Some(only) = self.only {
             self.active = only;
         }
 
         let mut actions = Vec::new();
-        let mut done = TableResponse { response, ticked: None, context: None, activated: None };
+        let left_out = geometry.left_out.clone();
+        let mut done = TableResponse { response, ticked: None, context: None, activated: None, left_out };
         if done.response.has_focus() {
             self.keyboard(ui, model, &geometry, &mut actions);
             self.apply(ui, (model, look.rows_tick), &mut actions, &mut done);

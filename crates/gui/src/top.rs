@@ -5,13 +5,16 @@
 
 use egui::text::{CCursor, CCursorRange};
 use egui::text_edit::TextEditState;
-use egui::{Align, Align2, Button, Layout, Margin, Popup, PopupCloseBehavior, RichText, TextEdit, Ui, vec2};
+use egui::{
+    Align, Align2, Button, Layout, Margin, Popup, PopupCloseBehavior, Rect, RichText, TextEdit, Ui, vec2,
+};
 use fcs_engine::compare::{Group, Side};
 use fcs_engine::settings::ContentCheck;
 use fcs_view::app::{App, Sheet, View};
 use fcs_view::keep::Theme;
 use fcs_view::text;
 
+use crate::keys::{self, Part};
 use crate::theme::{self, CONTROL, PRIMARY, Palette, icon};
 use crate::widgets::{self, name};
 use crate::window::Window;
@@ -49,6 +52,11 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui, pal: &Palette) {
             widgets::glyph(ui, icon::WARNING_CIRCLE, 14.0, pal.bad);
             ui.label(RichText::new(error.to_string()).color(pal.bad).size(12.0));
         });
+    } else if let Some(words) = window.app.filter_words() {
+        ui.horizontal(|ui| {
+            widgets::glyph(ui, icon::INFO, 14.0, pal.warn);
+            ui.label(RichText::new(words).color(pal.warn).size(12.0));
+        });
     }
 }
 
@@ -56,8 +64,7 @@ fn folders(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         menu(window, ui);
         let app = &mut window.app;
-        let ready =
-            app.busy.is_none() && !app.field(Side::Left).is_empty() && !app.field(Side::Right).is_empty();
+        let ready = app.can_compare();
         ui.add_enabled_ui(ready, |ui| {
             if widgets::primary(ui, icon::SCALES, "Compare").on_hover_text("F5").clicked() {
                 app.compare();
@@ -103,6 +110,10 @@ fn folder(app: &mut App, ui: &mut Ui, pal: &Palette, side: Side, width: f32) {
             .align(Align2::LEFT_CENTER);
         let field = ui.add_sized(vec2((width - 70.0).max(50.0), PRIMARY), edit);
         name(ui, &field, label);
+        if side == Side::Left {
+            let row = ui.ctx().content_rect().x_range();
+            keys::note_part(ui.ctx(), Part::Folders, Rect::from_x_y_ranges(row, field.rect.y_range()), id);
+        }
         if !whole && field.has_focus() {
             cursor_to_end(ui.ctx(), id, &text);
         }
@@ -114,8 +125,8 @@ fn folder(app: &mut App, ui: &mut Ui, pal: &Palette, side: Side, width: f32) {
             app.compare();
         }
         let recent = ui.add_sized(vec2(26.0, PRIMARY), small(icon::CARET_DOWN));
-        name(ui, &recent, &format!("Recent folders for the {}", side_word(side)));
-        Popup::menu(&recent).id(id.with("recent")).show(|ui| recents(app, ui, side));
+        name(ui, &recent, &format!("Recent pairs of folders, at the {}", side_word(side)));
+        Popup::menu(&recent).id(id.with("recent")).show(|ui| recents(app, ui));
         let pick = ui.add_sized(vec2(30.0, PRIMARY), small(icon::FOLDER_OPEN));
         name(ui, &pick, &format!("Choose the {} folder", side_word(side)));
         if pick.on_hover_text("Choose a folder").clicked() {
@@ -137,19 +148,21 @@ fn small(icon: &str) -> Button<'_> {
     Button::new(RichText::new(icon).size(15.0)).min_size(vec2(0.0, PRIMARY))
 }
 
-fn recents(app: &mut App, ui: &mut Ui, side: Side) {
+fn recents(app: &mut App, ui: &mut Ui) {
     ui.set_min_width(240.0);
-    if app.kept.recent.is_empty() {
-        ui.label("No folders were used yet.");
+    if app.kept.pairs.is_empty() {
+        ui.label("No folders were compared yet.");
     }
     let mut chosen = None;
-    for path in &app.kept.recent {
-        if ui.button(path).clicked() {
-            chosen = Some(path.clone());
+    for pair in &app.kept.pairs {
+        let [left, right] = pair;
+        if ui.button(format!("{left}  ↔  {right}")).clicked() {
+            chosen = Some(pair.clone());
         }
     }
-    if let Some(path) = chosen {
-        app.set_folder(side, path.into());
+    if let Some([left, right]) = chosen {
+        app.set_folder(Side::Left, left.into());
+        app.set_folder(Side::Right, right.into());
         ui.close();
     }
 }
@@ -181,6 +194,9 @@ fn filter(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     let mut text = app.filter.clone();
     let understood = app.filter_error.is_none();
     let field = widgets::search(ui, &mut text, "Filter", "Filter: *.jpg; >10MB; 2024-05", 264.0, understood);
+    let row = ui.ctx().content_rect().x_range();
+    let area = Rect::from_x_y_ranges(row, field.rect.y_range());
+    keys::note_part(ui.ctx(), Part::Filter, area, field.id);
     if std::mem::take(&mut window.top.focus_filter) {
         field.request_focus();
     }
@@ -204,10 +220,14 @@ fn filter(window: &mut Window, ui: &mut Ui, pal: &Palette) {
             app.toggle_chip(group);
         }
     }
-    if (!app.filter.is_empty() || app.chips != fcs_view::Chips::ALL)
-        && widgets::button(ui, icon::X, "Show all").clicked()
+    if !app.filter.is_empty() || app.chips != fcs_view::Chips::ALL {
+        if widgets::button(ui, icon::X, "Show all").clicked() {
+            app.clear_filter();
+        }
+    } else if app.can_take_back_filter()
+        && widgets::button(ui, icon::UNDO, "Filter as before").on_hover_text("Ctrl+Shift+F").clicked()
     {
-        app.clear_filter();
+        app.take_back_filter();
     }
 }
 
@@ -371,10 +391,10 @@ fn menu_items(app: &mut App, ui: &mut Ui) -> Option<Theme> {
         app.show_last_run();
     }
     if matches!(app.view, View::Loaded(_)) {
-        if item(ui, icon::TRASH, "Delete what only the left has", "Del") {
+        if item(ui, icon::TRASH, "Delete what only the left has", "") {
             app.delete_orphans(Side::Left);
         }
-        if item(ui, icon::TRASH, "Delete what only the right has", "Shift+Del") {
+        if item(ui, icon::TRASH, "Delete what only the right has", "") {
             app.delete_orphans(Side::Right);
         }
     }

@@ -30,6 +30,10 @@ pub struct Window {
     pub(crate) row_menu: Option<table::Context>,
     /// Which comparison that row is one of.
     comparisons: u64,
+    /// Columns of the table that had no room in the frame before.
+    pub(crate) left_out: Vec<fcs_view::Field>,
+    /// The table is to have the focus when no sheet lies over it.
+    focus_table: bool,
     /// A text was edited in the frame before.
     pub(crate) typing: bool,
     began: bool,
@@ -52,6 +56,8 @@ impl Window {
             sheet: sheet::State::default(),
             row_menu: None,
             comparisons: 0,
+            left_out: Vec::new(),
+            focus_table: false,
             typing: false,
             began: false,
             menu_open: false,
@@ -72,6 +78,13 @@ impl Window {
         self.app.poll(now);
         if std::mem::replace(&mut self.comparisons, self.app.comparisons()) != self.app.comparisons() {
             self.row_menu = None;
+            self.focus_table = true;
+        }
+        if self.app.sheet.is_none() && std::mem::take(&mut self.focus_table) {
+            // Whoever types goes on typing; else keys belong to the rows that have just appeared.
+            if !ui.ctx().text_edit_focused() {
+                self.table.focus();
+            }
         }
         self.take_drops(ui);
         keys::act(self, ui);

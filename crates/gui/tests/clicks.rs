@@ -332,7 +332,7 @@ fn compare_tick_dry_run_copy_and_undo() {
 
     bench.button("Copy 2 to the right");
     bench.planned();
-    bench.button("Copy 2 files to the right");
+    bench.button("Copy 2 items to the right");
     bench.ended();
     assert!(bench.says("Done: 2 files and links copied (16 B)"), "{:#?}", bench.all());
     assert!(bench.says("read back"), "the evidence: {:#?}", bench.all());
@@ -370,7 +370,7 @@ fn begin_run(bench: &mut Bench) {
     bench.button("Tick all differences on the left");
     bench.button("Copy 6 to the right");
     bench.planned();
-    bench.at_once("Copy 6 files to the right");
+    bench.at_once("Copy 6 items to the right");
 }
 
 #[test]
@@ -423,7 +423,7 @@ fn what_failed_is_listed_copied_and_tried_again() {
     bench.button("Copy 2 to the right");
     bench.planned();
     bench.write("left/new.txt", 30, 50);
-    bench.button("Copy 2 files to the right");
+    bench.button("Copy 2 items to the right");
     bench.ended();
     assert!(bench.says("1 failed") && bench.says("new.txt"), "{:#?}", bench.all());
     let text = bench.copied("Copy the list").expect("a text in the clipboard");
@@ -431,7 +431,7 @@ fn what_failed_is_listed_copied_and_tried_again() {
     assert!(!bench.path("right/new.txt").exists());
     bench.button("Retry failed…");
     bench.planned();
-    bench.button("Copy 1 file to the right");
+    bench.button("Copy 1 item to the right");
     bench.ended();
     assert!(!bench.says("1 failed"), "{:#?}", bench.all());
     assert_eq!(fs::read(bench.path("right/new.txt")).unwrap().len(), 30);
@@ -651,7 +651,7 @@ fn a_run_is_taken_back_from_the_history() {
     let mut bench = small();
     bench.compare();
     let before = bench.listing("right");
-    bench.copy_all("Copy 2 to the right", "Copy 2 files to the right");
+    bench.copy_all("Copy 2 to the right", "Copy 2 items to the right");
     bench.ended();
     bench.button("Close");
     bench.button("Menu");
@@ -743,19 +743,17 @@ fn recent_folders_and_the_theme_are_chosen_from_menus_and_remembered() {
     let mut bench = small();
     bench.compare();
     let [left, right] = ["left", "right"].map(|side| bench.path(side).to_str().unwrap().to_owned());
-    bench.button("Recent folders for the left");
-    bench.button(&right);
-    assert_eq!(bench.app().field(Side::Left).text(), right);
     bench.button("Exchange left and right");
     bench.idle();
-    assert_eq!(bench.app().field(Side::Right).text(), right);
-    bench.button("Recent folders for the left");
-    bench.button(&left);
-    assert_eq!(bench.app().field(Side::Left).text(), left);
+    assert_eq!(bench.app().field(Side::Left).text(), right);
+    bench.button("Recent pairs of folders, at the left");
+    bench.button(&format!("{left}  ↔  {right}"));
+    assert_eq!([Side::Left, Side::Right].map(|side| bench.app().field(side).text()), [&left, &right]);
     let chosen = bench.path("home");
     bench.answers.0.lock().unwrap().push(chosen.clone());
     bench.button("Choose the left folder");
     bench.until("a folder", |app| app.field(Side::Left).path() == chosen);
+    bench.compare();
 
     assert_eq!(bench.h.ctx.theme(), Theme::Dark);
     bench.button("Menu");
@@ -764,7 +762,7 @@ fn recent_folders_and_the_theme_are_chosen_from_menus_and_remembered() {
     bench.app_mut().finish();
     let kept = Kept::read(&bench.text("home/window.toml")).unwrap();
     assert_eq!(kept.theme, keep::Theme::Light);
-    assert_eq!((kept.left.as_str(), kept.recent.len()), (chosen.to_str().unwrap(), 2));
+    assert_eq!((kept.left.as_str(), kept.pairs.len()), (chosen.to_str().unwrap(), 3));
 }
 
 #[derive(Debug)]
@@ -805,11 +803,11 @@ fn folders_that_are_dropped_fill_the_sides() {
 type State = (&'static str, fn(&mut Bench));
 
 fn ended(bench: &mut Bench) {
-    bench.copy_all("Copy 7 to the right", "Copy 6 files to the right");
+    bench.copy_all("Copy 7 to the right", "Copy 7 items to the right");
     bench.ended();
 }
 
-const SHEETS: [State; 16] = [
+const SHEETS: [State; 17] = [
     ("confirm", |bench| {
         bench.key(CTRL, Key::A);
         bench.key(CTRL, Key::ArrowRight);
@@ -835,7 +833,7 @@ const SHEETS: [State; 16] = [
         bench.key(CTRL, Key::ArrowRight);
         bench.planned();
         bench.write("left/new.txt", 30, 50);
-        bench.button("Copy 6 files to the right");
+        bench.button("Copy 7 items to the right");
         bench.ended();
     }),
     ("undo", |bench| {
@@ -878,6 +876,11 @@ const SHEETS: [State; 16] = [
         bench.button("Import…");
         bench.until("a refusal", |app| matches!(app.sheet, Some(Sheet::Trouble(_))));
     }),
+    ("a choice in the window", |bench| {
+        bench.answers.0.lock().unwrap().push(PathBuf::new());
+        bench.button("Choose the left folder");
+        bench.until("a list", |app| matches!(&app.sheet, Some(Sheet::Pick(p)) if p.entries.is_some()));
+    }),
     ("keys", |bench| bench.key(NONE, Key::F1)),
     ("about", |bench| {
         bench.button("Menu");
@@ -888,7 +891,7 @@ const SHEETS: [State; 16] = [
 const POPUPS: [State; 3] = [
     ("what counts", |bench| bench.button("What counts")),
     ("menu", |bench| bench.button("Menu")),
-    ("recent folders", |bench| bench.button("Recent folders for the right")),
+    ("recent folders", |bench| bench.button("Recent pairs of folders, at the right")),
 ];
 
 fn compared() -> Bench {
@@ -1037,4 +1040,98 @@ fn popups_are_all_named_and_close_with_escape() {
         bench.key(NONE, Key::Escape);
         assert_eq!(controls(&bench).len(), before, "{what} closes with Escape");
     }
+}
+
+#[test]
+fn v3_the_button_says_how_much_of_what_it_deletes_is_hidden() {
+    let mut bench = with_orphans();
+    bench.compare();
+    bench.key(NONE, Key::Delete);
+    bench.looked();
+    assert!(bench.is_enabled("Delete 6 items…"));
+    bench.type_into("Filter what is to be deleted", "new.txt");
+    assert!(bench.find(Role::Button, "Delete 6 items…").is_none());
+    assert!(bench.is_enabled("Delete 6, 5 of them hidden by the filter…"), "{:#?}", bench.all());
+    assert!(bench.says("5 of them hidden by the filter"));
+    bench.button("Delete the 1 shown…");
+    bench.planned();
+    assert!(bench.find(Role::Button, "Delete 1 item").is_some(), "{:#?}", bench.all());
+    bench.button("Cancel");
+
+    bench.key(NONE, Key::Delete);
+    bench.looked();
+    bench.type_into("Filter what is to be deleted", "new.txt");
+    bench.button("Delete 6, 5 of them hidden by the filter…");
+    bench.planned();
+    assert!(bench.says("5 items of these cannot be seen"), "{:#?}", bench.all());
+    assert!(bench.path("left/old/0.txt").exists());
+}
+
+#[test]
+fn v4_a_folder_is_chosen_in_the_window_where_the_desktop_has_no_dialog() {
+    let mut bench = small();
+    bench.answers.0.lock().unwrap().push(PathBuf::new());
+    bench.button("Choose the left folder");
+    let listed = |app: &fcs_view::app::App| matches!(&app.sheet, Some(Sheet::Pick(p)) if p.entries.is_some());
+    bench.until("a list", listed);
+    assert!(bench.says("Chosen here, because nothing is there."), "{:#?}", bench.all());
+    bench.button("sub");
+    bench.until("a list", listed);
+    bench.button("Choose this folder");
+    assert_eq!(bench.app().field(Side::Left).path(), bench.path("left/sub"));
+}
+
+#[test]
+fn v5_after_a_comparison_keys_are_the_tables_and_f6_goes_round() {
+    let mut bench = with_orphans();
+    bench.compare();
+    let on_table = |bench: &Bench| {
+        let node = bench.h.root().children_recursive().find(|node| node.accesskit_node().is_focused());
+        node.is_some_and(|node| matches!(node.accesskit_node().role(), Role::TreeGrid | Role::TreeItem))
+    };
+    assert!(on_table(&bench), "{:?}", bench.focused());
+    let mut round = Vec::new();
+    for _ in 0..4 {
+        bench.key(NONE, Key::F6);
+        round.push(if on_table(&bench) { "table".to_owned() } else { bench.focused().unwrap_or_default() });
+    }
+    assert_eq!(round, ["Verify: Every file", "Left folder", "Filter", "table"]);
+    bench.key(SHIFT, Key::F6);
+    assert_eq!(bench.focused().as_deref(), Some("Filter"));
+    // The focus goes with the row, so that Space ticks that row and presses nothing else.
+    bench.get(Role::Button, "Menu").focus();
+    bench.h.run();
+    bench.key(ALT, Key::ArrowDown);
+    assert!(on_table(&bench), "{:?}", bench.focused());
+    bench.key(NONE, Key::Space);
+    assert!(bench.app().ticked(Side::Left).0 > 0);
+}
+
+#[test]
+fn v9_delete_is_about_the_side_of_the_row() {
+    let mut bench = with_orphans();
+    bench.compare();
+    bench.key(NONE, Key::O);
+    bench.key(NONE, Key::N);
+    while !bench.cursor().starts_with("only here") {
+        bench.key(ALT, Key::ArrowDown);
+        assert!(!bench.says("No difference below."), "{}", bench.cursor());
+    }
+    bench.key(NONE, Key::Delete);
+    bench.looked();
+    assert!(bench.says("Delete what only the right side has"), "{:#?}", bench.all());
+}
+
+#[test]
+fn v13_and_v15_what_is_remembered_is_offered_and_a_filter_without_a_match_says_so() {
+    let mut bench = small();
+    assert!(bench.says("Compare these two folders?"), "{:#?}", bench.all());
+    bench.button("Compare them");
+    bench.idle();
+    bench.type_into("Filter", "*.nothing");
+    assert!(bench.says("Nothing matches the filter “*.nothing”."), "{:#?}", bench.all());
+    bench.button("Show all");
+    assert!(!bench.says("Nothing matches"));
+    bench.button("Filter as before");
+    assert_eq!(bench.app().filter, "*.nothing");
 }

@@ -496,7 +496,7 @@ fn a_name_cannot_pass_for_another() {
 fn digests_are_shown_where_there_are_any() {
     let trees = Trees::new(&[("a", file(3000, 1))]);
     let settings = Settings { compare_content: ContentCheck::Blake3, ..Settings::default() };
-    let mut h = harness_of(State::new(trees.compare(&settings)), Theme::Dark, vec2(1800.0, 300.0));
+    let mut h = harness_of(State::new(trees.compare(&settings)), Theme::Dark, vec2(1900.0, 300.0));
     h.get_by_label("Sort by right digest").click();
     h.run();
     assert_eq!(h.state().model.rows().sort().column, Column::Digest(Side::Right));

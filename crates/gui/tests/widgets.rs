@@ -133,7 +133,7 @@ fn a_click_too_soon_confirms_nothing() {
     bench.idle();
     bench.app_mut().delete_orphans(Side::Right);
     bench.until("the dialog", |app| matches!(app.sheet, Some(Sheet::Orphans(_))));
-    bench.app_mut().remove_orphans();
+    bench.app_mut().remove_orphans(true);
     bench.until("a plan", |app| matches!(&app.sheet, Some(Sheet::Confirm(c)) if c.proposed.is_some()));
     bench.click("Delete 1 item");
     assert!(matches!(bench.app().sheet, Some(Sheet::Confirm(_))), "it was not read yet");

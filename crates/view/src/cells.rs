@@ -69,7 +69,7 @@ pub struct Cells<'a> {
     pub index: &'a Index,
     /// The zone of times.
     pub zone: &'a TimeZone,
-    /// Decimals of seconds, see [`text::decimals`].
+    /// Decimals of seconds of dates that only these tell apart, see [`text::decimals`]; others have none.
     pub decimals: usize,
 }
 
@@ -89,7 +89,8 @@ impl<'a> Cells<'a> {
         if comparison.node(row, side).is_none() {
             return Cow::Borrowed("");
         }
-        let time = |time| text::time(time, self.zone, self.decimals);
+        let decimals = if index.close_dates().has(row) { self.decimals } else { 0 };
+        let time = |time| text::time(time, self.zone, decimals);
         let entry = index.entry(row, side);
         let found = match field {
             Field::Name => return self.name(row, side),
@@ -194,6 +195,24 @@ mod tests {
         assert!(quiet.differs_inside(Comparison::ROOT), "what one side alone has counts");
         assert_eq!(cells.short(folder, Side::Left, Field::Size), "", "a folder has no size");
         assert!(cells.name(Comparison::ROOT, Side::Right).ends_with("right"), "the root is the chosen path");
+    }
+
+    /// Case V6: two dates shown alike are alike, and others take no room for digits that say nothing.
+    #[test]
+    fn fractions_of_seconds_are_shown_only_where_nothing_else_tells_two_dates_apart() {
+        let mut trees = Pair::of(&["close 1 1", "far 1 1", "same 1 1"]);
+        trees.modified("close", [5_020_000_000, 5_770_000_000]);
+        trees.modified("far", [5_020_000_000, 9_770_000_000]);
+        trees.modified("same", [5_020_000_000, 5_021_000_000]);
+        let index = Index::new(trees.compare_with(&fcs_engine::Settings::default()));
+        let cells = Cells { index: &index, zone: &TimeZone::UTC, decimals: 2 };
+        let shown = |name: &str| {
+            let row = row(index.comparison(), name);
+            [Side::Left, Side::Right].map(|side| cells.short(row, side, Field::Modified)[17..].to_owned())
+        };
+        assert_eq!(shown("close"), ["05.02", "05.77"]);
+        assert_eq!(shown("far"), ["05", "09"]);
+        assert_eq!(shown("same"), ["05", "05"], "within the tolerance");
     }
 
     #[test]

@@ -178,6 +178,15 @@ fn add_matches(pattern: &Pattern, index: &Index, matching: &mut Bits) {
     }
 }
 
+/// The first entry that is searched for as a name although it is built like a term of other programs, as `size>10MB`,
+/// `ext:jpg` or `modified=2024` are; a name may be so too, so it is only told.
+pub(crate) fn looks_like_a_term(text: &str) -> Option<&str> {
+    text.split(';').map(str::trim).find(|entry| {
+        let word = entry.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        word.len() < entry.len() && word.trim_start().starts_with([':', '<', '>', '='])
+    })
+}
+
 /// The size or date that an entry is; `None` if it is a pattern.
 fn condition(entry: &str, zone: &TimeZone) -> Result<Option<Condition>, &'static str> {
     let signs = [("<=", Sign::AtMost), (">=", Sign::AtLeast), ("<", Sign::Less), (">", Sign::More)];

@@ -7,9 +7,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use fcs_engine::compare::{Comparison, Group, Row, RowId, Side, Verdict};
+use fcs_engine::compare::{Comparison, Differences, Group, Row, RowId, Side, Verdict};
 use fcs_engine::tree::Entry;
-use fcs_sys::Kind;
+use fcs_sys::{Kind, Time};
 
 use crate::bits::Bits;
 use crate::names::Names;
@@ -26,6 +26,8 @@ pub struct Index {
     known: Bits,
     notable: Bits,
     inside: Bits,
+    /// Rows whose two dates differ and are alike to the second: without fractions they would be shown alike.
+    close_dates: Bits,
 }
 
 impl Index {
@@ -42,6 +44,7 @@ impl Index {
             known: none(),
             notable: none(),
             inside: none(),
+            close_dates: none(),
             comparison,
         };
         let existence = index.comparison.summary.existence_counts;
@@ -56,9 +59,28 @@ impl Index {
                 index.folders.add(id);
             }
             index.add_verdict(id, row.verdict, existence);
+            if let Verdict::Different(differences) = row.verdict
+                && index.has_close_dates(id, differences)
+            {
+                index.close_dates.add(id);
+            }
         }
         index.inside = index.folders_of(&index.notable);
         index
+    }
+
+    fn has_close_dates(&self, row: RowId, differences: Differences) -> bool {
+        let [Some(left), Some(right)] = [Side::Left, Side::Right].map(|side| self.entry(row, side)) else {
+            return false;
+        };
+        let close = |a: Option<Time>, b: Option<Time>| matches!((a, b), (Some(a), Some(b)) if a.seconds() == b.seconds());
+        differences.modified && close(Some(left.modified), Some(right.modified))
+            || differences.created && close(left.created(), right.created())
+    }
+
+    /// Rows whose dates are told apart by fractions of seconds only.
+    pub fn close_dates(&self) -> &Bits {
+        &self.close_dates
     }
 
     /// The folders that hold any of these rows, at any depth.
@@ -182,7 +204,7 @@ impl Index {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let sets = [&self.folders, &self.work, &self.known, &self.notable, &self.inside];
+        let sets = [&self.folders, &self.work, &self.known, &self.notable, &self.inside, &self.close_dates];
         let sets = sets.into_iter().chain(&self.on).chain(&self.chips);
         self.names.bytes() + sets.map(Bits::bytes).sum::<usize>()
     }

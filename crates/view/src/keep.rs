@@ -3,11 +3,11 @@
 //! Invariant: a file that cannot be understood costs the memory and nothing else; what is remembered is never needed to
 //! start. This module must not know where the file lies.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// Folders that are offered again.
+/// Pairs of folders that are offered again.
 pub const MOST_RECENT: usize = 12;
 
 /// Light, dark, or as the system has it.
@@ -45,8 +45,8 @@ pub struct Kept {
     pub left: String,
     /// The right folder.
     pub right: String,
-    /// Folders used before, the latest first.
-    pub recent: Vec<String>,
+    /// Pairs of folders that were compared before, the latest first.
+    pub pairs: Vec<[String; 2]>,
     /// Patterns of what takes part; empty for everything.
     pub include: Vec<String>,
     /// Patterns of what does not.
@@ -76,7 +76,7 @@ impl Kept {
     /// Reads it; what is not understood is as at first.
     pub fn read(text: &str) -> Result<Self, String> {
         let mut kept: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        kept.recent.truncate(MOST_RECENT);
+        kept.pairs.truncate(MOST_RECENT);
         let good = |n: f32, from: f32, to: f32| n.is_finite() && (from..=to).contains(&n);
         kept.zoom = kept.zoom.filter(|&zoom| good(zoom, Self::LEAST_ZOOM, Self::MOST_ZOOM));
         kept.size = kept.size.filter(|size| size.iter().all(|&side| good(side, 200.0, 32_000.0)));
@@ -93,12 +93,18 @@ impl Kept {
         head.to_owned() + &toml::to_string(self).unwrap_or_default()
     }
 
-    /// Puts a folder at the head of those used before. A path that is no text cannot be typed and is not kept.
-    pub fn use_folder(&mut self, path: &Path) {
-        let Some(path) = path.to_str().filter(|path| !path.is_empty()) else { return };
-        self.recent.retain(|old| old != path);
-        self.recent.insert(0, path.to_owned());
-        self.recent.truncate(MOST_RECENT);
+    /// Two folders were compared: they are offered first and when the window is opened again. A path that is not UTF-8
+    /// cannot be typed, would be another one when it is read again, and is not kept.
+    pub fn use_folders(&mut self, folders: &[PathBuf; 2]) {
+        let text = |path: &PathBuf| path.to_str().filter(|path| !path.is_empty()).map(str::to_owned);
+        let [left, right] = folders.each_ref().map(text);
+        if let (Some(left), Some(right)) = (&left, &right) {
+            let pair = [left.clone(), right.clone()];
+            self.pairs.retain(|old| *old != pair);
+            self.pairs.insert(0, pair);
+            self.pairs.truncate(MOST_RECENT);
+        }
+        (self.left, self.right) = (left.unwrap_or_default(), right.unwrap_or_default());
     }
 }
 
@@ -110,7 +116,7 @@ mod tests {
     fn what_is_written_is_read() {
         let kept = Kept {
             left: r"D:\a 'b' ".into(),
-            recent: vec!["/x\"y".into()],
+            pairs: vec![["/x\"y".into(), "/z".into()]],
             theme: Theme::Dark,
             size: Some([1200.5, 800.0]),
             columns: vec![300.0, 84.5],
@@ -130,12 +136,18 @@ mod tests {
         assert_eq!(read("columns = [100.0, -1.0]").columns, Vec::<f32>::new());
     }
 
+    /// Case V7.
     #[test]
-    fn the_latest_folder_comes_first_and_once() {
+    fn the_latest_pair_comes_first_and_once() {
         let mut kept = Kept::default();
-        (0..20).for_each(|n| kept.use_folder(Path::new(&format!("/{n}"))));
-        kept.use_folder(Path::new("/15"));
-        assert_eq!(kept.recent.len(), MOST_RECENT);
-        assert_eq!(kept.recent[..3], ["/15", "/19", "/18"]);
+        let mut compare = |n: u32| kept.use_folders(&[format!("/{n}").into(), "/to".into()]);
+        (0..20).for_each(&mut compare);
+        compare(15);
+        assert_eq!(kept.pairs.len(), MOST_RECENT);
+        assert_eq!(
+            kept.pairs.iter().map(|pair| &*pair[0]).take(3).collect::<Vec<_>>(),
+            ["/15", "/19", "/18"]
+        );
+        assert_eq!((&*kept.left, &*kept.right), ("/15", "/to"));
     }
 }

@@ -43,5 +43,5 @@ pub use index::Index;
 pub use model::Model;
 pub use moves::{Move, find_prefix, go, next_difference, previous_difference};
 pub use rows::Rows;
-pub use selection::{Change, Selection};
+pub use selection::{Change, Mark, Selection};
 pub use sort::{Column, Sort};

@@ -26,12 +26,25 @@ pub struct Change {
     pub left_out: u32,
 }
 
+/// What a box shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Nothing.
+    Off,
+    /// Some of what could be acted on is ticked, not all.
+    Partly,
+    /// A tick.
+    On,
+}
+
 /// The ticks of both sides.
 #[derive(Debug, Clone)]
 pub struct Selection {
     index: Arc<Index>,
     ticked: [Bits; 2],
     partly: [Bits; 2],
+    /// Rows whose box shows a tick.
+    full: [Bits; 2],
     counts: [u32; 2],
 }
 
@@ -39,7 +52,8 @@ impl Selection {
     /// Nothing is ticked.
     pub fn new(index: Arc<Index>) -> Self {
         let none = Bits::none(index.rows());
-        Self { index, ticked: [none.clone(), none.clone()], partly: [none.clone(), none], counts: [0, 0] }
+        let both = || [none.clone(), none.clone()];
+        Self { index, ticked: both(), partly: both(), full: both(), counts: [0, 0] }
     }
 
     /// Whether a row has a box to tick on a side.
@@ -52,10 +66,16 @@ impl Selection {
         self.ticked[side as usize].has(row)
     }
 
-    /// Whether a row's box shows neither a tick nor nothing: a folder without a tick that has ticks below it, or one
-    /// with a tick below which something that could be acted on has none, as a filter can leave it.
-    pub fn is_partly(&self, row: RowId, side: Side) -> bool {
-        self.partly[side as usize].has(row)
+    /// What a row's box shows. One rule for files and folders, whatever was clicked to get there: of the row and all
+    /// below it something is ticked, and something that could be acted on is not (partly), or is not left (on).
+    pub fn mark(&self, row: RowId, side: Side) -> Mark {
+        if self.partly[side as usize].has(row) {
+            Mark::Partly
+        } else if self.full[side as usize].has(row) {
+            Mark::On
+        } else {
+            Mark::Off
+        }
     }
 
     /// The rows ticked on a side.
@@ -74,9 +94,17 @@ impl Selection {
         move |row| self.is_ticked(row, side)
     }
 
-    /// What a click on a box does. Does nothing to a row without one.
+    /// What a click on a box does. Does nothing to a row without one. A box that shows a part is completed; where the
+    /// filter hides what is missing, so that a click could add nothing, it is cleared.
     pub fn toggle(&mut self, row: RowId, side: Side, matching: &Bits) -> Change {
-        if self.is_ticked(row, side) { self.untick(row, side) } else { self.tick(row, side, matching) }
+        match self.mark(row, side) {
+            Mark::On => self.untick(row, side),
+            Mark::Off => self.tick(row, side, matching),
+            Mark::Partly => match self.tick(row, side, matching) {
+                Change { ticked: 0, .. } => self.untick(row, side),
+                change => change,
+            },
+        }
     }
 
     /// Ticks a row, the same or not, and of a folder all that is below and could be acted on.
@@ -85,23 +113,34 @@ impl Selection {
             return Change::default();
         }
         let mut change = self.tick_below(row, side, matching);
-        // The row itself was clicked, so it counts whether or not it differs or matches.
-        if self.ticked[side as usize].add(row) {
+        // The row itself was clicked, so it counts whether or not it differs or matches; but a folder that is the same
+        // stands for what is in it: nothing would be done with it, and it would be one more in every count.
+        let stands_for_others = !self.index.work().has(row) && self.has_work_below(row, side);
+        if !stands_for_others && self.ticked[side as usize].add(row) {
             change.ticked += 1;
         }
         if self.index.work().has(row) && !matching.has(row) {
             change.left_out -= 1;
         }
         self.counts[side as usize] += change.ticked;
-        self.mark_partly(side);
+        self.draw_marks(side);
         change
     }
 
-    /// Ticks one row and nothing else, if it has a box.
-    pub(crate) fn tick_alone(&mut self, row: RowId, side: Side) {
-        if self.can_tick(row, side) && self.ticked[side as usize].add(row) {
-            self.counts[side as usize] += 1;
+    /// Ticks rows one by one, with nothing that is below them, as far as they have boxes.
+    pub(crate) fn tick_alone(&mut self, rows: &[RowId], side: Side) {
+        for &row in rows {
+            if self.can_tick(row, side) && self.ticked[side as usize].add(row) {
+                self.counts[side as usize] += 1;
+            }
         }
+        self.draw_marks(side);
+    }
+
+    /// Whether something below a row could be acted on.
+    fn has_work_below(&self, row: RowId, side: Side) -> bool {
+        let sets = [self.index.on(side), self.index.work()];
+        self.index.below(row).skip(1).any(|level| Bits::count_common(level, &sets) > 0)
     }
 
     /// Content bytes of the files ticked on a side.
@@ -116,7 +155,7 @@ impl Selection {
         let mut unticked: u32 = self.index.below(row).map(|level| ticked.remove_range(level)).sum();
         unticked += self.index.above(row).map(|folder| u32::from(ticked.remove(folder))).sum::<u32>();
         self.counts[side as usize] -= unticked;
-        self.mark_partly(side);
+        self.draw_marks(side);
         Change { unticked, ..Change::default() }
     }
 
@@ -125,7 +164,7 @@ impl Selection {
         let cleared = self.clear(side);
         let change = self.tick_below(Comparison::ROOT, side, matching);
         self.counts[side as usize] += change.ticked;
-        self.mark_partly(side);
+        self.draw_marks(side);
         Change { unticked: cleared.unticked, ..change }
     }
 
@@ -133,26 +172,27 @@ impl Selection {
     pub fn clear(&mut self, side: Side) -> Change {
         self.ticked[side as usize].clear();
         self.partly[side as usize].clear();
+        self.full[side as usize].clear();
         Change { unticked: std::mem::take(&mut self.counts[side as usize]), ..Change::default() }
     }
 
     /// Bytes of memory in use, the index's not included.
     pub fn bytes(&self) -> usize {
-        self.ticked.iter().chain(&self.partly).map(Bits::bytes).sum()
+        self.ticked.iter().chain(&self.partly).chain(&self.full).map(Bits::bytes).sum()
     }
 
-    /// For all folders at once, so that drawing one costs nothing: a few milliseconds for a million rows.
-    fn mark_partly(&mut self, side: Side) {
+    /// For all rows at once, so that drawing one costs nothing: a few milliseconds for a million rows.
+    fn draw_marks(&mut self, side: Side) {
         let ticked = &self.ticked[side as usize];
-        let mut unticked = self.index.work().clone();
-        unticked.keep(self.index.on(side));
-        unticked.drop_all(ticked);
-        let mut partly = self.index.with_above(&unticked);
-        partly.keep(ticked);
-        let mut without = self.index.with_above(ticked);
-        without.drop_all(ticked);
-        partly.join(&without);
-        self.partly[side as usize] = partly;
+        let mut missing = self.index.work().clone();
+        missing.keep(self.index.on(side));
+        missing.drop_all(ticked);
+        let missing = self.index.with_above(&missing);
+        let mut partly = self.index.with_above(ticked);
+        let mut full = partly.clone();
+        full.drop_all(&missing);
+        partly.keep(&missing);
+        (self.partly[side as usize], self.full[side as usize]) = (partly, full);
     }
 
     fn tick_below(&mut self, row: RowId, side: Side, matching: &Bits) -> Change {

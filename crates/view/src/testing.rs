@@ -25,6 +25,8 @@ type Item = Option<(u64, u64)>;
 pub(crate) struct Pair {
     items: BTreeMap<String, [Option<Item>; 2]>,
     problems: Vec<(usize, u8)>,
+    /// Dates modified in nanoseconds, instead of those that the items have.
+    dates: BTreeMap<String, [u64; 2]>,
 }
 
 /// No two alike but for capital letters: not every system could make these.
@@ -48,6 +50,11 @@ impl Pair {
         pair
     }
 
+    /// Gives an item dates of its own on both sides, in nanoseconds.
+    pub(crate) fn modified(&mut self, path: &str, dates: [u64; 2]) {
+        self.dates.insert(path.to_owned(), dates);
+    }
+
     /// Scans and compares what the pair says, by size and existence.
     pub(crate) fn compare(&self) -> Arc<Comparison> {
         self.compare_with(&Settings { compare_modified: false, ..Settings::default() })
@@ -62,7 +69,8 @@ impl Pair {
             Some(Some((size, seconds))) => {
                 let file = File::create(roots[at].join(path)).unwrap();
                 file.set_len(size).unwrap();
-                let time = UNIX_EPOCH + Duration::from_secs(seconds);
+                let date = path.to_str().and_then(|path| self.dates.get(path)).map(|dates| dates[at]);
+                let time = UNIX_EPOCH + date.map_or(Duration::from_secs(seconds), Duration::from_nanos);
                 file.set_times(FileTimes::new().set_modified(time)).unwrap();
             }
             None => {}
@@ -131,7 +139,7 @@ pub(crate) fn pairs() -> impl Strategy<Value = Pair> {
     let items = proptest::collection::vec((path, sides), 0..40);
     let problems = proptest::collection::vec((0_usize..40, 0_u8..3), 0..3);
     (items, problems).prop_map(|(items, problems)| {
-        let mut pair = Pair { items: BTreeMap::new(), problems };
+        let mut pair = Pair { problems, ..Pair::default() };
         for (path, sides) in items {
             for depth in 1..path.len() {
                 pair.items.entry(path[..depth].join("/")).or_insert([Some(None), Some(None)]);

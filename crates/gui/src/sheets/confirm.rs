@@ -91,6 +91,9 @@ fn body(confirm: &mut Confirm, settings: &fcs_engine::Settings, ui: &mut Ui, pal
         ui.add_space(4.0);
         ui.horizontal_wrapped(|ui| act = verify(settings, ui, pal));
     }
+    if let Some(text) = confirm.hidden_words() {
+        problem(Severity::Warns, &text, ui, pal);
+    }
     problems(&proposed, ui, pal);
     examples(&proposed, ui, pal);
     if let Some(number) = proposed.must_type() {
@@ -128,21 +131,25 @@ fn places(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {
 }
 
 fn verify(settings: &fcs_engine::Settings, ui: &mut Ui, pal: &Palette) -> Option<Act> {
-    bottom::verify_choice(settings, ui, pal).map(Act::Verify)
+    bottom::verify_choice(settings, ui, pal).0.map(Act::Verify)
 }
 
 fn problems(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {
     for (severity, text) in &proposed.problems {
-        let (glyph, colour) = match severity {
-            Severity::Refuses => (icon::PROHIBIT, pal.bad),
-            Severity::ItemFails => (icon::X_CIRCLE, pal.bad),
-            Severity::Warns => (icon::WARNING, pal.warn),
-        };
-        ui.horizontal_top(|ui| {
-            widgets::glyph(ui, glyph, 16.0, colour);
-            widgets::text(ui, format!("{} {text}", overview::head(*severity)));
-        });
+        problem(*severity, text, ui, pal);
     }
+}
+
+fn problem(severity: Severity, text: &str, ui: &mut Ui, pal: &Palette) {
+    let (glyph, colour) = match severity {
+        Severity::Refuses => (icon::PROHIBIT, pal.bad),
+        Severity::ItemFails => (icon::X_CIRCLE, pal.bad),
+        Severity::Warns => (icon::WARNING, pal.warn),
+    };
+    ui.horizontal_top(|ui| {
+        widgets::glyph(ui, glyph, 16.0, colour);
+        widgets::text(ui, format!("{} {text}", overview::head(severity)));
+    });
 }
 
 fn examples(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {

@@ -126,26 +126,23 @@ fn failures(ended: &Ended, ui: &mut Ui, pal: &Palette) -> Option<Act> {
             act = Some(Act::Copy);
         }
     });
-    let height = ui.spacing().item_spacing.y + 44.0;
+    let lines = &ended.failure_lines;
     widgets::boxed(ui, "failures", |ui| {
-        ScrollArea::vertical().id_salt("failures").max_height(220.0).show_rows(
-            ui,
-            height,
-            ended.failures.len(),
-            |ui, rows| {
-                for failure in &ended.failures[rows] {
-                    ui.allocate_ui(
-                        egui::vec2(ui.available_width(), height - ui.spacing().item_spacing.y),
-                        |ui| {
-                            ui.set_min_height(height - ui.spacing().item_spacing.y);
-                            let mut text = failure.text.splitn(2, '\n');
-                            let first = text.next().unwrap_or_default().to_owned();
-                            widgets::note(ui, RichText::new(first)).on_hover_text(&failure.text);
-                        },
-                    );
-                }
-            },
-        );
+        ui.spacing_mut().item_spacing.y = 2.0;
+        let area = ScrollArea::vertical().id_salt("failures").max_height(220.0).auto_shrink([false, true]);
+        area.show_rows(ui, 16.0, lines.len(), |ui, rows| {
+            for line in &lines[rows] {
+                ui.horizontal(|ui| {
+                    ui.set_height(16.0);
+                    if !line.is_head {
+                        ui.add_space(18.0);
+                    }
+                    let colour = if line.is_head { pal.text } else { pal.weak };
+                    let text = RichText::new(&line.text).size(12.0).color(colour);
+                    ui.add(egui::Label::new(text).truncate()).on_hover_text(&line.text);
+                });
+            }
+        });
     });
     act
 }

@@ -20,7 +20,7 @@ use crate::widgets::{self, name};
 use crate::window::Window;
 
 enum Act {
-    Remove,
+    Remove { hidden_too: bool },
     Cancel,
     Refresh,
 }
@@ -56,7 +56,7 @@ pub(crate) fn show(window: &mut Window, ctx: &Context, pal: &Palette) {
     };
     let app = &mut window.app;
     match sheet::or_close(app, act) {
-        Some(Act::Remove) => app.remove_orphans(),
+        Some(Act::Remove { hidden_too }) => app.remove_orphans(hidden_too),
         Some(Act::Refresh) => app.look_at_orphans(),
         Some(Act::Cancel) => app.close_sheet(),
         None => {}
@@ -137,6 +137,13 @@ fn statistics(orphans: &Orphans, ui: &mut Ui, pal: &Palette) {
             text::size(ticked.bytes)
         );
         ui.label(RichText::new(text).family(theme::medium()));
+        if orphans.hidden.items() > 0 {
+            let text = format!("{} of them hidden by the filter", text::number(orphans.hidden.items()));
+            ui.label(RichText::new(text).color(pal.warn));
+        }
+        if orphans.chip_is_off && ticked.items() == 0 {
+            ui.label(RichText::new("not shown in the main window, so nothing is ticked").color(pal.weak));
+        }
         if ticked.bytes > LARGE {
             widgets::glyph(ui, icon::WARNING, 16.0, pal.warn);
             ui.label(RichText::new("more than 1 GiB").color(pal.warn));
@@ -178,15 +185,30 @@ fn destination(orphans: &mut Orphans, ui: &mut Ui, pal: &Palette) {
 
 fn foot(orphans: &mut Orphans, ui: &mut Ui, free: bool) -> Option<Act> {
     let mut act = None;
-    let items = orphans.ticked.files + orphans.ticked.folders;
-    ui.add_enabled_ui(free && items > 0, |ui| {
-        let words = format!("Delete {}…", text::count(items, "item", "items"));
-        let (icon, words) =
-            if orphans.dry_run { (icon::EYE, "Dry run".to_owned()) } else { (icon::TRASH, words) };
-        if widgets::primary(ui, icon, &words).clicked() {
-            act = Some(Act::Remove);
+    let (all, hidden) = (orphans.ticked.items(), orphans.hidden.items());
+    let shown = all - hidden;
+    let dry_run = orphans.dry_run;
+    let glyph = if dry_run { icon::EYE } else { icon::TRASH };
+    ui.add_enabled_ui(free && shown > 0, |ui| {
+        let words = match (dry_run, hidden) {
+            (true, _) => "Dry run".to_owned(),
+            (false, 0) => format!("Delete {}…", text::count(shown, "item", "items")),
+            (false, _) => format!("Delete the {} shown…", text::number(shown)),
+        };
+        if widgets::primary(ui, glyph, &words).clicked() {
+            act = Some(Act::Remove { hidden_too: false });
         }
     });
+    if hidden > 0 {
+        ui.add_enabled_ui(free, |ui| {
+            let verb = if dry_run { "Dry run of" } else { "Delete" };
+            let (all, hidden) = (text::number(all), text::number(hidden));
+            let words = format!("{verb} {all}, {hidden} of them hidden by the filter…");
+            if widgets::button(ui, glyph, &words).clicked() {
+                act = Some(Act::Remove { hidden_too: true });
+            }
+        });
+    }
     if widgets::button(ui, icon::X, "Cancel").clicked() {
         act = Some(Act::Cancel);
     }

@@ -1,8 +1,8 @@
 //! Which columns there are, how wide, and where that puts them.
 //!
-//! Invariant: both sides have the same columns at the same widths. The names take what the others leave, until the user
-//! gives them a width; if that is less than a name needs, both sides scroll across together, so nothing is out of
-//! reach. This module must not know rows.
+//! Invariant: both sides have the same columns at the same widths. No point is left empty: the names take what the
+//! others leave; if that is less than a name needs, both sides scroll across together, so nothing is out of reach. What
+//! is left out for lack of room can be told. This module must not know rows.
 
 use egui::{Rangef, Rect, pos2};
 use fcs_engine::compare::Side;
@@ -18,9 +18,11 @@ pub const GUTTER: f32 = 40.0;
 pub(super) const MIN: f32 = 36.0;
 /// The column of names is not made narrower than this to make room for others.
 const MIN_NAME: f32 = 220.0;
+/// Nor than this for dates created, which hardly anyone looks at.
+const GOOD_NAME: f32 = 320.0;
 
 /// The widths of the columns in points, in the order of [`Field::ALL`], the same for both sides. `None` is what the
-/// table thinks right; for names, what the other columns leave.
+/// table thinks right. Names have what the other columns leave, and never less than the width they were given.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Widths(pub [Option<f32>; Field::ALL.len()]);
 
@@ -50,6 +52,8 @@ pub(super) struct Geometry {
     only: Option<Side>,
     /// The columns of a side and where they begin and end, from the pane's left edge when nothing is scrolled across.
     pub(super) columns: Vec<(Field, Rangef)>,
+    /// Columns that are left out only because there is no room for them.
+    pub(super) left_out: Vec<Field>,
     /// How far both sides are scrolled across.
     pub(super) across: f32,
 }
@@ -67,7 +71,7 @@ impl Geometry {
             None => ((right - outer.left() - GUTTER) / 2.0).floor().max(MIN),
             Some(_) => (right - outer.left()).max(MIN),
         };
-        let columns = columns(pane, widths, shown, digests, decimals);
+        let (columns, left_out) = columns(pane, widths, shown, digests, decimals);
         let content = columns.last().map_or(0.0, |(_, range)| range.max);
         // Half a point more is rounding.
         let bar = if content > pane + 0.5 { BAR } else { 0.0 };
@@ -83,8 +87,8 @@ impl Geometry {
             Some(Side::Left) => ([part(outer.left(), right), nothing], nothing),
             Some(Side::Right) => ([nothing, part(outer.left(), right)], nothing),
         };
-        let mut geometry =
-            Self { outer, body: part(outer.left(), right), panes, gutter, only, columns, across: 0.0 };
+        let body = part(outer.left(), right);
+        let mut geometry = Self { outer, body, panes, gutter, only, columns, left_out, across: 0.0 };
         *across = across.clamp(0.0, geometry.across_max());
         geometry.across = *across;
         geometry
@@ -132,22 +136,39 @@ impl Geometry {
     }
 }
 
-fn columns(pane: f32, widths: &Widths, shown: Shown, digests: bool, decimals: usize) -> Vec<(Field, Rangef)> {
-    // What is not asked for makes room for names, dates created first.
-    let tries = [(true, true), (false, true), (false, false)];
-    let tries =
-        tries.map(|(created, status)| (shown.created.unwrap_or(created), shown.status.unwrap_or(status)));
-    let sets = tries.map(|(created, status)| set(pane, widths, (created, digests, status), decimals));
-    let [all, fewer, fewest] = sets;
-    let fits =
-        |columns: &Vec<(Field, Rangef)>| columns.last().is_none_or(|(_, range)| range.max <= pane + 0.5);
-    if fits(&all) {
-        all
-    } else if fits(&fewer) {
-        fewer
-    } else {
-        fewest
-    }
+/// The columns, and which of them are left out for lack of room.
+fn columns(
+    pane: f32,
+    widths: &Widths,
+    shown: Shown,
+    digests: bool,
+    decimals: usize,
+) -> (Vec<(Field, Rangef)>, Vec<Field>) {
+    // What is not asked for makes room for names: dates created first, then digests, the verdict's words last.
+    let asked = |created: bool, digest: bool, status: bool| {
+        let digest = shown.digest.unwrap_or(digest && digests);
+        (shown.created.unwrap_or(created), digest, shown.status.unwrap_or(status))
+    };
+    let tries = [
+        (asked(true, true, true), GOOD_NAME),
+        (asked(false, true, true), MIN_NAME),
+        (asked(false, false, true), MIN_NAME),
+        (asked(false, false, false), MIN_NAME),
+    ];
+    // A width given to names scrolls across; it is no reason to leave columns out.
+    let mut free = *widths;
+    free.0[Field::Name as usize] = None;
+    let fits = |&(what, names): &((bool, bool, bool), f32)| {
+        let columns = set(pane, &free, what, decimals, names);
+        columns.last().is_none_or(|(_, range)| range.max <= pane + 0.5)
+    };
+    let [all, .., fewest] = tries;
+    let what = tries.into_iter().find(fits).unwrap_or(fewest).0;
+    let made = |what| set(pane, widths, what, decimals, MIN_NAME);
+    let (found, all) = (made(what), made(all.0));
+    let has = |columns: &[(Field, Rangef)], field| columns.iter().any(|(shown, _)| *shown == field);
+    let left_out = Field::ALL.into_iter().filter(|&field| has(&all, field) && !has(&found, field)).collect();
+    (found, left_out)
 }
 
 fn set(
@@ -155,6 +176,7 @@ fn set(
     widths: &Widths,
     (created, digests, status): (bool, bool, bool),
     decimals: usize,
+    least: f32,
 ) -> Vec<(Field, Rangef)> {
     let is_shown = |field: &Field| match field {
         Field::Created => created,
@@ -165,7 +187,8 @@ fn set(
     let width = |field: Field| widths.0[field as usize].unwrap_or_else(|| usual(field, decimals)).max(MIN);
     let fields: Vec<Field> = Field::ALL.into_iter().filter(is_shown).collect();
     let others: f32 = fields.iter().filter(|field| **field != Field::Name).map(|field| width(*field)).sum();
-    let names = widths.0[Field::Name as usize].map_or((pane - others).max(MIN_NAME), |width| width.max(MIN));
+    // A width given to names is the least they have: points that nobody else needs would only be empty.
+    let names = (pane - others).max(widths.0[Field::Name as usize].map_or(least, |width| width.max(MIN)));
     let mut at = 0.0;
     let place = |field| {
         let from = at;
@@ -192,7 +215,7 @@ fn usual(field: Field, decimals: usize) -> f32 {
 mod tests {
     use super::*;
 
-    const ALL: Shown = Shown { created: Some(true), digest: None, status: Some(true) };
+    const ALL: Shown = Shown { created: Some(true), digest: Some(true), status: Some(true) };
 
     fn geometry(width: f32, widths: &Widths, across: &mut f32) -> Geometry {
         shown(width, widths, ALL, across)
@@ -203,14 +226,18 @@ mod tests {
         Geometry::new(outer, (widths, shown, None), true, 0, across)
     }
 
+    /// Case V6.
     #[test]
-    fn names_take_what_is_left_and_a_width_given_stays() {
+    fn names_take_what_is_left_also_when_they_were_given_a_width() {
         let wide = geometry(2000.0, &Widths::default(), &mut 0.0);
         assert!((wide.content() - wide.panes[0].width()).abs() < 1.0 && wide.across_max() < 1.0);
         let mut widths = Widths::default();
         widths.0[Field::Name as usize] = Some(250.0);
         let given = geometry(2000.0, &widths, &mut 0.0);
-        assert!((given.columns[0].1.span() - 250.0).abs() < 0.01);
+        assert!((given.content() - given.panes[0].width()).abs() < 1.0, "no point is empty");
+        widths.0[Field::Name as usize] = Some(900.0);
+        let given = geometry(1280.0, &widths, &mut 0.0);
+        assert!((given.columns[0].1.span() - 900.0).abs() < 0.01 && given.across_max() > 0.0);
     }
 
     #[test]
@@ -235,8 +262,13 @@ mod tests {
         };
         let auto = Shown::default();
         assert_eq!(fields(2400.0, auto), Field::ALL);
-        let middle = fields(1600.0, auto);
+        let middle = fields(1700.0, auto);
         assert!(!middle.contains(&Field::Created) && middle.contains(&Field::Status), "{middle:?}");
+        // Case V6: at the usual size digests make room for the verdict's words, and not the other way round.
+        let usual = shown(1252.0, &Widths::default(), auto, &mut 0.0);
+        let there: Vec<Field> = usual.columns.iter().map(|(field, _)| *field).collect();
+        assert_eq!(there, [Field::Name, Field::Size, Field::Modified, Field::Status]);
+        assert_eq!(usual.left_out, [Field::Created, Field::Digest], "and it can be told");
         let narrow = fields(1000.0, auto);
         assert!(!narrow.contains(&Field::Created) && !narrow.contains(&Field::Status), "{narrow:?}");
         assert_eq!(fields(1000.0, ALL), Field::ALL, "what is asked for stays");

@@ -5,6 +5,7 @@
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{Align, Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Stroke, StrokeKind, pos2};
 use fcs_engine::compare::Group;
+use fcs_view::Mark;
 
 use crate::theme::{self, Palette, icon};
 
@@ -62,24 +63,16 @@ pub(super) fn verdict(group: Group) -> &'static str {
     }
 }
 
-/// What a box shows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tick {
-    Off,
-    Partly,
-    On,
-}
-
 /// A box to tick.
-pub(super) fn tick(p: &Painter, palette: &Palette, area: Rect, tick: Tick, hot: bool) {
+pub(super) fn tick(p: &Painter, palette: &Palette, area: Rect, tick: Mark, hot: bool) {
     let round = CornerRadius::same(4);
-    if tick == Tick::Off {
+    if tick == Mark::Off {
         let edge = if hot { palette.accent } else { palette.edge };
         p.rect(area, round, palette.field, Stroke::new(1.0, edge), StrokeKind::Inside);
         return;
     }
     p.rect_filled(area, round, if hot { palette.primary_hover } else { palette.primary });
-    let mark = if tick == Tick::On { icon::CHECK } else { icon::MINUS };
+    let mark = if tick == Mark::On { icon::CHECK } else { icon::MINUS };
     glyph(p, area.center(), mark, 11.0, palette.on_primary);
 }
 

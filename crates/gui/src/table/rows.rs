@@ -10,9 +10,9 @@ use egui::{accesskit, pos2};
 use fcs_engine::access::Access;
 use fcs_engine::compare::{Comparison, Group, RowId, Side, Verdict};
 use fcs_sys::Kind;
-use fcs_view::{Field, Model};
+use fcs_view::{Field, Mark, Model};
 
-use super::paint::{self, Tick};
+use super::paint;
 use super::{Action, Context, Scene};
 use crate::theme::icon;
 use crate::widgets;
@@ -20,7 +20,7 @@ use crate::widgets;
 /// How far a folder's rows stand to the right of it.
 const INDENT: f32 = 16.0;
 /// However deep a row is, so much is left of the column for its marks and the beginning of its name.
-const KEEP: f32 = 150.0;
+const KEEP: f32 = 130.0;
 /// The room around the text of a cell.
 const PAD: f32 = 8.0;
 
@@ -127,8 +127,10 @@ fn spoken(scene: &Scene<'_>, row: RowId) -> String {
         } else if let Some(size) = cells.exact(row, side, Field::Size) {
             text = format!("{text}, {word} {size}");
         }
-        if scene.model.selection().is_ticked(row, side) {
-            text.push_str(", ticked");
+        match scene.model.selection().mark(row, side) {
+            Mark::On => text.push_str(", ticked"),
+            Mark::Partly => text.push_str(", partly ticked"),
+            Mark::Off => {}
         }
     }
     text
@@ -192,10 +194,21 @@ fn half(
     elided
 }
 
+/// How far a row is moved to the right: less and less with each level, so that in a narrow column a deep level too stands
+/// to the right of the one above.
+fn indent(depth: usize, width: f32) -> f32 {
+    let room = width - KEEP;
+    if room < 1.0 {
+        return 0.0;
+    }
+    let wished = depth as f32 * INDENT;
+    room * (1.0 - (-wished / room).exp())
+}
+
 /// Where the parts of a name are.
 fn name_parts(scene: &Scene<'_>, side: Side, area: Rect, depth: usize) -> Name {
     let cell = scene.geometry.cell(side, 0, area.y_range());
-    let indent = (depth as f32 * INDENT).min((cell.width() - KEEP).max(0.0));
+    let indent = indent(depth, cell.width());
     let (mut x, y) = (cell.left() + PAD + indent, cell.center().y);
     let mut part = |width: f32| {
         x += width;
@@ -247,8 +260,7 @@ fn tick(ui: &mut Ui, scene: &Scene<'_>, row: RowId, side: Side, area: Rect, acti
     if !selection.can_tick(row, side) {
         return;
     }
-    let on = selection.is_ticked(row, side);
-    let partly = selection.is_partly(row, side);
+    let mark = selection.mark(row, side);
     let id = scene.id.with((row, side as u8, "tick"));
     let response = ui.interact(area.expand(4.0).intersect(ui.clip_rect()), id, Sense::CLICK);
     if response.clicked() {
@@ -256,17 +268,13 @@ fn tick(ui: &mut Ui, scene: &Scene<'_>, row: RowId, side: Side, area: Rect, acti
     }
     response.widget_info(|| {
         let word = if side == Side::Left { "Left" } else { "Right" };
+        let on = mark == Mark::On;
         WidgetInfo::selected(Role::CheckBox, true, on, format!("{word} {}", scene.cells.name(row, side)))
     });
-    let state = match (on, partly) {
-        (_, true) => Tick::Partly,
-        (true, false) => Tick::On,
-        (false, false) => Tick::Off,
-    };
-    if partly {
+    if mark == Mark::Partly {
         ui.accesskit_node_builder(id, |node| node.set_toggled(accesskit::Toggled::Mixed));
     }
-    paint::tick(ui.painter(), &scene.palette, area, state, response.hovered());
+    paint::tick(ui.painter(), &scene.palette, area, mark, response.hovered());
 }
 
 /// A cell that is no name.
@@ -405,4 +413,23 @@ fn wanted(p: &Painter, scene: &Scene<'_>, row: RowId, side: Side, field: Field) 
     }
     .ceil()
         + 1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::indent;
+
+    /// Case V6.
+    #[test]
+    fn each_level_stands_to_the_right_of_the_one_above() {
+        for width in [220.0, 245.0, 400.0] {
+            for depth in 0..20 {
+                let step = indent(depth + 1, width) - indent(depth, width);
+                assert!(step > 0.1, "{width}, {depth}: {step}");
+            }
+            assert!(indent(1000, width) <= width - 130.0);
+        }
+        assert!(indent(3, 245.0) > 36.0, "the first levels are as usual");
+        assert!(indent(5, 60.0) < 0.1);
+    }
 }

@@ -13,25 +13,35 @@ use fcs_engine::compare::Side;
 use fcs_front::settings_file::SettingsFile;
 use fcs_gui::theme;
 use fcs_gui::window::Window;
-use fcs_view::app::{App, Desktop, Start};
+use fcs_view::app::{Answer, App, Desktop, Start};
 use fcs_view::keep::Kept;
 use jiff::tz::TimeZone;
 
 use super::CpuRenderer;
 
-/// Answers dialogs with what a test put there, the last first.
+/// Answers dialogs with what a test put there, the last first; a path that is empty is no dialog at all.
 #[derive(Default)]
 pub struct Answers(pub Mutex<Vec<PathBuf>>);
 
+impl Answers {
+    fn next(&self) -> Answer {
+        match self.0.lock().unwrap().pop() {
+            Some(path) if path.as_os_str().is_empty() => Answer::Missing("nothing is there".into()),
+            Some(path) => Answer::Chosen(path),
+            None => Answer::Cancelled,
+        }
+    }
+}
+
 impl Desktop for Answers {
-    fn pick_folder(&self, _title: &str, _start: Option<&Path>) -> Option<PathBuf> {
-        self.0.lock().unwrap().pop()
+    fn pick_folder(&self, _title: &str, _start: Option<&Path>) -> Answer {
+        self.next()
     }
-    fn pick_save(&self, _title: &str, _name: &str) -> Option<PathBuf> {
-        self.0.lock().unwrap().pop()
+    fn pick_save(&self, _title: &str, _name: &str) -> Answer {
+        self.next()
     }
-    fn pick_open(&self, _title: &str) -> Option<PathBuf> {
-        self.0.lock().unwrap().pop()
+    fn pick_open(&self, _title: &str) -> Answer {
+        self.next()
     }
 }
 
@@ -97,6 +107,7 @@ impl Bench {
             kept: Kept { shown: vec!["-created".into()], ..Kept::default() },
             kept_path: Some(settings.with_file_name("window.toml")),
             logs: None,
+            home: Some(home.path().join("home")),
             zone: TimeZone::UTC,
             desktop: Arc::clone(&answers) as Arc<dyn Desktop>,
             wake: Arc::new(move || {

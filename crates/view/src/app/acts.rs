@@ -15,9 +15,11 @@ use fcs_engine::settings::Verify;
 use fcs_front::task::Task;
 
 use super::jobs::{self, Event, Request, Rows, Wanted};
-use super::{App, Confirm, Field, Orphans, Sheet, Unfinished, View};
+use super::picker::Purpose;
+use super::{App, Confirm, Field, Orphans, Picker, Sheet, Unfinished, View};
 use crate::carry::Memory;
 use crate::editor::Editor;
+use crate::filter::Chips;
 use crate::index::Index;
 use crate::log::Level;
 use crate::running::Kind;
@@ -37,12 +39,78 @@ impl App {
 
     /// Lets the user choose a folder.
     pub fn pick_folder(&self, side: Side) {
-        let (desktop, start) = (Arc::clone(&self.desktop), self.field(side).path());
-        let title = if side == Side::Left { "Choose the left folder" } else { "Choose the right folder" };
+        let (desktop, start) = (Arc::clone(&self.desktop), self.named(side));
+        let purpose = Purpose::Folder(side);
         self.jobs.start("choose a folder", move |_| {
             let start = Some(start).filter(|start| start.is_dir());
-            Event::Picked(side, desktop.pick_folder(title, start.as_deref()))
+            let answer = desktop.pick_folder(purpose.title(), start.as_deref());
+            Event::Picked(Box::new(purpose), answer)
         });
+    }
+
+    /// Lets the user choose where something is saved.
+    fn pick_save(&self, purpose: Purpose) {
+        let desktop = Arc::clone(&self.desktop);
+        self.jobs.start("choose a file", move |_| {
+            let name = purpose.file_name().unwrap_or_default();
+            let answer = desktop.pick_save(purpose.title(), &name);
+            Event::Picked(Box::new(purpose), answer)
+        });
+    }
+
+    /// Goes on with what a path was chosen for.
+    pub(super) fn chosen(&mut self, purpose: Purpose, path: PathBuf) {
+        match purpose {
+            Purpose::Folder(side) => self.set_folder(side, path),
+            Purpose::Report(ended) => {
+                let folders = self.loaded().map(|loaded| Arc::clone(&loaded.folders));
+                self.jobs.start("save a report", move |_| {
+                    jobs::save_report(path, &ended.report, folders.as_deref())
+                });
+            }
+            Purpose::Save(what, _, content) => {
+                self.jobs.start("save", move |_| jobs::save(what, path, &content));
+            }
+            Purpose::Import => {
+                let file = self.file.clone();
+                self.jobs.start("import settings", move |_| Event::Imported(jobs::import(file, &path)));
+            }
+        }
+    }
+
+    /// Lets the user choose here, over what is open, because the desktop has no dialog.
+    pub(super) fn pick_here(&mut self, purpose: Purpose, missing: String) {
+        let named = match purpose {
+            Purpose::Folder(side) => Some(self.named(side)).filter(|path| path.is_absolute()),
+            _ => None,
+        };
+        let folder = named.or_else(|| self.home.clone()).unwrap_or_else(|| PathBuf::from("/"));
+        let under = self.sheet.take();
+        self.sheet = Some(Sheet::Pick(Picker::new(purpose, missing, folder.clone(), under)));
+        self.list_to_pick(folder);
+    }
+
+    /// Lists another folder to choose from.
+    pub fn list_to_pick(&mut self, folder: PathBuf) {
+        let Some(Sheet::Pick(picker)) = &mut self.sheet else { return };
+        picker.typed = shown(&folder);
+        picker.entries = None;
+        if !picker.writes() {
+            picker.name.clear();
+        }
+        picker.folder.clone_from(&folder);
+        self.lists += 1;
+        let serial = self.lists;
+        self.jobs.start("list a folder", move |_| Event::ToPick(serial, jobs::entries(&folder)));
+    }
+
+    /// Takes what is chosen in the sheet.
+    pub fn take_pick(&mut self) {
+        let Some(Sheet::Pick(picker)) = &self.sheet else { return };
+        let Some(path) = picker.chosen() else { return };
+        let purpose = picker.purpose.clone();
+        self.close_sheet();
+        self.chosen(purpose, path);
     }
 
     /// Folders were dropped on the window: two fill both sides, one the side it was dropped on.
@@ -73,7 +141,7 @@ impl App {
 
     /// Looks for interrupted runs on the folders that are remembered.
     pub fn look_for_unfinished(&self) {
-        let paths = self.fields.clone().map(|field| field.path());
+        let paths = [Side::Left, Side::Right].map(|side| self.named(side));
         if paths.iter().any(|path| !path.as_os_str().is_empty()) {
             self.jobs.start("look for interrupted runs", move |_| jobs::look(paths));
         }
@@ -81,10 +149,10 @@ impl App {
 
     /// Compares the two folders.
     pub fn compare(&mut self) {
-        if self.busy.is_some() || self.fields.iter().any(Field::is_empty) {
+        if !self.can_compare() {
             return;
         }
-        let paths = self.fields.clone().map(|field| field.path());
+        let paths = [Side::Left, Side::Right].map(|side| self.named(side));
         let memory = self.loaded().filter(|loaded| loaded.asked == paths).map(|loaded| loaded.model.memory());
         self.compare_with(paths, memory, None);
     }
@@ -97,8 +165,6 @@ impl App {
         memory: Option<Memory>,
         before: Option<Arc<Index>>,
     ) {
-        self.kept.use_folder(&right);
-        self.kept.use_folder(&left);
         let request = Request {
             left,
             right,
@@ -114,20 +180,36 @@ impl App {
 
     /// The filter's text was changed.
     pub fn set_filter(&mut self, text: String) {
+        self.filter_before = None;
         self.filter = text;
         self.apply_filter();
     }
 
     /// A chip was clicked.
     pub fn toggle_chip(&mut self, group: Group) {
+        self.filter_before = None;
         self.chips = self.chips.toggled(group);
         self.apply_filter();
     }
 
     /// Shows everything again.
     pub fn clear_filter(&mut self) {
-        self.filter.clear();
-        self.chips = crate::filter::Chips::ALL;
+        self.show_by(String::new(), Chips::ALL);
+    }
+
+    /// Brings the filter and the chips back as they were before they were cleared.
+    pub fn take_back_filter(&mut self) {
+        if let Some((text, chips)) = self.filter_before.take() {
+            (self.filter, self.chips) = (text, chips);
+            self.apply_filter();
+            self.said = Some("The filter is as before.".to_owned());
+        }
+    }
+
+    /// Filters otherwise, which can be taken back: to how it was before the first of several steps.
+    fn show_by(&mut self, text: String, chips: Chips) {
+        let before = (std::mem::replace(&mut self.filter, text), std::mem::replace(&mut self.chips, chips));
+        self.filter_before.get_or_insert(before);
         self.apply_filter();
     }
 
@@ -206,16 +288,16 @@ impl App {
 
     /// Saves the settings to a file of the user's choice.
     pub fn export_settings(&self) {
-        let (desktop, text) = (Arc::clone(&self.desktop), self.file.text());
-        self.save_as("the settings", "fcs-settings.toml", text.into_bytes(), desktop);
+        let text = self.file.text().into_bytes();
+        self.pick_save(Purpose::Save("the settings", "fcs-settings.toml", text));
     }
 
     /// Reads the settings from a file of the user's choice.
     pub fn import_settings(&self) {
-        let (desktop, file) = (Arc::clone(&self.desktop), self.file.clone());
-        self.jobs.start("import settings", move |_| {
-            let Some(path) = desktop.pick_open("Import settings") else { return Event::Imported(Ok(None)) };
-            Event::Imported(jobs::import(file, &path))
+        let desktop = Arc::clone(&self.desktop);
+        self.jobs.start("choose a file", move |_| {
+            let answer = desktop.pick_open(Purpose::Import.title());
+            Event::Picked(Box::new(Purpose::Import), answer)
         });
     }
 
@@ -229,10 +311,6 @@ impl App {
 
     /// Writes what is remembered, if it changed.
     pub fn save_kept(&mut self) {
-        // A path that is no text would be another one when it is read again.
-        let text = |field: Field| if field.chosen.is_some() { String::new() } else { field.text };
-        let [left, right] = self.fields.clone().map(text);
-        (self.kept.left, self.kept.right) = (left, right);
         if self.kept == self.written {
             return;
         }
@@ -250,11 +328,15 @@ impl App {
             self.said = Some("Tick what is to be copied first.".to_owned());
             return;
         }
-        self.propose(Task::Copy(direction), Rows::Ticked(ticked));
+        let mut hidden = ticked.clone();
+        hidden.drop_all(loaded.model.rows().matching());
+        let hidden = u64::from(hidden.count());
+        self.propose(Task::Copy(direction), Rows::Ticked(ticked), hidden);
     }
 
-    pub(super) fn propose(&mut self, task: Task, rows: Rows) {
-        self.sheet = Some(Sheet::Confirm(Confirm::new(task, rows)));
+    /// Shows the sheet that confirms; so many of the rows are `hidden` by a filter.
+    pub(super) fn propose(&mut self, task: Task, rows: Rows, hidden: u64) {
+        self.sheet = Some(Sheet::Confirm(Confirm::new(task, rows, hidden)));
         self.plan_again();
     }
 
@@ -304,7 +386,7 @@ impl App {
             return;
         }
         let paths = ended.failures.iter().map(|failure| failure.path.clone()).collect();
-        self.propose(task, Rows::Paths(paths));
+        self.propose(task, Rows::Paths(paths), 0);
     }
 
     /// Pauses the work or lets it go on.
@@ -374,14 +456,15 @@ impl App {
     pub fn delete_orphans(&mut self, side: Side) {
         let Some(loaded) = self.loaded().filter(|_| self.busy.is_none()) else { return };
         let model = &loaded.model;
-        let (index, wished) =
-            (Arc::clone(model.rows().shared_index()), model.selection().ticked(side).clone());
+        let index = Arc::clone(model.rows().shared_index());
+        let ticked = model.selection().ticked(side).clone();
+        let main = super::orphans::Shown { filter: self.filter_in_force.clone(), chips: self.chips, ticked };
         let zone = self.zone.clone();
         self.begin(Kind::Plan);
         self.plans += 1;
         let serial = self.plans;
         self.jobs.start("list orphans", move |_| {
-            Event::Orphans(serial, Box::new(Orphans::new(index, wished, side, &zone)))
+            Event::Orphans(serial, Box::new(Orphans::new(index, main, side, &zone)))
         });
     }
 
@@ -400,16 +483,17 @@ impl App {
         });
     }
 
-    /// Plans the removal of what is ticked in the dialog.
-    pub fn remove_orphans(&mut self) {
+    /// Plans the removal of what is ticked in the dialog: what its filter hides too, or only what it shows.
+    pub fn remove_orphans(&mut self, hidden_too: bool) {
         let Some(Sheet::Orphans(orphans)) = &self.sheet else { return };
-        let rows = orphans.rows();
+        let rows = if hidden_too { orphans.rows() } else { orphans.rows_shown() };
+        let hidden = if hidden_too { orphans.hidden.items() } else { 0 };
         if rows.count() == 0 || !self.can_act() {
             return;
         }
         let (task, dry_run) = (Task::Orphans(orphans.side, orphans.destination), orphans.dry_run);
         self.dry_run_next = dry_run;
-        self.propose(task, Rows::Ticked(rows));
+        self.propose(task, Rows::Ticked(rows), hidden);
     }
 
     /// Shows the runs on both folders.
@@ -419,7 +503,7 @@ impl App {
     }
 
     pub(super) fn list_runs(&self) {
-        let both = [Side::Left, Side::Right].into_iter().map(|side| (side, self.field(side).path()));
+        let both = [Side::Left, Side::Right].into_iter().map(|side| (side, self.named(side)));
         let paths: Vec<_> = both.filter(|(_, path)| !path.as_os_str().is_empty()).collect();
         self.jobs.start("list runs", move |_| jobs::list(paths));
     }
@@ -491,6 +575,10 @@ impl App {
     /// Closes what lies over the table. A question about work in progress is answered with leaving it as it was.
     pub fn close_sheet(&mut self) {
         match self.sheet.take() {
+            Some(Sheet::Pick(picker)) if picker.under.is_some() => {
+                self.sheet = picker.under.map(|under| *under);
+                return;
+            }
             Some(Sheet::Stop { stood, .. }) => self.set_paused(stood),
             Some(Sheet::Confirm(confirm)) => {
                 self.dry_run_next = false;
@@ -504,35 +592,32 @@ impl App {
         self.sheet = self.next.take();
     }
 
-    /// Escape: closes a sheet, else clears the filter, else asks whether to stop.
+    /// Escape: closes a sheet, else asks whether to stop, else clears the filter's text, else switches the chips on. One
+    /// of these, and what was cleared can come back.
     pub fn escape(&mut self) {
         if self.sheet.is_some() {
             self.close_sheet();
         } else if self.busy.is_some() {
             self.ask_to_stop(false);
-        } else {
-            self.clear_filter();
+        } else if !self.filter.is_empty() {
+            self.show_by(String::new(), self.chips);
+            self.said = Some("The filter is cleared. Ctrl+Shift+F brings it back.".to_owned());
+        } else if self.chips != Chips::ALL {
+            self.show_by(String::new(), Chips::ALL);
+            self.said = Some("All is shown. Ctrl+Shift+F brings the switches back.".to_owned());
         }
     }
 
     /// Saves the report of the run that is shown.
     pub fn save_report(&self) {
         let Some(Sheet::Ended(ended)) = &self.sheet else { return };
-        let (ended, desktop) = (Arc::clone(ended), Arc::clone(&self.desktop));
-        let folders = self.loaded().map(|loaded| Arc::clone(&loaded.folders));
-        self.jobs.start("save a report", move |_| {
-            let name = format!("fcs-report-{}.json", ended.report.run);
-            match desktop.pick_save("Save the report", &name) {
-                Some(path) => jobs::save_report(path, &ended.report, folders.as_deref()),
-                None => Event::Saved("the report", Ok(None)),
-            }
-        });
+        self.pick_save(Purpose::Report(Arc::clone(ended)));
     }
 
     /// Saves lines of the log.
     pub fn export_log(&self, lines: &[usize]) {
-        let (desktop, text) = (Arc::clone(&self.desktop), self.log.export(lines, &self.zone));
-        self.save_as("the log", "fcs-log.txt", text.into_bytes(), desktop);
+        let text = self.log.export(lines, &self.zone).into_bytes();
+        self.pick_save(Purpose::Save("the log", "fcs-log.txt", text));
     }
 
     /// Copies lines of the log.
@@ -545,18 +630,5 @@ impl App {
         if let Some(Sheet::Ended(ended)) = &self.sheet {
             self.clipboard = Some(ended.failures_text());
         }
-    }
-
-    fn save_as(
-        &self,
-        what: &'static str,
-        name: &'static str,
-        content: Vec<u8>,
-        desktop: Arc<dyn super::Desktop>,
-    ) {
-        self.jobs.start("save", move |_| match desktop.pick_save("Save", name) {
-            Some(path) => jobs::save(what, path, &content),
-            None => Event::Saved(what, Ok(None)),
-        });
     }
 }

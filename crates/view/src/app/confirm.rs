@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use fcs_engine::Settings;
-use fcs_engine::compare::Side;
+use fcs_engine::compare::{Comparison, RowId, Side, Verdict};
 use fcs_engine::error::shown;
 use fcs_engine::guard::Excess;
-use fcs_engine::plan::Direction;
+use fcs_engine::plan::{Direction, Plan};
 use fcs_engine::preflight::Severity;
 use fcs_engine::run::RemovedTo;
 use fcs_front::folders::Folders;
@@ -18,6 +18,7 @@ use fcs_front::task::{Proposal, Task};
 use fcs_text::{count, number};
 
 use super::jobs::Rows;
+use crate::bits::Bits;
 
 /// Paths shown; the rest is counted.
 const SHOWN_PATHS: usize = 10;
@@ -40,12 +41,20 @@ pub struct Proposed {
 }
 
 impl Proposed {
-    pub(super) fn new(proposal: Proposal, folders: Arc<Folders>, settings: Settings) -> Self {
+    pub(super) fn new(
+        proposal: Proposal,
+        folders: Arc<Folders>,
+        settings: Settings,
+        ticked: &Bits,
+        comparison: &Comparison,
+    ) -> Self {
         let examples = proposal.plan.example_paths(SHOWN_PATHS);
-        let steps = proposal.plan.step_count().saturating_sub(proposal.plan.totals.folder_times);
+        let items = items(&proposal.plan);
+        let mut facts = overview::facts(&proposal, &settings);
+        facts.insert(0, Fact { name: "Ticked", text: what_becomes_of(ticked, comparison, &proposal) });
         Self {
-            facts: overview::facts(&proposal, &settings),
-            more: steps.saturating_sub(examples.len() as u64),
+            facts,
+            more: items.saturating_sub(examples.len() as u64),
             examples: examples.iter().map(ToString::to_string).collect(),
             problems: problems(&proposal),
             proposal,
@@ -73,6 +82,41 @@ impl Proposed {
     }
 }
 
+/// Items that the plan makes, replaces or removes: the paths that are listed. Dates of folders follow from them.
+pub(super) fn items(plan: &Plan) -> u64 {
+    plan.step_count().saturating_sub(plan.totals.folder_times)
+}
+
+/// From the number that was ticked to the number of items that are done, with all that lies between.
+fn what_becomes_of(ticked: &Bits, comparison: &Comparison, proposal: &Proposal) -> String {
+    let plan = &proposal.plan;
+    let (all, items) = (u64::from(ticked.count()), items(plan));
+    let of = |wanted: &dyn Fn(RowId) -> bool| ticked.iter().filter(|&row| wanted(row)).count() as u64;
+    let verdict = |row| comparison.row(row).verdict;
+    let same = of(&|row| verdict(row) == Verdict::Same);
+    let dates = of(&|row| matches!(verdict(row), Verdict::Different(_)) && comparison.is_folder(row));
+    let left_alone = plan.skipped.len() as u64;
+    let asked = all.saturating_sub(same + dates + left_alone);
+    let verb = if matches!(proposal.task, Task::Orphans(..)) { "to delete" } else { "to copy" };
+    let parts = [
+        (asked.min(items), verb),
+        (dates, "with only its date to set"),
+        (same, "the same already"),
+        (left_alone, "left alone"),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|part| part.0 > 0)
+        .map(|(n, words)| format!("{} {words}", number(n)))
+        .collect();
+    let mut text = format!("{}: {}", count(all, "item", "items"), parts.join(", "));
+    if items > asked {
+        let folders = count(items - asked, "folder above them is", "folders above them are");
+        text = format!("{text}; {folders} made too");
+    }
+    text
+}
+
 fn problems(proposal: &Proposal) -> Vec<(Severity, String)> {
     // Allowed by typing its number, so it is not refused.
     let advice = |_: &Excess| "Check that the other folder is the right one and complete.".to_owned();
@@ -87,12 +131,23 @@ pub struct Confirm {
     pub proposed: Option<Arc<Proposed>>,
     /// What was typed to allow it.
     pub typed: String,
+    /// So many of the items were ticked and then hidden by a filter.
+    pub hidden: u64,
     pub(super) rows: Rows,
 }
 
 impl Confirm {
-    pub(super) fn new(task: Task, rows: Rows) -> Self {
-        Self { task, proposed: None, typed: String::new(), rows }
+    pub(super) fn new(task: Task, rows: Rows, hidden: u64) -> Self {
+        Self { task, proposed: None, typed: String::new(), hidden, rows }
+    }
+
+    /// What is said of items that no filter shows.
+    pub fn hidden_words(&self) -> Option<String> {
+        let what = if matches!(self.task, Task::Orphans(..)) { "deleted" } else { "copied" };
+        (self.hidden > 0).then(|| {
+            let items = count(self.hidden, "item", "items");
+            format!("{items} of these cannot be seen, because the filter hides them. They are {what} too.")
+        })
     }
 
     /// What is asked.
@@ -115,11 +170,10 @@ impl Confirm {
         let totals = &proposed.proposal.plan.totals;
         match self.task {
             Task::Copy(direction) | Task::Sync(direction) => {
-                let files = totals.new_files + totals.replaced_files + totals.links;
                 let side = if direction.target() == Side::Right { "right" } else { "left" };
-                match files {
+                match items(&proposed.proposal.plan) {
                     0 => format!("Update folders on the {side}"),
-                    files => format!("Copy {} to the {side}", count(files, "file", "files")),
+                    items => format!("Copy {} to the {side}", count(items, "item", "items")),
                 }
             }
             Task::Orphans(_, to) => {

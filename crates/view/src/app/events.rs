@@ -12,16 +12,23 @@ use fcs_front::trouble::{Trouble, TroubleKind};
 use fcs_text::{count, number, seconds};
 
 use super::jobs::{self, Event, Jobs};
-use super::{App, Done, Ended, Loaded, Proposed, Runs, Sheet, Tone, View};
+use super::{Answer, App, Done, Ended, Loaded, Proposed, Runs, Sheet, Tone, View};
 use crate::log::Level;
 use crate::running::Kind;
 
 impl App {
     pub(super) fn take(&mut self, event: Event) {
         match event {
-            Event::Picked(side, path) => {
-                if let Some(path) = path {
-                    self.set_folder(side, path);
+            Event::Picked(purpose, answer) => match answer {
+                Answer::Chosen(path) => self.chosen(*purpose, path),
+                Answer::Cancelled => {}
+                Answer::Missing(what) => self.pick_here(*purpose, what),
+            },
+            Event::ToPick(serial, entries) => {
+                if let Some(Sheet::Pick(picker)) = &mut self.sheet
+                    && serial == self.lists
+                {
+                    picker.entries = Some(entries);
                 }
             }
             Event::Compared(result, unfinished) => {
@@ -78,6 +85,8 @@ impl App {
     fn compared(&mut self, result: Result<Box<Loaded>, Trouble>, stopped: bool) {
         match result {
             Ok(loaded) => {
+                // Only what opened: a path that was mistyped is not to be offered again.
+                self.kept.use_folders(&loaded.asked);
                 let summary = &loaded.comparison().summary;
                 let text = format!("Compared in {}: {}.", seconds(loaded.seconds), summary_words(summary));
                 let level = if summary.undecided() > 0 { Level::Warning } else { Level::Done };
@@ -155,7 +164,10 @@ impl App {
 
     /// Whether a sheet is open that the user opened to do something in it.
     fn is_in_use(&self) -> bool {
-        matches!(self.sheet, Some(Sheet::Settings(_) | Sheet::Log { .. } | Sheet::History(_) | Sheet::Help))
+        matches!(
+            self.sheet,
+            Some(Sheet::Settings(_) | Sheet::Log { .. } | Sheet::History(_) | Sheet::Help | Sheet::Pick(_))
+        )
     }
 
     /// Compares again after something was written; what was ticked is done.
@@ -212,14 +224,13 @@ impl App {
         }
     }
 
-    fn saved(&mut self, what: &str, result: Result<Option<PathBuf>, Trouble>) {
+    fn saved(&mut self, what: &str, result: Result<PathBuf, Trouble>) {
         match result {
-            Ok(Some(path)) => {
+            Ok(path) => {
                 let text = format!("Saved {what} to {}.", shown(&path));
                 self.tell(Level::Done, &text);
                 self.said = Some(text);
             }
-            Ok(None) => {}
             Err(trouble) => {
                 self.trouble(&trouble);
                 self.said = Some(trouble.message);
@@ -227,10 +238,9 @@ impl App {
         }
     }
 
-    fn imported(&mut self, result: Result<Option<Box<super::SettingsFile>>, Trouble>) {
+    fn imported(&mut self, result: Result<Box<super::SettingsFile>, Trouble>) {
         match result {
-            Ok(None) => {}
-            Ok(Some(file)) => {
+            Ok(file) => {
                 self.file = *file;
                 self.settings_changed();
                 if let Some(Sheet::Settings(editor)) = &mut self.sheet {

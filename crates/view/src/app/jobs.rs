@@ -32,6 +32,7 @@ use fcs_sys::{Name, RelPath};
 use super::confirm::Proposed;
 use super::orphans::Orphans;
 use super::outcome::Ended;
+use super::picker::{Answer, Entry, Purpose};
 use crate::bits::Bits;
 use crate::carry::Memory;
 use crate::index::Index;
@@ -109,7 +110,10 @@ pub struct Runs {
 
 /// How a job ended.
 pub(super) enum Event {
-    Picked(Side, Option<PathBuf>),
+    /// What a path was to be chosen for, and what came of it.
+    Picked(Box<Purpose>, Answer),
+    /// What is in a folder that was listed as number so much to choose from.
+    ToPick(u64, Result<Vec<Entry>, String>),
     Compared(Result<Box<Loaded>, Trouble>, Vec<Unfinished>),
     /// Runs that wait, found without a comparison.
     Waiting(Vec<Unfinished>),
@@ -127,8 +131,8 @@ pub(super) enum Event {
     /// How the items to be removed look now, asked for as the so manieth look.
     Accesses(u64, HashMap<RowId, Access>),
     /// A file was written: what it is, and where, or why not.
-    Saved(&'static str, Result<Option<PathBuf>, Trouble>),
-    Imported(Result<Option<Box<SettingsFile>>, Trouble>),
+    Saved(&'static str, Result<PathBuf, Trouble>),
+    Imported(Result<Box<SettingsFile>, Trouble>),
     /// Something worth a line.
     Told(Level, String),
     /// A job ended in a panic.
@@ -298,7 +302,7 @@ pub(super) fn prepare(
         Rows::Paths(paths) => at_paths(paths, comparison, task.target()),
     };
     let proposal = propose(task, folders, comparison, &|row| bits.has(row), &settings, None);
-    Proposed::new(proposal, Arc::clone(folders), settings)
+    Proposed::new(proposal, Arc::clone(folders), settings, &bits, comparison)
 }
 
 fn at_paths(paths: &[RelPath], comparison: &Comparison, side: Side) -> Bits {
@@ -416,6 +420,19 @@ pub(super) fn accesses(
     accesses
 }
 
+/// What is in a folder, folders first, to choose from.
+pub(super) fn entries(folder: &Path) -> Result<Vec<Entry>, String> {
+    let failed = |error: std::io::Error| format!("Could not list {}: {error}.", shown(folder));
+    let mut found = Vec::new();
+    for item in std::fs::read_dir(folder).map_err(failed)? {
+        let item = item.map_err(failed)?;
+        // Through links: what one leads to can be entered.
+        found.push(Entry { name: item.file_name(), folder: item.path().is_dir() });
+    }
+    found.sort_by_cached_key(|entry| (!entry.folder, entry.name.to_string_lossy().to_lowercase()));
+    Ok(found)
+}
+
 /// Writes a file in one step.
 pub(super) fn save(what: &'static str, path: PathBuf, content: &[u8]) -> Event {
     let written = write_in_one_step(&path, content).map_err(|error| Trouble {
@@ -423,7 +440,7 @@ pub(super) fn save(what: &'static str, path: PathBuf, content: &[u8]) -> Event {
         hint: Some("What was there before is unchanged. Choose another place.".to_owned()),
         kind: TroubleKind::Failed,
     });
-    Event::Saved(what, written.map(|()| Some(path)))
+    Event::Saved(what, written.map(|()| path))
 }
 
 /// Writes a report, never into one of the two folders.
@@ -435,18 +452,18 @@ pub(super) fn save_report(path: PathBuf, report: &Report, folders: Option<&Folde
         return Event::Saved(what, Err(trouble));
     };
     let saved = ReportFile::check(&path, &folders.left, &folders.right).and_then(|file| file.write(report));
-    Event::Saved(what, saved.map(|()| Some(path)))
+    Event::Saved(what, saved.map(|()| path))
 }
 
 /// Reads settings from a file.
-pub(super) fn import(mut file: SettingsFile, path: &Path) -> Result<Option<Box<SettingsFile>>, Trouble> {
+pub(super) fn import(mut file: SettingsFile, path: &Path) -> Result<Box<SettingsFile>, Trouble> {
     let text = std::fs::read_to_string(path).map_err(|error| Trouble {
         message: format!("Could not read the settings {}: {error}.", shown(path)),
         hint: Some("The settings are as they were.".to_owned()),
         kind: TroubleKind::Failed,
     })?;
     file.import(&text)?;
-    Ok(Some(Box::new(file)))
+    Ok(Box::new(file))
 }
 
 /// What is to be written.

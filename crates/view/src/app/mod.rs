@@ -16,6 +16,7 @@ mod events;
 mod jobs;
 mod orphans;
 mod outcome;
+mod picker;
 #[cfg(test)]
 mod tests;
 
@@ -41,18 +42,19 @@ use crate::running::{Kind, Running};
 pub use confirm::{Confirm, Proposed};
 pub use jobs::{Loaded, Runs, Unfinished};
 pub use orphans::{LARGE, Orphans, Statistics};
-pub use outcome::{Done, Ended, Failure, Tone};
+pub use outcome::{Done, Ended, Failure, FailureLine, Tone};
+pub use picker::{Answer, Entry, Picker};
 
 use jobs::{Event, Jobs, Saver, Wanted, Wish};
 
 /// What is asked of the desktop, on threads that may wait.
 pub trait Desktop: Send + Sync {
     /// Lets the user choose a folder.
-    fn pick_folder(&self, title: &str, start: Option<&Path>) -> Option<PathBuf>;
+    fn pick_folder(&self, title: &str, start: Option<&Path>) -> Answer;
     /// Lets the user choose where a file goes.
-    fn pick_save(&self, title: &str, name: &str) -> Option<PathBuf>;
+    fn pick_save(&self, title: &str, name: &str) -> Answer;
     /// Lets the user choose a file to read.
-    fn pick_open(&self, title: &str) -> Option<PathBuf>;
+    fn pick_open(&self, title: &str) -> Answer;
 }
 
 /// What a window begins with.
@@ -65,6 +67,8 @@ pub struct Start {
     pub kept_path: Option<PathBuf>,
     /// The folder for logs of runs; `None` if there is none.
     pub logs: Option<PathBuf>,
+    /// The user's own folder, which `~` stands for.
+    pub home: Option<PathBuf>,
     /// The user's time zone.
     pub zone: TimeZone,
     /// The desktop.
@@ -147,6 +151,8 @@ pub enum Sheet {
         /// The run.
         run: Box<RunInfo>,
     },
+    /// A folder or file is chosen here, because the desktop has no dialog for it.
+    Pick(Picker),
     /// Whether and how an interrupted run is put in order.
     AskRecover {
         /// Which run, where.
@@ -203,6 +209,8 @@ pub struct App {
     pub filter: String,
     /// What is wrong with it.
     pub filter_error: Option<FilterError>,
+    /// The latest text that was understood: the one that the rows are filtered by.
+    filter_in_force: String,
     /// The chips that are on.
     pub chips: Chips,
     /// Said once beside the bars, until something else is done: what a click did.
@@ -214,6 +222,9 @@ pub struct App {
     /// The window should close.
     pub close: bool,
     fields: [Field; 2],
+    home: Option<PathBuf>,
+    /// The filter and the chips before they were cleared.
+    filter_before: Option<(String, Chips)>,
     zone: TimeZone,
     file: SettingsFile,
     settings: Settings,
@@ -228,6 +239,8 @@ pub struct App {
     plans: u64,
     /// How many looks at orphans were asked for; only the last one is waited for.
     looks: u64,
+    /// How many folders were listed to choose from; only the last list is waited for.
+    lists: u64,
     /// How many comparisons were shown.
     comparisons: u64,
     /// Go through the plan as soon as it is made.
@@ -272,12 +285,15 @@ impl App {
             kept: start.kept,
             filter: String::new(),
             filter_error: None,
+            filter_in_force: String::new(),
             chips: Chips::ALL,
             said: None,
             clipboard: None,
             reveal: false,
             close: false,
             fields,
+            home: start.home,
+            filter_before: None,
             zone: start.zone,
             file,
             settings,
@@ -288,6 +304,7 @@ impl App {
             closing: false,
             plans: 0,
             looks: 0,
+            lists: 0,
             comparisons: 0,
             dry_run_next: false,
             next: None,
@@ -313,6 +330,17 @@ impl App {
     /// One of the two folders.
     pub fn field(&self, side: Side) -> &Field {
         &self.fields[side as usize]
+    }
+
+    /// The folder that is named on a side: `~` is the user's own, and a slash at the end makes no other one.
+    pub fn named(&self, side: Side) -> PathBuf {
+        let path = self.field(side).path();
+        let below_home = path.strip_prefix("~").ok().filter(|_| self.field(side).chosen.is_none());
+        let path = match (&self.home, below_home) {
+            (Some(home), Some(rest)) => home.join(rest),
+            _ => path,
+        };
+        path.components().collect()
     }
 
     /// The comparison, if there is one.
@@ -343,8 +371,51 @@ impl App {
 
     /// Whether other folders are named than those that were compared, which is where everything happens.
     pub fn is_elsewhere(&self) -> bool {
-        let named = || self.fields.clone().map(|field| field.path());
+        let named = || [Side::Left, Side::Right].map(|side| self.named(side));
         self.busy.is_none() && self.loaded().is_some_and(|loaded| loaded.asked != named())
+    }
+
+    /// The side that a key at the cursor's row means: the one that alone has the row, else the one that is `active`.
+    pub fn side_at_cursor(&self, active: Side) -> Side {
+        let Some(loaded) = self.loaded() else { return active };
+        match loaded.comparison().row(loaded.model.cursor()).verdict.group() {
+            Group::LeftOnly => Side::Left,
+            Group::RightOnly => Side::Right,
+            Group::Different | Group::Same | Group::Problem => active,
+        }
+    }
+
+    /// Whether both folders are named, and could be compared now.
+    pub fn can_compare(&self) -> bool {
+        self.busy.is_none() && !self.fields.iter().any(Field::is_empty)
+    }
+
+    /// Whether the filter or the chips were cleared and can come back.
+    pub fn can_take_back_filter(&self) -> bool {
+        self.filter_before.is_some()
+    }
+
+    /// What is said of the filter: that nothing matches it, or that a part of it is searched for as a name although it
+    /// looks like more.
+    pub fn filter_words(&self) -> Option<String> {
+        let rows = self.loaded()?.model.rows();
+        let unknown = crate::filter::looks_like_a_term(&self.filter_in_force).map(|entry| {
+            format!(
+                "“{entry}” is searched for as a name. Sizes are written >10MB, dates >2024-01-31, paths with /."
+            )
+        });
+        if !rows.is_filtered() || rows.matching().count() > 0 {
+            return unknown;
+        }
+        let what = match (self.filter_in_force.trim().is_empty(), self.chips == Chips::ALL) {
+            (false, true) => format!("Nothing matches the filter “{}”.", self.filter_in_force.trim()),
+            (true, _) => "Nothing is under the switches that are on.".to_owned(),
+            (false, false) => {
+                let text = self.filter_in_force.trim();
+                format!("Nothing matches the filter “{text}” under the switches that are on.")
+            }
+        };
+        Some(unknown.map_or(what.clone(), |unknown| format!("{what} {unknown}")))
     }
 
     /// Whether something was written since the comparison, and what came of it could not be compared.
@@ -422,6 +493,7 @@ impl App {
         match Filter::new(&self.filter, self.chips, &self.zone) {
             Ok(filter) => {
                 self.filter_error = None;
+                self.filter_in_force.clone_from(&self.filter);
                 if let View::Loaded(loaded) = &mut self.view {
                     loaded.model.set_filter(&filter);
                 }

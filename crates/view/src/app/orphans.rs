@@ -1,7 +1,8 @@
 //! The dialog that deletes what one side alone has.
 //!
 //! Invariant: its rows are the comparison's, filtered to what only this side has, with ticks of their own; so nothing
-//! that is ticked elsewhere is deleted. This module must not know how a removal is carried out.
+//! that is ticked elsewhere is deleted. What a filter hides is never deleted unasked: it is ticked only where the user
+//! ticked it, and how much of it there is stands on the button. This module must not know how a removal is carried out.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -51,13 +52,35 @@ pub struct Orphans {
     pub all: Statistics,
     /// What is ticked.
     pub ticked: Statistics,
+    /// What is ticked and hidden by the filter.
+    pub hidden: Statistics,
+    /// The main window's filter hides what this dialog lists, so nothing was ticked for the user.
+    pub chip_is_off: bool,
     /// Ticked items that will not go as they look now: what is the matter, and how many.
     pub troubled: Vec<(&'static str, u64)>,
 }
 
+/// What the main window shows when the dialog is opened.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    /// The text in force.
+    pub(super) filter: String,
+    pub(super) chips: Chips,
+    /// What is ticked on the dialog's side.
+    pub(super) ticked: Bits,
+}
+
+impl Statistics {
+    /// Files, links and folders.
+    pub fn items(self) -> u64 {
+        self.files + self.folders
+    }
+}
+
 impl Orphans {
     /// Takes a while for many rows.
-    pub(super) fn new(index: Arc<Index>, mut wished: Bits, side: Side, zone: &TimeZone) -> Self {
+    pub(super) fn new(index: Arc<Index>, main: Shown, side: Side, zone: &TimeZone) -> Self {
+        let mut wished = main.ticked;
         let mut orphans = Self {
             side,
             model: Model::over(index),
@@ -68,17 +91,23 @@ impl Orphans {
             access: None,
             all: Statistics::default(),
             ticked: Statistics::default(),
+            hidden: Statistics::default(),
+            chip_is_off: false,
             troubled: Vec::new(),
         };
         orphans.set_filter(String::new(), zone);
-        // What was ticked outside is what the user had in mind; else all of it.
         let group = orphans.group();
-        wished.keep(orphans.model.rows().index().under(group));
-        orphans.model.tick_all_differences(side);
-        orphans.all = orphans.statistics();
+        let listed = orphans.model.rows().index().under(group).clone();
+        wished.keep(&listed);
+        orphans.all = orphans.statistics_of(&listed);
+        orphans.chip_is_off = !main.chips.has(group);
+        // Shown here is what was shown there; but with its chip off that would be nothing at all.
+        orphans.set_filter(main.filter, zone);
         if wished.count() > 0 {
-            orphans.model.clear(side);
+            // What was ticked outside is what the user had in mind; else all that the filter shows.
             orphans.model.tick_rows(side, &wished.iter().collect::<Vec<_>>());
+        } else if !orphans.chip_is_off {
+            orphans.model.tick_all_differences(side);
         }
         orphans.count();
         orphans
@@ -101,11 +130,15 @@ impl Orphans {
             Err(error) => self.filter_error = Some(error),
         }
         self.filter = text;
+        self.count();
     }
 
     /// Counts again, after ticks changed.
     pub fn count(&mut self) {
-        self.ticked = self.statistics();
+        self.ticked = self.statistics_of(&self.rows());
+        let mut hidden = self.rows();
+        hidden.drop_all(self.model.rows().matching());
+        self.hidden = self.statistics_of(&hidden);
         self.troubled = self.trouble();
     }
 
@@ -126,10 +159,10 @@ impl Orphans {
         self.count();
     }
 
-    fn statistics(&self) -> Statistics {
+    fn statistics_of(&self, rows: &Bits) -> Statistics {
         let index = self.model.rows().index();
         let mut found = Statistics::default();
-        for entry in self.rows().iter().filter_map(|row| index.entry(row, self.side)) {
+        for entry in rows.iter().filter_map(|row| index.entry(row, self.side)) {
             match entry.kind {
                 Kind::Folder => found.folders += 1,
                 Kind::File => {
@@ -146,6 +179,13 @@ impl Orphans {
     pub(super) fn rows(&self) -> Bits {
         let mut rows = self.model.selection().ticked(self.side).clone();
         rows.keep(self.model.rows().index().under(self.group()));
+        rows
+    }
+
+    /// Of these, what the filter shows.
+    pub(super) fn rows_shown(&self) -> Bits {
+        let mut rows = self.rows();
+        rows.keep(self.model.rows().matching());
         rows
     }
 

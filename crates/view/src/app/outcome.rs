@@ -3,12 +3,14 @@
 //! Invariant: evidence is never rounded up, and every failure is in the list. This module must not know how it is
 //! drawn.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use fcs_engine::Error;
 use fcs_engine::compare::Side;
 use fcs_engine::error::shown;
 use fcs_engine::plan::Plan;
-use fcs_engine::report::{ActionKind, Outcome, Report, RunResult};
+use fcs_engine::report::{ActionKind, ItemReport, Outcome, Report, RunResult};
 use fcs_engine::run::RemovedTo;
 use fcs_engine::runs::{Account, AccountItem, RunState};
 use fcs_engine::settings::Undo;
@@ -16,6 +18,9 @@ use fcs_front::outcome::{self, Line};
 use fcs_front::overview::{self, planned};
 use fcs_front::task::{Proposal, Task};
 use fcs_sys::RelPath;
+use fcs_text::{count, number};
+
+use super::confirm::items;
 
 /// A failure of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +29,96 @@ pub struct Failure {
     pub path: RelPath,
     /// What went wrong, what is there now, what to do.
     pub text: String,
+    /// The same without the path: alike for all items that failed for one reason.
+    reason: String,
+}
+
+/// A line of the list of failures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureLine {
+    /// The line.
+    pub text: String,
+    /// It belongs to what is said of a reason; else it is the path of an item.
+    pub is_head: bool,
+}
+
+/// How many columns of text a line of the list of failures has room for.
+const LINE: usize = 92;
+
+impl Failure {
+    fn new(path: RelPath, error: &Error) -> Self {
+        let text = error.to_string();
+        let reason = text.replace(&error.shown_path(), "…");
+        Self { path, text, reason }
+    }
+}
+
+/// By reasons, the most frequent first, and in each by paths.
+fn sorted(mut failures: Vec<Failure>) -> Vec<Failure> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    failures.iter().for_each(|failure| *counts.entry(failure.reason.clone()).or_default() += 1);
+    failures.sort_by(|a, b| {
+        let count = |failure: &Failure| std::cmp::Reverse(counts[&failure.reason]);
+        (count(a), &a.reason, &a.path).cmp(&(count(b), &b.reason, &b.path))
+    });
+    failures
+}
+
+/// Each reason once, with its items below it. A reason with one item names it.
+fn failure_lines(failures: &[Failure]) -> Vec<FailureLine> {
+    let mut lines = Vec::new();
+    for group in failures.chunk_by(|a, b| a.reason == b.reason) {
+        let head = match group {
+            [one] => one.text.replace('\n', " "),
+            many => {
+                format!(
+                    "{}: {}",
+                    count(many.len() as u64, "item", "items"),
+                    many[0].reason.replace('\n', " ")
+                )
+            }
+        };
+        lines.extend(fcs_text::wrap(&head, LINE).into_iter().map(|text| FailureLine { text, is_head: true }));
+        if group.len() > 1 {
+            let item = |failure: &Failure| FailureLine { text: failure.path.to_string(), is_head: false };
+            lines.extend(group.iter().map(item));
+        }
+    }
+    lines
+}
+
+/// From the number of planned items to what became of them.
+fn what_became_of_all(report: &Report, plan: &Plan) -> Line {
+    let c = &report.counts;
+    let planned = items(plan) + plan.skipped.len() as u64;
+    let parts = [
+        (c.copied, "copied"),
+        (c.folders_created, if c.folders_created == 1 { "folder made" } else { "folders made" }),
+        (c.removed + c.folders_removed, "removed"),
+        (c.failed, "failed"),
+        (c.rolled_back, "rolled back"),
+        (c.skipped, "left alone"),
+    ];
+    let known: u64 = parts.iter().map(|part| part.0).sum();
+    let rest = (planned.saturating_sub(known), "not begun");
+    let parts: Vec<String> = parts
+        .into_iter()
+        .chain([rest])
+        .filter(|part| part.0 > 0)
+        .map(|(n, words)| format!("{} {words}", number(n)))
+        .collect();
+    let text = format!("{} planned: {}", count(planned, "item", "items"), parts.join(", "));
+    Line { name: "items".to_owned(), text, paths: Vec::new() }
+}
+
+/// Links are copied and have no content to read back, so that fewer items are verified than copied.
+fn links(report: &Report) -> Option<Line> {
+    let done = |item: &&ItemReport| {
+        item.action == ActionKind::CopyLink && matches!(item.outcome, Outcome::Done { .. })
+    };
+    let links = report.items.iter().filter(done).count() as u64;
+    let text = format!("{} copied; links have no content to read back", number(links));
+    (links > 0).then(|| Line { name: "links".to_owned(), text, paths: Vec::new() })
 }
 
 /// How good the end is.
@@ -49,8 +144,10 @@ pub struct Ended {
     pub headline: String,
     /// Evidence and counts.
     pub facts: Vec<Line>,
-    /// What failed.
+    /// What failed: by reason, then by path.
     pub failures: Vec<Failure>,
+    /// The same as lines to be read.
+    pub failure_lines: Vec<FailureLine>,
     /// Of a dry run, what would be done with each item: its path, and how.
     pub decisions: Vec<(String, String)>,
 }
@@ -59,21 +156,28 @@ impl Ended {
     pub(super) fn new(report: Report, folder: PathBuf, proposal: &Proposal, log: Option<&Path>) -> Self {
         let (task, plan) = (proposal.task, &proposal.plan);
         let failures = report.items.iter().filter_map(|item| match &item.outcome {
-            Outcome::Failed { error } => Some(Failure { path: item.path.clone(), text: error.to_string() }),
+            Outcome::Failed { error } => Some(Failure::new(item.path.clone(), error)),
             _ => None,
         });
+        let failures = sorted(failures.collect());
         // Of a dry run the plan is the result.
         let totals = || overview::facts(proposal, &report.settings).into_iter().map(Line::from).collect();
         let (decisions, mut facts): (_, Vec<Line>) = match report.result {
             RunResult::DryRun => (decisions(plan), totals()),
-            _ => (Vec::new(), outcome::facts(&report)),
+            _ => {
+                let mut facts = vec![what_became_of_all(&report, plan)];
+                facts.extend(outcome::facts(&report));
+                facts.extend(links(&report));
+                (Vec::new(), facts)
+            }
         };
         facts.extend(log.map(|path| Line { name: "log".to_owned(), text: shown(path), paths: Vec::new() }));
         Self {
             decisions,
             headline: outcome::headline(&report, task),
             facts,
-            failures: failures.collect(),
+            failure_lines: failure_lines(&failures),
+            failures,
             task,
             folder,
             report,
@@ -111,7 +215,14 @@ impl Ended {
 
     /// The failures as text, for the clipboard.
     pub fn failures_text(&self) -> String {
-        self.failures.iter().map(|failure| failure.text.as_str()).collect::<Vec<_>>().join("\n\n")
+        let groups = self.failures.chunk_by(|a, b| a.reason == b.reason).map(|group| match group {
+            [one] => one.text.clone(),
+            many => {
+                let paths: Vec<String> = many.iter().map(|failure| format!("  {}", failure.path)).collect();
+                format!("{}\n{}", many[0].reason, paths.join("\n"))
+            }
+        });
+        groups.collect::<Vec<_>>().join("\n\n")
     }
 }
 

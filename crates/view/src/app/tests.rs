@@ -16,24 +16,31 @@ use fcs_testkit::{Options, listing};
 
 use super::*;
 
+mod cases;
+
 /// Answers every dialog with the same path, and counts them.
 #[derive(Default)]
 struct Answers(Mutex<Vec<PathBuf>>);
 
 impl Answers {
-    fn next(&self) -> Option<PathBuf> {
-        self.0.lock().unwrap().pop()
+    /// A path that is empty is no dialog at all.
+    fn next(&self) -> Answer {
+        match self.0.lock().unwrap().pop() {
+            Some(path) if path.as_os_str().is_empty() => Answer::Missing("nothing is there".into()),
+            Some(path) => Answer::Chosen(path),
+            None => Answer::Cancelled,
+        }
     }
 }
 
 impl Desktop for Answers {
-    fn pick_folder(&self, _title: &str, _start: Option<&Path>) -> Option<PathBuf> {
+    fn pick_folder(&self, _title: &str, _start: Option<&Path>) -> Answer {
         self.next()
     }
-    fn pick_save(&self, _title: &str, _name: &str) -> Option<PathBuf> {
+    fn pick_save(&self, _title: &str, _name: &str) -> Answer {
         self.next()
     }
-    fn pick_open(&self, _title: &str) -> Option<PathBuf> {
+    fn pick_open(&self, _title: &str) -> Answer {
         self.next()
     }
 }
@@ -66,6 +73,7 @@ impl Bench {
             kept: Kept::default(),
             kept_path: Some(home.join("window.toml")),
             logs: Some(home.join("logs")),
+            home: Some(home.clone()),
             zone: TimeZone::UTC,
             desktop: Arc::clone(&answers) as Arc<dyn Desktop>,
             wake: Arc::new(move || {
@@ -294,13 +302,13 @@ fn orphans_go_only_after_their_number_was_typed() {
     orphans.set_filter(String::new(), &TimeZone::UTC);
     orphans.tick_all();
     orphans.dry_run = true;
-    bench.app.remove_orphans();
+    bench.app.remove_orphans(true);
     bench.until("a dry run", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
     assert!(bench.ended().is_dry() && bench.path("right/old/3.txt").exists());
 
     bench.app.delete_orphans(Side::Right);
     bench.until("the dialog", |app| matches!(app.sheet, Some(Sheet::Orphans(_))));
-    bench.app.remove_orphans();
+    bench.app.remove_orphans(true);
     bench.until("a plan", |app| matches!(&app.sheet, Some(Sheet::Confirm(c)) if c.proposed.is_some()));
     assert_eq!(bench.proposed().must_type(), Some(5), "5 of 6 items are more than half");
     bench.app.go(false);
@@ -337,7 +345,7 @@ fn what_is_deleted_for_good_needs_its_number_however_few() {
     bench.until("the dialog", |app| matches!(app.sheet, Some(Sheet::Orphans(_))));
     let Some(Sheet::Orphans(orphans)) = &mut bench.app.sheet else { unreachable!() };
     orphans.destination = RemovedTo::Nowhere;
-    bench.app.remove_orphans();
+    bench.app.remove_orphans(true);
     bench.until("a plan", |app| matches!(&app.sheet, Some(Sheet::Confirm(c)) if c.proposed.is_some()));
     assert_eq!(bench.proposed().must_type(), Some(1));
     bench.app.go(false);
@@ -373,7 +381,7 @@ fn the_verify_mode_and_all_options_outlive_the_window() {
     let kept = Kept::read(&fs::read_to_string(bench.path("home/window.toml")).unwrap()).unwrap();
     assert_eq!(kept.theme, crate::keep::Theme::Dark);
     assert_eq!(kept.left, bench.path("left").to_str().unwrap());
-    assert_eq!(kept.recent.len(), 2);
+    assert_eq!(kept.pairs.len(), 1);
 }
 
 #[test]

@@ -36,19 +36,22 @@ fn is_sound(selection: &Selection, comparison: &Comparison) -> bool {
     })
 }
 
-/// Whether exactly those boxes are partly ticked that should be, told by looking at each pair of rows.
-fn is_partly_sound(selection: &Selection, comparison: &Comparison) -> bool {
-    let rows = 0..comparison.rows.len() as RowId;
+/// What a box must show, told by looking at each pair of rows.
+fn expected_mark(selection: &Selection, comparison: &Comparison, row: RowId, side: Side) -> Mark {
+    let below = || (0..comparison.rows.len() as RowId).filter(|&other| is_in(comparison, other, row));
+    let missing = below().any(|row| is_work(comparison, row, side) && !selection.is_ticked(row, side));
+    match (below().any(|row| selection.is_ticked(row, side)), missing) {
+        (false, _) => Mark::Off,
+        (true, true) => Mark::Partly,
+        (true, false) => Mark::On,
+    }
+}
+
+/// Case V17: one rule, so that a folder cannot show a part whose boxes below are all ticked.
+fn are_marks_sound(selection: &Selection, comparison: &Comparison) -> bool {
     SIDES.into_iter().all(|side| {
-        rows.clone().all(|row| {
-            let mut below = rows.clone().filter(|&other| is_in(comparison, other, row));
-            let expected = if selection.is_ticked(row, side) {
-                below.any(|row| is_work(comparison, row, side) && !selection.is_ticked(row, side))
-            } else {
-                below.any(|row| selection.is_ticked(row, side))
-            };
-            selection.is_partly(row, side) == expected
-        })
+        (0..comparison.rows.len() as RowId)
+            .all(|row| selection.mark(row, side) == expected_mark(selection, comparison, row, side))
     })
 }
 
@@ -87,12 +90,20 @@ proptest! {
                     selection.tick_all_differences(side, &matching)
                 }
                 _ => {
-                    if ticks[row as usize] {
+                    let below = |r: RowId| is_in(comparison, r, row) && wanted(r);
+                    let shown = expected_mark(&selection, comparison, row, side);
+                    let holds_work = all.clone().any(|r| {
+                        r != row && is_in(comparison, r, row) && is_work(comparison, r, side)
+                    });
+                    let itself = is_work(comparison, row, side) || !holds_work;
+                    let adds = all.clone().any(|r| !ticks[r as usize] && (below(r) || r == row && itself));
+                    if shown == Mark::On || shown == Mark::Partly && !adds {
                         let related = |r| is_in(comparison, r, row) || is_in(comparison, row, r);
                         all.clone().filter(|&r| related(r)).for_each(|r| ticks[r as usize] = false);
                     } else if selection.can_tick(row, side) {
-                        let below = |r| is_in(comparison, r, row) && wanted(r);
-                        all.clone().filter(|&r| r == row || below(r)).for_each(|r| ticks[r as usize] = true);
+                        all.clone()
+                            .filter(|&r| r == row && itself || below(r))
+                            .for_each(|r| ticks[r as usize] = true);
                     }
                     selection.toggle(row, side, &matching)
                 }
@@ -100,7 +111,7 @@ proptest! {
             let expected: Vec<RowId> = all.clone().filter(|&r| ticks[r as usize]).collect();
             prop_assert_eq!(selection.ticked(side).iter().collect::<Vec<_>>(), expected);
             prop_assert!(is_sound(&selection, comparison));
-            prop_assert!(is_partly_sound(&selection, comparison));
+            prop_assert!(are_marks_sound(&selection, comparison));
             let count = |t: &[bool]| t.iter().filter(|t| **t).count() as u32;
             prop_assert_eq!(count(&before) + change.ticked - change.unticked, count(ticks));
             if what == 1 {
@@ -172,7 +183,7 @@ proptest! {
             prop_assert!(model.take_back_ticks());
             prop_assert_eq!(state(model.selection()), before);
             prop_assert!(is_sound(model.selection(), model.rows().index().comparison()));
-            prop_assert!(is_partly_sound(model.selection(), model.rows().index().comparison()));
+            prop_assert!(are_marks_sound(model.selection(), model.rows().index().comparison()));
         }
         prop_assert!(!model.take_back_ticks());
     }
@@ -197,16 +208,20 @@ fn a_folder_takes_only_what_differs_and_a_same_row_is_ticked_by_itself() {
     let at = |path| row(index.comparison(), path);
     let all = Bits::all(index.rows());
     let mut selection = Selection::new(Arc::clone(&index));
-    assert_eq!(selection.toggle(at("d"), Side::Left, &all).ticked, 3);
+    assert_eq!(selection.toggle(at("d"), Side::Left, &all).ticked, 2, "the folder stands for what is in it");
+    assert_eq!(selection.mark(at("d"), Side::Left), Mark::On);
     let ticked = |s: &Selection, side| {
         s.ticked(side).iter().map(|r| index.comparison().path(r).to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(ticked(&selection, Side::Left), ["d", "d/left", "d/size"]);
+    assert_eq!(ticked(&selection, Side::Left), ["d/left", "d/size"]);
     assert_eq!(selection.count(Side::Right), 0, "each side has its own");
     selection.toggle(at("d/same"), Side::Left, &all);
     assert!(selection.is_ticked(at("d/same"), Side::Left));
     selection.toggle(at("d/left"), Side::Left, &all);
-    assert_eq!(ticked(&selection, Side::Left), ["d/same", "d/size"], "the folder above is unticked too");
+    assert_eq!(ticked(&selection, Side::Left), ["d/same", "d/size"]);
+    assert_eq!(selection.mark(at("d"), Side::Left), Mark::Partly, "the folder above shows it");
+    selection.toggle(at("d"), Side::Left, &all);
+    assert_eq!(selection.mark(at("d"), Side::Left), Mark::On, "a part is completed");
     assert_eq!(selection.toggle(at("clash"), Side::Left, &all), Change::default());
     assert_eq!(selection.toggle(at("d/right"), Side::Left, &all), Change::default(), "no box on that side");
 }

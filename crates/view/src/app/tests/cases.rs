@@ -1,0 +1,310 @@
+//! What people met in the window: each test has the number of its case.
+
+use super::*;
+
+fn orphans(app: &mut App) -> &mut Orphans {
+    match &mut app.sheet {
+        Some(Sheet::Orphans(orphans)) => orphans,
+        _ => panic!("the dialog is not open"),
+    }
+}
+
+/// Opens the dialog over 53 files on the right, of which 11 are `old-*`.
+fn fifty_three() -> Bench {
+    let mut bench = Bench::new();
+    for n in 0..53 {
+        let name = if n < 11 { format!("right/old-{n}.txt") } else { format!("right/new-{n}.txt") };
+        bench.write(&name, b"orphan");
+    }
+    for n in 0..60 {
+        bench.write(&format!("left/both-{n}"), b"b");
+        bench.write(&format!("right/both-{n}"), b"b");
+    }
+    bench.compare();
+    bench
+}
+
+fn open_dialog(bench: &mut Bench) {
+    bench.app.delete_orphans(Side::Right);
+    bench.until("the dialog", |app| matches!(&app.sheet, Some(Sheet::Orphans(o)) if o.access.is_some()));
+}
+
+fn planned_removals(bench: &mut Bench) -> u64 {
+    bench.until("a plan", |app| matches!(&app.sheet, Some(Sheet::Confirm(c)) if c.proposed.is_some()));
+    bench.proposed().proposal.plan.totals.removed_files
+}
+
+#[test]
+fn v3_what_the_dialogs_filter_hides_is_not_deleted_unasked() {
+    let mut bench = fifty_three();
+    open_dialog(&mut bench);
+    assert_eq!(orphans(&mut bench.app).ticked.files, 53, "nothing is hidden yet");
+    orphans(&mut bench.app).set_filter("old-*".into(), &TimeZone::UTC);
+    assert_eq!((orphans(&mut bench.app).ticked.files, orphans(&mut bench.app).hidden.files), (53, 42));
+    bench.app.remove_orphans(false);
+    assert_eq!(planned_removals(&mut bench), 11);
+    let Some(Sheet::Confirm(confirm)) = &bench.app.sheet else { unreachable!() };
+    assert_eq!(confirm.hidden_words(), None);
+    bench.app.close_sheet();
+
+    open_dialog(&mut bench);
+    orphans(&mut bench.app).set_filter("old-*".into(), &TimeZone::UTC);
+    bench.app.remove_orphans(true);
+    assert_eq!(planned_removals(&mut bench), 53);
+    let Some(Sheet::Confirm(confirm)) = &bench.app.sheet else { unreachable!() };
+    assert!(
+        confirm.hidden_words().is_some_and(|words| words.starts_with("42 items of these cannot be seen"))
+    );
+}
+
+#[test]
+fn v3_the_dialog_begins_with_the_main_filter_and_what_is_ticked_there() {
+    let mut bench = fifty_three();
+    bench.app.set_filter("old-*".into());
+    open_dialog(&mut bench);
+    let dialog = orphans(&mut bench.app);
+    assert_eq!((&*dialog.filter, dialog.ticked.files, dialog.hidden.files), ("old-*", 11, 0));
+    assert_eq!(dialog.all.files, 53);
+    bench.app.close_sheet();
+
+    // A text that is not understood filters nothing in the main window, and so not here.
+    bench.app.set_filter(">x".into());
+    open_dialog(&mut bench);
+    assert_eq!(orphans(&mut bench.app).filter, "old-*", "the one in force");
+    bench.app.close_sheet();
+
+    // With its chip off the main window shows none of them: nothing is ticked for the user.
+    bench.app.set_filter(String::new());
+    bench.app.toggle_chip(Group::RightOnly);
+    open_dialog(&mut bench);
+    let dialog = orphans(&mut bench.app);
+    assert!(dialog.chip_is_off && dialog.ticked.items() == 0 && dialog.all.files == 53);
+}
+
+#[test]
+fn v3_a_copy_says_how_much_of_it_the_filter_hides() {
+    let mut bench = Bench::new();
+    bench.write("left/a.txt", b"a");
+    bench.write("left/b.jpg", b"b");
+    bench.compare();
+    bench.app.tick_all(Side::Left);
+    bench.app.set_filter("*.jpg".into());
+    bench.app.copy(Direction::LeftToRight);
+    let Some(Sheet::Confirm(confirm)) = &bench.app.sheet else { unreachable!() };
+    // The root's date may be one of them.
+    assert!(confirm.hidden_words().is_some_and(|words| words.ends_with("They are copied too.")));
+}
+
+#[test]
+fn v4_without_dialogs_a_folder_and_a_file_are_chosen_in_the_window() {
+    let mut bench = Bench::new();
+    fs::create_dir(bench.path("left/sub")).unwrap();
+    let none = PathBuf::new();
+    bench.answers.0.lock().unwrap().push(none.clone());
+    bench.app.pick_folder(Side::Left);
+    let listed = |app: &App| matches!(&app.sheet, Some(Sheet::Pick(p)) if p.entries.is_some());
+    bench.until("a list", listed);
+    let Some(Sheet::Pick(picker)) = &bench.app.sheet else { unreachable!() };
+    assert_eq!(picker.folder, bench.path("left"), "it begins at the folder that is named");
+    assert_eq!(picker.entries, Some(Ok(vec![Entry { name: "sub".into(), folder: true }])));
+    let sub = bench.path("left/sub");
+    bench.app.list_to_pick(sub.clone());
+    bench.until("a list", listed);
+    bench.app.take_pick();
+    assert!(bench.app.sheet.is_none());
+    assert_eq!(bench.app.named(Side::Left), sub);
+
+    // Over the sheet that asked, which comes back.
+    bench.app.show_settings();
+    bench.answers.0.lock().unwrap().push(none.clone());
+    bench.app.export_settings();
+    bench.until("a list", listed);
+    bench.app.close_sheet();
+    assert!(matches!(bench.app.sheet, Some(Sheet::Settings(_))), "Escape goes back to what was open");
+    bench.answers.0.lock().unwrap().push(none);
+    bench.app.export_settings();
+    bench.until("a list", listed);
+    let Some(Sheet::Pick(picker)) = &mut bench.app.sheet else { unreachable!() };
+    assert_eq!((&*picker.name, &*picker.verb()), ("fcs-settings.toml", "Save"));
+    picker.name = "../out.toml".into();
+    assert_eq!(picker.chosen(), None, "a name is one name");
+    picker.name = "settings.txt".into();
+    bench.app.take_pick();
+    bench.until("the file", |app| app.said.is_some());
+    assert!(bench.path("home/settings.txt").exists());
+    assert!(matches!(bench.app.sheet, Some(Sheet::Settings(_))));
+    // What is there is named before it is replaced.
+    bench.answers.0.lock().unwrap().push(PathBuf::new());
+    bench.app.export_settings();
+    bench.until("a list", listed);
+    let Some(Sheet::Pick(picker)) = &mut bench.app.sheet else { unreachable!() };
+    picker.name = "settings.txt".into();
+    assert_eq!(picker.verb(), "Replace settings.txt");
+}
+
+#[test]
+fn v4_a_folder_that_cannot_be_listed_says_why_and_cannot_be_chosen() {
+    let mut bench = Bench::new();
+    bench.answers.0.lock().unwrap().push(PathBuf::new());
+    bench.app.pick_folder(Side::Left);
+    bench.until("the sheet", |app| matches!(app.sheet, Some(Sheet::Pick(_))));
+    let nowhere = bench.path("nowhere");
+    bench.app.list_to_pick(nowhere);
+    bench.until("an answer", |app| matches!(&app.sheet, Some(Sheet::Pick(p)) if p.entries.is_some()));
+    let Some(Sheet::Pick(picker)) = &bench.app.sheet else { unreachable!() };
+    assert!(matches!(&picker.entries, Some(Err(words)) if words.contains("Could not list")));
+    assert_eq!(picker.chosen(), None);
+}
+
+#[test]
+fn v7_home_is_expanded_and_only_what_opened_is_remembered_once() {
+    let mut bench = Bench::new();
+    fs::create_dir(bench.path("home/x")).unwrap();
+    bench.app.set_folder_text(Side::Left, "~/x/".into());
+    let right = bench.path("right").display().to_string();
+    bench.app.set_folder_text(Side::Right, format!("{right}/"));
+    bench.compare();
+    assert!(bench.app.loaded().is_some());
+    bench.app.set_folder_text(Side::Left, "~/x".into());
+    bench.app.set_folder_text(Side::Right, right.clone());
+    assert!(!bench.app.is_elsewhere(), "a slash at the end is no other folder");
+    bench.compare();
+    let x = bench.path("home/x").display().to_string();
+    assert_eq!(bench.app.kept.pairs, [[x.clone(), right.clone()]]);
+    bench.app.set_folder_text(Side::Left, "~/mistyped".into());
+    bench.compare();
+    assert!(matches!(bench.app.view, View::Failed(_)));
+    bench.app.finish();
+    let kept = Kept::read(&fs::read_to_string(bench.path("home/window.toml")).unwrap()).unwrap();
+    assert_eq!((kept.pairs.len(), kept.left, kept.right), (1, x, right));
+}
+
+#[test]
+fn v8_escape_clears_one_thing_at_a_time_and_it_comes_back() {
+    let mut bench = Bench::new();
+    bench.write("left/a.txt", b"a");
+    bench.compare();
+    bench.app.set_filter("*.txt".into());
+    bench.app.toggle_chip(Group::Same);
+    let chips = bench.app.chips;
+    bench.app.escape();
+    assert!(bench.app.filter.is_empty() && bench.app.chips == chips, "the text only");
+    bench.app.escape();
+    assert_eq!(bench.app.chips, Chips::ALL);
+    bench.app.escape();
+    assert!(bench.app.can_take_back_filter(), "one more does no harm");
+    bench.app.take_back_filter();
+    assert_eq!((&*bench.app.filter, bench.app.chips), ("*.txt", chips));
+    assert!(!bench.app.can_take_back_filter());
+}
+
+#[test]
+fn v9_the_rows_side_is_meant() {
+    let mut bench = Bench::new();
+    bench.write("left/a.txt", b"a");
+    bench.write("right/b.txt", b"b");
+    bench.write("left/both.txt", b"one");
+    bench.write("right/both.txt", b"other");
+    bench.compare();
+    for (name, active, side) in [
+        ("a.txt", Side::Right, Side::Left),
+        ("b.txt", Side::Left, Side::Right),
+        ("both.txt", Side::Right, Side::Right),
+        ("both.txt", Side::Left, Side::Left),
+    ] {
+        let loaded = bench.app.loaded_mut().unwrap();
+        let path = fcs_sys::RelPath::parse(name.as_bytes()).unwrap();
+        let row = jobs::find(loaded.comparison(), &path, Side::Left).unwrap();
+        loaded.model.set_cursor(row);
+        assert_eq!(bench.app.side_at_cursor(active), side, "{name}");
+    }
+}
+
+#[test]
+fn v11_the_number_that_was_ticked_can_be_followed_to_the_end() {
+    let mut bench = Bench::new();
+    for n in 0..3 {
+        bench.write(&format!("left/new/{n}.txt"), b"new");
+    }
+    bench.write("left/same.txt", b"same");
+    bench.write("right/same.txt", b"same");
+    let times = fs::metadata(bench.path("left/same.txt")).unwrap().modified().unwrap();
+    let file = fs::OpenOptions::new().write(true).open(bench.path("right/same.txt")).unwrap();
+    file.set_modified(times).unwrap();
+    bench.compare();
+    let tick = |bench: &mut Bench, name: &str| {
+        let loaded = bench.app.loaded_mut().unwrap();
+        let path = fcs_sys::RelPath::parse(name.as_bytes()).unwrap();
+        let row = jobs::find(loaded.comparison(), &path, Side::Left).unwrap();
+        loaded.model.toggle(row, Side::Left);
+    };
+    // Two files without the folder above them, and one that is the same.
+    tick(&mut bench, "new/0.txt");
+    tick(&mut bench, "new/1.txt");
+    tick(&mut bench, "same.txt");
+    bench.app.count_ticks();
+    assert_eq!(bench.app.ticked(Side::Left).0, 3);
+    bench.app.copy(Direction::LeftToRight);
+    bench.until("a plan", |app| matches!(&app.sheet, Some(Sheet::Confirm(c)) if c.proposed.is_some()));
+    let ticked = &bench.proposed().facts[0];
+    assert_eq!(ticked.name, "Ticked");
+    assert_eq!(ticked.text, "3 items: 2 to copy, 1 the same already; 1 folder above them is made too");
+    assert_eq!(bench.proposed().examples.len() as u64 + bench.proposed().more, 3);
+    let Some(Sheet::Confirm(confirm)) = &bench.app.sheet else { unreachable!() };
+    assert_eq!(confirm.verb(), "Copy 3 items to the right");
+    bench.app.go(false);
+    bench.until("a result", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
+    let items = &bench.ended().facts[0];
+    assert_eq!((&*items.name, &*items.text), ("items", "3 items planned: 2 copied, 1 folder made"));
+    bench.idle();
+}
+
+#[test]
+fn v14_failures_stand_by_reason_and_path() {
+    let mut bench = Bench::new();
+    for name in ["c", "a", "b"] {
+        bench.write(&format!("left/{name}.txt"), b"seen");
+    }
+    bench.compare();
+    bench.plan_copy(Direction::LeftToRight);
+    for name in ["c", "a", "b"] {
+        bench.write(&format!("left/{name}.txt"), b"changed since it was compared");
+    }
+    bench.app.go(false);
+    bench.until("a result", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
+    bench.idle();
+    let lines = &bench.ended().failure_lines;
+    let heads: Vec<_> = lines.iter().take_while(|line| line.is_head).collect();
+    assert!(heads[0].text.starts_with("3 items: Could not copy …: it changed"), "{lines:?}");
+    let paths: Vec<_> = lines.iter().filter(|line| !line.is_head).map(|line| &*line.text).collect();
+    assert_eq!(paths, ["a.txt", "b.txt", "c.txt"]);
+    bench.app.copy_failures();
+    let text = bench.app.clipboard.take().unwrap();
+    assert_eq!(text.matches("it changed after the comparison").count(), 1, "{text}");
+    assert!(text.contains("\n  a.txt\n  b.txt\n  c.txt"), "{text}");
+}
+
+#[test]
+fn v15_a_filter_without_a_match_says_so_and_so_does_an_unknown_term() {
+    let mut bench = Bench::new();
+    bench.write("left/a.txt", b"a");
+    bench.compare();
+    assert_eq!(bench.app.filter_words(), None);
+    bench.app.set_filter("*.jpg".into());
+    assert!(bench.app.filter_words().is_some_and(|words| words == "Nothing matches the filter “*.jpg”."));
+    bench.app.set_filter("*.txt".into());
+    assert_eq!(bench.app.filter_words(), None);
+    bench.app.set_filter("*.txt; size>10MB".into());
+    assert!(
+        bench
+            .app
+            .filter_words()
+            .is_some_and(|words| words.starts_with("“size>10MB” is searched for as a name"))
+    );
+    bench.app.set_filter("ext:jpg".into());
+    let words = bench.app.filter_words().unwrap();
+    assert!(words.starts_with("Nothing matches") && words.contains("as a name"), "{words}");
+    for fine in ["", ">10MB", "2024-01-31 12:30", "a b", "notes", "x/y", "*=*"] {
+        assert_eq!(crate::filter::looks_like_a_term(fine), None, "{fine}");
+    }
+}
