@@ -15,6 +15,7 @@
 pub mod access;
 pub mod compare;
 mod content;
+mod dates;
 pub mod error;
 pub mod filter;
 pub mod guard;

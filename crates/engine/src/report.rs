@@ -146,6 +146,8 @@ pub enum SkipReason {
     /// A folder that is not removed, because something in it stays: chosen by nobody, left out by a pattern, or not
     /// to be touched.
     NotEmpty,
+    /// A symbolic link that the target volume cannot hold: it has no links, or does not let this one be read back.
+    LinkNotHeld,
 }
 
 impl SkipReason {
@@ -165,6 +167,7 @@ impl SkipReason {
             Self::CopyFailed => "not removed, because another item failed or could not be read",
             Self::Stopped => "the journal of the run could not be written",
             Self::NotEmpty => "not removed, because something in it stays",
+            Self::LinkNotHeld => "the target volume cannot hold this symbolic link",
         }
     }
 }

@@ -165,6 +165,16 @@ impl Entry {
         }
     }
 
+    /// The volume it lies on.
+    pub fn volume(&self) -> u64 {
+        self.volume
+    }
+
+    /// When content or metadata last changed, where the file system keeps that.
+    pub fn changed(&self) -> Option<Time> {
+        (self.flags & HAS_CHANGED != 0).then_some(self.changed)
+    }
+
     /// What must stay the same for the item to count as unchanged.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint {
@@ -172,7 +182,7 @@ impl Entry {
             id: FileId { volume: self.volume, file: self.file, file_high: self.file_high },
             size: if self.kind == Kind::Folder { 0 } else { self.size },
             modified: self.modified,
-            changed: (self.flags & HAS_CHANGED != 0).then_some(self.changed),
+            changed: self.changed(),
             attributes: self.attributes,
         }
     }
@@ -281,6 +291,12 @@ impl Tree {
     /// An item's metadata as scanned.
     pub fn entry(&self, node: NodeId) -> &Entry {
         self.child(node).map_or(&self.root, |child| &child.entry)
+    }
+
+    /// All items as scanned, the root first; those that could not be asked are left out.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let listed = self.folders.iter().flat_map(|folder| folder.children.iter().map(|child| &child.entry));
+        std::iter::once(&self.root).chain(listed).filter(|entry| **entry != Entry::UNKNOWN)
     }
 
     /// An item's raw name; empty for the root.

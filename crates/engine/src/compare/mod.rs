@@ -7,6 +7,7 @@
 //! This module must not know what is done about a difference.
 
 mod again;
+mod dates;
 mod pair;
 mod rows;
 
@@ -20,6 +21,7 @@ use crate::settings::ContentCheck;
 use crate::tree::{NodeId, Tree};
 use crate::{Control, Error, ErrorKind, Op, Result, Settings};
 
+pub(crate) use pair::duration_words;
 pub use rows::Walk;
 
 /// Which ways two items differ.
@@ -259,6 +261,7 @@ pub fn compare_after(
     let ((left_root, left), (right_root, right)) = (left, right);
     let mut notes = pair::notes(&left, &right, settings);
     let paired = pair::pair(&left, &right, settings, control);
+    notes.extend(paired.notes);
     notes.extend(pair::spelling_note(&paired.rows, &left, &right));
     let mut cancelled = paired.cancelled || left.cancelled || right.cancelled;
     let mut rows = paired.rows;

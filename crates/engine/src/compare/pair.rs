@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use fcs_sys::{CreatedTime, Kind};
 
+use super::dates::Dates;
 use super::{Differences, Row, RowId, Side, Summary, Verdict};
 use crate::content::{Finding, Verdicts};
 use crate::settings::ContentCheck;
@@ -16,6 +17,8 @@ pub(super) struct Paired {
     pub(super) rows: Vec<Row>,
     /// Rows whose files must be read to be judged: both sides have one, of equal size above zero.
     pub(super) candidates: Vec<RowId>,
+    /// Said once, about pairs that count as equal all the same.
+    pub(super) notes: Vec<String>,
     pub(super) cancelled: bool,
 }
 
@@ -25,6 +28,8 @@ struct Rules {
     modified: bool,
     created: bool,
     content: bool,
+    /// Whether the dates of links are their own on both sides.
+    link_dates: bool,
     tolerance_nanos: u128,
 }
 
@@ -105,7 +110,7 @@ pub(super) fn spelling_note(rows: &[Row], left: &Tree, right: &Tree) -> Option<S
     ))
 }
 
-fn duration_words(nanos: u64) -> String {
+pub(crate) fn duration_words(nanos: u64) -> String {
     for (unit, name) in [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")] {
         if nanos.is_multiple_of(unit) {
             return format!("{} {name}", nanos / unit);
@@ -121,12 +126,22 @@ pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Con
         modified: settings.compare_modified,
         created: created_counts(left, right, settings),
         content: settings.compare_content != ContentCheck::Off,
+        // A copy there may have a date of its own; what a link is says its text.
+        link_dates: !crate::probe::links::in_doubt(&left.volume)
+            && !crate::probe::links::in_doubt(&right.volume),
         tolerance_nanos: u128::from(settings.time_tolerance_nanos.max(granularity(left, right))),
     };
     // The most there can be; memory that is never touched costs nothing, and growing would copy.
     let most = (left.items() + right.items() + 1) as usize;
-    let mut pairer =
-        Pairer { left, right, rules, control, rows: Vec::with_capacity(most), candidates: Vec::new() };
+    let mut pairer = Pairer {
+        left,
+        right,
+        rules,
+        control,
+        dates: Dates::of(left, right),
+        rows: Vec::with_capacity(most),
+        candidates: Vec::new(),
+    };
     pairer.push_both(0, NodeId::ROOT, NodeId::ROOT, None);
     let mut at = 0;
     let mut cancelled = false;
@@ -136,7 +151,8 @@ pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Con
         cancelled = at.is_multiple_of(4096) && control.cancel.should_stop();
     }
     pairer.rows.shrink_to_fit();
-    Paired { rows: pairer.rows, candidates: pairer.candidates, cancelled }
+    let notes = pairer.dates.notes();
+    Paired { rows: pairer.rows, candidates: pairer.candidates, notes, cancelled }
 }
 
 struct Pairer<'a> {
@@ -144,6 +160,7 @@ struct Pairer<'a> {
     right: &'a Tree,
     rules: Rules,
     control: &'a Control,
+    dates: Dates,
     rows: Vec<Row>,
     candidates: Vec<RowId>,
 }
@@ -319,7 +336,9 @@ impl Pairer<'_> {
         let mut found = Differences {
             modified: self.rules.modified
                 && left.modified != right.modified
-                && apart(left.modified, right.modified),
+                && apart(left.modified, right.modified)
+                && (left.kind != Kind::Symlink || self.rules.link_dates)
+                && !self.dates.are_one(left, right),
             ..Differences::default()
         };
         if self.rules.created

@@ -13,12 +13,14 @@
 //!
 //! This module must not know what a plan is.
 
+pub(crate) mod links;
 mod numbers;
 
 use std::io;
 
 use fcs_sys::{DirRef, Kind, Metadata, Name, Times, VolumeFacts};
 
+pub use links::LinkFacts;
 pub use numbers::{NumberFacts, SecondNames};
 
 /// How the name of the folder begins in which volumes are tried; followed by letters and digits.
@@ -29,17 +31,19 @@ pub const SCRATCH_PREFIX: &str = ".fcs-probe-";
 pub struct VolumeProbe {
     /// Numbers, second names and renames.
     pub numbers: NumberFacts,
+    /// Symbolic links.
+    pub links: LinkFacts,
 }
 
 /// Whether anything about a volume is in doubt, so that [`probe`] would write to it.
 pub fn wanted(facts: &VolumeFacts) -> bool {
-    !facts.read_only && numbers::wanted(facts)
+    !facts.read_only && (numbers::wanted(facts) || links::in_doubt(facts))
 }
 
 /// Tries what a volume does, in a folder of ours that is made in `dir` and removed again. Writes nothing where nothing
 /// is in doubt. Whatever goes wrong leaves the facts concerned unknown.
 pub fn probe(dir: &DirRef, facts: &VolumeFacts) -> VolumeProbe {
-    let mut found = VolumeProbe { numbers: numbers::known(facts) };
+    let mut found = VolumeProbe { numbers: numbers::known(facts), ..VolumeProbe::default() };
     if !wanted(facts) {
         return found;
     }
@@ -47,6 +51,9 @@ pub fn probe(dir: &DirRef, facts: &VolumeFacts) -> VolumeProbe {
         Ok(scratch) => {
             if numbers::wanted(facts) {
                 found.numbers = numbers::ask(&scratch);
+            }
+            if links::in_doubt(facts) {
+                found.links = links::ask(&scratch);
             }
             if let Err(error) = scratch.remove() {
                 tracing::warn!(%error, "the folder in which the volume was tried could not be removed");

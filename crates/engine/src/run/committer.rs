@@ -226,6 +226,7 @@ fn end(context: &Context<'_>, job: &Job<'_>, stop: Stop) {
     match stop {
         Stop::Cancelled => context.cancel(job.folder.plan, job.step),
         Stop::Failed(error) => context.fail(job.folder.plan, job.step, error),
+        Stop::LeftAlone(why) => context.leave_alone(job.folder.plan, job.step, why),
     }
 }
 

@@ -59,6 +59,12 @@ pub(super) struct Context<'a> {
 pub(super) struct Tally {
     pub(super) owner_not_kept: AtomicU64,
     pub(super) hard_linked: AtomicU64,
+    /// Links whose dates and owner were not set, because the volume would set them on what they point to.
+    pub(super) links_left: AtomicU64,
+    /// The coarsest step, in nanoseconds, to which the target cut a date; 0 where it cut none.
+    pub(super) coarsest_step: AtomicU64,
+    /// Dates that the target cannot hold.
+    pub(super) dates_out_of_range: AtomicU64,
 }
 
 /// A volume on which the target tree lies; a tree can span several.
@@ -363,6 +369,11 @@ impl<'a> Context<'a> {
         self.failed_steps.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Ends a step that cannot be done on this volume and never will be, which is no failure.
+    pub(super) fn leave_alone(&self, folder: &FolderPlan, step: &Step, why: SkipReason) {
+        self.emit(ItemReport { outcome: Outcome::Skipped { why }, ..Self::item(folder, step) });
+    }
+
     /// Ends all steps of a folder that could not be opened.
     pub(super) fn fail_all(&self, folder: &FolderPlan) {
         for step in &folder.steps {
@@ -433,6 +444,23 @@ impl<'a> Context<'a> {
             "file has further names (hard links) on the source; it was copied as a file of its own.",
             "files have further names (hard links) on the source; each name was copied as a file of its own.",
         );
+        count(
+            &self.tally.links_left,
+            "link has a date and owner of its own: this volume would set them on what the link points to.",
+            "links have dates and owners of their own: this volume would set them on what the links point to.",
+        );
+        count(
+            &self.tally.dates_out_of_range,
+            "date lies outside the range of the target volume, which keeps another one instead.",
+            "dates lie outside the range of the target volume, which keeps others instead.",
+        );
+        let step = self.tally.coarsest_step.load(Ordering::Relaxed);
+        if step > 0 {
+            let step = crate::compare::duration_words(step);
+            notes.push(format!(
+                "The target volume keeps dates in steps of {step}: what is finer was cut off."
+            ));
+        }
         let items = Items {
             list: self.items.into_inner().unwrap_or_else(PoisonError::into_inner),
             run_id: self.run_id,

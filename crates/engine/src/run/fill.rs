@@ -20,8 +20,9 @@ use super::metadata;
 use super::staged::{Expected, Staged, discard_name};
 use super::streams::Carried;
 use crate::plan::{Action, Step};
+use crate::probe;
 use crate::progress::CurrentFile;
-use crate::report::Digest;
+use crate::report::{Digest, SkipReason};
 use crate::runs::Seen;
 use crate::settings::ReadOnlyTargets;
 use crate::{Error, ErrorKind, Op};
@@ -32,6 +33,8 @@ pub(super) enum Stop {
     Cancelled,
     /// The step failed; `SourceUnsteady` means that trying again may help.
     Failed(Error),
+    /// The volume cannot hold the item, now or ever; nothing was left of it.
+    LeftAlone(SkipReason),
 }
 
 impl From<Error> for Stop {
@@ -373,9 +376,29 @@ fn stage_link<'a>(context: &Context<'_>, job: &Job<'a>, name: Name) -> Result<St
         return Err(Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceStale).into());
     }
     let link = folder.source.read_link(&step.source_name).map_err(read_error(Op::Read))?;
-    folder.target.create_symlink(&name, &link).map_err(|e| create_error(context, job, e).0)?;
+    let volume = &folder.volume;
+    if volume.probe.links.possible == Some(false) {
+        return Err(Stop::LeftAlone(SkipReason::LinkNotHeld));
+    }
+    match folder.target.create_symlink(&name, &link) {
+        Err(e) if reason(&e) == OsReason::Unsupported => {
+            return Err(Stop::LeftAlone(SkipReason::LinkNotHeld));
+        }
+        made => made.map_err(|e| create_error(context, job, e).0)?,
+    }
+    if probe::links::in_doubt(&volume.facts) && folder.target.read_link(&name).is_err() {
+        // sshfs shows no links that lead out of what it serves.
+        discard_name(context, job, &name);
+        return Err(Stop::LeftAlone(SkipReason::LinkNotHeld));
+    }
     let mut not_kept = Vec::new();
-    let dressed = dress_link(context, job, &name, &before, &mut not_kept).and_then(|now| {
+    let dressed = if volume.probe.links.may_set_attributes(&volume.facts) {
+        dress_link(context, job, &name, &before, &mut not_kept)
+    } else {
+        context.tally.links_left.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        folder.target.stat(&name)
+    };
+    let dressed = dressed.and_then(|now| {
         // Read back at once: a link's text lives in the folder's metadata, which the group's sync makes durable.
         Ok((folder.target.read_link(&name)?.text == link.text, now))
     });
@@ -426,7 +449,7 @@ fn dress_link(
     // An error shows in the read-back.
     let _ = target.set_link_times(name, times);
     let now = target.stat(name)?;
-    metadata::tell_times(&now, times, volume, not_kept);
+    metadata::tell_times(&now, times, volume, &context.tally, not_kept);
     Ok(now)
 }
 

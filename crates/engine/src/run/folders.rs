@@ -236,7 +236,8 @@ fn dress(
         kept.not_kept
     } else {
         let mut not_kept = Vec::new();
-        let now = metadata::give_times(&*target, &wanted, &volume.facts, &mut not_kept).map_err(set)?;
+        let now = metadata::give_times(&*target, &wanted, &volume.facts, &context.tally, &mut not_kept)
+            .map_err(set)?;
         if plan.expect_target.is_none_or(|before| before.modified != now.modified) {
             context.set_dated();
         }

@@ -9,8 +9,9 @@ use std::sync::atomic::Ordering;
 
 use fcs_sys::{Attributes, CreatedTime, Handle, Metadata, OsReason, Owner, Times, VolumeFacts, reason};
 
-use super::context::Context;
+use super::context::{Context, Tally};
 use super::streams::{self, Carried};
+use crate::dates::{self, Changed};
 
 /// What setting metadata came to.
 pub(super) struct Dressed {
@@ -53,7 +54,7 @@ pub(super) fn give(
         give_xattrs(copy, source, &mut not_kept);
     }
     give_attributes(copy, wanted.attributes, owner_kept, &mut not_kept);
-    let now = give_times(copy, wanted, volume, &mut not_kept)?;
+    let now = give_times(copy, wanted, volume, tally, &mut not_kept)?;
     Ok(Dressed { not_kept, streams, now })
 }
 
@@ -109,18 +110,26 @@ pub(super) fn give_times(
     copy: &dyn Handle,
     wanted: &Metadata,
     volume: &VolumeFacts,
+    tally: &Tally,
     not_kept: &mut Vec<String>,
 ) -> io::Result<Metadata> {
     let created = wanted.created.filter(|_| volume.created == CreatedTime::Settable);
     // An error shows in the read-back.
     let _ = copy.set_times(Times { modified: Some(wanted.modified), created });
     let now = copy.metadata()?;
-    tell_times(&now, Times { modified: Some(wanted.modified), created }, volume, not_kept);
+    tell_times(&now, Times { modified: Some(wanted.modified), created }, volume, tally, not_kept);
     Ok(now)
 }
 
-/// Tells which of the `wanted` times an item does not have.
-pub(super) fn tell_times(now: &Metadata, wanted: Times, volume: &VolumeFacts, not_kept: &mut Vec<String>) {
+/// Tells which of the `wanted` times an item does not have. One that is what the volume had to make of it is counted
+/// and said once; the comparison knows it too.
+pub(super) fn tell_times(
+    now: &Metadata,
+    wanted: Times,
+    volume: &VolumeFacts,
+    tally: &Tally,
+    not_kept: &mut Vec<String>,
+) {
     let granularity = u128::from(volume.time_granularity_nanos.max(1));
     for (name, wanted, now) in [
         ("modified time", wanted.modified, Some(now.modified)),
@@ -129,7 +138,15 @@ pub(super) fn tell_times(now: &Metadata, wanted: Times, volume: &VolumeFacts, no
         if let (Some(wanted), Some(now)) = (wanted, now)
             && now.distance_nanos(wanted) >= granularity
         {
-            not_kept.push(name.into());
+            match dates::image(wanted, now) {
+                Some(Changed::Cut(step)) => {
+                    tally.coarsest_step.fetch_max(step, Ordering::Relaxed);
+                }
+                Some(Changed::OutOfRange) => {
+                    tally.dates_out_of_range.fetch_add(1, Ordering::Relaxed);
+                }
+                None => not_kept.push(name.into()),
+            }
         }
     }
 }

@@ -53,6 +53,7 @@ pub(super) fn work<'a>(context: &Context<'_>, queue: &Receiver<Job<'a>>, staged:
             }
             Err(Stop::Cancelled) => context.cancel(job.folder.plan, job.step),
             Err(Stop::Failed(error)) => context.fail(job.folder.plan, job.step, error),
+            Err(Stop::LeftAlone(why)) => context.leave_alone(job.folder.plan, job.step, why),
         }
     }
 }

@@ -419,10 +419,15 @@ fn take_out(dir: &DirRef, step: &LedgerStep, spare: &Name) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Gives a link the time it had when it was verified, which a crash may have lost.
+/// Sets the time that a link had when it was verified, which a crash may have lost. Not where what the link points to
+/// might get it.
 fn finish_link(dir: &DirRef, step: &LedgerStep, now: Seen) -> io::Result<Seen> {
     match step.new {
-        Some(new) if now.kind == Kind::Symlink && now.modified != new.modified => {
+        Some(new)
+            if now.kind == Kind::Symlink
+                && now.modified != new.modified
+                && !crate::probe::links::in_doubt(&dir.volume()?) =>
+        {
             dir.set_link_times(&step.name, Times { modified: Some(new.modified), created: None })?;
             Ok(Seen::of(&dir.stat(&step.name)?))
         }

@@ -138,7 +138,7 @@ impl Dir for UnixDir {
     }
 
     fn set_link_times(&self, name: &Name, times: Times) -> io::Result<()> {
-        let times = handle::timestamps(times);
+        let times = handle::timestamps(self.fd.as_fd(), times);
         retry(|| rustix::fs::utimensat(&self.fd, name.as_bytes(), &times, AtFlags::SYMLINK_NOFOLLOW))
     }
 

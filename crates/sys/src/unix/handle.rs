@@ -104,16 +104,50 @@ fn kind(mode: u32) -> Kind {
     }
 }
 
-/// Times in the form the `utimensat` family takes; a time not given is left alone. The access time always is.
-pub(super) fn timestamps(times: Times) -> Timestamps {
-    let leave = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+/// Set once a volume was seen that a user-space program serves; before, no call asks whether it works on one.
+#[cfg(target_os = "linux")]
+static USER_SPACE_SEEN: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+/// Tells that there are volumes served by a user-space program.
+#[cfg(target_os = "linux")]
+pub(super) fn note_user_space() {
+    USER_SPACE_SEEN.store(true, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Whether a request must give the access time too. A program built with version 2 of libfuse (exfat-fuse, and others
+/// that did not set `flag_utime_omit_ok`) is not even asked when only one of the two is to be set, and the call says
+/// that all went well.
+fn wants_both(fd: BorrowedFd<'_>) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        const FUSE: u64 = 0x6573_5546;
+        USER_SPACE_SEEN.load(std::sync::atomic::Ordering::Relaxed)
+            && rustix::fs::fstatfs(fd).is_ok_and(|fs| fs.f_type as u64 & 0xffff_ffff == FUSE)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = fd;
+        false
+    }
+}
+
+/// Times in the form the `utimensat` family takes, for an item on the volume of `fd`; a time not given is left alone.
+/// So is the access time, except where the modified one could not be set without it.
+pub(super) fn timestamps(fd: BorrowedFd<'_>, times: Times) -> Timestamps {
+    let omit = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+    let leave = if times.modified.is_some() && wants_both(fd) {
+        let now = Time::now();
+        Timespec { tv_sec: now.seconds(), tv_nsec: now.nanos().into() }
+    } else {
+        omit
+    };
     let modified =
-        times.modified.map_or(leave, |t| Timespec { tv_sec: t.seconds(), tv_nsec: t.nanos().into() });
+        times.modified.map_or(omit, |t| Timespec { tv_sec: t.seconds(), tv_nsec: t.nanos().into() });
     Timestamps { last_access: leave, last_modification: modified }
 }
 
 pub(super) fn set_times(fd: BorrowedFd<'_>, times: Times) -> io::Result<()> {
-    retry(|| rustix::fs::futimens(fd, &timestamps(times)))
+    retry(|| rustix::fs::futimens(fd, &timestamps(fd, times)))
 }
 
 pub(super) fn set_attributes(fd: BorrowedFd<'_>, attributes: Attributes) -> io::Result<()> {

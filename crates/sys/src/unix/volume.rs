@@ -10,6 +10,10 @@ pub(super) fn facts(dir: &UnixDir) -> io::Result<VolumeFacts> {
     let metadata = handle::metadata(dir.fd.as_fd())?;
     let vfs = rustix::fs::fstatvfs(&dir.fd)?;
     let kind = kind_of(dir.fd.as_fd(), &metadata);
+    #[cfg(target_os = "linux")]
+    if kind.name.starts_with("fuse") {
+        handle::note_user_space();
+    }
     let table = known(&kind.name);
     let created = if cfg!(target_vendor = "apple") {
         CreatedTime::Settable

@@ -1,0 +1,221 @@
+//! Volumes that cannot hold what others can, or say yes and do something else: nothing outside is changed, what
+//! cannot be kept is said once, and a second run finds nothing to do. Numbers in names (L1, T1, …) are those of the
+//! cases that people's disks brought up.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use common::{Bench, noise};
+use fcs_engine::compare::Verdict;
+use fcs_engine::report::{Outcome, Report, SkipReason};
+use fcs_engine::runs::undo;
+use fcs_engine::settings::Undo;
+use fcs_testkit::volume::{Medium, Volume, for_each_volume};
+use fcs_testkit::{skip, test_name, volume_or_skip};
+
+/// Left in a temporary folder that keeps everything, right on the volume.
+fn bench_to(volume: &Path) -> Bench {
+    let mut bench = Bench::new();
+    bench.right = volume.join("right");
+    std::fs::create_dir(&bench.right).unwrap();
+    bench
+}
+
+/// Asserts that the run did everything, and that nothing of it counts as a loss.
+fn assert_done(report: &Report, on: &str) {
+    for item in &report.items {
+        let done = matches!(item.outcome, Outcome::Done { .. });
+        assert!(done && item.not_kept.is_empty(), "{on}: {item:#?}");
+    }
+}
+
+/// Asserts that there is nothing to do. Rows that the user left out are not asked about.
+fn assert_nothing_to_do(bench: &Bench, on: &str) {
+    let comparison = bench.compare();
+    let differing: Vec<_> = (0..comparison.rows.len() as u32)
+        .filter(|&row| comparison.rows[row as usize].verdict != Verdict::Same)
+        .map(|row| (comparison.path(row).to_string(), comparison.rows[row as usize]))
+        .collect();
+    assert!(differing.is_empty(), "{on}: {differing:#?}");
+    assert!(bench.plan().is_empty(), "{on}");
+}
+
+fn date(seconds: i64, nanos: u32) -> SystemTime {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let at = if seconds < 0 { UNIX_EPOCH - whole } else { UNIX_EPOCH + whole };
+    at + Duration::from_nanos(nanos.into())
+}
+
+fn set_date(path: &Path, to: SystemTime) {
+    std::fs::File::open(path).unwrap().set_modified(to).unwrap();
+}
+
+/// A file of the right tree that the left one lacks, and a link in the left one whose copy leads to it. (Not one beside
+/// the tree: this sshfs shows no links that lead upwards.)
+fn pointed_to(bench: &Bench) -> PathBuf {
+    let victim = bench.right.join(VICTIM);
+    std::fs::write(&victim, "not of this copy").unwrap();
+    set_date(&victim, date(1_300_000_000, 0));
+    symlink(VICTIM, bench.left.join("link")).unwrap();
+    std::os::unix::fs::lchown(bench.left.join("link"), Some(1000), Some(1000)).unwrap_or(());
+    victim
+}
+
+/// Where the link leads to.
+const VICTIM: &str = "victim";
+
+fn looks(path: &Path) -> (i64, i64, u32, u32, u32) {
+    let now = std::fs::symlink_metadata(path).unwrap();
+    (now.mtime(), now.mtime_nsec(), now.uid(), now.gid(), now.mode())
+}
+
+#[test]
+fn l1_what_a_link_points_to_keeps_its_date_and_owner() {
+    for_each_volume(test_name!(), &[Medium::Sshfs, Medium::Ntfs, Medium::Ext4], |volume| {
+        let on = volume.medium().name();
+        let mut bench = bench_to(volume.path());
+        bench.settings.undo = Undo::Last;
+        let victim = pointed_to(&bench);
+        let before = looks(&victim);
+        let report = bench.copy();
+        assert_eq!(looks(&victim), before, "{on}");
+        assert_done(&report, on);
+        let copied = bench.right.join("link");
+        assert_eq!(std::fs::read_link(&copied).unwrap(), Path::new(VICTIM), "{on}");
+        let left_alone = report.notes.iter().any(|note| note.contains("set them on what the link points to"));
+        assert_eq!(left_alone, volume.medium() == Medium::Sshfs, "{on}: {:?}", report.notes);
+        if volume.medium() == Medium::Ext4 {
+            assert_eq!(looks(&copied).0, looks(&bench.left.join("link")).0);
+        }
+        assert!(bench.plan().is_empty(), "{on}");
+
+        if volume.medium() == Medium::Sshfs {
+            return;
+        }
+        // Replaced, and brought back.
+        std::fs::remove_file(bench.left.join("link")).unwrap();
+        symlink("elsewhere", bench.left.join("link")).unwrap();
+        assert_done(&bench.copy(), on);
+        assert_eq!(std::fs::read_link(&copied).unwrap(), Path::new("elsewhere"), "{on}");
+        let account = undo(&bench.roots().1, None, &bench.control).unwrap();
+        assert!(account.is_clean(), "{on}: {account:#?}");
+        assert_eq!(std::fs::read_link(&copied).unwrap(), Path::new(VICTIM), "{on}");
+        assert_eq!(looks(&victim), before, "{on}");
+    });
+}
+
+#[test]
+fn l1_a_link_that_leads_out_is_left_alone_where_it_cannot_be_read_back() {
+    let volume = volume_or_skip!(Medium::Sshfs);
+    let bench = bench_to(volume.path());
+    let outside = bench.left.with_file_name("outside");
+    std::fs::write(&outside, "not of this copy").unwrap();
+    set_date(&outside, date(1_300_000_000, 0));
+    symlink(&outside, bench.left.join("link")).unwrap();
+    let before = looks(&outside);
+    let report = bench.copy();
+    assert_eq!(looks(&outside), before);
+    let outcome = &common::item(&report, "link").outcome;
+    let copied = std::fs::read_link(bench.right.join("link")).is_ok_and(|to| to == outside);
+    let left_alone = matches!(outcome, Outcome::Skipped { why: SkipReason::LinkNotHeld });
+    // Which of the two depends on the version of sshfs.
+    assert!(copied != left_alone && report.counts.failed == 0, "{outcome:?}");
+}
+
+const COARSE: [Medium; 4] = [Medium::Ext4SmallInodes, Medium::Sshfs, Medium::Exfat, Medium::Ntfs];
+
+#[test]
+fn t1_cut_fractions_are_no_loss_and_the_second_run_is_empty() {
+    for_each_volume(test_name!(), &COARSE, |volume| {
+        let on = volume.medium().name();
+        let bench = bench_to(volume.path());
+        std::fs::create_dir(bench.left.join("folder")).unwrap();
+        for (name, seconds) in [("small", 1_600_000_001), ("folder/large", 1_600_000_003), ("old", -100)] {
+            std::fs::write(bench.left.join(name), noise(if name == "small" { 10 } else { 200_000 }, 1))
+                .unwrap();
+            set_date(&bench.left.join(name), date(seconds, 987_654_321));
+        }
+        set_date(&bench.left.join("folder"), date(1_600_000_005, 987_654_321));
+        set_date(&bench.left, date(1_600_000_007, 987_654_321));
+        let report = bench.copy();
+        assert_done(&report, on);
+        let said = report.notes.iter().filter(|note| note.contains("keeps dates in steps of")).count();
+        // NTFS keeps steps of 100 ns, which is within what the volume is known for.
+        assert_eq!(said, usize::from(volume.medium() != Medium::Ntfs), "{on}: {:?}", report.notes);
+        assert_nothing_to_do(&bench, on);
+        volume.remount().unwrap();
+        assert_nothing_to_do(&bench, on);
+
+        if volume.medium() == Medium::Sshfs {
+            return;
+        }
+        // An edit that leaves the size as it was.
+        std::fs::write(bench.left.join("small"), noise(10, 2)).unwrap();
+        set_date(&bench.left.join("small"), date(1_600_000_002, 10));
+        assert_eq!(bench.plan().totals.replaced_files, 1, "{on}");
+        assert_done(&bench.copy(), on);
+        assert_eq!(std::fs::read(bench.right.join("small")).unwrap(), noise(10, 2), "{on}");
+        assert_nothing_to_do(&bench, on);
+    });
+}
+
+#[test]
+fn t1_a_volume_that_keeps_fractions_hides_no_edit_within_a_second() {
+    for_each_volume(test_name!(), &[Medium::Ext4, Medium::Xfs], |volume| {
+        let bench = bench_to(volume.path());
+        for (root, nanos, text) in [(&bench.left, 500_000_000, "new"), (&bench.right, 0, "old")] {
+            std::fs::write(root.join("f"), text).unwrap();
+            set_date(&root.join("f"), date(1_600_000_000, nanos));
+        }
+        assert_eq!(bench.plan().totals.replaced_files, 1, "{}", volume.medium());
+    });
+}
+
+#[test]
+fn t2_dates_out_of_range_are_copied_once() {
+    let media = [Medium::XfsOldTimes, Medium::Ext4SmallInodes, Medium::Exfat, Medium::Sshfs, Medium::Ext4];
+    for_each_volume(test_name!(), &media, |volume| {
+        let on = volume.medium().name();
+        // Holds all of these itself.
+        let left = match Volume::new(Medium::Tmpfs) {
+            Ok(left) => left,
+            Err(reason) => return skip(test_name!(), &reason.reason),
+        };
+        let mut bench = bench_to(volume.path());
+        bench.left = left.path().join("left");
+        std::fs::create_dir(&bench.left).unwrap();
+        // 1600, 1850, one second before 1970, 2100, 2108, 5138.
+        let dates = [-11_676_096_000, -3_786_825_600, -1, 4_102_444_800, 4_367_952_000, 99_999_999_999];
+        for seconds in dates {
+            let path = bench.left.join(format!("f{seconds}"));
+            std::fs::write(&path, "x").unwrap();
+            set_date(&path, date(seconds, 0));
+        }
+        let report = bench.copy();
+        assert_done(&report, on);
+        let said =
+            report.notes.iter().filter(|note| note.contains("outside the range of the target")).count();
+        assert!(said <= 1, "{on}: {:?}", report.notes);
+        assert_nothing_to_do(&bench, on);
+        volume.remount().unwrap();
+        assert_nothing_to_do(&bench, on);
+        let said = bench.compare().notes;
+        let changed = dates.iter().any(|&seconds| {
+            let copy = std::fs::metadata(bench.right.join(format!("f{seconds}"))).unwrap();
+            copy.modified().unwrap() != date(seconds, 0)
+        });
+        assert_eq!(said.iter().any(|note| note.contains("outside the range")), changed, "{on}: {said:?}");
+
+        // Written to since: a date of today is in every range.
+        let edited = bench.left.join("f-1");
+        std::fs::write(&edited, "y").unwrap();
+        set_date(&edited, date(1_700_000_000, 0));
+        assert_eq!(bench.plan().totals.replaced_files, 1, "{on}");
+    });
+}
