@@ -3,8 +3,9 @@
 //! Invariant: changes nothing, and promises nothing: the run looks again at each item when its turn comes. That
 //! another program has an item open is told where it matters (Windows).
 
-use fcs_sys::{DirRef, Kind, OsReason, RelPath, Root, reason};
+use fcs_sys::{DirRef, Kind, Metadata, OsReason, RelPath, Root, reason};
 
+use crate::identity::Numbers;
 use crate::plan::{Plan, Removal};
 
 /// How an item to be removed looks now.
@@ -73,7 +74,7 @@ fn of_error(error: &std::io::Error) -> Access {
 fn of_item(item: &Removal, dir: &DirRef, may_change: bool) -> Access {
     match dir.stat(&item.name) {
         Err(e) => of_error(&e),
-        Ok(now) if now.fingerprint() != item.expect => Access::Changed,
+        Ok(now) if !is_as_seen(item, dir, &now) => Access::Changed,
         Ok(now) if now.protection.is_some() => Access::Protected,
         Ok(_) if !may_change => Access::NoAccess,
         Ok(_) if dir.may_move(&item.name).is_err_and(|e| reason(&e) == OsReason::InUse) => Access::InUse,
@@ -81,6 +82,11 @@ fn of_item(item: &Removal, dir: &DirRef, may_change: bool) -> Access {
         Ok(now) if now.kind == Kind::File && now.attributes.is_read_only() => Access::ReadOnly,
         Ok(_) => Access::Ok,
     }
+}
+
+fn is_as_seen(item: &Removal, dir: &DirRef, now: &Metadata) -> bool {
+    let now = now.fingerprint();
+    now == item.expect || Numbers::of(dir).unchanged(&now, &item.expect)
 }
 
 fn open(root: &Root, path: &RelPath) -> std::io::Result<DirRef> {

@@ -16,6 +16,7 @@ use sha2::Digest as _;
 
 use crate::compare::{Digests, Row, RowId};
 use crate::handles::{Handles, name_of};
+use crate::identity::Numbers;
 use crate::progress::{add, full_path};
 use crate::settings::ContentCheck;
 use crate::tree::{NodeId, Tree};
@@ -364,7 +365,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Fails if an open file is no longer what the scan saw.
-    fn check_unchanged(&self, side: usize, node: NodeId, file: &FileRef) -> Result<(), Stop> {
+    fn check_unchanged(&mut self, side: usize, node: NodeId, file: &FileRef) -> Result<(), Stop> {
         let sides = self.shared.sides;
         let now =
             file.metadata().map_err(|e| Stop::Failed(Error::os(Op::Examine, sides.path(side, node), e)))?;
@@ -372,6 +373,10 @@ impl<'a> Worker<'a> {
         let then = entry.fingerprint();
         // The content coming here moves the change time of a placeholder, and nothing else.
         if now == then || entry.is_placeholder() && now.same_content_after_rename(&then) {
+            return Ok(());
+        }
+        // The volume is asked only now, because numbers hardly ever differ.
+        if self.folder(side, node.folder).is_ok_and(|dir| Numbers::of(&dir).unchanged(&now, &then)) {
             return Ok(());
         }
         Err(Stop::Failed(Error::new(Op::Compare, sides.path(side, node), ErrorKind::ChangedMeanwhile)))

@@ -9,7 +9,9 @@
 //!
 //! This module must not know what is done about an item that is another one.
 
-use fcs_sys::{FileId, Fingerprint, Kind, Metadata, VolumeFacts};
+use fcs_sys::{DirRef, FileId, Fingerprint, Kind, Metadata, VolumeFacts};
+
+use crate::runs::Seen;
 
 /// What numbers on a volume prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,11 @@ impl Numbers {
         if volume.lasting_numbers { Self::Last } else { Self::ProveNothing }
     }
 
+    /// As the volume keeps them on which a folder lies. One that does not answer is held to the stricter rule.
+    pub(crate) fn of(dir: &DirRef) -> Self {
+        dir.volume().map_or(Self::Last, |facts| Self::on(&facts))
+    }
+
     /// Whether `now` is what was seen, and nothing about it has changed.
     pub(crate) fn unchanged(self, now: &Fingerprint, seen: &Fingerprint) -> bool {
         now == seen
@@ -39,6 +46,24 @@ impl Numbers {
     pub(crate) fn same_after_rename(self, now: &Fingerprint, seen: &Fingerprint) -> bool {
         let same_item = self == Self::ProveNothing || now.id.may_be_after_rename(seen.id);
         same_item && now.kind == seen.kind && now.size == seen.size && now.modified == seen.modified
+    }
+
+    /// Whether `now` is the very item that was seen a moment ago under a name of our own, whatever became of its dates.
+    pub(crate) fn same_item(self, now: &Metadata, seen: &Fingerprint) -> bool {
+        match self {
+            Self::Last => now.id == seen.id,
+            Self::ProveNothing => self.same_after_rename(&now.fingerprint(), seen),
+        }
+    }
+
+    /// As [`Self::same_after_rename`], of what a journal says about an item of this run. A link's time says nothing: no
+    /// system can make it durable by itself.
+    pub(crate) fn is_after_rename(self, now: &Seen, other: &Seen) -> bool {
+        let same_link = now.kind == Kind::Symlink && other.kind == Kind::Symlink && now.size == other.size;
+        match self {
+            Self::Last => now.is_after_rename(other),
+            Self::ProveNothing => same_link || now.looks_like(other),
+        }
     }
 
     /// Whether the folder `now` is the one that was seen. Its size and dates change with what is done in it; where its

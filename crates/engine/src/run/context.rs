@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, Name, Place, RelPath, Root, VolumeFacts};
 
@@ -100,6 +100,23 @@ pub(super) struct Folder<'a> {
     pub(super) source: DirRef,
     pub(super) target: DirRef,
     pub(super) volume: Arc<Volume>,
+    /// What numbers prove on the source; asked only where one is another than before.
+    source_numbers: OnceLock<Numbers>,
+}
+
+impl<'a> Folder<'a> {
+    pub(super) fn new(plan: &'a FolderPlan, source: DirRef, target: DirRef, volume: Arc<Volume>) -> Self {
+        Self { plan, source, target, volume, source_numbers: OnceLock::new() }
+    }
+
+    /// Whether the source item `now` is what was seen, unchanged.
+    pub(super) fn source_unchanged(&self, now: &Metadata, seen: &Fingerprint) -> bool {
+        now.fingerprint() == *seen
+            || self
+                .source_numbers
+                .get_or_init(|| Numbers::of(&self.source))
+                .unchanged(&now.fingerprint(), seen)
+    }
 }
 
 /// One step to be done by a worker.
@@ -263,7 +280,11 @@ impl<'a> Context<'a> {
 
     /// The volume a target folder lies on, asked and tried once per volume.
     pub(super) fn volume_of(&self, dir: &DirRef) -> std::io::Result<Arc<Volume>> {
-        let id = dir.metadata()?.id.volume;
+        self.volume_numbered(dir.metadata()?.id.volume, dir)
+    }
+
+    /// As [`Context::volume_of`], where the volume's number is known.
+    pub(super) fn volume_numbered(&self, id: u64, dir: &DirRef) -> std::io::Result<Arc<Volume>> {
         let mut volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(volume) = volumes.get(&id) {
             return Ok(Arc::clone(volume));
@@ -298,9 +319,14 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether the target item `now` is what was seen, unchanged but for what this run itself did.
+    pub(super) fn target_unchanged(&self, numbers: Numbers, now: &Metadata, seen: &Fingerprint) -> bool {
+        numbers.unchanged(&now.fingerprint(), seen) || self.is_moved_by_us(now, seen)
+    }
+
     /// Whether a target differs from what was expected only in its change time, which this run itself moved when it
     /// displaced another name of the same file.
-    pub(super) fn is_moved_by_us(&self, now: &Metadata, expected: &Fingerprint) -> bool {
+    fn is_moved_by_us(&self, now: &Metadata, expected: &Fingerprint) -> bool {
         let same = Fingerprint { changed: expected.changed, ..now.fingerprint() } == *expected;
         same && self.moved.lock().unwrap_or_else(PoisonError::into_inner).contains(&now.id)
     }

@@ -19,6 +19,7 @@ use super::context::{Context, Job, Meter};
 use super::metadata;
 use super::staged::{Expected, Staged, discard_name};
 use super::streams::Carried;
+use crate::identity::Numbers;
 use crate::plan::{Action, Step};
 use crate::probe;
 use crate::progress::CurrentFile;
@@ -48,6 +49,8 @@ struct Filled {
     file: FileRef,
     bytes: u64,
     expected: Expected,
+    /// BLAKE3 of the content, where it was computed on the way.
+    hash: Option<Digest>,
 }
 
 /// Whether a file takes the small-file path and is committed in a group.
@@ -110,7 +113,7 @@ fn stage_file<'a>(
         job.folder.source.open_file(&step.source_name, Access::Read).map_err(read_error(Op::Open))?;
     let before = source.metadata().map_err(read_error(Op::Examine))?;
     // Where the comparison had the content fetched, that moved the change time and nothing else.
-    let as_planned = before.fingerprint() == step.expect_source
+    let as_planned = job.folder.source_unchanged(&before, &step.expect_source)
         || step.placeholder && before.fingerprint().same_content_after_rename(&step.expect_source);
     if first && !as_planned {
         return Err(Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceStale).into());
@@ -134,8 +137,9 @@ fn stage_file<'a>(
         Ok((filled, streams, now)) => Ok(Staged {
             job: job.clone(),
             name,
-            id: now.id,
+            print: now.fingerprint(),
             seen: Seen::of(&now),
+            hash: filled.hash,
             size: filled.bytes,
             file: Some(filled.file),
             expected: filled.expected,
@@ -204,7 +208,7 @@ fn fill_and_dress(
     // By name, not by handle: that the name now leads to another file is a change too. Last, because streams and
     // extended attributes are read from the source as well.
     let after = job.folder.source.stat(&job.step.source_name);
-    let steady = after.is_ok_and(|m| m.fingerprint() == before.fingerprint());
+    let steady = after.is_ok_and(|now| job.folder.source_unchanged(&now, &before.fingerprint()));
     #[cfg(fcs_planted)]
     let steady = steady || crate::planted::is(crate::planted::Fault::NoSourceRecheck);
     if filled.bytes != before.size || !steady {
@@ -232,9 +236,10 @@ fn fill(
     let share = context.settings.reflink && strategy.is_direct();
     if is_small(context, before.size) && !share {
         fill_small(context, job, name, &**source, before.size, verify, meter, buffer)
-    } else if strategy.is_direct() {
+    } else if strategy.is_direct() && job.folder.volume.numbers == Numbers::Last {
         fill_direct(context, job, name, source, before, verify, meter)
     } else {
+        // Also where numbers prove nothing: recovery and undo know the file again by its hash alone.
         fill_staged(context, job, name, &**source, before.size, verify, meter)
     }
 }
@@ -264,16 +269,13 @@ fn fill_small(
             false,
         ));
     }
-    let expected = if verify {
-        Expected::Hash(Digest(*blake3::hash(&buffer[..n]).as_bytes()))
-    } else {
-        Expected::Nothing
-    };
+    let hash = Digest(*blake3::hash(&buffer[..n]).as_bytes());
+    let expected = if verify { Expected::Hash(hash) } else { Expected::Nothing };
     let file = create(context, job, name)?;
     write_all_at(&*file, &buffer[..n], 0)
         .map_err(|e| (Error::os(Op::Copy, target_path(context, job), e).into(), true))?;
     meter.reach(size);
-    Ok(Filled { file, bytes: size, expected })
+    Ok(Filled { file, bytes: size, expected, hash: Some(hash) })
 }
 
 fn create(context: &Context<'_>, job: &Job<'_>, name: &Name) -> Result<FileRef, (Stop, bool)> {
@@ -332,7 +334,7 @@ fn fill_direct(
         (_, false) => Expected::Nothing,
         (_, true) => Expected::Source(Arc::clone(source), before.fingerprint()),
     };
-    Ok(Filled { file, bytes: copy.bytes, expected })
+    Ok(Filled { file, bytes: copy.bytes, expected, hash: None })
 }
 
 /// Chunks, hashed on the way: the source is read exactly once.
@@ -358,10 +360,11 @@ fn fill_staged(
         meter.reach(end);
         if context.should_stop() { Err(Stop::Cancelled) } else { Ok(()) }
     };
-    match pump(source, size, chunk, verify, write) {
+    let hashed = verify || job.folder.volume.numbers == Numbers::ProveNothing;
+    match pump(source, size, chunk, hashed, write) {
         Ok((bytes, hash)) => {
-            let expected = hash.map_or(Expected::Nothing, Expected::Hash);
-            Ok(Filled { file, bytes, expected })
+            let expected = hash.filter(|_| verify).map_or(Expected::Nothing, Expected::Hash);
+            Ok(Filled { file, bytes, expected, hash })
         }
         Err(PumpError::Read(e)) => Err((Error::os(Op::Read, source_path(context, job), e).into(), true)),
         Err(PumpError::Consume(stop)) => Err((stop, true)),
@@ -372,7 +375,7 @@ fn stage_link<'a>(context: &Context<'_>, job: &Job<'a>, name: Name) -> Result<St
     let (folder, step) = (&job.folder, job.step);
     let read_error = |op| move |e| Error::os(op, source_path(context, job), e);
     let before = folder.source.stat(&step.source_name).map_err(read_error(Op::Examine))?;
-    if before.fingerprint() != step.expect_source {
+    if !folder.source_unchanged(&before, &step.expect_source) {
         return Err(Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceStale).into());
     }
     let link = folder.source.read_link(&step.source_name).map_err(read_error(Op::Read))?;
@@ -408,8 +411,9 @@ fn stage_link<'a>(context: &Context<'_>, job: &Job<'a>, name: Name) -> Result<St
                 job: job.clone(),
                 name,
                 file: None,
-                id: now.id,
+                print: now.fingerprint(),
                 seen: Seen::of(&now),
+                hash: Some(Digest(*blake3::hash(&link.text).as_bytes())),
                 size: 0,
                 expected: Expected::Link,
                 streams: Vec::new(),

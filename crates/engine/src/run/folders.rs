@@ -3,11 +3,12 @@
 use crossbeam_channel::Sender;
 use std::sync::Arc;
 
-use fcs_sys::{DirRef, FileId, Metadata, OsReason, RelPath, reason};
+use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, OsReason, RelPath, reason};
 
 use super::context::{Context, Folder, Job};
 use super::fill::is_small;
 use super::{metadata, streams};
+use crate::identity::Numbers;
 use crate::plan::FolderPlan;
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
 use crate::settings::Verify;
@@ -102,11 +103,16 @@ fn enter<'a>(
     let on_target = |e| Error::os(Op::Open, context.target_path(&plan.target_path), e);
     let now =
         source.metadata().map_err(|e| Error::os(Op::Examine, context.source_path(&plan.source_path), e))?;
-    if now.id != plan.expect_source.id {
+    let same =
+        now.id == plan.expect_source.id || Numbers::of(&source).same_folder(&now, plan.expect_source.id);
+    if !same {
         return Err(Error::new(Op::Open, context.source_path(&plan.source_path), ErrorKind::SourceStale));
     }
     let there = target.metadata().map_err(on_target)?;
-    if plan.expect_target.is_some_and(|expected| expected.id != there.id) {
+    let same = |expected: Fingerprint| {
+        expected.id == there.id || Numbers::of(&target).same_folder(&there, expected.id)
+    };
+    if !plan.expect_target.is_none_or(same) {
         return Err(Error::new(Op::Open, context.target_path(&plan.target_path), ErrorKind::TargetStale));
     }
     if let Some(protection) = there.protection {
@@ -117,7 +123,7 @@ fn enter<'a>(
         context.made(index, there.id);
     }
     let volume = context.volume_of(&target).map_err(on_target)?;
-    Ok((Folder { plan, source, target, volume }, there.id))
+    Ok((Folder::new(plan, source, target, volume), there.id))
 }
 
 /// Makes the folder, for its owner only until everything in it is done.
@@ -219,7 +225,7 @@ fn dress(
         source.metadata().map_err(|e| Error::os(Op::Examine, context.source_path(&plan.source_path), e))?;
     let volume = context.volume_of(&target).map_err(|e| Error::os(Op::AskVolume, path(), e))?;
     let set = |e| Error::os(Op::SetMetadata, path(), e);
-    if target.metadata().map_err(set)?.id != id {
+    if !volume.numbers.same_folder(&target.metadata().map_err(set)?, id) {
         return Err(
             Error::new(Op::SetMetadata, path(), ErrorKind::TargetStale).with_target(TargetState::Unknown)
         );

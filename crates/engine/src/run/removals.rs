@@ -13,6 +13,7 @@ use super::absent::Asker;
 use super::context::Context;
 use super::folders::Entered;
 use super::held::Held;
+use crate::identity::Numbers;
 use crate::plan::{Removal, RemovalFolder};
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
 use crate::runs::{Record, RemovedTo, kept_name, move_to};
@@ -180,7 +181,8 @@ fn remove<'a>(
     let refuse = |kind| Error::new(Op::Remove, path(context, job), kind).with_target(TargetState::Original);
     let dir = ways.target.open(&job.folder.path).map_err(os)?;
     let holds = dir.metadata().map_err(os)?;
-    if holds.id != job.folder.expect.id {
+    let numbers = context.volume_numbered(holds.id.volume, &dir).map_err(os)?.numbers;
+    if !numbers.same_folder(&holds, job.folder.expect.id) {
         return Err(refuse(ErrorKind::TargetStale));
     }
     if let Some(protection) = holds.protection {
@@ -195,9 +197,9 @@ fn remove<'a>(
     let is_folder = job.item.expect.kind == Kind::Folder;
     // A folder changed when it was emptied; of everything else each sign must be as it was.
     let as_seen = if is_folder {
-        now.kind == Kind::Folder && now.id == job.item.expect.id
+        numbers.same_folder(&now, job.item.expect.id)
     } else {
-        now.fingerprint() == job.item.expect || context.is_moved_by_us(&now, &job.item.expect)
+        context.target_unchanged(numbers, &now, &job.item.expect)
     };
     if !as_seen {
         return Err(refuse(ErrorKind::TargetStale));
@@ -226,9 +228,10 @@ fn remove<'a>(
     let kept = kept_name(job.number).and_then(|name| {
         let out = log.kept().stat(&name)?;
         let same = if is_folder {
-            out.id.may_be_after_rename(now.id) && is_empty(&log.kept().open_dir(&name)?)?
+            let same = numbers == Numbers::ProveNothing || out.id.may_be_after_rename(now.id);
+            same && out.kind == Kind::Folder && is_empty(&log.kept().open_dir(&name)?)?
         } else {
-            out.fingerprint().same_content_after_rename(&job.item.expect)
+            numbers.same_after_rename(&out.fingerprint(), &job.item.expect)
         };
         Ok(same)
     });

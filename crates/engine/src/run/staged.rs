@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use fcs_sys::{FileId, FileRef, Fingerprint, Name, OsReason, Rename, reason};
+use fcs_sys::{DirRef, FileRef, Fingerprint, Metadata, Name, OsReason, Rename, reason};
 
 use super::context::{Context, Job};
 use super::fill::Stop;
@@ -40,9 +40,12 @@ pub(super) struct Staged<'a> {
     pub(super) name: Name,
     /// `None` for a link.
     pub(super) file: Option<FileRef>,
-    pub(super) id: FileId,
+    /// What it looks like when it is complete.
+    pub(super) print: Fingerprint,
     /// What the journal says of it.
     pub(super) seen: Seen,
+    /// BLAKE3 of its content (of a link's text), where it was computed on the way.
+    pub(super) hash: Option<Digest>,
     pub(super) size: u64,
     pub(super) expected: Expected,
     /// Named streams beside the content, with what is expected of them.
@@ -68,7 +71,7 @@ pub(super) struct Committed<'a> {
     /// Where the replaced original waits.
     displaced: Option<Name>,
     /// The file that was put in place.
-    id: FileId,
+    print: Fingerprint,
     seen: Seen,
     evidence: Evidence,
     not_kept: Vec<String>,
@@ -76,6 +79,11 @@ pub(super) struct Committed<'a> {
 }
 
 impl<'a> Staged<'a> {
+    /// Whether `now`, met under the staged name, is this file.
+    pub(super) fn is_same(&self, now: &Metadata) -> bool {
+        self.job.folder.volume.numbers.same_item(now, &self.print)
+    }
+
     /// Where the re-read of a large file counts its bytes.
     pub(super) fn verified_counter(&self) -> Option<&AtomicU64> {
         self.current.as_ref().map(|current| &current.verified)
@@ -177,7 +185,7 @@ impl<'a> Verified<'a> {
         match placed {
             Ok(displaced) => Ok(Committed {
                 displaced,
-                id: staged.id,
+                print: staged.print,
                 seen: seen_in_place(&staged),
                 evidence,
                 not_kept: staged.not_kept,
@@ -189,7 +197,7 @@ impl<'a> Verified<'a> {
                 // With the target in an unknown state the staged name may hold the original; and where a program
                 // replaced the target twice, once before each swap, what came out last is its work.
                 let held = staged.job.folder.target.stat(&staged.name);
-                let is_foreign = held.is_ok_and(|now| now.id != staged.id);
+                let is_foreign = held.is_ok_and(|now| !staged.is_same(&now));
                 if is_foreign || error.target == Some(TargetState::Unknown) {
                     context.set_untidy();
                 } else {
@@ -207,10 +215,7 @@ impl<'a> Verified<'a> {
 
     /// What the journal must say before [`Verified::commit`].
     pub(super) fn intent(&self) -> Record {
-        let hash = match &self.staged.expected {
-            Expected::Hash(hash) => Some(hash.0),
-            _ => None,
-        };
+        let hash = self.staged.hash.map(|hash| hash.0);
         Record::Intent { step: self.staged.job.number, new: Some(self.staged.seen), hash }
     }
 
@@ -231,12 +236,13 @@ impl<'a> Verified<'a> {
 /// nothing else has moved: taking the run back goes by it, and must see whatever another program writes from here on.
 fn seen_in_place(staged: &Staged<'_>) -> Seen {
     let now = staged.job.folder.target.stat(&staged.job.step.target_name).map(|now| Seen::of(&now));
-    now.ok().filter(|now| now.is_after_rename(&staged.seen)).unwrap_or(staged.seen)
+    let numbers = staged.job.folder.volume.numbers;
+    now.ok().filter(|now| numbers.is_after_rename(now, &staged.seen)).unwrap_or(staged.seen)
 }
 
 /// The swap itself. Returns the name under which the replaced original waits.
 fn place(context: &Context<'_>, staged: &Staged<'_>) -> Result<Option<Name>, Error> {
-    let (dir, step) = (&staged.job.folder.target, staged.job.step);
+    let (dir, step, volume) = (&staged.job.folder.target, staged.job.step, &staged.job.folder.volume);
     let path = context.target_path(&staged.job.folder.plan.target_path.join(&step.target_name));
     let op = if step.expect_target.is_some() { Op::Replace } else { Op::Create };
     let os = |e| Error::os(op, path.clone(), e);
@@ -244,7 +250,7 @@ fn place(context: &Context<'_>, staged: &Staged<'_>) -> Result<Option<Name>, Err
 
     // The name must still hold the file that was verified.
     match dir.stat(&staged.name) {
-        Ok(now) if now.id == staged.id => {}
+        Ok(now) if staged.is_same(&now) => {}
         Ok(_) => return Err(Error::new(op, path.clone(), ErrorKind::StagedLost)),
         Err(e) if reason(&e) == OsReason::NotFound => {
             return Err(Error::new(op, path.clone(), ErrorKind::StagedLost));
@@ -259,9 +265,7 @@ fn place(context: &Context<'_>, staged: &Staged<'_>) -> Result<Option<Name>, Err
         };
     };
     match dir.stat(&step.target_name) {
-        Ok(now) if now.fingerprint() == *expected || context.is_moved_by_us(&now, expected) => {
-            context.will_move(&now);
-        }
+        Ok(now) if context.target_unchanged(volume.numbers, &now, expected) => context.will_move(&now),
         Ok(_) => return Err(stale()),
         Err(e) if reason(&e) == OsReason::NotFound => return Err(stale()),
         Err(e) => return Err(os(e)),
@@ -272,6 +276,9 @@ fn place(context: &Context<'_>, staged: &Staged<'_>) -> Result<Option<Name>, Err
     {
         return write_over(dir, &**new, staged).map(|()| None).map_err(os);
     }
+    if volume.probe.numbers.exchange == Some(false) {
+        return replace_without_exchange(context, staged, expected);
+    }
     match dir.rename(&staged.name, &**dir, &step.target_name, Rename::Exchange) {
         Ok(()) => {}
         Err(e) if reason(&e) == OsReason::Unsupported => {
@@ -281,7 +288,8 @@ fn place(context: &Context<'_>, staged: &Staged<'_>) -> Result<Option<Name>, Err
     }
     // Between the look and the swap another program may have replaced the target: what came out must be what was
     // seen, or it goes back.
-    if dir.stat(&staged.name).is_ok_and(|out| out.fingerprint().same_content_after_rename(expected)) {
+    let same = |out: Metadata| volume.numbers.same_after_rename(&out.fingerprint(), expected);
+    if dir.stat(&staged.name).is_ok_and(same) {
         return Ok(Some(staged.name.clone()));
     }
     match dir.rename(&staged.name, &**dir, &step.target_name, Rename::Exchange) {
@@ -303,19 +311,25 @@ fn write_over(dir: &fcs_sys::DirRef, new: &dyn fcs_sys::File, staged: &Staged<'_
 /// Brings a staged file to a free name, never over something that appeared there.
 fn place_new(staged: &Staged<'_>) -> std::io::Result<()> {
     let (dir, to) = (&staged.job.folder.target, &staged.job.step.target_name);
-    match dir.rename(&staged.name, &**dir, to, Rename::NoReplace) {
-        Err(e) if reason(&e) == OsReason::Unsupported => {}
-        other => return other,
+    let known = &staged.job.folder.volume.probe.numbers;
+    if known.no_replace != Some(false) {
+        match dir.rename(&staged.name, &**dir, to, Rename::NoReplace) {
+            Err(e) if reason(&e) == OsReason::Unsupported => {}
+            other => return other,
+        }
     }
     // A second name fails if the name is taken, just as atomically; then the first one goes.
-    match dir.hard_link(&staged.name, &**dir, to) {
-        Ok(()) => {
-            // The file is in place; a staged name that stays behind is found by its prefix.
-            let _ = dir.remove_file(&staged.name);
-            return Ok(());
+    if known.may_link() {
+        match dir.hard_link(&staged.name, &**dir, to) {
+            Ok(()) => {
+                // The file is in place; a staged name that stays behind is found by its prefix.
+                let _ = dir.remove_file(&staged.name);
+                return Ok(());
+            }
+            Err(e) if reason(&e) == OsReason::AlreadyExists => return Err(e),
+            // Whatever a volume says that cannot link: what is truly wrong shows in the rename.
+            Err(_) => {}
         }
-        Err(e) if reason(&e) == OsReason::Unsupported => {}
-        Err(e) => return Err(e),
     }
     // Neither (FAT, some network shares): look, then rename. Another program that makes the same name in between
     // loses it; PROMISES.md says so.
@@ -327,39 +341,34 @@ fn place_new(staged: &Staged<'_>) -> std::io::Result<()> {
 }
 
 /// Replaces where two names cannot be exchanged: the original gets a second name (or is renamed aside), then the
-/// staged file takes the first.
+/// staged file takes the first. Renamed aside it leaves its name empty for a moment; recovery closes that gap.
 fn replace_without_exchange(
     context: &Context<'_>,
     staged: &Staged<'_>,
     expected: &Fingerprint,
 ) -> Result<Option<Name>, Error> {
-    let (dir, step) = (&staged.job.folder.target, staged.job.step);
+    let (dir, step, volume) = (&staged.job.folder.target, staged.job.step, &staged.job.folder.volume);
     let path = context.target_path(&staged.job.folder.plan.target_path.join(&step.target_name));
     let os = |e| Error::os(Op::Replace, path.clone(), e);
     let Ok(aside) = aside_name(&context.run_id, staged.job.number) else {
         return Err(Error::new(Op::Replace, path.clone(), ErrorKind::StagedLost));
     };
-    let linked = match dir.hard_link(&step.target_name, &**dir, &aside) {
-        Ok(()) => true,
-        Err(e) if reason(&e) == OsReason::Unsupported => {
-            dir.rename(&step.target_name, &**dir, &aside, Rename::Replace).map_err(os)?;
-            false
-        }
-        Err(e) => return Err(os(e)),
-    };
+    let linked = volume.probe.numbers.may_link()
+        && link_aside(dir, &step.target_name, &aside)
+            .map_err(|e| os(e).with_target(TargetState::Original))?;
+    if !linked {
+        dir.rename(&step.target_name, &**dir, &aside, Rename::Replace).map_err(os)?;
+    }
     let put_back = |error: Error| {
-        let undone = if linked {
-            dir.remove_file(&aside)
-        } else {
-            dir.rename(&aside, &**dir, &step.target_name, Rename::Replace)
-        };
+        let undone =
+            if linked { dir.remove_file(&aside) } else { move_to(dir, &aside, dir, &step.target_name) };
         match undone {
             Ok(()) => error,
             Err(_) => error.with_target(TargetState::Unknown),
         }
     };
     match dir.stat(&aside) {
-        Ok(out) if out.fingerprint().same_content_after_rename(expected) => {}
+        Ok(out) if volume.numbers.same_after_rename(&out.fingerprint(), expected) => {}
         _ => {
             return Err(put_back(Error::new(Op::Replace, path.clone(), ErrorKind::TargetStale)));
         }
@@ -368,6 +377,18 @@ fn replace_without_exchange(
         Ok(()) => Ok(Some(aside)),
         Err(e) => Err(put_back(os(e))),
     }
+}
+
+/// Gives the original a second name. `false` where that cannot be done, or where the second name looks like another
+/// file (sshfs counts names, not files): then it is removed again. An error where it could not be removed.
+fn link_aside(dir: &DirRef, original: &Name, aside: &Name) -> std::io::Result<bool> {
+    // Whatever a volume says that cannot link: what is truly wrong shows in the rename.
+    let Ok(()) = dir.hard_link(original, &**dir, aside) else { return Ok(false) };
+    let number = |name: &Name| dir.stat(name).ok().map(|now| now.id);
+    if number(aside).is_some_and(|id| Some(id) == number(original)) {
+        return Ok(true);
+    }
+    dir.remove_file(aside).map(|()| false)
 }
 
 impl<'a> Committed<'a> {
@@ -380,12 +401,14 @@ impl<'a> Committed<'a> {
     /// the report. If the original was written to since the swap, through a handle that was open before it, it comes
     /// back instead.
     pub(super) fn settle(self, context: &Context<'_>) -> ItemReport {
-        let (plan, step) = (self.job.folder.plan, self.job.step);
+        let (plan, step, volume) = (self.job.folder.plan, self.job.step, &self.job.folder.volume);
         let path = || context.target_path(&plan.target_path.join(&step.target_name));
         let mut displaced = None;
         if let (Some(name), Some(expected)) = (&self.displaced, &step.expect_target) {
             match self.job.folder.target.stat(name) {
-                Ok(now) if now.fingerprint().same_content_after_rename(expected) => displaced = Some(name),
+                Ok(now) if volume.numbers.same_after_rename(&now.fingerprint(), expected) => {
+                    displaced = Some(name);
+                }
                 // Somebody removed it; that is not ours to mend.
                 Err(e) if reason(&e) == OsReason::NotFound => {}
                 _ => {
@@ -429,8 +452,11 @@ impl<'a> Committed<'a> {
 
     fn try_swap_back(&self, context: &Context<'_>) -> Option<TargetState> {
         let (dir, name) = (&self.job.folder.target, &self.job.step.target_name);
+        let numbers = self.job.folder.volume.numbers;
         let is_ours = |name: &Name| {
-            dir.stat(name).is_ok_and(|now| now.id == self.id || Seen::of(&now).is_after_rename(&self.seen))
+            dir.stat(name).is_ok_and(|now| {
+                numbers.same_item(&now, &self.print) || numbers.is_after_rename(&Seen::of(&now), &self.seen)
+            })
         };
         if !is_ours(name) {
             return None;

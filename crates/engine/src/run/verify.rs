@@ -109,7 +109,7 @@ fn planted_trust(context: &Context<'_>, staged: &Staged<'_>) -> bool {
 /// The staged file, opened to be read past the cache, where the file system can do that.
 fn open_past_cache(staged: &Staged<'_>) -> Option<FileRef> {
     let past = staged.job.folder.target.open_file(&staged.name, Access::ReadUncached).ok()?;
-    let same = past.metadata().ok()?.id == staged.id;
+    let same = staged.is_same(&past.metadata().ok()?);
     // Some file systems refuse only at the first read.
     let readable = staged.size == 0 || past.read_at(&mut [0; 512], 0).is_ok();
     (same && readable).then_some(past)
@@ -175,8 +175,8 @@ pub(super) fn by_comparison(
     };
     // A difference, or an error, that comes from a source being written to is no fault of the copy.
     let job = &staged.job;
-    let steady =
-        job.folder.source.stat(&job.step.source_name).is_ok_and(|now| now.fingerprint() == *fingerprint);
+    let now = job.folder.source.stat(&job.step.source_name);
+    let steady = now.is_ok_and(|now| job.folder.source_unchanged(&now, fingerprint));
     let difference = match compared {
         Err(Stop::Cancelled) => Err(Stop::Cancelled),
         _ if !steady => {
