@@ -131,6 +131,8 @@ pub enum ErrorKind {
     NoRecycleBin,
     /// A part of a journal makes no sense.
     BadJournal,
+    /// A part of this program ended in a panic while it worked on the item.
+    Defect,
     /// The folder lists it, and a look-up does not find it.
     ListedNotFound,
     /// It was there when the folder was listed, and not a moment later.
@@ -237,6 +239,7 @@ impl Error {
                 "the other folder has it now, or is not the folder that was compared".into()
             }
             ErrorKind::BadJournal => "it is damaged, or of a newer version of this program".into(),
+            ErrorKind::Defect => "a part of this program failed while it was at work on it".into(),
         }
     }
 
@@ -313,6 +316,7 @@ impl Error {
             ErrorKind::Vanished => "Compare again when nothing changes there.",
             ErrorKind::SourceHasIt => "Compare again.",
             ErrorKind::BadJournal => "Look into the folder .fcs before you delete it: it may hold originals.",
+            ErrorKind::Defect => "Recover the run before you go on, and report this with the log of the run.",
             ErrorKind::Os(reason) => match reason {
                 OsReason::NotFound => "Check the spelling, or compare again if it was there a moment ago.",
                 OsReason::AlreadyExists => "Compare again, then copy.",

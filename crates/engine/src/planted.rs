@@ -36,6 +36,10 @@ pub enum Fault {
     NotFoundIsAbsent,
     /// A file that was opened to be read past the cache is believed to be read so.
     TrustUncached,
+    /// After a sync of the whole volume failed, the next success counts for what was written before.
+    SwallowSyncError,
+    /// A run goes on to its removals although a part of it ended in a panic.
+    RemovalAfterPanic,
 }
 
 impl Fault {
@@ -53,6 +57,8 @@ impl Fault {
         Self::WorkInDrop,
         Self::NotFoundIsAbsent,
         Self::TrustUncached,
+        Self::SwallowSyncError,
+        Self::RemovalAfterPanic,
     ];
 }
 

@@ -141,7 +141,7 @@ pub enum SkipReason {
     DryRun,
     /// Not removed, because another item failed or could not be read: what looks like an orphan may be its last copy.
     CopyFailed,
-    /// The journal could not be written, so nothing further was changed.
+    /// The journal could not be written, or a part of the program failed, so nothing further was changed.
     Stopped,
     /// A folder that is not removed, because something in it stays: chosen by nobody, left out by a pattern, or not
     /// to be touched.
@@ -165,7 +165,7 @@ impl SkipReason {
             Self::Cancelled => "the run was cancelled first",
             Self::DryRun => "dry run",
             Self::CopyFailed => "not removed, because another item failed or could not be read",
-            Self::Stopped => "the journal of the run could not be written",
+            Self::Stopped => "the run had to stop before it",
             Self::NotEmpty => "not removed, because something in it stays",
             Self::LinkNotHeld => "the target volume cannot hold this symbolic link",
         }

@@ -4,8 +4,12 @@
 #![cfg(all(fcs_planted, target_os = "linux"))]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "panics.rs"]
+mod panics;
 #[path = "crash/mod.rs"]
 mod suite;
+#[path = "syncs.rs"]
+mod syncs;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,6 +18,7 @@ use std::sync::{Arc, Mutex};
 use fcs_engine::planted::{Fault, set};
 use fcs_engine::report::{ActionKind, Outcome};
 use fcs_engine::run::OnError;
+use fcs_engine::settings::Verify;
 use fcs_engine::{Control, Error, Observer};
 use fcs_sys::{Access, Name, open_root, write_all_at};
 use fcs_testkit::faulty::{Act, Call, Event, wrap};
@@ -35,6 +40,8 @@ const SUITES: &[(&str, Suite)] = &[
     ("a folder swapped for a link", swapped_folder),
     ("a sync that fails", failing_sync),
     ("a copy that cannot be cleaned up", failing_clean_up),
+    ("files behind a failed sync of the volume", || syncs::files_queued_behind_a_failed_sync(Verify::Off)),
+    ("a panic in the middle", panic_in_the_middle),
     ("a source that lists what it does not find", listed_and_not_found),
 ];
 
@@ -115,7 +122,9 @@ fn flipped_bit_in_a_large_file() -> Result<(), String> {
             Act::Go
         };
         let report = bench.run(OnError::Continue, Some(Arc::new(script)), &Control::default());
-        assert!(flipped.load(Ordering::SeqCst), "the fault fired");
+        if !flipped.load(Ordering::SeqCst) {
+            return Err("no file was synced before it was read back".into());
+        }
         // Which of the two files it hit is no matter: it must not be there.
         let failed = report.items.iter().any(|item| matches!(item.outcome, Outcome::Failed { .. }));
         if failed {
@@ -204,6 +213,15 @@ fn failing_sync() -> Result<(), String> {
         cases.push(record_script(&bench, Arc::new(script)));
     }
     explore(&cases, &small_plan()).map(drop).map_err(|violation| violation.0)
+}
+
+/// The committer ends in a panic.
+fn panic_in_the_middle() -> Result<(), String> {
+    let run = std::panic::catch_unwind(panics::a_panic_while_renaming_stops_the_run_before_its_removals);
+    run.map_err(|why| match why.downcast_ref::<String>() {
+        Some(why) => why.clone(),
+        None => "a panic in the middle of a run was passed over".into(),
+    })
 }
 
 #[derive(Default)]

@@ -254,7 +254,7 @@ fn a_full_disk_takes_what_fits_and_refuses_the_rest() {
 
 #[test]
 fn a_bit_flipped_on_the_device_shows_only_past_the_cache() {
-    let fs = SimFs::new(Options::default());
+    let fs = SimFs::new(Options { uncached_reads_device: true, ..Options::default() });
     let dir = fs.root().dir;
     let file = dir.create_file(&name("f")).unwrap();
     file.write_at(b"abc", 0).unwrap();

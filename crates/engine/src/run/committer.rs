@@ -141,11 +141,11 @@ fn sync_volumes(content: &[Staged<'_>], renames: &[Committed<'_>]) -> VolumeSync
     let jobs = content.iter().map(|s| &s.job).chain(renames.iter().map(Committed::job));
     for job in jobs {
         let volume = &*job.folder.volume;
-        if volume.facts.sync_volume {
+        if volume.syncs_whole() {
             volumes.insert(volume.facts.id, volume);
         }
     }
-    volumes.into_iter().map(|(id, volume)| (id, volume.dir.sync_volume().map_err(Arc::new))).collect()
+    volumes.into_iter().map(|(id, volume)| (id, volume.sync_whole().map_err(Arc::new))).collect()
 }
 
 /// Splits staged files into those whose content is durable and those whose content may be lost.
@@ -217,7 +217,10 @@ fn verify_group<'a>(context: &Context<'_>, staged: Vec<Staged<'a>>) -> Vec<Verif
         let start = |_| std::thread::Builder::new().spawn_scoped(scope, verify).ok();
         let helpers: Vec<_> = (1..threads).filter_map(start).collect();
         let mut done = verify();
-        done.extend(helpers.into_iter().filter_map(|helper| helper.join().ok()).flatten());
+        for helper in helpers {
+            // What a helper was to verify is missing after a panic, so it is one of this thread too.
+            done.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
         done
     })
 }

@@ -34,6 +34,8 @@ pub(super) struct Context<'a> {
     log: Option<RunLog>,
     /// A step failed in a run that is to be taken back then.
     aborted: AtomicBool,
+    /// A part of the run ended in a panic.
+    broken: AtomicBool,
     /// Steps that failed.
     failed: AtomicU64,
     /// Steps that were to bring something over and failed: where to, and what their sources look like.
@@ -76,9 +78,30 @@ pub(super) struct Volume {
     pub(super) probe: VolumeProbe,
     /// What its numbers prove.
     pub(super) numbers: Numbers,
+    /// A sync of the whole volume failed.
+    sync_failed: AtomicBool,
 }
 
 impl Volume {
+    /// Whether the volume is synced as a whole; else every file and folder by itself. After one failure for the rest
+    /// of the run: the kernel reports it once, so a later success says nothing about files that were written before.
+    pub(super) fn syncs_whole(&self) -> bool {
+        self.facts.sync_volume && !self.sync_failed.load(Ordering::SeqCst)
+    }
+
+    /// Syncs the whole volume.
+    pub(super) fn sync_whole(&self) -> std::io::Result<()> {
+        let synced = self.dir.sync_volume();
+        #[cfg(fcs_planted)]
+        if crate::planted::is(crate::planted::Fault::SwallowSyncError) {
+            return synced;
+        }
+        if synced.is_err() {
+            self.sync_failed.store(true, Ordering::SeqCst);
+        }
+        synced
+    }
+
     /// Why a re-read on this volume may be answered by a cache; `None` when it reaches the device.
     pub(super) fn reread_is_cached(&self) -> Option<&'static str> {
         match self.facts.place {
@@ -164,6 +187,7 @@ impl<'a> Context<'a> {
             queue_length: (open_files / 32).clamp(1, 256),
             log,
             aborted: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
             failed: AtomicU64::new(0),
             failed_steps: Mutex::default(),
             committed: AtomicU64::new(0),
@@ -188,9 +212,44 @@ impl<'a> Context<'a> {
         self.control.cancel.should_stop() || self.is_stopping()
     }
 
-    /// Whether the journal could not be written, so that nothing may change any more.
+    /// Whether the journal could not be written, or a part of the run ended in a panic, so that nothing may change any
+    /// more: what happened is for recovery to find out.
     pub(super) fn is_stopped(&self) -> bool {
-        self.log.as_ref().is_some_and(RunLog::is_stopped)
+        self.is_broken() || self.log.as_ref().is_some_and(RunLog::is_stopped)
+    }
+
+    /// Whether a part of the run ended in a panic.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::SeqCst)
+    }
+
+    /// Carries out a part of the run. A panic in it ends the run: what that part was to do is missing, and nothing may
+    /// be concluded from what is there.
+    pub(super) fn guarded(&self, part: impl FnOnce()) {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(part)).is_err() {
+            tracing::error!("a part of the run ended in a panic; nothing is changed any more");
+            #[cfg(fcs_planted)]
+            if crate::planted::is(crate::planted::Fault::RemovalAfterPanic) {
+                return;
+            }
+            self.broken.store(true, Ordering::SeqCst);
+            self.set_untidy();
+        }
+    }
+
+    /// Reports the steps that a part of the run took with it when it ended in a panic, so that each has an item.
+    pub(super) fn report_lost(&self) {
+        let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        let told: HashSet<RelPath> = items.iter().map(|item| item.path.clone()).collect();
+        drop(items);
+        let steps = self.plan.folders.iter().flat_map(|folder| folder.steps.iter().map(move |s| (folder, s)));
+        for (folder, step) in steps {
+            let below = folder.target_path.join(&step.target_name);
+            if !told.contains(&below) {
+                let error = Error::new(Op::Copy, self.target_path(&below), ErrorKind::Defect);
+                self.fail(folder, step, error.with_target(TargetState::Unknown));
+            }
+        }
     }
 
     /// Whether the run is to be taken back because a step failed.
@@ -296,7 +355,13 @@ impl<'a> Context<'a> {
             _ => probe::probe(dir, &facts),
         };
         let numbers = Numbers::on(&facts);
-        let volume = Arc::new(Volume { facts, dir: Arc::clone(dir), probe, numbers });
+        let volume = Arc::new(Volume {
+            facts,
+            dir: Arc::clone(dir),
+            probe,
+            numbers,
+            sync_failed: AtomicBool::new(false),
+        });
         volumes.insert(id, Arc::clone(&volume));
         Ok(volume)
     }
@@ -304,8 +369,7 @@ impl<'a> Context<'a> {
     /// Syncs every volume the run wrote to that can be synced as a whole. Returns a maker of the first error.
     pub(super) fn sync_all_volumes(&self) -> Option<impl Fn() -> std::io::Error + use<>> {
         let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed =
-            volumes.values().filter(|v| v.facts.sync_volume).find_map(|v| v.dir.sync_volume().err())?;
+        let failed = volumes.values().filter(|v| v.syncs_whole()).find_map(|v| v.sync_whole().err())?;
         Some(move || match failed.raw_os_error() {
             Some(code) => std::io::Error::from_raw_os_error(code),
             None => failed.kind().into(),

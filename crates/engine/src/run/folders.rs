@@ -249,7 +249,7 @@ fn dress(
         }
         not_kept
     };
-    if !volume.facts.sync_volume {
+    if !volume.syncs_whole() {
         target.sync().map_err(|e| Error::os(Op::Sync, path(), e))?;
     }
     Ok(not_kept)

@@ -127,7 +127,7 @@ fn begin(run: &str, source: &Root, started: Time, settings: &Settings, options: 
 }
 
 fn carry_out(context: &Context<'_>) -> Vec<folders::Entered> {
-    std::thread::scope(|scope| {
+    let entered = std::thread::scope(|scope| {
         let (small_jobs, small_queue) = crossbeam_channel::bounded(context.queue_length);
         let (large_jobs, large_queue) = crossbeam_channel::bounded(context.queue_length);
         let (staged, to_commit) = crossbeam_channel::bounded(context.queue_length);
@@ -139,8 +139,10 @@ fn carry_out(context: &Context<'_>) -> Vec<folders::Entered> {
                 let (queue, staged) = (queue.clone(), staged.clone());
                 // Refused: fewer workers do the same work. Were there none, the feeder's jobs would come back to it
                 // (it holds no receiver), and end as not done.
-                let spawned = std::thread::Builder::new()
-                    .spawn_scoped(scope, with_log(move || worker::work(context, &queue, &staged)));
+                let spawned = std::thread::Builder::new().spawn_scoped(
+                    scope,
+                    with_log(move || context.guarded(|| worker::work(context, &queue, &staged))),
+                );
                 if let Err(error) = spawned {
                     tracing::warn!(%error, "a worker could not be started");
                 }
@@ -148,20 +150,26 @@ fn carry_out(context: &Context<'_>) -> Vec<folders::Entered> {
         }
         // The committer ends when the last worker has let go of its sender.
         drop(staged);
-        let committer = std::thread::Builder::new()
-            .spawn_scoped(scope, with_log(move || committer::commit_all(context, &to_commit)));
-        let folders = folders::feed(context, &small_jobs, &large_jobs);
-        drop((small_jobs, large_jobs));
-        match committer {
-            Ok(committer) => {
-                if committer.join().is_err() {
-                    tracing::error!("the committer ended in a panic");
-                }
-            }
-            Err(error) => tracing::warn!(%error, "the committer could not be started"),
+        let committer = std::thread::Builder::new().spawn_scoped(
+            scope,
+            with_log(move || {
+                // Its end of the queue goes with it, a panic too: then the workers are told.
+                context.guarded(move || {
+                    let queue = to_commit;
+                    committer::commit_all(context, &queue);
+                });
+            }),
+        );
+        if let Err(error) = committer {
+            tracing::warn!(%error, "the committer could not be started");
         }
-        folders
-    })
+        // The scope waits for all of them.
+        folders::feed(context, &small_jobs, &large_jobs)
+    });
+    if context.is_broken() {
+        context.report_lost();
+    }
+    entered
 }
 
 /// Work for another thread, which writes its log where this thread does.

@@ -142,9 +142,9 @@ fn sync(context: &Context<'_>, gone: &[(&Job<'_>, DirRef)]) -> io::Result<()> {
     let mut whole = None;
     for (job, dir) in gone {
         let volume = context.volume_of(dir)?;
-        if volume.facts.sync_volume {
+        if volume.syncs_whole() {
             if whole.replace(volume.facts.id) != Some(volume.facts.id) {
-                volume.dir.sync_volume()?;
+                volume.sync_whole()?;
             }
         } else if synced.replace(&job.folder.path) != Some(&job.folder.path) {
             dir.sync()?;

@@ -41,6 +41,27 @@ pub(super) fn facts(dir: &UnixDir) -> io::Result<VolumeFacts> {
     })
 }
 
+/// Whether `syncfs` reports data that could not be written. Before Linux 5.8 it reports only what went wrong with the
+/// file system's own structures (commit 735e4ae5ba28, "vfs: track per-sb writeback errors and report them to syncfs").
+#[cfg(target_os = "linux")]
+fn syncfs_tells_lost_data() -> bool {
+    static TELLS: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
+        let system = rustix::system::uname();
+        is_at_least(&system.release().to_string_lossy(), (5, 8))
+    });
+    *TELLS
+}
+
+/// Whether a kernel's release, such as `5.10.0-28-amd64`, is this version or later; one that cannot be read is not.
+#[cfg(target_os = "linux")]
+fn is_at_least(release: &str, wanted: (u32, u32)) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= wanted,
+        _ => false,
+    }
+}
+
 /// The largest file that may lie in metadata. None reaches beyond a block, or on NTFS a record of at most 4096 bytes.
 /// What is not listed has no such thing, according to its documentation.
 fn in_metadata_max(name: &str, block: u64) -> u64 {
@@ -72,7 +93,7 @@ fn kind_of(fd: BorrowedFd<'_>, metadata: &Metadata) -> Kind {
     };
     // syncfs reports write errors and waits for the device on these; FUSE without a device takes the call and does
     // nothing (fs/fuse/inode.c, fuse_sync_fs), network file systems do what they please.
-    let sync_volume = local_disk || name == "tmpfs";
+    let sync_volume = (local_disk || name == "tmpfs") && syncfs_tells_lost_data();
     // File systems that keep a file's pages in its own inode and read them from a block device, so that what
     // `cachestat` counts is what a read would use. Not among them: overlay (the pages belong to the file below),
     // fuseblk (the daemon reads the device through a cache of its own), zfs (ARC).
@@ -323,6 +344,23 @@ fn quota_left(fd: BorrowedFd<'_>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// E2.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_volume_is_synced_as_a_whole_only_where_that_tells_of_lost_data() {
+        for (release, tells) in [
+            ("5.8", true),
+            ("5.7.19", false),
+            ("4.19.0-27-amd64", false),
+            ("5.10.0-28-amd64", true),
+            ("6.18.44-fc", true),
+            ("", false),
+            ("next", false),
+        ] {
+            assert_eq!(is_at_least(release, (5, 8)), tells, "{release}");
+        }
+    }
 
     #[test]
     fn facts_of_the_temporary_folder_are_believable() {
