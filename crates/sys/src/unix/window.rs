@@ -15,7 +15,7 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 use memmap2::{MmapOptions, MmapRaw};
 
@@ -28,11 +28,42 @@ pub(super) struct UnixWindow {
 }
 
 /// One registered window; read by the signal handler, so only atomics.
+///
+/// The handler reads the range of every slot, also of one that another thread is just giving to another window. Were
+/// the beginning of the one window put together with the length of the other, zeros would go over memory of somebody
+/// else; so the range counts only if no change came in between.
 struct Slot {
+    /// Odd while the range is that of a live window; goes on by one with every change.
+    generation: AtomicUsize,
     start: AtomicUsize,
     bytes: AtomicUsize,
     taken: AtomicBool,
     faulted: AtomicBool,
+}
+
+impl Slot {
+    /// Called by the one thread that took the slot.
+    fn publish(&self, start: usize, bytes: usize) {
+        // Whoever sees one of the two stores also sees that the generation before is over.
+        fence(Ordering::Release);
+        self.start.store(start, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    fn withdraw(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Where the live window of the slot begins and ends; `None` if there is none, or it changed in this moment, in
+    /// which case it is not the window that the asking thread is reading.
+    fn range(&self) -> Option<(usize, usize)> {
+        let before = self.generation.load(Ordering::Acquire);
+        let (start, bytes) = (self.start.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
+        fence(Ordering::Acquire);
+        let same = self.generation.load(Ordering::Relaxed) == before;
+        (before % 2 == 1 && same).then(|| (start, start.saturating_add(bytes)))
+    }
 }
 
 /// More windows than any run opens: two per large-file lane.
@@ -40,6 +71,7 @@ const SLOTS: usize = 256;
 
 #[allow(clippy::declare_interior_mutable_const)]
 const EMPTY: Slot = Slot {
+    generation: AtomicUsize::new(0),
     start: AtomicUsize::new(0),
     bytes: AtomicUsize::new(0),
     taken: AtomicBool::new(false),
@@ -65,8 +97,7 @@ impl UnixWindow {
             .find(|s| s.taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok())
             .ok_or_else(|| io::Error::from(io::ErrorKind::ResourceBusy))?;
         slot.faulted.store(false, Ordering::Relaxed);
-        slot.start.store(map.as_ptr() as usize, Ordering::Relaxed);
-        slot.bytes.store(bytes, Ordering::Release);
+        slot.publish(map.as_ptr() as usize, bytes);
         let window = Self { map, slot };
         window.populate()?;
         Ok(window)
@@ -113,8 +144,7 @@ impl UnixWindow {
 impl Drop for UnixWindow {
     fn drop(&mut self) {
         // Unregistered before the map goes (fields drop after this), so the handler never acts on a foreign mapping.
-        self.slot.bytes.store(0, Ordering::Release);
-        self.slot.start.store(0, Ordering::Release);
+        self.slot.withdraw();
         self.slot.taken.store(false, Ordering::Release);
     }
 }
@@ -231,16 +261,15 @@ extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, cont
     #[allow(unsafe_code)]
     let address = unsafe { (*info).si_addr() } as usize;
     for slot in &TABLE {
-        let bytes = slot.bytes.load(Ordering::Acquire);
-        let start = slot.start.load(Ordering::Acquire);
-        if bytes == 0 || address < start || address - start >= bytes {
+        let Some((_, end)) = slot.range().filter(|(start, end)| (*start..*end).contains(&address)) else {
             continue;
-        }
+        };
         slot.faulted.store(true, Ordering::Release);
         // The rest of the window is replaced at once: after one fault the window is worthless, and a truncated file
         // would fault on every page.
         let from = address & !(PAGE_SIZE.load(Ordering::Relaxed) - 1);
-        let len = start + bytes - from;
+        // Never beyond the end that was read together with the beginning.
+        let len = end - from;
         // SAFETY: the range lies inside a live mapping of ours (the slot is cleared before unmapping); MAP_FIXED
         // replaces just these pages by readable zeros. mmap is a plain system call and safe in a handler on Linux.
         #[allow(unsafe_code)]
@@ -310,6 +339,36 @@ mod tests {
         assert_eq!(a.first_difference_from(1000, &content[1000..200_001]).unwrap(), None);
         assert_eq!(a.first_difference_from(1000, &content[1000..]).unwrap(), Some(200_001));
         assert!(a.first_difference_from(200_001, &content[..100_000]).is_err(), "beyond the window");
+    }
+
+    /// E5.
+    #[test]
+    fn the_handler_never_puts_the_ranges_of_two_windows_together() {
+        static SLOT: Slot = EMPTY;
+        let over = AtomicBool::new(false);
+        let (short, long) = ((1 << 20, (1 << 20) + 4096), (1 << 12, 1 << 30));
+        let (seen, torn) = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    for (start, end) in [short, long] {
+                        SLOT.publish(start, end - start);
+                        SLOT.withdraw();
+                    }
+                }
+            });
+            let (mut seen, mut torn) = (0, None);
+            // Enough of both for the threads to have met, however they are scheduled.
+            while seen < 2000 && torn.is_none() {
+                if let Some(range) = SLOT.range() {
+                    seen += 1;
+                    torn = Some(range).filter(|range| *range != short && *range != long);
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+            (seen, torn)
+        });
+        assert_eq!(torn, None, "after {seen} looks");
+        assert_eq!(SLOT.range(), None, "no window is live");
     }
 
     #[test]
