@@ -126,9 +126,17 @@ pub(crate) struct CompareOptions {
     #[arg(long, value_name = "LIST")]
     pub(crate) criteria: Option<Criteria>,
 
-    /// How far apart two times may be and still be equal: exact, or a time such as 10ms or 2s
+    /// How far apart two times may be and still be equal: exact, or a time such as 2s; 10ms if not given
     #[arg(long, value_name = "TIME")]
     pub(crate) tolerance: Option<Tolerance>,
+
+    /// Times that are up to N whole hours apart are equal (1 if no number is given), as after a change of the clock
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    pub(crate) ignore_whole_hours: Option<u64>,
+
+    /// Do not enter folders where another volume is mounted, on either side
+    #[arg(short = 'x', long)]
+    pub(crate) one_file_system: bool,
 
     /// Leave out what matches; may be repeated. Without a slash the pattern is matched against names
     #[arg(long, value_name = "GLOB")]

@@ -58,6 +58,10 @@ fn apply(settings: &mut Settings, compare: &CompareOptions, tuning: &Tuning) -> 
     if let Some(tolerance) = compare.tolerance {
         settings.set("time_tolerance_nanos", &tolerance.0.to_string())?;
     }
+    if let Some(hours) = compare.ignore_whole_hours {
+        settings.set("ignore_whole_hours", &hours.to_string())?;
+    }
+    settings.one_file_system |= compare.one_file_system;
     Ok(())
 }
 
@@ -119,6 +123,8 @@ mod tests {
             "batch_max_files=7",
             "--undo",
             "days:30",
+            "--ignore-whole-hours",
+            "-x",
         ])
         .unwrap();
         assert_eq!((s.verify, s.verify_below_bytes), (Verify::Below, 1 << 20));
@@ -129,6 +135,7 @@ mod tests {
         );
         assert_eq!((s.time_tolerance_nanos, s.reflink, s.read_placeholders), (2_000_000_000, true, true));
         assert_eq!(s.undo, Undo::Days(30));
+        assert_eq!((s.ignore_whole_hours, s.one_file_system), (1, true));
         assert_eq!(criteria_in_words(&s, true), "existence, size, content (SHA-512)");
     }
 

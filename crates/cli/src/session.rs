@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use fcs_engine::compare::Comparison;
-use fcs_engine::{Control, Settings};
+use fcs_engine::{Control, ErrorKind, Settings};
 use fcs_front::folders::Folders;
 
 use crate::args::{CompareOptions, Pair};
+use crate::exit::Code;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Display;
@@ -39,7 +40,12 @@ impl Session {
         let display = Display::start(screen, &self.control.progress);
         let result = self.folders.compare(&self.settings, &self.control);
         display.end();
-        let comparison = result.map_err(|e| Failure::usage(&e))?;
+        let comparison = result.map_err(|e| match e.kind {
+            ErrorKind::Overlap => Failure::new(Code::Refused, &e).hint(
+                "--exclude leaves it out; --one-file-system does not enter other volumes. Nothing was written.",
+            ),
+            _ => Failure::usage(&e),
+        })?;
         if comparison.cancelled || self.control.cancel.is_cancelled() {
             return Err(Failure::interrupted());
         }

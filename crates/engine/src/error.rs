@@ -137,6 +137,8 @@ pub enum ErrorKind {
     ListedNotFound,
     /// It was there when the folder was listed, and not a moment later.
     Vanished,
+    /// The folder belongs to both sides: one lies in the other, or is mounted in it.
+    Overlap,
     /// The side that was compared with has it now, so it is not superfluous.
     SourceHasIt,
 }
@@ -235,6 +237,11 @@ impl Error {
             ErrorKind::NoRecycleBin => "its volume has no recycle bin that could take it".into(),
             ErrorKind::ListedNotFound => "its folder lists it, but it cannot be found there".into(),
             ErrorKind::Vanished => "it disappeared while its folder was being read".into(),
+            ErrorKind::Overlap => {
+                "it is a folder of the other side too, nested or mounted in two places, so copying would have no end \
+                 or remove its own source"
+                    .into()
+            }
             ErrorKind::SourceHasIt => {
                 "the other folder has it now, or is not the folder that was compared".into()
             }
@@ -314,6 +321,7 @@ impl Error {
                 "Check that file system; until then it counts as present, and its copy is kept."
             }
             ErrorKind::Vanished => "Compare again when nothing changes there.",
+            ErrorKind::Overlap => "Choose other folders, or leave it out.",
             ErrorKind::SourceHasIt => "Compare again.",
             ErrorKind::BadJournal => "Look into the folder .fcs before you delete it: it may hold originals.",
             ErrorKind::Defect => "Recover the run before you go on, and report this with the log of the run.",

@@ -7,9 +7,13 @@
 //! The wildcard grammar and its errors are those of `globset`. Its own matcher is not used, because there `?` stands
 //! for one byte and a class such as `[é]` for any byte of the letter; here both stand for characters.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use globset::GlobBuilder;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
+use regex_automata::{Input, PatternSet};
 
 use fcs_sys::RelPath;
 
@@ -34,11 +38,34 @@ impl Filter {
     ///
     /// A pattern that is not valid is an error of kind [`ErrorKind::BadPattern`] whose path is the pattern.
     pub fn new(include: &[String], exclude: &[String], ignore_case: bool) -> Result<Self> {
+        Self::below(&[], include, exclude, ignore_case)
+    }
+
+    /// As [`Filter::new`], for roots of which a user may have written the whole path: a pattern that begins with one of
+    /// `roots` (absolute, with `/` between names), or with `./`, is matched against the rest, at the root only.
+    pub fn below(
+        roots: &[String],
+        include: &[String],
+        exclude: &[String],
+        ignore_case: bool,
+    ) -> Result<Self> {
         Ok(Self {
-            include: Patterns::new(include, ignore_case)?,
-            exclude: Patterns::new(exclude, ignore_case)?,
+            include: Patterns::new(roots, include, ignore_case)?,
+            exclude: Patterns::new(roots, exclude, ignore_case)?,
             ignore_case,
         })
+    }
+
+    /// The patterns, as written, that no item asked about so far has matched.
+    pub fn unmatched(&self) -> impl Iterator<Item = &str> {
+        [&self.include, &self.exclude]
+            .into_iter()
+            .flatten()
+            .flat_map(|patterns| {
+                let used = &patterns.used;
+                patterns.written.iter().zip(used.each.iter()).filter(|(_, hit)| !hit.load(Ordering::Relaxed))
+            })
+            .map(|(pattern, _)| pattern.as_str())
     }
 
     /// Whether an item takes part; a folder that does not is not entered.
@@ -108,19 +135,47 @@ fn steps(path: &RelPath, is_folder: bool) -> impl Iterator<Item = Item<'_>> {
 struct Patterns {
     names: Option<Set>,
     paths: Option<Set>,
+    written: Vec<String>,
+    used: Arc<Used>,
+}
+
+/// Which patterns have matched anything.
+#[derive(Debug)]
+struct Used {
+    each: Box<[AtomicBool]>,
+    /// How many have not. Once it is 0 nobody looks any more which pattern it was.
+    left: AtomicUsize,
+}
+
+impl Used {
+    fn mark(&self, pattern: usize) {
+        if !self.each[pattern].swap(true, Ordering::Relaxed) {
+            self.left.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What is left of a pattern below one of the roots, with the `/` that keeps it there; `None` if it begins otherwise.
+fn below_root<'p>(pattern: &'p str, roots: &[String]) -> Option<&'p str> {
+    let rest = |prefix: &str| {
+        let rest = pattern.strip_prefix(prefix)?;
+        (rest.starts_with('/') && rest.len() > 1).then_some(rest)
+    };
+    rest(".").or_else(|| roots.iter().find_map(|root| rest(root.trim_end_matches('/'))))
 }
 
 impl Patterns {
-    fn new(patterns: &[String], ignore_case: bool) -> Result<Option<Self>> {
+    fn new(roots: &[String], patterns: &[String], ignore_case: bool) -> Result<Option<Self>> {
         if patterns.is_empty() {
             return Ok(None);
         }
         let (mut names, mut paths) = (Vec::new(), Vec::new());
-        for pattern in patterns {
+        for (number, written) in patterns.iter().enumerate() {
+            let pattern = below_root(written, roots).unwrap_or(written);
             let bad = || Error::new(Op::UsePattern, pattern, ErrorKind::BadPattern);
             let (core, folders_only) = match pattern.strip_suffix('/') {
                 Some(core) => (core, true),
-                None => (pattern.as_str(), false),
+                None => (pattern, false),
             };
             let (core, anchored) = match core.strip_prefix('/') {
                 Some(core) => (core, true),
@@ -131,19 +186,25 @@ impl Patterns {
             }
             let regex = translate(core, ignore_case).ok_or_else(bad)?;
             let list = if anchored { &mut paths } else { &mut names };
-            list.push((regex, folders_only));
+            list.push((regex, folders_only, number));
         }
         let bad = |()| Error::new(Op::UsePattern, patterns.join(" "), ErrorKind::BadPattern);
-        Ok(Some(Self { names: Set::new(&names).map_err(bad)?, paths: Set::new(&paths).map_err(bad)? }))
+        let each = patterns.iter().map(|_| AtomicBool::new(false)).collect();
+        Ok(Some(Self {
+            names: Set::new(&names).map_err(bad)?,
+            paths: Set::new(&paths).map_err(bad)?,
+            written: patterns.to_vec(),
+            used: Arc::new(Used { each, left: AtomicUsize::new(patterns.len()) }),
+        }))
     }
 
     fn match_item(&self, item: Item<'_>, ignore_case: bool) -> bool {
         let hit = |set: &Option<Set>, text: &[u8]| {
             set.as_ref().is_some_and(|set| {
                 if ignore_case {
-                    set.hits(&fold(text), item.is_folder)
+                    set.hits(&fold(text), item.is_folder, &self.used)
                 } else {
-                    set.hits(text, item.is_folder)
+                    set.hits(text, item.is_folder, &self.used)
                 }
             })
         };
@@ -154,18 +215,39 @@ impl Patterns {
 /// Several patterns matched in one pass.
 #[derive(Debug, Clone)]
 struct Set {
-    any_kind: Option<Regex>,
-    all: Regex,
+    any_kind: Option<Several>,
+    all: Several,
+}
+
+/// Several patterns as one automaton, with their numbers.
+#[derive(Debug, Clone)]
+struct Several {
+    regex: Regex,
+    numbers: Box<[usize]>,
+}
+
+impl Several {
+    fn hits(&self, text: &[u8], used: &Used) -> bool {
+        if !self.regex.is_match(text) {
+            return false;
+        }
+        if used.left.load(Ordering::Relaxed) > 0 {
+            let mut which = PatternSet::new(self.numbers.len());
+            self.regex.which_overlapping_matches(&Input::new(text), &mut which);
+            which.iter().for_each(|pattern| used.mark(self.numbers[pattern.as_usize()]));
+        }
+        true
+    }
 }
 
 impl Set {
-    fn new(patterns: &[(String, bool)]) -> std::result::Result<Option<Self>, ()> {
-        let compile = |only_any_kind: bool| -> std::result::Result<Option<Regex>, ()> {
-            let chosen: Vec<&str> = patterns
+    fn new(patterns: &[(String, bool, usize)]) -> std::result::Result<Option<Self>, ()> {
+        let compile = |only_any_kind: bool| -> std::result::Result<Option<Several>, ()> {
+            let (chosen, numbers): (Vec<&str>, Vec<usize>) = patterns
                 .iter()
-                .filter(|(_, folders_only)| !(only_any_kind && *folders_only))
-                .map(|(regex, _)| regex.as_str())
-                .collect();
+                .filter(|(_, folders_only, _)| !(only_any_kind && *folders_only))
+                .map(|(regex, _, number)| (regex.as_str(), *number))
+                .unzip();
             if chosen.is_empty() {
                 return Ok(None);
             }
@@ -173,17 +255,17 @@ impl Set {
                 .syntax(syntax::Config::new().utf8(false).dot_matches_new_line(true))
                 .configure(Regex::config().utf8_empty(false))
                 .build_many(&chosen)
-                .map(Some)
+                .map(|regex| Some(Several { regex, numbers: numbers.into() }))
                 .map_err(drop)
         };
         compile(false)?.map(|all| Ok(Self { all, any_kind: compile(true)? })).transpose()
     }
 
-    fn hits(&self, text: &[u8], is_folder: bool) -> bool {
+    fn hits(&self, text: &[u8], is_folder: bool, used: &Used) -> bool {
         if is_folder {
-            self.all.is_match(text)
+            self.all.hits(text, used)
         } else {
-            self.any_kind.as_ref().is_some_and(|r| r.is_match(text))
+            self.any_kind.as_ref().is_some_and(|several| several.hits(text, used))
         }
     }
 }
@@ -328,6 +410,26 @@ mod tests {
     }
 
     #[test]
+    fn case_w2_a_path_below_a_root_and_dot_slash_are_understood() {
+        let roots = ["/home/me/L".to_owned(), "/".to_owned()];
+        for pattern in ["./cache", "/home/me/L/cache", "/cache"] {
+            let f = Filter::below(&roots, &[], &[pattern.into()], false).unwrap();
+            assert!(!takes(&f, "cache/") && !takes(&f, "cache/x") && takes(&f, "q/cache"), "{pattern}");
+        }
+        let f = Filter::below(&roots[..1], &[], &["/home/me/L".into(), "L/cache".into()], false).unwrap();
+        assert!(takes(&f, "cache") && !takes(&f, "home/me/L"), "no more than what is written");
+    }
+
+    #[test]
+    fn case_w2_patterns_that_match_nothing_are_named() {
+        let f = filter(&["*.jpg", "*.png"], &["CACHE", "a/*.jpg", "x.*"]);
+        assert!(takes(&f, "b.jpg") && !takes(&f, "a/b.jpg") && !takes(&f, "x.jpg"));
+        assert_eq!(f.unmatched().collect::<Vec<_>>(), ["*.png", "CACHE"]);
+        assert!(takes(&f, "y.png/below"));
+        assert_eq!(f.clone().unmatched().collect::<Vec<_>>(), ["CACHE"], "and clones know it");
+    }
+
+    #[test]
     fn a_bad_pattern_is_named() {
         for bad in ["[a", "", "/", "a{b", "[z-a]"] {
             let error = Filter::new(&[], &["ok".into(), bad.into()], false).unwrap_err();
@@ -346,9 +448,9 @@ mod tests {
             proptest::prop_assert_eq!(glob.is_ok(), ours.is_some());
             if let Ok(glob) = glob {
                 let matcher = glob.compile_matcher();
-                let set = Set::new(&[(ours.unwrap(), false)]).unwrap().unwrap();
+                let set = Set::new(&[(ours.unwrap(), false, 0)]).unwrap().unwrap();
                 for name in names {
-                    proptest::prop_assert_eq!(matcher.is_match(&name), set.hits(name.as_bytes(), false), "{}", name);
+                    proptest::prop_assert_eq!(matcher.is_match(&name), set.any_kind.as_ref().unwrap().regex.is_match(name.as_bytes()), "{}", name);
                 }
             }
         }

@@ -100,6 +100,7 @@ impl Item {
             owner: None,
             placeholder: false,
             protection: None,
+            mounted: Some(false),
         }
     }
 

@@ -344,6 +344,8 @@ const PLANNED: u8 = 4;
 const TOUCHED: u8 = 8;
 /// The row is planned as a removal.
 const REMOVED: u8 = 16;
+/// The row lies below a folder that only the target has and where a volume is mounted.
+const BELOW_MOUNT: u8 = 32;
 
 /// What a plan is to hold.
 #[derive(Debug, Clone, Copy)]
@@ -424,6 +426,13 @@ impl<'a> Planner<'a> {
                 self.set(row, BLOCKED);
             }
         }
+        if self.work.removals {
+            for row in 1..rows {
+                if self.is_mount_of_target(self.comparison.row(row).parent) {
+                    self.set(row, BELOW_MOUNT);
+                }
+            }
+        }
         let mut anything = false;
         for row in (0..rows).rev() {
             let deed = self.deed(row);
@@ -446,6 +455,14 @@ impl<'a> Planner<'a> {
         if anything {
             self.set(Comparison::ROOT, TOUCHED);
         }
+    }
+
+    /// Whether only the target has the folder, and a volume is mounted there or above.
+    fn is_mount_of_target(&self, row: RowId) -> bool {
+        let alone = self.comparison.entry(row, self.source).is_none();
+        alone
+            && (self.has(row, BELOW_MOUNT)
+                || self.comparison.entry(row, self.target).is_some_and(Entry::is_mounted))
     }
 
     /// What is to be done with a row if it is selected.

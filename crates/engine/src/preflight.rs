@@ -61,8 +61,10 @@ impl Preflight {
     }
 }
 
-/// Checks two roots before anything is scanned: same folder, one inside the other.
-pub fn check_roots(left: &Root, right: &Root) -> Vec<Problem> {
+/// Checks two roots before anything is scanned: same folder, one inside the other. `inner_left_out` says that a pattern
+/// or the bounds of a volume may keep the inner one out of the scan, which then finds out
+/// ([`crate::ErrorKind::Overlap`]).
+pub fn check_roots(left: &Root, right: &Root, inner_left_out: bool) -> Vec<Problem> {
     let (l, r) = (shown(&left.path), shown(&right.path));
     let ours = |root: &Root| {
         root.path
@@ -78,6 +80,7 @@ pub fn check_roots(left: &Root, right: &Root) -> Vec<Problem> {
     }
     let text = match nesting(left, right) {
         Ok(Nesting::Apart) => return Vec::new(),
+        Ok(Nesting::FirstInSecond | Nesting::SecondInFirst) if inner_left_out => return Vec::new(),
         Ok(Nesting::Same) => format!("{l} and {r} are the same folder. Choose two different folders."),
         Ok(Nesting::FirstInSecond) => {
             format!("{l} lies inside {r}. Choose folders that do not contain each other.")
@@ -100,7 +103,8 @@ pub fn check(plan: &Plan, source: &Root, target: &Root, settings: &Settings) -> 
         bytes_kept: if settings.undo == Undo::Off { 0 } else { kept },
         ..Preflight::default()
     };
-    found.problems.extend(check_roots(source, target));
+    // That the one does not hold the other was found out by the scan that the plan comes from.
+    found.problems.extend(check_roots(source, target, true));
     if plan.is_empty() {
         return found;
     }

@@ -148,6 +148,8 @@ pub enum SkipReason {
     NotEmpty,
     /// A symbolic link that the target volume cannot hold: it has no links, or does not let this one be read back.
     LinkNotHeld,
+    /// Only the target has it, and a volume is mounted there: not an orphan, but another disk.
+    Mounted,
 }
 
 impl SkipReason {
@@ -168,6 +170,7 @@ impl SkipReason {
             Self::Stopped => "the run had to stop before it",
             Self::NotEmpty => "not removed, because something in it stays",
             Self::LinkNotHeld => "the target volume cannot hold this symbolic link",
+            Self::Mounted => "a volume is mounted here",
         }
     }
 }

@@ -476,6 +476,8 @@ settings! {
     max_items: u64 = 20_000_000, Unit::Count, 1..=4_000_000_000;
     /// Items on one side only count as differences.
     compare_existence: bool = true, Unit::Switch;
+    /// Do not enter folders in which another volume is mounted, on either side; what is in them does not take part.
+    one_file_system: bool = false, Unit::Switch;
     /// Files of different size count as different.
     compare_size: bool = true, Unit::Switch;
     /// Different created times count, where both volumes can set them.
@@ -486,6 +488,9 @@ settings! {
     compare_content: ContentCheck = ContentCheck::Off, Unit::Choice(ContentCheck::WORDS);
     /// Times differ when they are further apart than this; raised to what the coarser volume can store.
     time_tolerance_nanos: u64 = 10_000_000, Unit::Nanoseconds, 0..=3_600_000_000_000;
+    /// Dates that are whole hours apart, up to so many, count as equal: 1 for a stick that was written before the
+    /// clock was changed. 0 is off. An edit exactly that much later that keeps the size goes unseen.
+    ignore_whole_hours: u64 = 0, Unit::Count, 0..=24;
 
     /// What the log of each run says; info has a line for each item. The logs are in the folder for logs of this user.
     log_level: LogLevel = LogLevel::Info, Unit::Choice(LogLevel::WORDS);

@@ -118,6 +118,10 @@ const HARD_LINKED: u16 = 8;
 const PLACEHOLDER: u16 = 16;
 const IMMUTABLE: u16 = 32;
 const APPEND_ONLY: u16 = 64;
+const MOUNTED: u16 = 128;
+const BOUNDARY: u16 = 256;
+const CARRIER: u16 = 512;
+const BARREN: u16 = 1024;
 
 impl Entry {
     /// What stands for an item that could not be asked. Nothing may be concluded from it.
@@ -175,6 +179,39 @@ impl Entry {
         (self.flags & HAS_CHANGED != 0).then_some(self.changed)
     }
 
+    /// A volume, or a folder of one, is mounted here.
+    pub fn is_mounted(&self) -> bool {
+        self.flags & MOUNTED != 0
+    }
+
+    /// A folder on another volume than its own folder that was not entered, because the scan stays on one volume.
+    /// Nothing is known of what is in it, and nothing in it takes part on either side.
+    pub fn is_boundary(&self) -> bool {
+        self.flags & BOUNDARY != 0
+    }
+
+    /// A folder that no include pattern matches: it takes part only as the way to what one does.
+    pub(crate) fn is_carrier(&self) -> bool {
+        self.flags & CARRIER != 0
+    }
+
+    /// A carrier with nothing below it that an include pattern matches.
+    pub(crate) fn is_barren(&self) -> bool {
+        self.flags & BARREN != 0
+    }
+
+    pub(crate) fn mark_mounted(&mut self) {
+        self.flags |= MOUNTED;
+    }
+
+    pub(crate) fn mark_boundary(&mut self) {
+        self.flags |= BOUNDARY;
+    }
+
+    pub(crate) fn mark_carrier(&mut self) {
+        self.flags |= CARRIER;
+    }
+
     /// What must stay the same for the item to count as unchanged.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint {
@@ -201,6 +238,7 @@ impl From<&Metadata> for Entry {
         mark(m.placeholder, PLACEHOLDER);
         mark(m.protection == Some(Protection::Immutable), IMMUTABLE);
         mark(m.protection == Some(Protection::AppendOnly), APPEND_ONLY);
+        mark(m.mounted == Some(true), MOUNTED);
         Self {
             size: m.size,
             file: m.id.file,
@@ -239,6 +277,25 @@ pub(crate) struct Folder {
     pub(crate) error: Option<u32>,
     /// Something in the folder is not in the tree, because of its name or a pattern.
     pub(crate) left_out: bool,
+}
+
+/// Finds the carriers that lead to nothing, deepest first: a folder comes after the folder it lies in. The folder that
+/// such a one lies in is then not known whole.
+pub(crate) fn mark_barren(folders: &mut [Folder]) {
+    for number in (0..folders.len()).rev() {
+        let folder = &folders[number];
+        let leads_nowhere = |child: &Child| child.entry.is_barren();
+        let barren = folder.error.is_none() && folder.children.iter().all(leads_nowhere);
+        let node = folder.node;
+        if node != NodeId::ROOT && barren {
+            let parent = &mut folders[node.folder as usize];
+            let entry = &mut parent.children[node.child as usize].entry;
+            if entry.is_carrier() {
+                entry.flags |= BARREN;
+                parent.left_out = true;
+            }
+        }
+    }
 }
 
 /// One scanned side.

@@ -16,6 +16,7 @@ use fcs_engine::scan::scan_pair;
 use fcs_engine::settings::ContentCheck;
 use fcs_engine::{Control, Error, Op, Settings};
 use fcs_sys::{CaseRule, CreatedTime, OsReason, Root, RootError, open_root, unc_share};
+use fcs_text::printable;
 
 use crate::trouble::{Trouble, TroubleKind};
 
@@ -42,9 +43,14 @@ impl Folders {
         exclude: &[String],
         settings: &Settings,
     ) -> Result<Self, Trouble> {
+        let written = [left, right].map(|path| slashed(&std::path::absolute(path).unwrap_or_default()));
         let left = open(left, Side::Left)?;
         let right = open(right, Side::Right)?;
-        let problems = check_roots(&left, &right);
+        let roots = written.into_iter().chain([slashed(&left.path), slashed(&right.path)]);
+        let roots: Vec<String> = roots.filter(|root| !root.is_empty()).collect();
+        // What a pattern or the bounds of a volume keep out is known after the scan, which refuses the rest.
+        let inner_left_out = !include.is_empty() || !exclude.is_empty() || settings.one_file_system;
+        let problems = check_roots(&left, &right, inner_left_out);
         let (refusals, others): (Vec<_>, Vec<_>) =
             problems.into_iter().partition(|problem| problem.severity == Severity::Refuses);
         if !refusals.is_empty() {
@@ -52,7 +58,7 @@ impl Folders {
             return Err(Trouble::new(TroubleKind::Refused, texts.join("\n")));
         }
         let ignore_case = ignores_case(&left) || ignores_case(&right);
-        let filter = Filter::new(include, exclude, ignore_case).map_err(|e| Trouble::usage(&e))?;
+        let filter = Filter::below(&roots, include, exclude, ignore_case).map_err(|e| Trouble::usage(&e))?;
         // A batch keeps its files open; a low limit would make files fail that are perfectly fine.
         fcs_sys::raise_open_file_limit();
         let has_created = |root: &Root| root.dir.volume().is_ok_and(|v| v.created == CreatedTime::Settable);
@@ -75,6 +81,22 @@ impl Folders {
         is_still_there(&self.right)
     }
 
+    /// Patterns that matched nothing: most likely not what was meant.
+    fn unmatched_note(&self) -> Option<String> {
+        let unmatched: Vec<String> = self.filter.unmatched().map(|p| printable(p).into_owned()).collect();
+        let (patterns, match_) = match unmatched.len() {
+            0 => return None,
+            1 => ("The pattern", "matches"),
+            _ => ("The patterns", "match"),
+        };
+        Some(format!(
+            "{patterns} {} {match_} nothing on either side. A pattern without a slash is matched against names, one with \
+             a slash against paths below the two folders; capital and small letters differ unless a volume does not \
+             tell them apart.",
+            unmatched.join(", ")
+        ))
+    }
+
     /// Scans and compares.
     pub fn compare(&self, settings: &Settings, control: &Control) -> Result<Comparison, Error> {
         self.compare_after(None, settings, control)
@@ -91,8 +113,18 @@ impl Folders {
         let (left, right) = scan_pair(&self.left, &self.right, &self.filter, settings, control)?;
         control.progress.enter(Phase::Compare);
         let (left, right) = ((&self.left, Arc::new(left)), (&self.right, Arc::new(right)));
-        compare_after(before, left, right, settings, control)
+        let mut comparison = compare_after(before, left, right, settings, control)?;
+        if let Some(note) = self.unmatched_note().filter(|_| !comparison.cancelled) {
+            control.observer.note(&note);
+            comparison.notes.push(note);
+        }
+        Ok(comparison)
     }
+}
+
+/// A path as patterns spell it.
+fn slashed(path: &Path) -> String {
+    path.to_str().map(|text| text.replace(std::path::MAIN_SEPARATOR, "/")).unwrap_or_default()
 }
 
 /// Whether the path of an open folder still leads to it. An open folder is the same one wherever it was moved to, and

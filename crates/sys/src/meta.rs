@@ -146,6 +146,9 @@ pub struct Metadata {
     pub placeholder: bool,
     /// A flag that keeps everybody from changing the item, where the system tells of one unasked (Linux).
     pub protection: Option<Protection>,
+    /// Whether a volume, or a folder of one, is mounted at this very item; `None` where the system does not tell, and
+    /// only another volume number than its folder's can.
+    pub mounted: Option<bool>,
 }
 
 impl Metadata {

@@ -68,6 +68,7 @@ fn convert(path: &Path, m: &fs::Metadata) -> Metadata {
         owner: None,
         placeholder: false,
         protection: None,
+        mounted: None,
     }
 }
 

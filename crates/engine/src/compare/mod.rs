@@ -263,6 +263,7 @@ pub fn compare_after(
     let paired = pair::pair(&left, &right, settings, control);
     notes.extend(paired.notes);
     notes.extend(pair::spelling_note(&paired.rows, &left, &right));
+    notes.extend(pair::let_pass_note(paired.let_pass, settings));
     let mut cancelled = paired.cancelled || left.cancelled || right.cancelled;
     let mut rows = paired.rows;
     let mut verdicts = Verdicts::default();

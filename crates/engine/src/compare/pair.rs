@@ -19,6 +19,8 @@ pub(super) struct Paired {
     pub(super) candidates: Vec<RowId>,
     /// Said once, about pairs that count as equal all the same.
     pub(super) notes: Vec<String>,
+    /// Pairs whose modified times differ by no more than is let pass.
+    pub(super) let_pass: u64,
     pub(super) cancelled: bool,
 }
 
@@ -31,6 +33,38 @@ struct Rules {
     /// Whether the dates of links are their own on both sides.
     link_dates: bool,
     tolerance_nanos: u128,
+    /// What these volumes cannot tell apart anyway.
+    step_nanos: u128,
+    whole_hours: u128,
+}
+
+/// How two times lie to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    /// Equal, as far as the volumes can tell.
+    No,
+    /// Not equal, and let pass.
+    LetPass,
+    Yes,
+}
+
+impl Rules {
+    fn apart(&self, a: fcs_sys::Time, b: fcs_sys::Time) -> Apart {
+        const HOUR: u128 = 3_600_000_000_000;
+        let distance = a.distance_nanos(b);
+        if distance <= self.step_nanos {
+            return Apart::No;
+        }
+        if distance <= self.tolerance_nanos {
+            return Apart::LetPass;
+        }
+        // To the nearest whole hour, from either side.
+        let hours = (distance + HOUR / 2) / HOUR;
+        let beside = distance.abs_diff(hours * HOUR);
+        let whole =
+            (1..=self.whole_hours).contains(&hours) && beside <= self.tolerance_nanos.max(self.step_nanos);
+        if whole { Apart::LetPass } else { Apart::Yes }
+    }
 }
 
 fn created_counts(left: &Tree, right: &Tree, settings: &Settings) -> bool {
@@ -110,6 +144,23 @@ pub(super) fn spelling_note(rows: &[Row], left: &Tree, right: &Tree) -> Option<S
     ))
 }
 
+/// Pairs that count as equal although their dates differ.
+pub(super) fn let_pass_note(count: u64, settings: &Settings) -> Option<String> {
+    let tolerance = duration_words(settings.time_tolerance_nanos);
+    let items = match count {
+        0 => return None,
+        1 => "1 item has dates".to_owned(),
+        n => format!("{n} items have dates"),
+    };
+    let or_hours = match settings.ignore_whole_hours {
+        0 => "",
+        _ => ", or by whole hours",
+    };
+    Some(format!(
+        "{items} that differ by at most {tolerance}{or_hours}, which counts as equal (setting time_tolerance_nanos)."
+    ))
+}
+
 pub(crate) fn duration_words(nanos: u64) -> String {
     for (unit, name) in [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")] {
         if nanos.is_multiple_of(unit) {
@@ -130,6 +181,8 @@ pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Con
         link_dates: !crate::probe::links::in_doubt(&left.volume)
             && !crate::probe::links::in_doubt(&right.volume),
         tolerance_nanos: u128::from(settings.time_tolerance_nanos.max(granularity(left, right))),
+        step_nanos: u128::from(granularity(left, right)),
+        whole_hours: u128::from(settings.ignore_whole_hours),
     };
     // The most there can be; memory that is never touched costs nothing, and growing would copy.
     let most = (left.items() + right.items() + 1) as usize;
@@ -139,6 +192,7 @@ pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Con
         rules,
         control,
         dates: Dates::of(left, right),
+        let_pass: 0,
         rows: Vec::with_capacity(most),
         candidates: Vec::new(),
     };
@@ -152,7 +206,8 @@ pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Con
     }
     pairer.rows.shrink_to_fit();
     let notes = pairer.dates.notes();
-    Paired { rows: pairer.rows, candidates: pairer.candidates, notes, cancelled }
+    let (rows, candidates, let_pass) = (pairer.rows, pairer.candidates, pairer.let_pass);
+    Paired { rows, candidates, notes, let_pass, cancelled }
 }
 
 struct Pairer<'a> {
@@ -161,6 +216,8 @@ struct Pairer<'a> {
     rules: Rules,
     control: &'a Control,
     dates: Dates,
+    /// Items equal in all but a date, which is let pass.
+    let_pass: u64,
     rows: Vec<Row>,
     candidates: Vec<RowId>,
 }
@@ -222,13 +279,19 @@ impl Pairer<'_> {
         let row = self.rows[parent as usize];
         let (left, right) = (Listing::new(self.left, row.left), Listing::new(self.right, row.right));
         let first_child = self.rows.len() as RowId;
-        if left.count + right.count > 0 {
+        if left.count + right.count > 0 && !self.is_boundary(&row) {
             let inherited = inherit(parent, row.verdict, left.is_complete(), right.is_complete());
             self.merge(&inherited, left, right);
         }
         let children = self.rows.len() as RowId - first_child;
         let row = &mut self.rows[parent as usize];
         (row.first_child, row.children) = (first_child, children);
+    }
+
+    /// Whether what is in a folder takes part on neither side, because one of them leads to another volume.
+    fn is_boundary(&self, row: &Row) -> bool {
+        let of = |tree: &Tree, node: Option<NodeId>| node.is_some_and(|node| tree.entry(node).is_boundary());
+        of(self.left, row.left) || of(self.right, row.right)
     }
 
     fn merge(&mut self, inherited: &Inherited, left: Listing<'_>, right: Listing<'_>) {
@@ -288,8 +351,9 @@ impl Pairer<'_> {
 
     fn push_one(&mut self, parent: RowId, side: Side, node: NodeId, verdict: Verdict) {
         let tree = if side == Side::Left { self.left } else { self.right };
-        // Gone on the one side and never seen on the other: both agree.
-        if tree.is_vanished(node) {
+        // Gone on the one side and never seen on the other: both agree. And a folder that leads to nothing that was
+        // asked for was not asked for itself.
+        if tree.is_vanished(node) || tree.entry(node).is_barren() {
             return;
         }
         let verdict = if is_unreadable(tree, node) { Verdict::Unreadable } else { verdict };
@@ -300,6 +364,7 @@ impl Pairer<'_> {
     fn push_both(&mut self, parent: RowId, left: NodeId, right: NodeId, verdict: Option<Verdict>) {
         match (self.left.is_vanished(left), self.right.is_vanished(right)) {
             (true, true) => return,
+            _ if self.left.entry(left).is_barren() && self.right.entry(right).is_barren() => return,
             (true, false) => self.tell(self.left, left),
             (false, true) => self.tell(self.right, right),
             (false, false) => {}
@@ -332,20 +397,23 @@ impl Pairer<'_> {
         if left.kind != right.kind {
             return Verdict::KindClash;
         }
-        let apart = |a: fcs_sys::Time, b| a.distance_nanos(b) > self.rules.tolerance_nanos;
-        let mut found = Differences {
-            modified: self.rules.modified
-                && left.modified != right.modified
-                && apart(left.modified, right.modified)
-                && (left.kind != Kind::Symlink || self.rules.link_dates)
-                && !self.dates.are_one(left, right),
-            ..Differences::default()
-        };
+        // Such a folder itself was not asked for, or what is mounted there stands in for it.
+        if [left, right].iter().any(|entry| entry.is_carrier() || entry.is_boundary()) {
+            return Verdict::Same;
+        }
+        let mut let_pass = false;
+        let mut found = Differences::default();
+        let dates_count = left.kind != Kind::Symlink || self.rules.link_dates;
+        if self.rules.modified && left.modified != right.modified && dates_count {
+            let apart = self.rules.apart(left.modified, right.modified);
+            let_pass = apart == Apart::LetPass;
+            found.modified = apart == Apart::Yes && !self.dates.are_one(left, right);
+        }
         if self.rules.created
             && left.kind != Kind::Symlink
             && let (Some(a), Some(b)) = (left.created(), right.created())
         {
-            found.created = apart(a, b);
+            found.created = self.rules.apart(a, b) == Apart::Yes;
         }
         match left.kind {
             Kind::File if left.size != right.size => {
@@ -362,7 +430,13 @@ impl Pairer<'_> {
             }
             Kind::File | Kind::Folder | Kind::Other => {}
         }
-        if found == Differences::default() { Verdict::Same } else { Verdict::Different(found) }
+        if found == Differences::default() {
+            // A folder's date follows from what is in it.
+            self.let_pass += u64::from(let_pass && left.kind != Kind::Folder && !self.rules.content);
+            Verdict::Same
+        } else {
+            Verdict::Different(found)
+        }
     }
 }
 

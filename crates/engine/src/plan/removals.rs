@@ -5,7 +5,7 @@
 
 use fcs_sys::{Kind, Name};
 
-use super::{BLOCKED, Deed, Planner, REMOVED, Removal, RemovalFolder, SourceFolder};
+use super::{BELOW_MOUNT, BLOCKED, Deed, Planner, REMOVED, Removal, RemovalFolder, SourceFolder};
 use crate::compare::{RowId, Verdict};
 use crate::report::SkipReason;
 
@@ -17,6 +17,9 @@ impl Planner<'_> {
             return Deed::Nothing;
         }
         match self.comparison.row(row).verdict {
+            // Emptying it would take away what is kept on another disk, not what is superfluous here.
+            Verdict::LeftOnly | Verdict::RightOnly if orphan.is_mounted() => Deed::Skip(SkipReason::Mounted),
+            Verdict::LeftOnly | Verdict::RightOnly if self.has(row, BELOW_MOUNT) => Deed::Nothing,
             Verdict::LeftOnly | Verdict::RightOnly if !self.has(row, BLOCKED) => match orphan.kind {
                 Kind::File | Kind::Symlink | Kind::Folder => Deed::Remove,
                 Kind::Other => Deed::Skip(SkipReason::SpecialFile),

@@ -34,14 +34,15 @@ fn roots_that_contain_each_other_are_refused_with_both_paths() {
     std::fs::create_dir_all(&inner).unwrap();
     std::fs::create_dir(tmp.path().join("c")).unwrap();
     let open = |name: &str| open_root(&tmp.path().join(name)).unwrap();
-    let texts =
-        |l: &str, r: &str| check_roots(&open(l), &open(r)).into_iter().map(|p| p.text).collect::<Vec<_>>();
+    let texts = |l: &str, r: &str| {
+        check_roots(&open(l), &open(r), false).into_iter().map(|p| p.text).collect::<Vec<_>>()
+    };
     assert!(texts("a", "c").is_empty());
     assert!(texts("a", "a")[0].contains("the same folder"));
     let (a, b) = (shown(&open("a").path), shown(&open("a/b").path));
     assert!(texts("a", "a/b")[0].starts_with(&format!("{b} lies inside {a}.")));
     assert!(texts("a/b", "a")[0].starts_with(&format!("{b} lies inside {a}.")));
-    assert!(check_roots(&open("a"), &open("a/b")).iter().all(|p| p.severity == Severity::Refuses));
+    assert!(check_roots(&open("a"), &open("a/b"), false).iter().all(|p| p.severity == Severity::Refuses));
 }
 
 #[test]
@@ -176,8 +177,8 @@ fn too_little_room_refuses_locally_and_warns_on_a_network() {
 fn everything_is_found_at_once_and_the_worst_comes_first() {
     let tmp = tempfile::tempdir().unwrap();
     let left = tmp.path().join("l");
-    let right = tmp.path().join("l/r");
-    std::fs::create_dir_all(&right).unwrap();
+    std::fs::create_dir_all(&left).unwrap();
+    let right = left.clone();
     let mut plan = files(["a"]);
     plan.totals.bytes = u64::MAX / 2;
     let found = check(&plan, &open_root(&left).unwrap(), &open_root(&right).unwrap(), &Settings::default());

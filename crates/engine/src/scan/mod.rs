@@ -12,6 +12,7 @@
 //! This module must not know what a comparison is.
 
 mod names;
+mod overlap;
 mod queue;
 mod worker;
 
@@ -24,12 +25,13 @@ use fcs_sys::{LinkTarget, Name, OsReason, Root, VolumeFacts};
 
 use crate::filter::Filter;
 use crate::progress::{Phase, full_path};
-use crate::tree::{Child, Entry, Folder, NameOrder, NodeId, Tree, path_of};
+use crate::tree::{Child, Entry, Folder, NameOrder, NodeId, Tree, mark_barren, path_of};
 use crate::{Control, Error, ErrorKind, Op, Result, Settings};
 
 /// Scans both roots at once with one set of workers.
 ///
-/// An error only when a root itself cannot be examined or a side holds more than `max_items`; anything else that
+/// An error only when a root itself cannot be examined, a side holds more than `max_items`, or a folder of one side is
+/// one of the other too ([`ErrorKind::Overlap`]); anything else that
 /// cannot be read is a fact in its tree. After a cancel both trees are returned with [`Tree::cancelled`] set.
 pub fn scan_pair(
     left: &Root,
@@ -43,7 +45,10 @@ pub fn scan_pair(
     let sides = vec![Side::new(left, left_volume, order)?, Side::new(right, right_volume, order)?];
     let mut trees = scan_sides(sides, filter, settings, control)?.into_iter();
     match (trees.next(), trees.next()) {
-        (Some(left), Some(right)) => Ok((left, right)),
+        (Some(left), Some(right)) => match overlap::find(&left, &right) {
+            Some(path) => Err(Error::new(Op::Compare, path, ErrorKind::Overlap)),
+            None => Ok((left, right)),
+        },
         _ => unreachable!("one tree per side"),
     }
 }
@@ -198,6 +203,7 @@ impl<'a> Side<'a> {
             }
         }
         sort_errors(&mut table);
+        mark_barren(&mut table.folders);
         table.unreadable.sort_unstable_by_key(|(node, _)| *node);
         table.links.sort_unstable_by_key(|(node, _)| *node);
         table.folders.shrink_to_fit();

@@ -28,8 +28,8 @@ pub(super) struct Names {
 pub(super) struct Extras {
     pub(super) links: Vec<(u32, LinkTarget)>,
     pub(super) unreadable: Vec<(u32, Error)>,
-    /// Folders to be entered, and whether an include pattern has matched on the way to them.
-    pub(super) folders: Vec<(u32, bool)>,
+    /// Folders to be entered, whether an include pattern has matched on the way to them, and their volumes.
+    pub(super) folders: Vec<(u32, bool, u64)>,
     /// Why the folder is not fully known.
     pub(super) error: Option<Error>,
     /// A pattern left something out.
@@ -168,7 +168,7 @@ impl Extras {
         let mut folders: Vec<SubFolder> = self
             .folders
             .into_iter()
-            .filter_map(|(at, included)| Some(SubFolder { child: child(at)?, included }))
+            .filter_map(|(at, included, volume)| Some(SubFolder { child: child(at)?, included, volume }))
             .collect();
         folders.sort_unstable_by_key(|sub| sub.child);
         Listing {

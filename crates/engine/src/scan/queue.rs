@@ -18,6 +18,8 @@ pub(super) struct SubFolder {
     pub(super) child: u32,
     /// An include pattern matched it or a folder above it, so everything below takes part.
     pub(super) included: bool,
+    /// The volume it is on.
+    pub(super) volume: u64,
 }
 
 /// An open folder from which deeper ones are reached when their parent's handle was let go.

@@ -42,6 +42,8 @@ pub(super) struct Open {
     /// Path below the root, where the filter needs it.
     path: Option<Arc<[u8]>>,
     included: bool,
+    /// The volume it is on.
+    volume: u64,
 }
 
 /// Room a worker reuses from folder to folder.
@@ -74,6 +76,8 @@ struct Walk<'a> {
     anchors: Arc<AtomicUsize>,
     most_anchors: usize,
     max_items: u64,
+    /// Folders on other volumes are not entered.
+    one_volume: bool,
     /// How many more times the scan waits for handles.
     patience: AtomicU32,
     cancelled: AtomicBool,
@@ -99,6 +103,7 @@ pub(super) fn run(
         anchors: Arc::default(),
         most_anchors: eighth(1024),
         max_items: settings.max_items,
+        one_volume: settings.one_file_system,
         patience: AtomicU32::new(EXHAUSTED_PAUSES),
         cancelled: AtomicBool::new(false),
         failed: Mutex::new(None),
@@ -159,6 +164,7 @@ impl Walk<'_> {
             dir,
             path: self.filter.needs_path().then(|| Arc::from([].as_slice())),
             included: false,
+            volume: self.sides[side].entry.volume(),
         }
     }
 
@@ -176,7 +182,8 @@ impl Walk<'_> {
                 });
                 // Lets go of the parent before the folder is listed: a chain of folders holds one handle, not all.
                 let Task { side, number, depth, anchor, sub, .. } = task;
-                self.list(Open { side, number, depth, dir, anchor, path, included: sub.included }, scratch);
+                let (included, volume) = (sub.included, sub.volume);
+                self.list(Open { side, number, depth, dir, anchor, path, included, volume }, scratch);
             }
             Err(e) => {
                 let error = Some(self.fact(task.side, task.number, None, Op::Open, e));
@@ -382,10 +389,21 @@ impl Walk<'_> {
         }
         let item = |is_folder| Item { name: name.as_bytes(), path, is_folder };
         if !self.filter.is_empty() && self.filter.excludes(item(false)) {
+            // Only so that a pattern whose every match is left out by another one does not count as unused.
+            self.filter.includes(item(false));
             extras.left_out = true;
             return None;
         }
-        let entry = match known.map_or_else(|| open.dir.stat(name).map(|m| Entry::from(&m)), Ok) {
+        let asked = || {
+            open.dir.stat(name).map(|m| {
+                let mut entry = Entry::from(&m);
+                if m.mounted.is_none() && m.id.volume != open.volume {
+                    entry.mark_mounted();
+                }
+                entry
+            })
+        };
+        let mut entry = match known.map_or_else(asked, Ok) {
             Ok(entry) => entry,
             Err(e) if reason(&e) == OsReason::NotFound => {
                 extras.gone.push((*at, name.clone()));
@@ -399,7 +417,7 @@ impl Walk<'_> {
             }
         };
         let is_folder = entry.kind == Kind::Folder;
-        let mut included = open.included;
+        let mut included = open.included || self.filter.is_empty();
         if !self.filter.is_empty() {
             included = included || self.filter.includes(item(is_folder));
             if (is_folder && self.filter.excludes(item(true))) || (!is_folder && !included) {
@@ -408,7 +426,16 @@ impl Walk<'_> {
             }
         }
         match entry.kind {
-            Kind::Folder => extras.folders.push((*at, included)),
+            Kind::Folder => {
+                if !included {
+                    entry.mark_carrier();
+                }
+                if self.one_volume && (entry.is_mounted() || entry.volume() != open.volume) {
+                    entry.mark_boundary();
+                } else {
+                    extras.folders.push((*at, included, entry.volume()));
+                }
+            }
             Kind::Symlink => match open.dir.read_link(name) {
                 Ok(text) => extras.links.push((*at, text)),
                 Err(e) if reason(&e) == OsReason::NotFound => {

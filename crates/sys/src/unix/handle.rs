@@ -56,6 +56,7 @@ fn statx<P: rustix::path::Arg + Copy>(fd: BorrowedFd<'_>, path: P, flags: AtFlag
         owner: Some(Owner { user: s.stx_uid, group: s.stx_gid }),
         placeholder: false,
         protection: protection(s.stx_attributes),
+        mounted: mounted(&s),
     })
 }
 
@@ -71,6 +72,13 @@ fn protection(attributes: rustix::fs::StatxAttributes) -> Option<crate::Protecti
     } else {
         None
     }
+}
+
+/// Linux 5.8 and newer tell it of the root of every mount, a bind mount within one volume too.
+#[cfg(target_os = "linux")]
+fn mounted(s: &rustix::fs::Statx) -> Option<bool> {
+    const MOUNT_ROOT: u64 = 0x2000; // STATX_ATTR_MOUNT_ROOT, include/uapi/linux/stat.h
+    (s.stx_attributes_mask.bits() & MOUNT_ROOT != 0).then(|| s.stx_attributes.bits() & MOUNT_ROOT != 0)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -91,6 +99,7 @@ fn from_stat(s: &rustix::fs::Stat) -> Metadata {
         owner: Some(Owner { user: s.st_uid, group: s.st_gid }),
         placeholder: false,
         protection: None,
+        mounted: None,
     }
 }
 

@@ -128,6 +128,8 @@ pub(super) fn from_parts(parts: &Parts) -> Metadata {
         owner: None,
         placeholder: reparse::is_placeholder(parts.attributes),
         protection: None,
+        // What is mounted in a folder shows as a junction, which is never entered.
+        mounted: Some(false),
     }
 }
 

@@ -153,6 +153,7 @@ impl Inode {
             owner: Some(self.owner),
             placeholder: false,
             protection: None,
+            mounted: Some(false),
         }
     }
 }
