@@ -83,10 +83,11 @@ pub(crate) enum Command {
     /// Remove what only one of two folders has
     #[command(after_help = transfer::ORPHANS_EXAMPLES, after_long_help = format!("{}\n\n{}", transfer::ORPHANS_EXAMPLES, crate::exit::EXPLAINED))]
     Orphans(OrphansArgs),
-    /// Take back the last run on a folder: what it replaced or removed returns, what it made goes
+    /// Undo the last run on a folder: restores what it replaced or deleted, removes what it created
     #[command(after_help = runs::UNDO_EXAMPLES, after_long_help = format!("{}\n\n{}", runs::UNDO_EXAMPLES, crate::exit::EXPLAINED))]
     Undo(UndoArgs),
-    /// List the runs on a folder: when, what, how they ended, what undo can bring back
+    /// List the runs on a folder: when, what, how they ended, whether they can be undone; delete what they keep
+    #[command(after_help = runs::RUNS_EXAMPLES, after_long_help = format!("{}\n\n{}", runs::RUNS_EXAMPLES, crate::exit::EXPLAINED))]
     Runs(RunsArgs),
     /// Put a run in order that was interrupted by a crash, a power failure or force
     #[command(after_help = runs::RECOVER_EXAMPLES, after_long_help = format!("{}\n\n{}", runs::RECOVER_EXAMPLES, crate::exit::EXPLAINED))]

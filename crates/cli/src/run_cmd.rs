@@ -9,9 +9,10 @@ use std::sync::Arc;
 use fcs_engine::compare::Side;
 use fcs_engine::error::shown;
 use fcs_engine::plan::Direction;
-use fcs_engine::preflight::{Problem, Severity};
+use fcs_engine::preflight::{self, MakeRoom, Problem, Severity};
 use fcs_engine::report::{ItemReport, Report};
 use fcs_engine::run::{OnError, RemovedTo, RunOptions};
+use fcs_engine::runs;
 use fcs_engine::{Control, Error, Observer, OnCancel};
 use fcs_front::outcome::failures;
 use fcs_front::overview;
@@ -32,7 +33,7 @@ use crate::progress::Display;
 use crate::question::{ask, ask_to_type, can_ask};
 use crate::session::Session;
 use crate::terminal::{Screen, Style};
-use crate::text::number;
+use crate::text::{count, number, size};
 use crate::{options, outcome, preview, unfinished};
 
 /// What LEFT has is brought to RIGHT.
@@ -186,7 +187,7 @@ pub(crate) fn keep_or_roll_back(choice: OnCancelChoice, committed: u64, screen: 
             screen.take_off_progress();
             let question = format!(
                 "\nStopped with {} done. Keep what is done, or roll it back? [K/r] ",
-                crate::text::count(committed, "item", "items")
+                count(committed, "item", "items")
             );
             match ask(&question, screen).as_deref() {
                 Some("r" | "roll" | "roll back" | "rollback") => roll_back(),
@@ -274,6 +275,14 @@ impl Proposal<'_> {
     fn asks(&self) -> bool {
         !self.how.dry_run && !self.how.yes && !self.proposed.plan.is_empty() && !self.refuses()
     }
+
+    /// What earlier runs keep, where that is all that stands against this one. Whoever is not asked has what is kept until
+    /// the next run deleted at that run's beginning instead of its end, but nothing else.
+    fn room_to_make(&self) -> Option<&MakeRoom> {
+        let excess = self.proposed.excess.is_some() && !self.may_confirm_excess();
+        let room = self.proposed.preflight.make_room.as_ref();
+        room.filter(|room| !self.how.dry_run && !excess && (room.due || !self.how.yes))
+    }
 }
 
 fn prepare_and_run(
@@ -282,8 +291,9 @@ fn prepare_and_run(
     screen: &Arc<Screen>,
     interrupt: &Interrupt,
 ) -> Result<Prepared, Failure> {
-    let proposal = propose(session, how, screen, interrupt)?;
+    let mut proposal = propose(session, how, screen, interrupt)?;
     show_plan(&proposal, screen);
+    make_room(&mut proposal, screen, interrupt)?;
     if proposal.refuses() {
         return Ok(Prepared::Refused);
     }
@@ -327,6 +337,42 @@ fn prepare_and_run(
         screen.line(&format!("Log: {}", shown(&log)));
     }
     Ok(Prepared::Ran(Box::new(report), proposal.notes))
+}
+
+/// Where all that is missing is room that earlier runs take, and the user agrees, prunes them and looks again.
+fn make_room(proposal: &mut Proposal<'_>, screen: &Screen, interrupt: &Interrupt) -> Result<(), Failure> {
+    let Some(room) = proposal.room_to_make().cloned() else {
+        if proposal.proposed.preflight.make_room.is_some() {
+            let command = unfinished::command("runs --prune", proposal.target());
+            screen.say(&format!("Hint: {command} deletes what earlier runs keep."));
+        }
+        return Ok(());
+    };
+    let what = format!(
+        "the originals of {} ({})",
+        count(room.runs, "earlier run", "earlier runs"),
+        size(room.bytes)
+    );
+    if proposal.how.yes {
+        screen.say(&format!("Note: {what} were to be kept until this run; they are deleted first."));
+    } else {
+        interrupt.idle("Nothing was written.");
+        let question =
+            format!("\nDelete {what} permanently to make room? They cannot be undone then. [y/N] ");
+        if !matches!(ask(&question, screen).as_deref(), Some("y" | "yes")) {
+            return Err(Failure::new(Code::Interrupted, "Nothing was written."));
+        }
+    }
+    proposal.session.folders.are_still_there()?;
+    let target = proposal.target();
+    runs::prune(target, Some(&room.newest)).map_err(|error| unfinished::failure(&error, target))?;
+    let source = proposal.session.folders.root(proposal.how.task.target().other());
+    let found = preflight::check(&proposal.proposed.plan, source, target, &proposal.session.settings);
+    proposal.proposed.preflight = found;
+    for text in preview::problems(proposal, screen.err_style) {
+        screen.say(&text);
+    }
+    Ok(())
 }
 
 /// What ending at once in the middle of a run leaves behind.

@@ -1,27 +1,33 @@
-//! `fcs runs`: what was done to a folder, newest first.
+//! `fcs runs`: what was done to a folder, newest first; and the deletion of what runs keep.
 //!
-//! Invariant: changes nothing.
+//! Invariant: without `--prune` nothing is changed; with it, only what was shown and agreed to.
 
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use console::measure_text_width;
 use fcs_engine::error::shown;
-use fcs_engine::runs::{self, RunInfo, RunState};
-use fcs_front::folders::open_one;
-use fcs_front::outcome::run_result;
+use fcs_engine::runs::{self, RunInfo, RunState, StartError};
+use fcs_front::folders::{is_still_there, open_one};
+use fcs_front::outcome::{describe_run, run_result};
+use fcs_sys::Root;
 use serde::Serialize;
 
 use crate::args::RunsArgs;
 use crate::exit::Code;
 use crate::failure::{Failure, Outcome};
-use crate::json;
+use crate::question::ask;
 use crate::terminal::{Screen, Tone};
-use crate::text::{local_time, number, pad, printable, size, utc_time};
+use crate::text::{count, local_time, number, pad, printable, size, utc_time};
+use crate::{json, unfinished};
 
 /// Runs the command.
 pub(crate) fn run(args: &RunsArgs, screen: &Arc<Screen>) -> Outcome {
     let root = open_one(&args.root)?;
     let found = runs::list(&root).map_err(|e| Failure::new(Code::Failed, e))?;
+    if let Some(newest) = &args.prune {
+        return prune(args, newest.as_deref(), &root, &found, screen);
+    }
     if args.json {
         found.iter().for_each(|run| json::print(screen, &JsonRun::new(run)));
     } else if found.is_empty() {
@@ -33,16 +39,79 @@ pub(crate) fn run(args: &RunsArgs, screen: &Arc<Screen>) -> Outcome {
     // One that is still going on is nobody's fault.
     if unfinished && runs::unfinished(&root).is_ok_and(|runs| !runs.is_empty()) {
         if !args.json {
-            screen.say(&format!("Hint: {} puts it in order.", crate::unfinished::command("recover", &root)));
+            screen.say(&format!("Hint: {} puts it in order.", unfinished::command("recover", &root)));
         }
         return Ok(Code::RecoveryNeeded);
     }
     Ok(Code::Done)
 }
 
+/// Deletes what runs keep for undo.
+fn prune(args: &RunsArgs, newest: Option<&str>, root: &Root, found: &[RunInfo], screen: &Screen) -> Outcome {
+    let keeping: Vec<&RunInfo> = found
+        .iter()
+        .skip_while(|run| newest.is_some_and(|newest| run.run != newest))
+        .filter(|run| run.undoable)
+        .collect();
+    if keeping.is_empty() {
+        if let Some(wanted) = newest.filter(|newest| found.iter().all(|run| run.run != *newest)) {
+            return Err(unfinished::failure(&StartError::NoSuchRun(wanted.to_owned()), root));
+        }
+        if !args.json {
+            screen.line(&format!("No run on {} keeps anything for undo.", shown(&root.path)));
+        }
+        return Ok(Code::Done);
+    }
+    let bytes = keeping.iter().fold(0u64, |sum, run| sum.saturating_add(run.kept_bytes));
+    let runs = count(keeping.len() as u64, "run", "runs");
+    if !args.yes {
+        if !io::stdin().is_terminal() {
+            return Err(Failure::usage(
+                "Could not ask whether to go ahead: standard input is not a terminal.",
+            )
+            .hint("Add -y to go ahead without asking."));
+        }
+        let lines: Vec<String> = keeping.iter().map(|run| format!("  {}", describe_run(run))).collect();
+        screen.say(&format!(
+            "On {}\nDelete permanently what {runs} keep for undo ({}):\n{}",
+            shown(&root.path),
+            size(bytes),
+            lines.join("\n")
+        ));
+        if !matches!(ask("\nGo ahead? [y/N] ", screen).as_deref(), Some("y" | "yes")) {
+            return Err(Failure::new(Code::Interrupted, "Nothing was changed."));
+        }
+    }
+    is_still_there(root)?;
+    let pruned = runs::prune(root, newest).map_err(|error| unfinished::failure(&error, root))?;
+    if args.json {
+        pruned.iter().for_each(|run| json::print(screen, &JsonRun { event: "pruned", ..JsonRun::new(run) }));
+    } else {
+        let runs = count(pruned.len() as u64, "run", "runs");
+        screen.line(&format!(
+            "Pruned {runs} on {}: {} of originals deleted.",
+            shown(&root.path),
+            size(bytes)
+        ));
+    }
+    Ok(Code::Done)
+}
+
+/// The runs as they belong together: a retry stands above the run that it belongs to.
+fn grouped(found: &[RunInfo]) -> Vec<&RunInfo> {
+    let mut sorted: Vec<&RunInfo> = Vec::with_capacity(found.len());
+    for run in found {
+        if sorted.iter().all(|other| other.group() != run.group()) {
+            sorted.extend(found.iter().filter(|other| other.group() == run.group()));
+        }
+    }
+    sorted
+}
+
 fn table(found: &[RunInfo], screen: &Screen) {
+    let found = grouped(found);
     let head = ["RUN", "BEGUN", "WHAT", "RESULT", "ITEMS", "UNDO", "KEPT", "FROM"].map(str::to_owned);
-    let rows: Vec<[String; 8]> = found.iter().map(cells).collect();
+    let rows: Vec<[String; 8]> = found.iter().map(|run| cells(run)).collect();
     let width = |column: usize| {
         std::iter::once(&head).chain(&rows).map(|row| measure_text_width(&row[column])).max().unwrap_or(0)
     };
@@ -77,7 +146,10 @@ fn cells(run: &RunInfo) -> [String; 8] {
     [
         printable(&run.run).into_owned(),
         or_dash(local_time(run.started, 0)),
-        or_dash(printable(&run.command).into_owned()),
+        or_dash(match run.retries {
+            Some(_) => format!("{}, retry", printable(&run.command)),
+            None => printable(&run.command).into_owned(),
+        }),
         run_result(run.state).to_owned(),
         or_dash(number(run.items)),
         if run.undoable { "yes" } else { "no" }.to_owned(),
@@ -96,6 +168,9 @@ struct JsonRun<'a> {
     ended: Option<String>,
     state: RunState,
     items: u64,
+    folders: u64,
+    retries: Option<&'a str>,
+    undo: String,
     undoable: bool,
     kept_bytes: u64,
 }
@@ -111,6 +186,9 @@ impl<'a> JsonRun<'a> {
             ended: info.ended.map(utc_time),
             state: info.state,
             items: info.items,
+            folders: info.folders,
+            retries: info.retries.as_deref(),
+            undo: info.undo.to_string(),
             undoable: info.undoable,
             kept_bytes: info.kept_bytes,
         }

@@ -1,4 +1,4 @@
-//! `fcs undo`: takes a run back.
+//! `fcs undo`: undoes a run, and with it the runs that did again what failed in it.
 //!
 //! Invariant: shows which run before it asks; an item that changed since is never touched.
 
@@ -26,19 +26,16 @@ use crate::{account, unfinished};
 pub(crate) fn run(args: &UndoArgs, screen: &Arc<Screen>) -> Outcome {
     if !args.yes && !args.dry_run && !io::stdin().is_terminal() {
         return Err(Failure::usage("Could not ask whether to go ahead: standard input is not a terminal.")
-            .hint("Add -y to go ahead without asking, or --dry-run to see which run would be taken back."));
+            .hint("Add -y to go ahead without asking, or --dry-run to see which run would be undone."));
     }
     let root = open_one(&args.root)?;
     let interrupt = Interrupt::install(screen)?;
     unfinished::refuse_if_in_progress(&root)?;
     unfinished::settle_root(&root, args.json || args.yes, screen, &interrupt)?;
-    let run = choose(&root, args.run.as_deref())?;
-    let text = format!(
-        "On {}\nTake back {}; {} of originals kept.",
-        shown(&root.path),
-        describe_run(&run),
-        size(run.kept_bytes)
-    );
+    let chosen = choose(&root, args.run.as_deref())?;
+    let kept = chosen.iter().fold(0u64, |sum, run| sum.saturating_add(run.kept_bytes));
+    let lines: Vec<String> = chosen.iter().map(|run| format!("Undo {}", describe_run(run))).collect();
+    let text = format!("On {}\n{}; {} of originals kept.", shown(&root.path), lines.join("\n"), size(kept));
     if args.dry_run {
         if args.json {
             end(Code::Done, screen);
@@ -58,35 +55,31 @@ pub(crate) fn run(args: &UndoArgs, screen: &Arc<Screen>) -> Outcome {
         screen.line(&text);
     }
     is_still_there(&root)?;
-    take_back(&root, &run, args.json, screen, &interrupt)
+    match chosen.first() {
+        Some(run) => take_back(&root, run, args.json, screen, &interrupt),
+        None => Err(unfinished::failure(&StartError::NothingToUndo, &root)),
+    }
 }
 
-/// The run that is meant.
-fn choose(root: &Root, wanted: Option<&str>) -> Result<RunInfo, Failure> {
+/// The runs that are meant, newest first.
+fn choose(root: &Root, wanted: Option<&str>) -> Result<Vec<RunInfo>, Failure> {
     let found = runs::list(root).map_err(|e| Failure::new(Code::Failed, e))?;
-    let Some(wanted) = wanted else {
-        return found
-            .into_iter()
-            .find(|run| run.undoable)
-            .ok_or_else(|| unfinished::failure(&StartError::NothingToUndo, root));
-    };
-    let run = found
-        .into_iter()
-        .find(|run| run.run == wanted)
-        .ok_or_else(|| unfinished::failure(&StartError::NoSuchRun(wanted.to_owned()), root))?;
-    if run.undoable {
-        Ok(run)
-    } else {
-        Err(Failure::usage(format_args!(
-            "Could not take back run {wanted}: its originals are not kept, or it changed nothing."
+    let chosen: Vec<RunInfo> = runs::to_undo(&found, wanted).into_iter().cloned().collect();
+    if !chosen.is_empty() {
+        return Ok(chosen);
+    }
+    match wanted {
+        Some(wanted) if found.iter().any(|run| run.run == wanted) => Err(Failure::usage(format_args!(
+            "Could not undo run {wanted}: its originals are not kept, or it changed nothing."
         ))
-        .hint(format_args!("{} lists what can be undone.", unfinished::command("runs", root))))
+        .hint(format_args!("{} lists what can be undone.", unfinished::command("runs", root)))),
+        Some(wanted) => Err(unfinished::failure(&StartError::NoSuchRun(wanted.to_owned()), root)),
+        None => Err(unfinished::failure(&StartError::NothingToUndo, root)),
     }
 }
 
 fn take_back(root: &Root, run: &RunInfo, json: bool, screen: &Arc<Screen>, interrupt: &Interrupt) -> Outcome {
-    interrupt
-        .idle(&format!("The run is taken back in part; {} goes on.", unfinished::command("recover", root)));
+    interrupt.idle(&format!("The run is undone in part; {} goes on.", unfinished::command("recover", root)));
     let account = runs::undo(root, Some(&run.run), &Control::default());
     interrupt.idle("");
     let account = account.map_err(|e| unfinished::failure(&e, root))?;

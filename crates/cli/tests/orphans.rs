@@ -31,7 +31,7 @@ fn what_only_right_has_goes_and_comes_back_with_undo() {
         "In          ",
         "Missing in  ",
         "Remove      3 files and links, 2 folders; 16 B\n",
-        "Originals   16 B kept for undo until the next run\n",
+        "Originals   16 B kept for undo for 30 days\n",
         "  - gone/\n",
         "Done: 5 items removed (16 B) in",
     ] {

@@ -46,7 +46,7 @@ fn what_will_go_is_said_before_and_after() {
     let run = bench.run("sync", &["-y"]).expect_code(0);
     for part in [
         "Remove      2 files and links, 2 folders; 14 B\n",
-        "kept for undo until the next run\n",
+        "kept for undo for 30 days\n",
         "4 items removed in",
         "  removed       2 files and links, 2 folders (14 B)\n",
         "`fcs undo ",

@@ -5,6 +5,7 @@
 
 mod names;
 mod protection;
+mod room;
 
 use fcs_sys::{Nesting, Place, RelPath, Root, Space, VolumeFacts, escaped, nesting};
 use fcs_text::size;
@@ -50,8 +51,24 @@ pub struct Preflight {
     pub bytes_kept: u64,
     /// Bytes the target has; `None` where it cannot be had.
     pub bytes_free: Option<u64>,
+    /// What would have to go first, if that is all that stands against the run: the originals that these earlier runs
+    /// keep for undo, oldest first.
+    pub make_room: Option<MakeRoom>,
     /// Worst first.
     pub problems: Vec<Problem>,
+}
+
+/// Earlier runs that must be pruned for a run to have room.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct MakeRoom {
+    /// The newest of them; [`runs::prune`] takes it.
+    pub newest: String,
+    /// How many they are.
+    pub runs: u64,
+    /// Bytes of originals that they keep.
+    pub bytes: u64,
+    /// They are kept until the next run only, so this run would prune them at its end anyway.
+    pub due: bool,
 }
 
 impl Preflight {
@@ -127,8 +144,17 @@ pub fn check(plan: &Plan, source: &Root, target: &Root, settings: &Settings) -> 
         Ok(space) => {
             found.bytes_free = Some(space.free);
             let mut short = check_space(plan, space, is_network, &to, settings);
-            if !short.is_empty() {
-                short.extend(kept_by_earlier_runs(target, &to));
+            if short.iter().any(|problem| problem.severity == Severity::Refuses) {
+                let refused = found.refuses();
+                // Runs that cannot be listed keep nobody from anything here; the run itself will say what is wrong.
+                let runs = runs::list(target).unwrap_or_default();
+                let enough = |bytes: u64| {
+                    let space = Space { free: space.free.saturating_add(bytes), ..space };
+                    let still = check_space(plan, space, is_network, &to, settings);
+                    still.iter().all(|problem| problem.severity != Severity::Refuses)
+                };
+                found.make_room = room::make(&runs, &enough).filter(|_| !refused);
+                short.extend(room::kept(&runs, &to));
             }
             found.problems.extend(short);
         }
@@ -223,7 +249,7 @@ fn check_space(plan: &Plan, space: Space, is_network: bool, to: &str, settings: 
     // A server's answer may be wrong or about something else (quotas, thin provisioning), so it is only a warning.
     let severity = if is_network { Severity::Warns } else { Severity::Refuses };
     let needed = plan.totals.bytes;
-    let margin = settings.space_margin_bytes;
+    let margin = room::reserve(settings.space_margin_bytes, space.total, needed);
     if needed == 0 {
         // A plan without content (removals, links, times) must work on a full volume too: it may be what is to make
         // room there.
@@ -276,23 +302,6 @@ fn check_space(plan: &Plan, space: Space, is_network: bool, to: &str, settings: 
         });
     }
     problems
-}
-
-/// What could be had back where room is short.
-fn kept_by_earlier_runs(target: &Root, to: &str) -> Option<Problem> {
-    // Runs that cannot be listed keep nobody from anything here; the run itself will say what is wrong.
-    let kept = runs::list(target)
-        .unwrap_or_default()
-        .iter()
-        .fold(0u64, |sum, run| sum.saturating_add(run.kept_bytes));
-    (kept > 0).then(|| Problem {
-        severity: Severity::Warns,
-        text: format!(
-            "Earlier runs on {to} keep {} of originals for undo. They are let go in their time (setting undo); if you \
-             need the room now, delete the folders in .fcs/undo there, and nothing brings them back.",
-            size(kept)
-        ),
-    })
 }
 
 /// The bytes of the plan in whole blocks of 4096, the usual size.

@@ -448,8 +448,10 @@ settings! {
     /// Folders listed and files hashed at once; 0 chooses by the number of processors.
     scan_workers: u64 = 0, Unit::Count, 0..=64;
 
-    /// How long replaced and removed originals are kept for undo: off, last (until the next run), or days:N.
-    undo: Undo = Undo::Last, Unit::Choice(&["off", "last", "days:N"]);
+    /// How long a run's replaced and removed originals are kept for undo: off, last (until the next run), or days:N.
+    undo: Undo = Undo::Days(30), Unit::Choice(&["off", "last", "days:N"]);
+    /// Most that the originals of all runs take of the volume, in percent; the oldest are deleted first, the last run's stay.
+    undo_max_percent: u64 = 10, Unit::Count, 1..=100;
     /// Removing more than this share of a side's items must be allowed for the run or confirmed.
     max_delete_percent: u64 = 50, Unit::Count, 0..=100;
     /// Removing more items than this must be allowed for the run or confirmed.
@@ -459,7 +461,8 @@ settings! {
     /// folders of those items), or never anything.
     remove_despite_failures: RemoveDespiteFailures = RemoveDespiteFailures::Unrelated, Unit::Choice(RemoveDespiteFailures::WORDS);
 
-    /// Room that must stay free on a local target after the copy.
+    /// Room that must stay free on a local target after the copy; at its default, at most 1 % of the volume and at most
+    /// what is written.
     space_margin_bytes: u64 = 64 * MIB, Unit::Bytes, 0..=u64::MAX;
     /// What becomes of a file with the read-only attribute (Windows) that is to be replaced. Missing write permission
     /// on Unix protects nothing, and immutable files are never replaced.

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Bench, age, assert_no_strays_beside, noise};
+use fcs_engine::plan::{Direction, plan_sync};
 use fcs_engine::report::{Report, RunResult};
-use fcs_engine::runs::{RunState, list, undo};
+use fcs_engine::run::{RunOptions, run};
+use fcs_engine::runs::{Deed, RunState, StartError, list, prune, undo};
 use fcs_engine::settings::Undo;
 use fcs_engine::{Cancel, Control, Observer, OnCancel};
 use fcs_testkit::faulty::{Act, Call};
@@ -147,4 +149,151 @@ fn a_run_that_set_times_of_folders_only_lets_nothing_go() {
     assert!(report.counts.folder_times > 0 && report.counts.copied == 0, "{:#?}", report.items);
     let runs = list(&bench.roots().1).unwrap();
     assert!(runs.iter().any(|run| run.run == first && run.undoable && run.kept_bytes == 6), "{runs:?}");
+}
+
+fn run_as(bench: &Bench, options: RunOptions) -> Report {
+    let (left, right) = bench.roots();
+    run(&bench.plan(), &left, &right, &bench.settings, &options, &bench.control).unwrap()
+}
+
+/// V2: some files fail and are tried again; both runs are one, listed, kept and undone together.
+#[test]
+fn a_retry_belongs_to_its_run() {
+    for undo_setting in [Undo::Last, Undo::Days(30)] {
+        let mut bench = bench();
+        bench.settings.undo = undo_setting;
+        for i in 0..6 {
+            put(bench.left.join(format!("f{i}")), &noise(900 + i, i as u64));
+            put(bench.right.join(format!("f{i}")), &noise(300 + i, 50 + i as u64));
+        }
+        put(bench.left.join("fails/new"), b"new");
+        let before = seen(&bench.right);
+        let fired = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&fired);
+        let mut bench = bench.script(move |event| {
+            let fault = event.side == "target" && event.call == Call::CreateFile;
+            if fault && count.fetch_add(1, Ordering::SeqCst) >= 4 {
+                return Act::Fail(ENOSPC);
+            }
+            Act::Go
+        });
+        let first = bench.copy();
+        assert!(fired.load(Ordering::SeqCst) > 4 && first.counts.copied == 4, "{:#?}", first.items);
+        bench.run_script = None;
+        let retries = first.run.parse().ok();
+        let second = run_as(&bench, RunOptions { command: "copy".into(), retries, ..RunOptions::default() });
+        assert_eq!((second.counts.copied, second.counts.failed), (3, 0), "{:#?}", second.items);
+        // And once more: still of the first.
+        put(bench.left.join("f0"), b"changed meanwhile");
+        let retries = second.run.parse().ok();
+        let third = run_as(&bench, RunOptions { command: "copy".into(), retries, ..RunOptions::default() });
+
+        let root = bench.roots().1;
+        let runs = list(&root).unwrap();
+        assert_eq!(runs.len(), 3, "{runs:?}");
+        assert!(runs.iter().all(|run| run.undoable && run.group() == first.run), "{runs:?}");
+        assert_eq!(
+            runs.iter().map(|run| &run.run).collect::<Vec<_>>(),
+            [&third.run, &second.run, &first.run]
+        );
+        let account = undo(&root, None, &Control::default()).unwrap();
+        assert_eq!((account.state, &account.run), (RunState::RolledBack, &first.run), "{account:#?}");
+        assert_same(&before, &bench.right, "both are undone");
+        assert!(!bench.right.join(".fcs").exists());
+    }
+}
+
+/// V2, R2: each call of undo goes back by one run; and each run has its own term.
+#[test]
+fn undo_goes_back_run_by_run() {
+    let mut bench = bench();
+    let mut states = vec![seen(&bench.right)];
+    for (i, undo_setting) in [Undo::Days(30), Undo::Last, Undo::Days(2)].into_iter().enumerate() {
+        bench.settings.undo = undo_setting;
+        put(bench.left.join("f"), &noise(500 + i, i as u64));
+        put(bench.left.join(format!("new{i}")), b"new");
+        assert_eq!(bench.copy().result, RunResult::Completed);
+        states.push(seen(&bench.right));
+    }
+    let root = bench.roots().1;
+    assert_eq!(list(&root).unwrap().len(), 3, "the second stays too: undo goes through it");
+    for state in states.iter().rev().skip(1) {
+        let account = undo(&root, None, &Control::default()).unwrap();
+        assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+        assert_same(state, &bench.right, "one run back");
+    }
+    assert!(matches!(undo(&root, None, &Control::default()), Err(StartError::NothingToUndo)));
+}
+
+/// R2: what was to be kept for days is not pruned by a run that keeps nothing.
+#[test]
+fn a_run_without_undo_prunes_no_earlier_one() {
+    let mut bench = bench();
+    bench.settings.undo = Undo::Days(30);
+    put(bench.left.join("f"), b"one");
+    put(bench.right.join("f"), b"the original");
+    let first = bench.copy().run;
+    for undo_setting in [Undo::Off, Undo::Last] {
+        bench.settings.undo = undo_setting;
+        put(bench.left.join("g"), undo_setting.to_string().as_bytes());
+        assert_eq!(bench.copy().counts.copied, 1);
+        let runs = list(&bench.roots().1).unwrap();
+        assert!(runs.iter().any(|run| run.run == first && run.undoable && run.kept_bytes == 12), "{runs:?}");
+    }
+}
+
+/// V2: an earlier run may be named; what later runs changed, or removed, is refused one by one.
+#[test]
+fn an_earlier_run_that_is_named_leaves_alone_what_later_ones_changed() {
+    let mut bench = bench();
+    bench.settings.undo = Undo::Days(30);
+    for name in ["a", "b", "gone"] {
+        put(bench.left.join(name), &noise(500, 1));
+    }
+    put(bench.right.join("a"), b"the original of a");
+    put(bench.right.join("b"), b"the original of b");
+    let before = seen(&bench.right);
+    let first = bench.copy().run;
+    put(bench.left.join("a"), &noise(700, 2));
+    std::fs::remove_file(bench.left.join("gone")).unwrap();
+    let plan = plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings);
+    let _ = bench.run(&plan);
+    assert!(!bench.right.join("gone").exists());
+    let root = bench.roots().1;
+    let account = undo(&root, Some(&first), &Control::default()).unwrap();
+    assert_eq!(account.state, RunState::PartlyUndone, "{account:#?}");
+    let left: Vec<_> = account.items.iter().filter(|item| item.deed == Deed::Left).collect();
+    assert_eq!(
+        left.iter().map(|item| item.path.to_string()).collect::<Vec<_>>(),
+        ["a", "gone"],
+        "{account:#?}"
+    );
+    assert_eq!(std::fs::read(bench.right.join("b")).unwrap(), b"the original of b");
+    assert_eq!(std::fs::read(bench.right.join("a")).unwrap(), noise(700, 2));
+    // The later run first, and then the rest of the earlier one.
+    assert_eq!(undo(&root, None, &Control::default()).unwrap().state, RunState::RolledBack);
+    assert_eq!(undo(&root, None, &Control::default()).unwrap().state, RunState::RolledBack);
+    let differences = diff(&before, &seen(&bench.right));
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+/// R11: what is kept goes when the user says so, the oldest first, and nothing else.
+#[test]
+fn pruning_deletes_a_run_and_all_before_it() {
+    let mut bench = bench();
+    bench.settings.undo = Undo::Days(30);
+    let mut runs = Vec::new();
+    put(bench.right.join("f"), b"the original");
+    for i in 0..3 {
+        put(bench.left.join("f"), &noise(500 + i, i as u64));
+        runs.push(bench.copy().run);
+    }
+    let root = bench.roots().1;
+    let pruned = prune(&root, Some(&runs[1])).unwrap();
+    assert_eq!(pruned.iter().map(|run| &run.run).collect::<Vec<_>>(), [&runs[0], &runs[1]]);
+    assert_eq!(list(&root).unwrap().iter().map(|run| &run.run).collect::<Vec<_>>(), [&runs[2]]);
+    assert!(matches!(prune(&root, Some("nonesuch")), Err(StartError::NoSuchRun(_))));
+    assert_eq!(prune(&root, None).unwrap().len(), 1);
+    assert!(!bench.right.join(".fcs").exists(), "nothing is kept any more");
+    assert_eq!(std::fs::read(bench.right.join("f")).unwrap(), noise(502, 2));
 }

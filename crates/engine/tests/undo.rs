@@ -414,12 +414,12 @@ fn the_undo_setting_says_how_long_originals_are_kept() {
     let first = change(&bench, 1);
     assert!(runs(&bench).len() == 1 && runs(&bench)[0].run == first, "{:?}", runs(&bench));
     assert!(runs(&bench)[0].undoable && runs(&bench)[0].kept_bytes == 700, "{:?}", runs(&bench));
+    bench.settings.undo = Undo::Days(3);
     let second = change(&bench, 2);
     assert_eq!(runs(&bench).len(), 1, "the run before was let go");
     assert_eq!(runs(&bench)[0].run, second);
     assert!(matches!(undo(&bench.roots().1, Some(&first), &bench.control), Err(StartError::NoSuchRun(_))));
 
-    bench.settings.undo = Undo::Days(3);
     let third = change(&bench, 3);
     assert_eq!(runs(&bench).len(), 2, "both are young enough");
     undo(&bench.roots().1, Some(&third), &bench.control).unwrap();

@@ -12,10 +12,22 @@ back, with its times and permissions, and what it made goes. An item that was
 changed after the run is left as it is and named; its original stays in the
 undo store.
 
+Each call goes back by one run; a retry of what failed in a run is undone with
+it. What a later run changed is left as it is when an earlier one is named.
+
 Examples:
   fcs runs /mnt/b/Photos              What was done there
-  fcs undo /mnt/b/Photos              Take the last run back
-  fcs undo /mnt/b/Photos 6921c0a3f2   Take that run back";
+  fcs undo /mnt/b/Photos              Undo the last run; again: the one before
+  fcs undo /mnt/b/Photos 6921c0a3f2   Undo that run";
+
+pub(super) const RUNS_EXAMPLES: &str = "\
+ROOT is the folder that was written to. With --prune, the originals that runs
+replaced or removed are deleted permanently; the runs can then not be undone.
+
+Examples:
+  fcs runs /mnt/b/Photos                       What was done there
+  fcs runs --prune /mnt/b/Photos               Delete what all runs keep for undo
+  fcs runs --prune=6921c0a3f2 /mnt/b/Photos    That run's and those of all before";
 
 pub(super) const RECOVER_EXAMPLES: &str = "\
 ROOT is the folder that was written to. After a crash every file there has its
@@ -54,11 +66,11 @@ pub(crate) struct UndoArgs {
     #[arg(value_name = "ROOT", value_hint = clap::ValueHint::DirPath)]
     pub(crate) root: PathBuf,
 
-    /// The run, as `fcs runs` lists it; the last one that can be undone if it is left out
+    /// The run, as `fcs runs` lists it; the latest that was not undone yet if it is left out
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
 
-    /// Say which run would be taken back, but write nothing
+    /// Say which run would be undone, but write nothing
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
 
@@ -80,6 +92,14 @@ pub(crate) struct RunsArgs {
     /// The folder that was written to
     #[arg(value_name = "ROOT", value_hint = clap::ValueHint::DirPath)]
     pub(crate) root: PathBuf,
+
+    /// Delete what this run and all before it keep for undo; without RUN, what all runs keep that are over
+    #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true)]
+    pub(crate) prune: Option<Option<String>>,
+
+    /// Go ahead without asking
+    #[arg(short = 'y', long, requires = "prune")]
+    pub(crate) yes: bool,
 
     /// Print one JSON object per run
     #[arg(long)]

@@ -48,6 +48,8 @@ pub(super) struct Context<'a> {
     dated: AtomicBool,
     on_error: OnError,
     items: Mutex<Vec<ItemReport>>,
+    /// Said once in the report.
+    notes: Mutex<Vec<String>>,
     pub(super) tally: Tally,
     volumes: Mutex<HashMap<u64, Arc<Volume>>>,
     /// What the root's volume was seen to do, where that is known already.
@@ -195,6 +197,7 @@ impl<'a> Context<'a> {
             dated: AtomicBool::new(false),
             on_error: options.on_error,
             items: Mutex::default(),
+            notes: Mutex::default(),
             tally: Tally::default(),
             volumes: Mutex::default(),
             probe: options.probe.clone(),
@@ -501,6 +504,12 @@ impl<'a> Context<'a> {
         self.items.lock().unwrap_or_else(PoisonError::into_inner).push(item);
     }
 
+    /// Something the report says once.
+    pub(super) fn add_note(&self, text: String) {
+        self.control.observer.note(&text);
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+
     /// A failure that concerns no step, such as a staged file that could not be removed.
     pub(super) fn complain(&self, error: &Error) {
         tracing::warn!("{error}");
@@ -519,6 +528,7 @@ impl<'a> Context<'a> {
 
     pub(super) fn into_parts(self) -> (Items, Vec<String>) {
         let mut notes = self.plan.notes.clone();
+        notes.extend(self.notes.into_inner().unwrap_or_else(PoisonError::into_inner));
         let mut count = |counter: &AtomicU64, one: &str, many: &str| match counter.load(Ordering::Relaxed) {
             0 => {}
             1 => notes.push(format!("1 {one}")),

@@ -9,7 +9,10 @@ use super::context::Context;
 use super::folders::{self, Entered};
 use crate::progress::{OnCancel, Phase};
 use crate::report::{ActionKind, Outcome, RunResult};
-use crate::runs::{AccountItem, Deed, Ended, Ledger, RunLog, RunState, settle, take_back};
+use fcs_text::{size, utc_time};
+
+use crate::Settings;
+use crate::runs::{AccountItem, Deed, Ended, Ledger, RunInfo, RunLog, RunState, settle, take_back};
 
 /// What a run came to, where its items alone do not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +79,22 @@ pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
         return Ending::Unfinished;
     }
     // The run is over whatever becomes of what earlier ones kept.
-    if let Err(error) = log.let_go(context.settings.undo, changed, committed) {
-        context.complain(&error);
+    match log.prune(context.settings, changed, committed) {
+        Ok(pruned) => pruned.iter().for_each(|run| context.add_note(pruned_early(run, context.settings))),
+        Err(error) => context.complain(&error),
     }
     Ending::Kept
+}
+
+/// What is said of a run that could be undone for longer, were there room.
+fn pruned_early(run: &RunInfo, settings: &Settings) -> String {
+    format!(
+        "Originals that the run of {} kept for undo ({}) were deleted: originals of all runs together may take {} % of \
+         the volume (setting undo_max_percent), and the oldest are deleted first.",
+        utc_time(run.started),
+        size(run.kept_bytes),
+        settings.undo_max_percent
+    )
 }
 
 /// What is to become of what the run did.
@@ -139,7 +154,7 @@ fn roll_back(context: &mut Context<'_>) -> Ending {
     let Some(log) = context.take_log() else { return Ending::Kept };
     let account = log.replay().and_then(|ledger| {
         let (store, mut journal) = log.parts();
-        take_back(store, &ledger, &mut journal)
+        take_back(store, &ledger, &mut journal, &Default::default())
     });
     let account = match account {
         Ok(account) => account,

@@ -2,9 +2,9 @@
 //!
 //! Invariant: pure. Whether what it says is true, only the disk knows; see `disk.rs`.
 
-use fcs_sys::{FileId, Name, RelPath, Time};
+use fcs_sys::{FileId, Kind, Name, RelPath, Time};
 
-use super::record::{Begin, End, Ended, FolderRecord, Record, Seen, VERSION};
+use super::record::{Begin, End, Ended, FolderRecord, Record, RemovedTo, Seen, VERSION};
 use super::{RunInfo, RunState};
 
 /// A run as its journal tells it.
@@ -141,6 +141,25 @@ impl Ledger {
         kept && !self.forgotten
     }
 
+    /// Bytes of the originals that the run displaced or removed, as far as it keeps them.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        if self.begin.removed == RemovedTo::RecycleBin {
+            return 0;
+        }
+        let kept = self.steps.iter().filter(|step| step.committed).filter_map(|step| step.before);
+        let files = kept.filter(|before| before.kind == Kind::File);
+        files.fold(0, |sum, before| sum.saturating_add(before.size))
+    }
+
+    /// Paths that the run changed, and the folders in which it worked.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = RelPath> {
+        self.folders.iter().flat_map(|folder| {
+            let steps = self.steps[folder.steps.clone()].iter().filter(|step| step.committed);
+            let names = steps.map(|step| folder.path.join(&step.name));
+            names.chain([folder.path.clone()])
+        })
+    }
+
     /// What a list of runs shows.
     pub(crate) fn info(&self, kept_bytes: u64) -> RunInfo {
         let state = match self.end.map(|end| end.how) {
@@ -161,6 +180,9 @@ impl Ledger {
             ended: self.end.map(|end| end.at),
             state,
             items: self.steps.iter().filter(|step| step.committed).count() as u64,
+            folders: self.folders.iter().filter(|folder| folder.made.is_some()).count() as u64,
+            retries: self.begin.retries.clone(),
+            undo: self.begin.undo,
             undoable: self.is_undoable(),
             kept_bytes,
         }

@@ -14,7 +14,8 @@ use super::journal::{self, Journal, Tail};
 use super::ledger::Ledger;
 use super::record::{Begin, FolderLooks, FolderRecord, Record, RemovedTo, Seen, StepRecord};
 use super::store::{Store, aside_name, kept_name, move_to};
-use super::{RunId, StartError, prune, unfinished_in};
+use super::{RunId, RunInfo, StartError, prune, unfinished_in};
+use crate::Settings;
 use crate::plan::Plan;
 use crate::settings::Undo;
 use crate::{Error, Op};
@@ -27,6 +28,8 @@ const STEPS_PER_RECORD: usize = 1000;
 pub(crate) struct RunLog {
     store: Store,
     run: String,
+    /// The first of the runs that belong together.
+    group: String,
     journal: Mutex<Journal>,
     file: FileRef,
     kept: DirRef,
@@ -56,10 +59,16 @@ impl RunLog {
             return Err(StartError::Unfinished(unfinished));
         }
         let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, target.path.clone(), e));
+        prune::outdated(&store).map_err(failed)?;
         let others = store.run_ids().map_err(failed)?;
+        begin.retries = match begin.retries.take() {
+            Some(first) if others.contains(&first) => Some(group_of(&store, first).map_err(failed)?),
+            // Undone or pruned meanwhile: this one stands for itself.
+            _ => None,
+        };
         let later = id.later_than(&others).ok_or_else(|| failed(io::ErrorKind::AlreadyExists.into()))?;
         begin.run = later.to_string();
-        let (run, forget) = (begin.run.clone(), begin.forget);
+        let (run, group, forget) = (begin.run.clone(), begin.group().to_owned(), begin.forget);
         let recycles = begin.removed == RemovedTo::RecycleBin;
         let (file, kept) = store.create(&run).map_err(failed)?;
         let mut journal = Journal::new(std::sync::Arc::clone(&file), Tail::default());
@@ -77,6 +86,7 @@ impl RunLog {
         Ok(Self {
             store,
             run,
+            group,
             journal: Mutex::new(journal),
             file,
             kept,
@@ -183,29 +193,45 @@ impl RunLog {
         &self.run
     }
 
-    /// Lets go of what an ended run does not keep: by `undo`, and its journal if nothing `changed`. Where nothing was
-    /// `committed`, only folders were made or given times, earlier runs keep what they have: there is nothing new that
-    /// undo would bring back instead.
-    pub(crate) fn let_go(self, undo: Undo, changed: bool, committed: bool) -> Result<(), Error> {
-        let Self { store, run, journal, file, kept, forget, recycles, .. } = self;
+    /// Prunes what is not kept after the run: its own originals, with `undo` off; its journal, if nothing `changed`; and
+    /// earlier runs whose term is over. Where nothing was `committed`, only folders were made or given times, earlier runs
+    /// keep what they have: there is nothing new that undo would bring back instead. Returns the runs that were pruned
+    /// before their time, because all of them take too much of the volume.
+    pub(crate) fn prune(
+        self,
+        settings: &Settings,
+        changed: bool,
+        committed: bool,
+    ) -> Result<Vec<RunInfo>, Error> {
+        let Self { store, run, group, journal, file, kept, forget, recycles, .. } = self;
         drop((journal, file, kept));
         let root = store.root().path.clone();
         let failed = |e| Error::os(Op::CleanUp, root.clone(), e);
-        let tidied = if forget {
+        let own = std::slice::from_ref(&run);
+        let share = |total: u64| u128::from(total) * u128::from(settings.undo_max_percent) / 100;
+        let limit = store.root().dir.space().ok().map(|space| share(space.total) as u64);
+        let pruned = if forget {
             // Nothing of it can be undone, so what earlier runs keep is still worth keeping.
-            prune::forget(&store, std::slice::from_ref(&run))
+            prune::forget(&store, own).map(|()| Vec::new())
+        } else if settings.undo == Undo::Off {
+            prune::forget(&store, own).and_then(|()| prune::after(&store, &group, limit))
         } else if (!changed || recycles) && store.delete_if_empty(&run).is_ok_and(|gone| gone) {
-            Ok(())
-        } else if undo == Undo::Off {
-            prune::forget(&store, std::slice::from_ref(&run))
-                .and_then(|()| prune::earlier(&store, &run, undo))
+            Ok(Vec::new())
         } else if committed {
-            prune::earlier(&store, &run, undo)
+            prune::after(&store, &group, limit)
         } else {
-            Ok(())
+            Ok(Vec::new())
         };
-        tidied.and_then(|()| store.remove_if_empty()).map_err(failed)
+        let pruned = pruned.map_err(failed)?;
+        store.remove_if_empty().map_err(failed)?;
+        Ok(pruned)
     }
+}
+
+/// The first of the runs to which `run` belongs.
+fn group_of(store: &Store, run: String) -> io::Result<String> {
+    let (ledger, _) = super::open(store, &run)?;
+    Ok(ledger.map_or(run, |ledger| ledger.begin.group().to_owned()))
 }
 
 /// Where an original went.

@@ -29,9 +29,11 @@ use std::io;
 use fcs_sys::{RelPath, Root, Time};
 use serde::Serialize;
 
+use crate::settings::Undo;
 use crate::{Control, Error, ErrorKind, Op};
 
 pub use id::{BadRunId, RunId};
+pub use prune::prune;
 pub use record::RemovedTo;
 
 pub(crate) use ledger::Ledger;
@@ -83,12 +85,41 @@ pub struct RunInfo {
     pub ended: Option<Time>,
     /// How far it got.
     pub state: RunState,
-    /// Files and links it changed.
+    /// Files and links it changed, and items it removed.
     pub items: u64,
+    /// Folders it made.
+    pub folders: u64,
+    /// The run that it belongs to, of which it did again what failed. Both are kept and undone together.
+    pub retries: Option<String>,
+    /// How long its originals are kept.
+    pub undo: Undo,
     /// Whether `undo` has something to go back to.
     pub undoable: bool,
     /// Bytes of the originals it keeps.
     pub kept_bytes: u64,
+}
+
+impl RunInfo {
+    /// The first of the runs that belong together.
+    pub fn group(&self) -> &str {
+        self.retries.as_deref().unwrap_or(&self.run)
+    }
+}
+
+/// What an undo takes back, of the runs of a root, newest first: the run `wanted` and all that belong to it, or without
+/// one the latest that was not undone yet. What could be undone only in part comes last: it waits for what is in its way.
+pub fn to_undo<'a>(runs: &'a [RunInfo], wanted: Option<&str>) -> Vec<&'a RunInfo> {
+    let can = |run: &&RunInfo| run.undoable;
+    let whole = |run: &&RunInfo| run.state != RunState::PartlyUndone;
+    let chosen = match wanted {
+        Some(wanted) => runs.iter().filter(can).find(|run| run.run == wanted),
+        None => runs.iter().filter(can).find(whole).or_else(|| runs.iter().find(can)),
+    };
+    let Some(chosen) = chosen else { return Vec::new() };
+    let mut group: Vec<&RunInfo> =
+        runs.iter().filter(can).filter(|run| run.group() == chosen.group()).collect();
+    group.sort_by(|a, b| b.run.cmp(&a.run));
+    group
 }
 
 /// Why a run, a recovery or an undo could not begin. Nothing was changed.
@@ -106,7 +137,7 @@ pub enum StartError {
     )]
     Unfinished(Vec<RunInfo>),
     /// No run of that id.
-    #[error("There is no run {0} on this folder. `fcs runs` lists them.")]
+    #[error("There is no run {0} on this folder.")]
     NoSuchRun(String),
     /// No run keeps originals.
     #[error("There is no run on this folder that could be undone.")]
@@ -179,6 +210,15 @@ impl Account {
         self.items.iter().all(|item| !matches!(item.deed, Deed::Left | Deed::Foreign))
     }
 
+    /// This account and that of an earlier run that belongs to the same, which was undone next. What both are about is
+    /// told of once, as it is now.
+    fn and(mut self, earlier: Self) -> Self {
+        self.items.retain(|item| earlier.items.iter().all(|other| other.path != item.path));
+        self.items.extend(earlier.items);
+        let state = if self.state == earlier.state { self.state } else { RunState::PartlyUndone };
+        Self { run: earlier.run, items: self.items, state }
+    }
+
     /// Whether something still has to be put in order.
     fn is_settled(&self) -> bool {
         self.items.iter().all(|item| item.deed != Deed::Left)
@@ -201,12 +241,12 @@ pub fn list(root: &Root) -> crate::Result<Vec<RunInfo>> {
 fn look_at(look: &Look, run: &str, kept: u64) -> Option<RunInfo> {
     let file = match look.journal(run) {
         Ok(file) => file?,
-        Err(_) => return Some(unreadable(run, kept)),
+        Err(_) => return Some(unreadable(run, kept, RunState::Unreadable)),
     };
     let ledger = journal::read(&file).ok().and_then(|(records, _)| Ledger::replay(records));
     // Originals without a whole list of what was to be done: the list was damaged.
     let ledger = ledger.filter(|ledger| ledger.ready || kept == 0);
-    Some(ledger.map_or_else(|| unreadable(run, kept), |ledger| ledger.info(kept)))
+    Some(ledger.map_or_else(|| unreadable(run, kept, RunState::Unreadable), |ledger| ledger.info(kept)))
 }
 
 /// Lists the runs on a root that wait for recovery; none while another process works on the root. Changes nothing.
@@ -234,15 +274,18 @@ pub fn in_progress(root: &Root) -> crate::Result<Option<String>> {
     }
 }
 
-fn unreadable(run: &str, kept_bytes: u64) -> RunInfo {
+fn unreadable(run: &str, kept_bytes: u64, state: RunState) -> RunInfo {
     RunInfo {
         run: run.to_owned(),
         command: String::new(),
         source: String::new(),
         started: Time::EPOCH,
         ended: None,
-        state: RunState::Unreadable,
+        state,
         items: 0,
+        folders: 0,
+        retries: None,
+        undo: Undo::Last,
         undoable: false,
         kept_bytes,
     }
@@ -283,10 +326,14 @@ pub fn recover(root: &Root, how: How, control: &Control) -> Result<Vec<Account>,
     if Look::open(root).map_err(failed)?.is_none() {
         return Ok(Vec::new());
     }
-    let store = Store::lock(root, &format!("recovery by process {}", std::process::id()))?;
+    locked(root, "recovery", |store| recover_in(store, how, control))
+}
+
+fn recover_in(store: &Store, how: How, control: &Control) -> Result<Vec<Account>, StartError> {
+    let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, store.root().path.clone(), e));
     let mut accounts = Vec::new();
     for run in store.run_ids().map_err(failed)? {
-        let (ledger, mut journal) = open(&store, &run).map_err(failed)?;
+        let (ledger, mut journal) = open(store, &run).map_err(failed)?;
         let Some(ledger) = ledger else {
             if journal.is_empty() {
                 store.delete_if_empty(&run).map_err(failed)?;
@@ -294,15 +341,14 @@ pub fn recover(root: &Root, how: How, control: &Control) -> Result<Vec<Account>,
             continue;
         };
         if ledger.forgotten {
-            prune::forget(&store, &[run]).map_err(failed)?;
+            prune::forget(store, &[run]).map_err(failed)?;
         } else if ledger.end.is_some_and(|end| end.how == Ended::RolledBack) || !ledger.ready {
             // It never touched anything, or took all of it back.
             store.delete_if_empty(&run).map_err(failed)?;
         } else if ledger.end.is_none() {
-            accounts.push(recover_one(&store, ledger, &mut journal, how, control)?);
+            accounts.push(recover_one(store, ledger, &mut journal, how, control)?);
         }
     }
-    store.remove_if_empty().map_err(failed)?;
     Ok(accounts)
 }
 
@@ -332,7 +378,7 @@ fn recover_one(
         }
         return Ok(account);
     }
-    let mut back = take_back(store, &ledger, journal).map_err(failed)?;
+    let mut back = take_back(store, &ledger, journal, &Default::default()).map_err(failed)?;
     tell(&back.items, control);
     // An item that was found in order and then taken back is told of once.
     account.items.retain(|item| back.items.iter().all(|later| later.path != item.path));
@@ -345,36 +391,63 @@ fn tell(items: &[AccountItem], control: &Control) {
     items.iter().filter_map(|item| item.error.as_ref()).for_each(|error| control.observer.error(error));
 }
 
-/// Takes a run back: brings its originals back and removes what it made. Items that changed since are refused one by
-/// one and left as they are. Without `run`, the latest one that can be undone.
+/// Undoes a run and all that belong to it: brings their originals back and removes what they made. Items that changed
+/// since, by another program or by a later run, are refused one by one and left as they are. Without `run`, the latest
+/// that was not undone yet; so each call goes back by one.
 pub fn undo(root: &Root, run: Option<&str>, control: &Control) -> Result<Account, StartError> {
     let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.path.clone(), e));
     if Look::open(root).map_err(failed)?.is_none() {
         return Err(run.map_or(StartError::NothingToUndo, |run| StartError::NoSuchRun(run.to_owned())));
     }
-    let store = Store::lock(root, &format!("undo by process {}", std::process::id()))?;
-    let unfinished = unfinished_in(&store, root)?;
+    locked(root, "undo", |store| undo_in(store, run, control))
+}
+
+fn undo_in(store: &Store, run: Option<&str>, control: &Control) -> Result<Account, StartError> {
+    let root = store.root();
+    let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.path.clone(), e));
+    let unfinished = unfinished_in(store, root)?;
     if !unfinished.is_empty() {
         return Err(StartError::Unfinished(unfinished));
     }
-    let mut ids = store.run_ids().map_err(failed)?;
-    if let Some(wanted) = run {
-        ids.retain(|id| id == wanted);
-        if ids.is_empty() {
-            return Err(StartError::NoSuchRun(wanted.to_owned()));
+    let ids = store.run_ids().map_err(failed)?;
+    if let Some(wanted) = run.filter(|wanted| ids.iter().all(|id| id != wanted)) {
+        return Err(StartError::NoSuchRun(wanted.to_owned()));
+    }
+    let (mut ledgers, mut infos) = (Vec::new(), Vec::new());
+    for id in ids.iter().rev() {
+        if let Some(ledger) = open(store, id).map_err(failed)?.0.filter(Ledger::is_undoable) {
+            infos.push(ledger.info(0));
+            ledgers.push(ledger);
         }
     }
-    for id in ids.into_iter().rev() {
-        let (ledger, mut journal) = open(&store, &id).map_err(failed)?;
-        if let Some(ledger) = ledger.filter(Ledger::is_undoable) {
-            let account = take_back(&store, &ledger, &mut journal).map_err(failed)?;
-            tell(&account.items, control);
-            drop(journal);
-            store.remove_if_empty().map_err(failed)?;
-            return Ok(account);
-        }
+    let mut whole: Option<Account> = None;
+    for chosen in to_undo(&infos, run) {
+        let Some(at) = infos.iter().position(|info| info.run == chosen.run) else { continue };
+        let later = ledgers[..at].iter().filter(|later| later.begin.group() != chosen.group());
+        let shadowed = later.flat_map(Ledger::touched).collect();
+        // Read anew: the undo of a later run of the group told it the change times of what came back.
+        let (Some(ledger), mut journal) = open(store, &chosen.run).map_err(failed)? else { continue };
+        let account = take_back(store, &ledger, &mut journal, &shadowed).map_err(failed)?;
+        tell(&account.items, control);
+        whole = Some(match whole {
+            Some(whole) => whole.and(account),
+            None => account,
+        });
     }
-    Err(StartError::NothingToUndo)
+    whole.ok_or(StartError::NothingToUndo)
+}
+
+/// Does something under the lock, and removes `.fcs` if nothing is left in it.
+fn locked<T>(
+    root: &Root,
+    what: &str,
+    work: impl FnOnce(&Store) -> Result<T, StartError>,
+) -> Result<T, StartError> {
+    let store = Store::lock(root, &format!("{what} by process {}", std::process::id()))?;
+    let done = work(&store)?;
+    let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.path.clone(), e));
+    store.remove_if_empty().map_err(failed)?;
+    Ok(done)
 }
 
 impl AccountItem {

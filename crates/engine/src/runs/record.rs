@@ -94,6 +94,13 @@ pub(crate) struct Begin {
     pub(crate) retries: Option<String>,
 }
 
+impl Begin {
+    /// The first of the runs that belong together.
+    pub(crate) fn group(&self) -> &str {
+        self.retries.as_deref().unwrap_or(&self.run)
+    }
+}
+
 /// Where removed items go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -22,8 +22,14 @@ use crate::progress::full_path;
 use crate::way::Way;
 use crate::{Error, ErrorKind, Op};
 
-/// Takes back what a run committed. Idempotent: may be interrupted anywhere and repeated. The ledger must be settled.
-pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -> io::Result<Account> {
+/// Takes back what a run committed, except for what is `shadowed`: changed by later runs that stay. Idempotent: may be
+/// interrupted anywhere and repeated. The ledger must be settled.
+pub(crate) fn take_back(
+    store: &Store,
+    ledger: &Ledger,
+    journal: &mut Journal,
+    shadowed: &HashSet<RelPath>,
+) -> io::Result<Account> {
     if !ledger.rolling_back {
         journal.append(&Record::RollBack);
         journal.sync()?;
@@ -37,6 +43,7 @@ pub(crate) fn take_back(store: &Store, ledger: &Ledger, journal: &mut Journal) -
         removed: ledger.begin.removed,
         interrupted: ledger.rolling_back,
         resumed: ledger.rolling_back || ledger.end.is_some_and(|end| end.how == Ended::PartlyUndone),
+        shadowed,
         way: Way::new(&root.dir),
         items: Vec::new(),
         refused: HashSet::new(),
@@ -89,6 +96,8 @@ struct Back<'a> {
     interrupted: bool,
     /// An earlier attempt was interrupted, or did not succeed with everything.
     resumed: bool,
+    /// What later runs changed that stay, and the folders in which they worked.
+    shadowed: &'a HashSet<RelPath>,
     way: Way,
     items: Vec<AccountItem>,
     /// Folders in which something was refused, so that their times are not those of before either.
@@ -119,6 +128,8 @@ impl<'a> Back<'a> {
     fn step(&mut self, folder: &LedgerFolder, step: &LedgerStep, act: Act<'a>) {
         let path = folder.path.join(&step.name);
         let done = match self.way.open(&folder.path) {
+            // Also where nothing stands there: the later run removed it, and its undo brings it back.
+            _ if self.shadowed.contains(&path) => Err(Refusal::Kind(ErrorKind::ChangedSince)),
             Ok(dir) => act(self, &dir, &folder.path, step),
             // The folder went together with what the run had put in it.
             Err(e) if reason(&e) == OsReason::NotFound && step.before.is_none() => Ok(None),
@@ -388,6 +399,8 @@ impl<'a> Back<'a> {
     fn folder(&mut self, folder: &LedgerFolder) {
         let done = match &folder.record.before {
             _ if self.refused.contains(&folder.path) => Ok(None),
+            // The later run gave it its time.
+            Some(_) if self.shadowed.contains(&folder.path) => Ok(None),
             Some(before) => if_there(self.way.open(&folder.path)).and_then(|dir| {
                 if let Some(dir) = dir {
                     before.give_times(&*dir, &dir.metadata()?)?;

@@ -23,7 +23,7 @@ pub fn run_result(state: RunState) -> &'static str {
         RunState::Recovered => "recovered",
         RunState::PartlyUndone => "partly undone",
         RunState::RolledBack => "undone",
-        RunState::Forgotten => "being let go",
+        RunState::Forgotten => "being pruned",
         RunState::Unreadable => "journal unreadable",
     }
 }
@@ -40,8 +40,20 @@ pub fn run_in_words(run: &RunInfo) -> String {
         printable(&run.command),
         printable(&run.source),
         time(run.started, &TimeZone::system(), 0),
-        count(run.items, "item", "items")
+        items_in_words(run)
     )
+}
+
+/// `12 items, 3 folders`; a run can have set times of folders alone.
+fn items_in_words(run: &RunInfo) -> String {
+    let items = count(run.items, "item", "items");
+    let folders = count(run.folders, "new folder", "new folders");
+    match (run.items, run.folders) {
+        (0, 0) if run.undoable => "times of folders".to_owned(),
+        (_, 0) => items,
+        (0, _) => folders,
+        _ => format!("{items}, {folders}"),
+    }
 }
 
 /// What is unfinished on a folder, each run on a line of its own.
