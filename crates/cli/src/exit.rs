@@ -4,7 +4,7 @@
 //! own, so that a script never takes a doubtful result for a good one.
 
 use fcs_engine::compare::Summary;
-use fcs_engine::report::{Report, RunResult};
+use fcs_engine::report::{Outcome, Report, RunResult};
 use fcs_front::outcome::is_left_alone;
 
 /// What `--help` and the manual say about the codes.
@@ -13,7 +13,10 @@ Exit codes:
   0    done; for compare: nothing differs
   1    compare: something differs
   2    a command, folder or setting is wrong; nothing was changed
-  3    done, with warnings: something was left alone or could not be kept
+  3    done, with warnings: something was left alone or could not be kept that
+       another run may still bring; what never can be (a socket, holes, an owner
+       that only an administrator may give) is told as a note, and is 3 only
+       with --strict
   4    some items failed, the rest is done (or rolled back, as asked);
        for compare: some items could not be read or compared
   5    some copies failed their verification and were not put in place
@@ -57,9 +60,12 @@ impl Code {
     /// The code of a finished run.
     ///
     /// What became of the run as a whole comes first: when it must be recovered, was rolled back or interrupted, the
-    /// items alone do not tell how things are. A failed verification comes before all other failures: it means that a disk, cable or memory cannot be trusted. Notes
-    /// alone never make a warning; they describe circumstances, not losses.
-    pub(crate) fn of_report(report: &Report) -> Self {
+    /// items alone do not tell how things are. A failed verification comes before all other failures: it means that a
+    /// disk, cable or memory cannot be trusted. Notes alone never make a warning; they describe circumstances, not
+    /// losses. So do items and properties that no later run could bring over either: were they warnings, every night
+    /// would end with 3, and the one in which something is really lost would look like the others. With `strict` they
+    /// count all the same.
+    pub(crate) fn of_report(report: &Report, strict: bool) -> Self {
         let counts = &report.counts;
         match report.result {
             RunResult::Stopped => return Self::RecoveryNeeded,
@@ -74,7 +80,10 @@ impl Code {
             Self::Stale
         } else if counts.failed > 0 {
             Self::Failed
-        } else if counts.incomplete > 0 || report.items.iter().any(|item| is_left_alone(&item.outcome)) {
+        } else if counts.incomplete > 0
+            || strict && counts.incomplete_settled > 0
+            || report.items.iter().any(|item| is_warned_of(&item.outcome, strict))
+        {
             Self::Warnings
         } else {
             Self::Done
@@ -94,6 +103,11 @@ impl Code {
     }
 }
 
+fn is_warned_of(outcome: &Outcome, strict: bool) -> bool {
+    let settled = matches!(outcome, Outcome::Skipped { why } if why.is_settled());
+    is_left_alone(outcome) && (strict || !settled)
+}
+
 impl From<Code> for std::process::ExitCode {
     fn from(code: Code) -> Self {
         Self::from(code as u8)
@@ -102,7 +116,7 @@ impl From<Code> for std::process::ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use fcs_engine::report::{ActionKind, Counts, Evidence, ItemReport, Outcome, SCHEMA, SkipReason};
+    use fcs_engine::report::{ActionKind, Counts, Evidence, ItemReport, NotKept, SCHEMA, SkipReason};
     use fcs_engine::{Error, ErrorKind, Op, Settings};
     use fcs_sys::{OsReason, RelPath, Time};
 
@@ -132,12 +146,12 @@ mod tests {
         item(Outcome::Skipped { why })
     }
 
-    fn code(result: RunResult, items: Vec<ItemReport>) -> Code {
+    fn judged(result: RunResult, items: Vec<ItemReport>, strict: bool) -> Code {
         let mut counts = Counts::default();
         for i in &items {
             counts.add(i);
         }
-        Code::of_report(&Report {
+        let report = Report {
             schema: SCHEMA,
             engine_version: "0",
             run: String::new(),
@@ -151,7 +165,12 @@ mod tests {
             counts,
             notes: vec!["a note".into()],
             items,
-        })
+        };
+        Code::of_report(&report, strict)
+    }
+
+    fn code(result: RunResult, items: Vec<ItemReport>) -> Code {
+        judged(result, items, false)
     }
 
     #[test]
@@ -162,14 +181,25 @@ mod tests {
 
     #[test]
     fn what_was_left_alone_or_not_kept_is_3() {
-        for why in
-            [SkipReason::SpecialFile, SkipReason::Unreadable, SkipReason::KindClash, SkipReason::NameClash]
-        {
+        for why in [SkipReason::Unreadable, SkipReason::KindClash, SkipReason::NameClash] {
             assert_eq!(code(RunResult::Completed, vec![done(), skipped(why)]), Code::Warnings, "{why:?}");
         }
         let mut incomplete = done();
         incomplete.not_kept.push("owner".into());
         assert_eq!(code(RunResult::Completed, vec![incomplete]), Code::Warnings);
+    }
+
+    #[test]
+    fn what_can_never_change_is_3_only_when_strict() {
+        let mut holes = done();
+        holes.not_kept.push(NotKept::settled("holes"));
+        for item in [holes, skipped(SkipReason::SpecialFile), skipped(SkipReason::Newer)] {
+            let judged = |strict| judged(RunResult::Completed, vec![done(), item.clone()], strict);
+            assert_eq!((judged(false), judged(true)), (Code::Done, Code::Warnings), "{item:?}");
+        }
+        let mut both = done();
+        both.not_kept.extend([NotKept::settled("holes"), "permissions".into()]);
+        assert_eq!(code(RunResult::Completed, vec![both]), Code::Warnings);
     }
 
     #[test]

@@ -79,6 +79,9 @@ fn apply_run(settings: &mut Settings, running: &Running, copying: &Copying) -> R
     if let Some(strategy) = &copying.strategy {
         settings.set("strategy", strategy)?;
     }
+    if let Some(newer) = &copying.newer {
+        settings.set("newer", newer)?;
+    }
     settings.reflink |= copying.reflink;
     if let Some(undo) = running.undo {
         settings.undo = undo;

@@ -53,6 +53,8 @@ pub(crate) struct How {
     pub(crate) json: bool,
     pub(crate) on_error: OnErrorChoice,
     pub(crate) on_cancel: OnCancelChoice,
+    /// What can never be brought over is a warning too.
+    pub(crate) strict: bool,
     /// As many items may be removed.
     pub(crate) max_delete: Option<u64>,
 }
@@ -72,6 +74,7 @@ impl How {
             json,
             on_error: running.on_error,
             on_cancel: running.on_cancel,
+            strict: running.strict,
             max_delete,
         }
     }
@@ -228,7 +231,7 @@ pub(crate) fn carry_out(
             return Err(failure);
         }
     };
-    let code = Code::of_report(&report);
+    let code = Code::of_report(&report, how.strict);
     show_result(session, &report, &told, how, code, screen);
     if let Some(file) = report_file
         && let Err(trouble) = file.write(&report)

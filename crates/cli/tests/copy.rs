@@ -238,3 +238,32 @@ fn not_enough_room_is_refused_before_anything_is_written() {
     assert_eq!(all.last().unwrap()["exit_code"], 8);
     assert_eq!(bench.traces(), before);
 }
+
+/// W3: that something newer is replaced is said before it happens.
+#[test]
+fn w3_a_newer_target_is_said_before_it_is_replaced() {
+    let bench = Bench::new();
+    bench.left("f", "older", 1);
+    bench.right("f", "the newer one", 100);
+    let dry = bench.run("copy", &["-n"]).expect_code(0);
+    assert!(dry.stdout.contains("1 of 1 replaced files is newer on the right\n"), "{dry}");
+    let kept = bench.run("copy", &["-y", "--newer", "keep"]).expect_code(0);
+    assert!(kept.stdout.contains("the target has a newer one, which is kept"), "{kept}");
+    assert_eq!(fs::read_to_string(bench.right.join("f")).unwrap(), "the newer one");
+    let _ = bench.run("copy", &["-y"]).expect_code(0);
+    assert_eq!(fs::read_to_string(bench.right.join("f")).unwrap(), "older");
+}
+
+/// What no run can ever bring over is told, and does not make every night a warning.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_is_a_note_and_a_warning_only_when_strict() {
+    let bench = Bench::with_differences();
+    let _socket = std::os::unix::net::UnixListener::bind(bench.left.join("socket")).unwrap();
+    for _ in 0..2 {
+        let run = bench.run("copy", &["-y"]).expect_code(0);
+        assert!(run.stdout.contains("socket"), "{run}");
+        assert!(run.stdout.contains("not a file, folder or link"), "{run}");
+    }
+    let _ = bench.run("copy", &["-y", "--strict"]).expect_code(3);
+}

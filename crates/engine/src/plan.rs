@@ -14,7 +14,7 @@ use fcs_sys::{Fingerprint, Kind, Name, Place, Protection, RelPath, Time};
 use crate::Settings;
 use crate::compare::{Comparison, RowId, Side, Verdict};
 use crate::report::{ActionKind, Chosen, SkipReason};
-use crate::settings::{Strategy, Verify};
+use crate::settings::{Newer, Strategy, Verify};
 use crate::tree::{Entry, NameOrder};
 
 /// Which side is the source.
@@ -170,6 +170,8 @@ pub struct Totals {
     pub new_files: u64,
     /// Files to replace.
     pub replaced_files: u64,
+    /// Of these, files that are newer on the target than on the source.
+    pub replaced_newer: u64,
     /// Links to make or replace.
     pub links: u64,
     /// Files and links to remove.
@@ -401,7 +403,28 @@ impl<'a> Planner<'a> {
             self.emit(row);
         }
         self.emit_removals();
+        self.note_foreign_folders();
         self.plan
+    }
+
+    /// Says of how many folders the dates differ and cannot be set, because they are somebody else's.
+    fn note_foreign_folders(&mut self) {
+        let foreign = |&row: &RowId| {
+            matches!(self.comparison.row(row).verdict, Verdict::Different(_))
+                && self.comparison.entry(row, self.target).is_some_and(|there| there.kind == Kind::Folder)
+                && !self.owns_target(row)
+        };
+        let rows = self.comparison.rows.len() as RowId;
+        match if self.work.copies { (0..rows).filter(foreign).count() } else { 0 } {
+            0 => {}
+            1 => {
+                self.plan.notes.push("The dates of 1 folder that another user owns stay as they are.".into())
+            }
+            n => self
+                .plan
+                .notes
+                .push(format!("The dates of {n} folders that other users own stay as they are.")),
+        }
     }
 
     fn has(&self, row: RowId, mark: u8) -> bool {
@@ -488,10 +511,15 @@ impl<'a> Planner<'a> {
             Kind::File if source.is_placeholder() && !self.settings.read_placeholders => {
                 Deed::Skip(SkipReason::Placeholder)
             }
+            Kind::File if self.settings.newer == Newer::Keep && self.is_newer_on_target(row) => {
+                Deed::Skip(SkipReason::Newer)
+            }
             Kind::File => Deed::Copy,
             Kind::Symlink => Deed::CopyLink,
             Kind::Folder if one_sided => Deed::MakeFolder,
-            Kind::Folder => Deed::FolderTimes,
+            // Only its owner may set a folder's dates: somebody else's would be tried in vain each night.
+            Kind::Folder if self.owns_target(row) => Deed::FolderTimes,
+            Kind::Folder => Deed::Nothing,
             Kind::Other => Deed::Skip(SkipReason::SpecialFile),
         }
     }
@@ -518,6 +546,23 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Whether this user may set the dates of the target's item.
+    fn owns_target(&self, row: RowId) -> bool {
+        self.comparison.entry(row, self.target).is_none_or(|there| fcs_sys::user::owns(there.owner()))
+    }
+
+    /// Whether the target's file is newer than the source's by more than dates are compared with.
+    fn is_newer_on_target(&self, row: RowId) -> bool {
+        let (here, there) =
+            (self.comparison.entry(row, self.source), self.comparison.entry(row, self.target));
+        here.zip(there).is_some_and(|(here, there)| self.is_later(there.modified, here.modified))
+    }
+
+    fn is_later(&self, a: Time, b: Time) -> bool {
+        let tolerance = u128::from(self.settings.time_tolerance_nanos);
+        a > b && a.as_nanos().abs_diff(b.as_nanos()) > tolerance
+    }
+
     /// Whether the source has the row and could not tell what it is or what is in it.
     fn is_unreadable_source(&self, row: RowId) -> bool {
         let tree = self.comparison.tree(self.source);
@@ -534,13 +579,15 @@ impl<'a> Planner<'a> {
         let Some(source) = comparison.entry(row, self.source) else { return };
         let expect_target = comparison.entry(row, self.target).map(Entry::fingerprint);
         let steps: Vec<Step> = comparison.children(row).filter_map(|child| self.step(child)).collect();
+        let sync_times = create || self.owns_target(row);
         let totals = &mut self.plan.totals;
-        *(if create { &mut totals.create_folders } else { &mut totals.folder_times }) += 1;
+        totals.create_folders += u64::from(create);
+        totals.folder_times += u64::from(sync_times && !create);
         self.plan.folders.push(FolderPlan {
             source_path: comparison.path_on(row, self.source),
             target_path: comparison.path_on(row, self.target),
             create,
-            sync_times: true,
+            sync_times,
             expect_source: source.fingerprint(),
             expect_target,
             target_protection: comparison.entry(row, self.target).and_then(Entry::protection),
@@ -598,6 +645,8 @@ impl<'a> Planner<'a> {
     }
 
     fn count(&mut self, step: &Step) {
+        let newer =
+            step.expect_target.is_some_and(|old| self.is_later(old.modified, step.expect_source.modified));
         let totals = &mut self.plan.totals;
         let Action::CopyFile { strategy, verify } = step.action else {
             totals.links += 1;
@@ -612,6 +661,7 @@ impl<'a> Planner<'a> {
             None => totals.new_files += 1,
             Some(old) => {
                 totals.replaced_files += 1;
+                totals.replaced_newer += u64::from(newer);
                 totals.bytes_replaced = totals.bytes_replaced.saturating_add(old.size);
             }
         }

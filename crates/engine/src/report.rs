@@ -129,6 +129,8 @@ pub enum SkipReason {
     KindClash,
     /// Two names on one side are one name on the other.
     NameClash,
+    /// The target's file is newer, and the setting `newer` keeps such.
+    Newer,
     /// The item, or what it would replace, could not be read.
     Unreadable,
     /// Whether the two sides differ could not be found out.
@@ -159,6 +161,7 @@ impl SkipReason {
             Self::SpecialFile => "not a file, folder or link",
             Self::KindClash => "the target has an item of another kind under that name",
             Self::NameClash => "two names here are one name on the other side",
+            Self::Newer => "the target has a newer one, which is kept (setting newer)",
             Self::Unreadable => "it could not be read",
             Self::NotComparable => "whether it differs could not be found out",
             Self::Placeholder => {
@@ -172,6 +175,14 @@ impl SkipReason {
             Self::LinkNotHeld => "the target volume cannot hold this symbolic link",
             Self::Mounted => "a volume is mounted here",
         }
+    }
+}
+
+impl SkipReason {
+    /// Whether it is settled for good that the item is left alone, so that no later run will change that: a
+    /// circumstance to be told, and nothing to be warned of every night.
+    pub fn is_settled(self) -> bool {
+        matches!(self, Self::SpecialFile | Self::Newer | Self::LinkNotHeld | Self::Mounted)
     }
 }
 
@@ -198,6 +209,65 @@ pub enum Outcome {
     },
 }
 
+/// Something about an item that its copy does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotKept {
+    /// In words.
+    text: String,
+    settled: bool,
+}
+
+impl NotKept {
+    /// Something that this target, or this user, can never keep. It is a circumstance, told as such, and nothing that
+    /// another run could make good.
+    pub fn settled(text: impl Into<String>) -> Self {
+        Self { text: text.into(), settled: true }
+    }
+
+    /// Whether it can never be kept here.
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+}
+
+impl From<String> for NotKept {
+    fn from(text: String) -> Self {
+        Self { text, settled: false }
+    }
+}
+
+impl From<&str> for NotKept {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl std::ops::Deref for NotKept {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq<&str> for NotKept {
+    fn eq(&self, other: &&str) -> bool {
+        self.text == *other
+    }
+}
+
+impl PartialEq<String> for NotKept {
+    fn eq(&self, other: &String) -> bool {
+        self.text == *other
+    }
+}
+
+impl Serialize for NotKept {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
 /// One item of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct ItemReport {
@@ -214,7 +284,7 @@ pub struct ItemReport {
     pub outcome: Outcome,
     /// What could not be kept, such as `owner`, `xattr user.foo`; empty when the copy is complete.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_kept: Vec<String>,
+    pub not_kept: Vec<NotKept>,
     /// The item, below the target root, because of which this one was left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because_of: Option<RelPath>,
@@ -269,6 +339,8 @@ pub struct Counts {
     pub bytes_verified: u64,
     /// Items of which something could not be kept.
     pub incomplete: u64,
+    /// Items of which something can never be kept here, and everything else was.
+    pub incomplete_settled: u64,
 }
 
 impl Counts {
@@ -311,7 +383,9 @@ impl Counts {
                     u64::from(matches!(error.kind, K::SourceStale | K::TargetStale | K::SourceHasIt));
             }
         }
-        self.incomplete += u64::from(!item.not_kept.is_empty());
+        let settled = item.not_kept.iter().all(NotKept::is_settled);
+        self.incomplete += u64::from(!settled);
+        self.incomplete_settled += u64::from(settled && !item.not_kept.is_empty());
     }
 }
 

@@ -284,6 +284,26 @@ choice! {
 }
 
 choice! {
+    /// Which group a new item in a set-group-id folder gets when an ordinary user copies it.
+    SetgidGroup {
+        /// The folder's.
+        Folder = "folder",
+        /// The source's.
+        Source = "source",
+    }
+}
+
+choice! {
+    /// What becomes of a newer file on the target.
+    Newer {
+        /// It is kept, and told.
+        Keep = "keep",
+        /// It is replaced like any other.
+        Replace = "replace",
+    }
+}
+
+choice! {
     /// What becomes of a target that has the read-only attribute (Windows) and is to be replaced.
     ReadOnlyTargets {
         /// It stays, and the step fails.
@@ -464,12 +484,16 @@ settings! {
     /// Room that must stay free on a local target after the copy; at its default, at most 1 % of the volume and at most
     /// what is written.
     space_margin_bytes: u64 = 64 * MIB, Unit::Bytes, 0..=u64::MAX;
+    /// What becomes of files that are newer on the target than on the source: keep or replace.
+    newer: Newer = Newer::Replace, Unit::Choice(Newer::WORDS);
     /// What becomes of a file with the read-only attribute (Windows) that is to be replaced. Missing write permission
     /// on Unix protects nothing, and immutable files are never replaced.
     read_only_targets: ReadOnlyTargets = ReadOnlyTargets::Fail, Unit::Choice(ReadOnlyTargets::WORDS);
 
     /// Give copies the owner and group of their source where permitted.
     keep_owner: bool = true, Unit::Switch;
+    /// Which group new items get in a set-group-id folder when an ordinary user copies: the folder's or the source's.
+    setgid_group: SetgidGroup = SetgidGroup::Folder, Unit::Choice(SetgidGroup::WORDS);
     /// Give copies the extended attributes of their source, access control lists included.
     keep_xattrs: bool = true, Unit::Switch;
     /// Give copies the named streams of their source, where the source's volume has any.

@@ -7,8 +7,8 @@
 use std::cmp::Ordering;
 
 use fcs_sys::{
-    Attributes, CaseRule, FileId, Fingerprint, Kind, LinkTarget, Metadata, Name, Protection, RelPath, Time,
-    VolumeFacts,
+    Attributes, CaseRule, FileId, Fingerprint, Kind, LinkTarget, Metadata, Name, Owner, Protection, RelPath,
+    Time, VolumeFacts,
 };
 
 use crate::{Error, ErrorKind};
@@ -102,8 +102,13 @@ pub struct Entry {
     volume: u64,
     /// Modified time.
     pub modified: Time,
-    changed: Time,
-    created: Time,
+    // Seconds and nanoseconds apart: as two more `Time`s they would cost eight bytes of padding per item.
+    changed_seconds: i64,
+    created_seconds: i64,
+    changed_nanos: u32,
+    created_nanos: u32,
+    user: u32,
+    group: u32,
     /// Permission or attribute bits.
     pub attributes: Attributes,
     /// What it is.
@@ -122,6 +127,7 @@ const MOUNTED: u16 = 128;
 const BOUNDARY: u16 = 256;
 const CARRIER: u16 = 512;
 const BARREN: u16 = 1024;
+const HAS_OWNER: u16 = 2048;
 
 impl Entry {
     /// What stands for an item that could not be asked. Nothing may be concluded from it.
@@ -131,8 +137,12 @@ impl Entry {
         file_high: 0,
         volume: 0,
         modified: Time::EPOCH,
-        changed: Time::EPOCH,
-        created: Time::EPOCH,
+        changed_seconds: 0,
+        created_seconds: 0,
+        changed_nanos: 0,
+        created_nanos: 0,
+        user: 0,
+        group: 0,
         attributes: Attributes(0),
         kind: Kind::Other,
         flags: 0,
@@ -140,7 +150,12 @@ impl Entry {
 
     /// The created time, where the volume keeps one.
     pub fn created(&self) -> Option<Time> {
-        (self.flags & HAS_CREATED != 0).then_some(self.created)
+        (self.flags & HAS_CREATED != 0).then(|| Time::new(self.created_seconds, self.created_nanos))
+    }
+
+    /// Owner and group, where the system has the notion.
+    pub fn owner(&self) -> Option<Owner> {
+        (self.flags & HAS_OWNER != 0).then_some(Owner { user: self.user, group: self.group })
     }
 
     /// Fewer bytes are set aside than the size says; the file may have holes.
@@ -176,7 +191,7 @@ impl Entry {
 
     /// When content or metadata last changed, where the file system keeps that.
     pub fn changed(&self) -> Option<Time> {
-        (self.flags & HAS_CHANGED != 0).then_some(self.changed)
+        (self.flags & HAS_CHANGED != 0).then(|| Time::new(self.changed_seconds, self.changed_nanos))
     }
 
     /// A volume, or a folder of one, is mounted here.
@@ -236,6 +251,9 @@ impl From<&Metadata> for Entry {
         mark(short && m.size >= 4096, SPARSE);
         mark(m.kind == Kind::File && m.links > 1, HARD_LINKED);
         mark(m.placeholder, PLACEHOLDER);
+        mark(m.owner.is_some(), HAS_OWNER);
+        let owner = m.owner.unwrap_or(Owner { user: 0, group: 0 });
+        let (changed, created) = (m.changed.unwrap_or(Time::EPOCH), m.created.unwrap_or(Time::EPOCH));
         mark(m.protection == Some(Protection::Immutable), IMMUTABLE);
         mark(m.protection == Some(Protection::AppendOnly), APPEND_ONLY);
         mark(m.mounted == Some(true), MOUNTED);
@@ -245,8 +263,12 @@ impl From<&Metadata> for Entry {
             file_high: m.id.file_high,
             volume: m.id.volume,
             modified: m.modified,
-            changed: m.changed.unwrap_or(Time::EPOCH),
-            created: m.created.unwrap_or(Time::EPOCH),
+            changed_seconds: changed.seconds(),
+            created_seconds: created.seconds(),
+            changed_nanos: changed.nanos(),
+            created_nanos: created.nanos(),
+            user: owner.user,
+            group: owner.group,
             attributes: m.attributes,
             kind: m.kind,
             flags,

@@ -170,7 +170,10 @@ pub fn item_words(item: &ItemReport) -> String {
     notes.extend(item.strategy.map(|chosen| format!("{}, {}", size(item.bytes), chosen.strategy())));
     notes.extend(Some(what).filter(|what| !what.is_empty()));
     if !item.not_kept.is_empty() {
-        notes.push(format!("not kept: {}", item.not_kept.join(", ")));
+        notes.push(format!(
+            "not kept: {}",
+            item.not_kept.iter().map(|what| &**what).collect::<Vec<_>>().join(", ")
+        ));
     }
     notes.join(", ")
 }
@@ -289,7 +292,7 @@ mod tests {
             (0..12).map(|n| item(&format!("f{n}"), Outcome::Skipped { why: SkipReason::SpecialFile }));
         let mut items: Vec<_> = skipped.collect();
         let mut incomplete = item("done", Outcome::Done { evidence: Evidence::NotRequested });
-        incomplete.not_kept.push("a\x1b".to_owned());
+        incomplete.not_kept.push("a\x1b".into());
         items.push(incomplete);
         let lines = facts(&report(items));
         let line = |name| lines.iter().find(|line| line.name == name).unwrap();

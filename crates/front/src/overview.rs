@@ -55,6 +55,7 @@ pub fn facts(proposal: &Proposal, settings: &Settings) -> Vec<Fact> {
         }
     };
     fact("Copy", what_is_done(plan));
+    fact("Newer", what_is_newer(proposal));
     let files = totals.direct.0 + totals.staged.0;
     if files > 0 {
         let split = |name: &str, (n, bytes): (u64, u64)| {
@@ -253,6 +254,18 @@ fn originals(proposal: &Proposal, settings: &Settings) -> String {
         Undo::Off => "not kept; this cannot be undone".to_owned(),
         Undo::Last => format!("{kept} kept for undo until the next run"),
         Undo::Days(days) => format!("{kept} kept for undo for {}", count(days, "day", "days")),
+    }
+}
+
+/// How many of the replaced files are newer than what replaces them: the wrong way round, or a change that is lost.
+fn what_is_newer(proposal: &Proposal) -> String {
+    let totals = &proposal.plan.totals;
+    let side = if proposal.task.target() == Side::Left { "left" } else { "right" };
+    let of = format!("{} replaced files", number(totals.replaced_files));
+    match totals.replaced_newer {
+        0 => String::new(),
+        1 => format!("1 of {of} is newer on the {side}"),
+        n => format!("{} of {of} are newer on the {side}", number(n)),
     }
 }
 

@@ -18,6 +18,7 @@ mod name;
 mod root;
 mod time;
 mod traits;
+pub mod user;
 mod volume;
 
 #[cfg(unix)]

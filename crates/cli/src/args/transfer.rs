@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
-use fcs_engine::settings::{RemoveDespiteFailures, Strategy, Undo};
+use fcs_engine::settings::{Newer, RemoveDespiteFailures, Strategy, Undo};
 
 use super::{CompareOptions, Pair, Show, Tuning};
 use crate::values::VerifyChoice;
@@ -103,6 +103,10 @@ pub(crate) struct Running {
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     pub(crate) on_cancel: OnCancelChoice,
 
+    /// End with code 3 also for what can never be brought over: sockets and pipes, holes, owners
+    #[arg(long)]
+    pub(crate) strict: bool,
+
     /// How long what is replaced or removed is kept for `fcs undo`: off, last (until the next run), or days:N
     #[arg(long, value_name = "off|last|days:N")]
     pub(crate) undo: Option<Undo>,
@@ -133,6 +137,10 @@ pub(crate) struct Copying {
     /// How files are copied: chosen per file, always natively, or always in chunks with a hash
     #[arg(long, value_name = "STRATEGY", value_parser = PossibleValuesParser::new(Strategy::WORDS.iter().copied()))]
     pub(crate) strategy: Option<String>,
+
+    /// What becomes of files that are newer on the target
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(Newer::WORDS.iter().copied()))]
+    pub(crate) newer: Option<String>,
 
     /// Allow the file system to share blocks between source and copy instead of copying them
     #[arg(long)]

@@ -264,6 +264,7 @@ pub fn compare_after(
     notes.extend(paired.notes);
     notes.extend(pair::spelling_note(&paired.rows, &left, &right));
     notes.extend(pair::let_pass_note(paired.let_pass, settings));
+    notes.extend(pair::permissions_note(&paired.rows, &left, &right));
     let mut cancelled = paired.cancelled || left.cancelled || right.cancelled;
     let mut rows = paired.rows;
     let mut verdicts = Verdicts::default();

@@ -509,3 +509,34 @@ pub(super) fn summarise(rows: &[Row], left: &Tree, right: &Tree, settings: &Sett
     }
     s
 }
+
+/// Says how many pairs that are equal by every criterion have other permissions or another owner. Silent where a file
+/// system makes those up, which is then true of every item on it.
+pub(super) fn permissions_note(rows: &[Row], left: &Tree, right: &Tree) -> Option<String> {
+    let keeps = |tree: &Tree| {
+        let name = tree.volume.file_system.as_str();
+        !cfg!(windows)
+            && !["fuse", "vfat", "msdos", "exfat", "ntfs"].iter().any(|made_up| name.starts_with(made_up))
+    };
+    if !keeps(left) || !keeps(right) {
+        return None;
+    }
+    let (mut modes, mut owners) = (0u64, 0u64);
+    for row in rows.iter().filter(|row| row.verdict == Verdict::Same) {
+        let (Some(l), Some(r)) = (row.left, row.right) else { continue };
+        let (l, r) = (left.entry(l), right.entry(r));
+        if l.kind != Kind::Symlink {
+            modes += u64::from(l.attributes != r.attributes);
+            owners += u64::from(l.owner() != r.owner());
+        }
+    }
+    let items = |n: u64| if n == 1 { "1 item".to_owned() } else { format!("{n} items") };
+    let what = match (modes, owners) {
+        (0, 0) => return None,
+        (m, 0) => format!("{} differ in permissions", items(m)),
+        (0, o) => format!("{} differ in owner or group", items(o)),
+        (m, o) => format!("{} differ in permissions and {} in owner or group", items(m), items(o)),
+    };
+    let what = if what.starts_with("1 item differ ") { what.replacen("differ", "differs", 1) } else { what };
+    Some(format!("{what} and in nothing else. These are set when something is copied, and not compared."))
+}

@@ -125,13 +125,20 @@ pub(super) struct Folder<'a> {
     pub(super) source: DirRef,
     pub(super) target: DirRef,
     pub(super) volume: Arc<Volume>,
+    /// The group that everything made in it keeps.
+    pub(super) group: Option<u32>,
     /// What numbers prove on the source; asked only where one is another than before.
     source_numbers: OnceLock<Numbers>,
 }
 
 impl<'a> Folder<'a> {
-    pub(super) fn new(plan: &'a FolderPlan, source: DirRef, target: DirRef, volume: Arc<Volume>) -> Self {
-        Self { plan, source, target, volume, source_numbers: OnceLock::new() }
+    pub(super) fn new(
+        plan: &'a FolderPlan,
+        (source, target): (DirRef, DirRef),
+        volume: Arc<Volume>,
+        group: Option<u32>,
+    ) -> Self {
+        Self { plan, source, target, volume, group, source_numbers: OnceLock::new() }
     }
 
     /// Whether the source item `now` is what was seen, unchanged.

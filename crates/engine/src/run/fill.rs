@@ -23,7 +23,7 @@ use crate::identity::Numbers;
 use crate::plan::{Action, Step};
 use crate::probe;
 use crate::progress::CurrentFile;
-use crate::report::{Digest, SkipReason};
+use crate::report::{Digest, NotKept, SkipReason};
 use crate::runs::Seen;
 use crate::settings::ReadOnlyTargets;
 use crate::{Error, ErrorKind, Op};
@@ -125,7 +125,9 @@ fn stage_file<'a>(
     let before = wait_until_settled(&*source, before).map_err(read_error(Op::Examine))?;
     let mut not_kept = Vec::new();
     if step.may_be_sparse && source.has_holes().unwrap_or(false) {
-        not_kept.push("holes (the source is sparse; the copy takes its full size on the volume)".into());
+        not_kept.push(NotKept::settled(
+            "holes (the source is sparse; the copy takes its full size on the volume)",
+        ));
     }
     // Some listings do not tell how many names a file has; the open file does.
     if (step.hard_linked || before.links > 1) && first {
@@ -192,18 +194,16 @@ fn fill_and_dress(
     source: &FileRef,
     before: &Metadata,
     meter: &mut Meter<'_>,
-    not_kept: &mut Vec<String>,
+    not_kept: &mut Vec<NotKept>,
     buffer: &mut Vec<u8>,
 ) -> Result<(Filled, Vec<Carried>, Metadata), (Stop, bool)> {
     let filled = fill(context, job, name, source, before, meter, buffer)?;
     let facts = &job.folder.volume.facts;
     let stop = || context.should_stop();
-    let kept =
-        metadata::give(context, &*filled.file, &**source, before, facts, &stop).map_err(|e| {
-            match e.kind() {
-                io::ErrorKind::Interrupted if stop() => (Stop::Cancelled, true),
-                _ => (Error::os(Op::SetMetadata, target_path(context, job), e).into(), true),
-            }
+    let kept = metadata::give(context, &*filled.file, &**source, before, facts, job.folder.group, &stop)
+        .map_err(|e| match e.kind() {
+            io::ErrorKind::Interrupted if stop() => (Stop::Cancelled, true),
+            _ => (Error::os(Op::SetMetadata, target_path(context, job), e).into(), true),
         })?;
     // By name, not by handle: that the name now leads to another file is a change too. Last, because streams and
     // extended attributes are read from the source as well.
@@ -436,7 +436,7 @@ fn dress_link(
     job: &Job<'_>,
     name: &Name,
     wanted: &Metadata,
-    not_kept: &mut Vec<String>,
+    not_kept: &mut Vec<NotKept>,
 ) -> io::Result<Metadata> {
     let target = &job.folder.target;
     let made = target.stat(name)?;

@@ -10,7 +10,7 @@ use super::fill::is_small;
 use super::{metadata, streams};
 use crate::identity::Numbers;
 use crate::plan::FolderPlan;
-use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
+use crate::report::{ActionKind, Evidence, ItemReport, NotKept, Outcome, SkipReason};
 use crate::settings::Verify;
 use crate::way::Way;
 use crate::{Error, ErrorKind, Op, TargetState};
@@ -123,7 +123,8 @@ fn enter<'a>(
         context.made(index, there.id);
     }
     let volume = context.volume_of(&target).map_err(on_target)?;
-    Ok((Folder::new(plan, source, target, volume), there.id))
+    let group = metadata::group_of_folder(context.settings, &there);
+    Ok((Folder::new(plan, (source, target), volume, group), there.id))
 }
 
 /// Makes the folder, for its owner only until everything in it is done.
@@ -217,7 +218,7 @@ fn dress(
     walker: &mut Walker,
     plan: &FolderPlan,
     id: FileId,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<NotKept>, Error> {
     let path = || context.target_path(&plan.target_path);
     let (source, target) =
         walker.open(&plan.source_path, &plan.target_path).map_err(|c| closed(context, plan, c))?;
@@ -225,13 +226,16 @@ fn dress(
         source.metadata().map_err(|e| Error::os(Op::Examine, context.source_path(&plan.source_path), e))?;
     let volume = context.volume_of(&target).map_err(|e| Error::os(Op::AskVolume, path(), e))?;
     let set = |e| Error::os(Op::SetMetadata, path(), e);
-    if !volume.numbers.same_folder(&target.metadata().map_err(set)?, id) {
+    let made = target.metadata().map_err(set)?;
+    if !volume.numbers.same_folder(&made, id) {
         return Err(
             Error::new(Op::SetMetadata, path(), ErrorKind::TargetStale).with_target(TargetState::Unknown)
         );
     }
     let not_kept = if plan.kind() == Some(ActionKind::CreateFolder) {
-        let kept = metadata::give(context, &*target, &*source, &wanted, &volume.facts, &|| false);
+        // One that was made in a set-group-id folder has got the bit and the group of that.
+        let group = metadata::group_of_folder(context.settings, &made);
+        let kept = metadata::give(context, &*target, &*source, &wanted, &volume.facts, group, &|| false);
         // Not cut off by a cancel: what the run keeps is kept whole.
         let kept = kept.map_err(set)?;
         // A folder has no content whose verification its streams could wait for.

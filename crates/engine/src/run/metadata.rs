@@ -7,23 +7,38 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use fcs_sys::{Attributes, CreatedTime, Handle, Metadata, OsReason, Owner, Times, VolumeFacts, reason};
+use fcs_sys::{Attributes, CreatedTime, Handle, Kind, Metadata, OsReason, Owner, Times, VolumeFacts, reason};
 
 use super::context::{Context, Tally};
 use super::streams::{self, Carried};
+use crate::Settings;
 use crate::dates::{self, Changed};
+use crate::report::NotKept;
+use crate::settings::SetgidGroup;
 
 /// What setting metadata came to.
 pub(super) struct Dressed {
     /// What could not be kept, in words; empty when all was.
-    pub(super) not_kept: Vec<String>,
+    pub(super) not_kept: Vec<NotKept>,
     /// The named streams, which are to be read back with the content.
     pub(super) streams: Vec<Carried>,
     /// The copy's metadata, read back.
     pub(super) now: Metadata,
 }
 
-/// Gives `copy` the metadata `wanted`, which was read from `source`.
+const SET_GROUP_ID: u32 = 0o2000;
+
+/// The group that what is made in a folder keeps, whatever its source has: a set-group-id folder is there so that
+/// everything in it belongs to its group. An administrator copies groups as they are.
+pub(super) fn group_of_folder(settings: &Settings, folder: &Metadata) -> Option<u32> {
+    let kept = settings.setgid_group == SetgidGroup::Folder
+        && !cfg!(windows)
+        && !fcs_sys::user::is_administrator()
+        && folder.attributes.0 & SET_GROUP_ID != 0;
+    folder.owner.filter(|_| kept).map(|owner| owner.group)
+}
+
+/// Gives `copy` the metadata `wanted`, which was read from `source`, with this group if there is one.
 ///
 /// Fails only when the copy's metadata cannot be read back, or as `Interrupted` when `stop` said so; what cannot be set
 /// is listed instead.
@@ -33,6 +48,7 @@ pub(super) fn give(
     source: &dyn Handle,
     wanted: &Metadata,
     volume: &VolumeFacts,
+    group: Option<u32>,
     stop: &dyn Fn() -> bool,
 ) -> io::Result<Dressed> {
     let (settings, tally) = (context.settings, &context.tally);
@@ -40,12 +56,15 @@ pub(super) fn give(
     let before = copy.metadata()?;
     let mut owner_kept = wanted.owner == before.owner;
     if settings.keep_owner
-        && let (Some(want), Some(have)) = (wanted.owner, before.owner)
-        && want != have
+        && let (Some(source), Some(have)) = (wanted.owner, before.owner)
     {
-        owner_kept = give_owner(copy, want, have);
-        if !owner_kept {
-            tally.owner_not_kept.fetch_add(1, Ordering::Relaxed);
+        let want = Owner { group: group.unwrap_or(source.group), ..source };
+        if want != have {
+            let given = give_owner(copy, want, have);
+            owner_kept = given && want == source;
+            if !given {
+                tally.owner_not_kept.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
     let streams =
@@ -53,7 +72,12 @@ pub(super) fn give(
     if settings.keep_xattrs {
         give_xattrs(copy, source, &mut not_kept);
     }
-    give_attributes(copy, wanted.attributes, owner_kept, &mut not_kept);
+    let mut attributes = wanted.attributes;
+    if group.is_some() && before.kind == Kind::Folder {
+        // What is made in it later belongs to the same group.
+        attributes.0 |= before.attributes.0 & SET_GROUP_ID;
+    }
+    give_attributes(copy, attributes, owner_kept || attributes != wanted.attributes, &mut not_kept);
     let now = give_times(copy, wanted, volume, tally, &mut not_kept)?;
     Ok(Dressed { not_kept, streams, now })
 }
@@ -70,7 +94,7 @@ fn give_owner(copy: &dyn Handle, want: Owner, have: Owner) -> bool {
     false
 }
 
-fn give_xattrs(copy: &dyn Handle, source: &dyn Handle, not_kept: &mut Vec<String>) {
+fn give_xattrs(copy: &dyn Handle, source: &dyn Handle, not_kept: &mut Vec<NotKept>) {
     let Ok(names) = source.xattrs() else {
         not_kept.push("extended attributes (they could not be listed)".into());
         return;
@@ -79,26 +103,33 @@ fn give_xattrs(copy: &dyn Handle, source: &dyn Handle, not_kept: &mut Vec<String
     for name in inherited.iter().filter(|n| n.starts_with(b"system.posix_acl_") && !names.contains(n)) {
         // A default access list of the folder would let others read what the source does not let them.
         if copy.remove_xattr(name).is_err() {
-            not_kept.push(format!("absence of {}, inherited from the folder", fcs_sys::escaped(name)));
+            not_kept.push(format!("absence of {}, inherited from the folder", fcs_sys::escaped(name)).into());
         }
     }
     for name in names {
         let done = source.xattr(&name).and_then(|value| copy.set_xattr(&name, &value));
         if let Err(error) = done {
             // Removed between listing and reading: the source has changed, which is found out elsewhere.
-            let gone = reason(&error) == OsReason::NotFound;
-            if !gone {
-                not_kept.push(format!("extended attribute {}", fcs_sys::escaped(&name)));
+            let text = || format!("extended attribute {}", fcs_sys::escaped(&name));
+            match reason(&error) {
+                OsReason::NotFound => {}
+                // What this volume does not know, or only an administrator may set, is so for good.
+                OsReason::Unsupported => not_kept.push(NotKept::settled(text())),
+                OsReason::PermissionDenied if !name.starts_with(b"user.") => {
+                    not_kept.push(NotKept::settled(text()));
+                }
+                _ => not_kept.push(text().into()),
             }
         }
     }
 }
 
-fn give_attributes(copy: &dyn Handle, want: Attributes, owner_kept: bool, not_kept: &mut Vec<String>) {
+fn give_attributes(copy: &dyn Handle, want: Attributes, owner_kept: bool, not_kept: &mut Vec<NotKept>) {
     // A set-user-id program must not run as another user than the one it was made for.
     let safe = if owner_kept { want } else { want.without_set_id() };
     if safe != want {
-        not_kept.push("set-user-id or set-group-id bit (the owner could not be kept)".into());
+        // Only an administrator may give files away, so this is so for good.
+        not_kept.push(NotKept::settled("set-user-id or set-group-id bit (the owner could not be kept)"));
     }
     if copy.set_attributes(safe).is_err() {
         not_kept.push("permissions".into());
@@ -111,12 +142,16 @@ pub(super) fn give_times(
     wanted: &Metadata,
     volume: &VolumeFacts,
     tally: &Tally,
-    not_kept: &mut Vec<String>,
+    not_kept: &mut Vec<NotKept>,
 ) -> io::Result<Metadata> {
     let created = wanted.created.filter(|_| volume.created == CreatedTime::Settable);
     // An error shows in the read-back.
-    let _ = copy.set_times(Times { modified: Some(wanted.modified), created });
+    let set = copy.set_times(Times { modified: Some(wanted.modified), created });
     let now = copy.metadata()?;
+    // Only the owner may set dates, and a folder of somebody else's has no dates of this user's to lose.
+    if set.is_err_and(|e| reason(&e) == OsReason::PermissionDenied) && !fcs_sys::user::owns(now.owner) {
+        return Ok(now);
+    }
     tell_times(&now, Times { modified: Some(wanted.modified), created }, volume, tally, not_kept);
     Ok(now)
 }
@@ -128,7 +163,7 @@ pub(super) fn tell_times(
     wanted: Times,
     volume: &VolumeFacts,
     tally: &Tally,
-    not_kept: &mut Vec<String>,
+    not_kept: &mut Vec<NotKept>,
 ) {
     let granularity = u128::from(volume.time_granularity_nanos.max(1));
     for (name, wanted, now) in [

@@ -15,7 +15,7 @@ use super::streams::Carried;
 use super::verify::{self, Reader};
 use crate::plan::Action;
 use crate::progress::CurrentFile;
-use crate::report::{Digest, Evidence, ItemReport, Outcome};
+use crate::report::{Digest, Evidence, ItemReport, NotKept, Outcome};
 use crate::runs::{Record, Seen, aside_name, move_to};
 use crate::{Error, ErrorKind, Op, TargetState};
 
@@ -50,7 +50,7 @@ pub(super) struct Staged<'a> {
     pub(super) expected: Expected,
     /// Named streams beside the content, with what is expected of them.
     pub(super) streams: Vec<Carried>,
-    pub(super) not_kept: Vec<String>,
+    pub(super) not_kept: Vec<NotKept>,
     /// Shown to the user while a large file is in work.
     pub(super) current: Option<Arc<CurrentFile>>,
     /// Set by [`Staged::start_reread`].
@@ -74,7 +74,7 @@ pub(super) struct Committed<'a> {
     print: Fingerprint,
     seen: Seen,
     evidence: Evidence,
-    not_kept: Vec<String>,
+    not_kept: Vec<NotKept>,
     size: u64,
 }
 

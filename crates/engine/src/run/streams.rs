@@ -15,6 +15,7 @@ use fcs_sys::{File, Handle, OsReason, Stream, escaped, reason, write_all_at};
 
 use super::fill::read_full;
 use crate::report::Digest;
+use crate::report::NotKept;
 
 /// A stream that was carried over, and the hash of what was read from the source.
 pub(super) struct Carried {
@@ -31,7 +32,7 @@ pub(super) fn give(
     copy: &dyn Handle,
     source: &dyn Handle,
     stop: &dyn Fn() -> bool,
-    not_kept: &mut Vec<String>,
+    not_kept: &mut Vec<NotKept>,
 ) -> io::Result<Vec<Carried>> {
     let Ok(wanted) = source.streams() else {
         not_kept.push("named streams (they could not be listed)".into());
@@ -41,7 +42,7 @@ pub(super) fn give(
     let brought = copy.streams().unwrap_or_default();
     for extra in brought.iter().filter(|b| !wanted.iter().any(|w| w.name == b.name)) {
         if copy.remove_stream(&extra.name).is_err() {
-            not_kept.push(format!("absence of the named stream {}", escaped(&extra.name)));
+            not_kept.push(format!("absence of the named stream {}", escaped(&extra.name)).into());
         }
     }
     let mut carried = Vec::new();
@@ -50,7 +51,7 @@ pub(super) fn give(
         match carry(copy, source, &stream, have, stop) {
             Ok(hash) => carried.push(Carried { name: stream.name, hash }),
             Err(e) if e.kind() == io::ErrorKind::Interrupted && stop() => return Err(e),
-            Err(e) => not_kept.extend(lost(copy, &stream, &e)),
+            Err(e) => not_kept.extend(lost(copy, &stream, &e).map(NotKept::from)),
         }
     }
     Ok(carried)
@@ -183,7 +184,7 @@ mod tests {
         let mut not_kept = Vec::new();
         let carried = give(&*copy, &*source, &|| false, &mut not_kept).unwrap();
         assert_eq!(all(&copy), all(&source));
-        assert_eq!((not_kept, carried.len()), (Vec::<String>::new(), 5));
+        assert_eq!((not_kept, carried.len()), (Vec::<NotKept>::new(), 5));
         assert!(are_whole(&*copy, &carried).unwrap());
         put(&copy, "other", "X");
         assert!(!are_whole(&*copy, &carried).unwrap());

@@ -1,0 +1,163 @@
+//! Folders and files of other owners: what an ordinary user cannot set is no loss, no failure, and not tried again.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+
+use common::Bench;
+use fcs_engine::plan::{Direction, Plan, plan_sync};
+use fcs_engine::report::RunResult;
+use fcs_engine::run::{OnError, RunOptions, run};
+use fcs_engine::runs::{RunState, undo};
+use fcs_engine::settings::{Newer, SetgidGroup, Undo};
+use fcs_testkit::skip::skip;
+use fcs_testkit::test_name;
+use fcs_testkit::user::{PLAIN_USER, as_plain_user, give_to_plain_user};
+
+fn sync_plan(bench: &Bench) -> Plan {
+    plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings)
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// A target of root's in which the plain user may write, as a group's folder on a server is.
+fn shared(place: &Path) -> Bench {
+    mode(place, 0o755);
+    let mut bench = Bench::at(place);
+    bench.settings.undo = Undo::Last;
+    for folder in ["sub", "sub/deep"] {
+        fs::create_dir(bench.left.join(folder)).unwrap();
+        fs::create_dir(bench.right.join(folder)).unwrap();
+    }
+    fs::write(bench.left.join("sub/deep/f"), "content").unwrap();
+    fs::create_dir(bench.left.join("sub/new")).unwrap();
+    fs::write(bench.left.join("sub/new/g"), "content").unwrap();
+    fs::write(bench.right.join("sub/orphan"), "goes").unwrap();
+    for folder in ["", "sub", "sub/deep"] {
+        chown(bench.right.join(folder), Some(0), Some(2000)).unwrap();
+        mode(&bench.right.join(folder), 0o2777);
+        common::age(&bench.left.join(folder));
+    }
+    let _ = give_to_plain_user(&bench.left);
+    bench
+}
+
+/// P4: the date of somebody else's folder cannot be set, which is no failure, leaves nothing to do, and keeps neither
+/// undo nor a rollback from being whole.
+#[test]
+fn p4_dates_of_folders_of_other_owners_are_no_loss() {
+    let place = tempfile::tempdir().unwrap();
+    if let Err(why) = as_plain_user(|| ()) {
+        skip(test_name!(), &why.reason);
+        return;
+    }
+    let bench = shared(place.path());
+    let done = as_plain_user(|| {
+        let report = bench.run(&sync_plan(&bench));
+        assert_eq!((report.result, report.counts.incomplete), (RunResult::Completed, 0), "{report:#?}");
+        assert!(
+            report.notes.iter().any(|note| note.contains("3 folders that other users own")),
+            "{:?}",
+            report.notes
+        );
+        assert!(!bench.right.join("sub/orphan").exists());
+        assert!(sync_plan(&bench).is_empty(), "{:?}", sync_plan(&bench).totals);
+
+        let account = undo(&bench.roots().1, None, &bench.control).unwrap();
+        assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+        assert!(bench.right.join("sub/orphan").exists() && !bench.right.join("sub/new").exists());
+    });
+    done.unwrap();
+}
+
+#[test]
+fn p4_a_rollback_in_folders_of_other_owners_is_whole() {
+    let place = tempfile::tempdir().unwrap();
+    if let Err(why) = as_plain_user(|| ()) {
+        skip(test_name!(), &why.reason);
+        return;
+    }
+    let bench = shared(place.path());
+    // Fails when its turn comes, after other files have been copied.
+    fs::write(bench.left.join("sub/secret"), "unreadable").unwrap();
+    mode(&bench.left.join("sub/secret"), 0o600);
+    let done = as_plain_user(|| {
+        let (left, right) = bench.roots();
+        let plan = sync_plan(&bench);
+        let options = RunOptions { on_error: OnError::RollBack, ..RunOptions::default() };
+        let report = run(&plan, &left, &right, &bench.settings, &options, &bench.control).unwrap();
+        assert_eq!(report.result, RunResult::RolledBack, "{report:#?}");
+        assert!(bench.right.join("sub/orphan").exists() && !bench.right.join("sub/new").exists());
+    });
+    done.unwrap();
+}
+
+/// P4: what an ordinary user makes in a set-group-id folder belongs to the folder's group, unless the source's is
+/// asked for; an administrator's copy is as its source.
+#[test]
+fn p4_new_items_in_a_set_group_id_folder_keep_its_group() {
+    let place = tempfile::tempdir().unwrap();
+    if let Err(why) = as_plain_user(|| ()) {
+        skip(test_name!(), &why.reason);
+        return;
+    }
+    let group = |bench: &Bench, path: &str| fs::metadata(bench.right.join(path)).unwrap().gid();
+    for (at, choice, expected) in [("a", SetgidGroup::Folder, 2000), ("b", SetgidGroup::Source, PLAIN_USER)] {
+        fs::create_dir(place.path().join(at)).unwrap();
+        mode(place.path(), 0o755);
+        let mut bench = shared(&place.path().join(at));
+        bench.settings.setgid_group = choice;
+        let report = as_plain_user(|| bench.run(&sync_plan(&bench))).unwrap();
+        assert_eq!((report.counts.failed, report.counts.incomplete), (0, 0), "{report:#?}");
+        for path in ["sub/deep/f", "sub/new", "sub/new/g"] {
+            assert_eq!(group(&bench, path), expected, "{path}");
+        }
+    }
+    fs::create_dir(place.path().join("root")).unwrap();
+    let bench = shared(&place.path().join("root"));
+    let report = bench.run(&sync_plan(&bench));
+    assert_eq!((report.counts.failed, group(&bench, "sub/new/g")), (0, PLAIN_USER));
+}
+
+/// P6: permissions and owners are not compared; how many differ is said.
+#[test]
+fn p6_permissions_and_owners_that_differ_alone_are_counted() {
+    let bench = Bench::new();
+    for name in ["private", "same"] {
+        fs::write(bench.left.join(name), "x").unwrap();
+    }
+    common::age(&bench.left.join("private"));
+    common::age(&bench.left.join("same"));
+    common::age(&bench.left);
+    assert_eq!(bench.copy().counts.copied, 2);
+    let note = |bench: &Bench| bench.compare().notes.into_iter().find(|note| note.contains("permissions"));
+    assert_eq!(note(&bench), None);
+    mode(&bench.left.join("private"), 0o600);
+    assert!(note(&bench).unwrap().starts_with("1 item differs in permissions and in nothing else"));
+}
+
+/// W3: files that are newer on the target are counted, and kept where that is wanted.
+#[test]
+fn w3_newer_files_on_the_target_are_counted_or_kept() {
+    let mut bench = Bench::new();
+    for name in ["older", "newer"] {
+        fs::write(bench.left.join(name), "left").unwrap();
+        fs::write(bench.right.join(name), "right side").unwrap();
+    }
+    common::age(&bench.left.join("older"));
+    common::age(&bench.right.join("newer"));
+    let totals = bench.plan().totals;
+    assert_eq!((totals.replaced_files, totals.replaced_newer), (2, 1));
+    bench.settings.newer = Newer::Keep;
+    let report = bench.copy();
+    assert_eq!((report.counts.copied, report.counts.skipped), (1, 1));
+    assert_eq!(fs::read(bench.right.join("older")).unwrap(), b"right side");
+    assert_eq!(fs::read(bench.right.join("newer")).unwrap(), b"left");
+}
