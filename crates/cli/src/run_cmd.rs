@@ -1,6 +1,7 @@
 //! `fcs copy`, `fcs sync` and `fcs orphans`: compare, plan, show, ask, run, report.
 //!
-//! Invariant: nothing is written before the user (or `-y`) agreed to the overview, and never in a dry run; and more
+//! Invariant: nothing is written before the user (or `-y`) agreed to the overview, except a folder in which the target
+//! volume is tried and which is gone again, and never in a dry run; and more
 //! than the guard lets through is removed only if that was agreed to as such.
 
 use std::io::{self, IsTerminal};
@@ -131,7 +132,7 @@ fn run_command(
         return Err(Failure::usage("Could not ask whether to go ahead: standard input is not a terminal.")
             .hint("Add -y to go ahead without asking, or --dry-run to see what would be done."));
     }
-    let session = open(control(how, screen))?;
+    let mut session = open(control(how, screen))?;
     let report_file = running
         .report
         .as_deref()
@@ -140,6 +141,9 @@ fn run_command(
     let interrupt = Interrupt::install(screen)?;
     unfinished::settle(&session, how.json || how.yes, screen, &interrupt)?;
     unfinished::refuse_if_in_progress(session.folders.root(how.task.target()))?;
+    if !how.dry_run {
+        session.folders.try_volume(how.task.target());
+    }
     carry_out(&session, how, report_file.as_ref(), screen, &interrupt)
 }
 
@@ -319,6 +323,7 @@ fn prepare_and_run(
             OnErrorChoice::RollbackRun => OnError::RollBack,
         },
         removed: how.task.removed_to(),
+        probe: session.folders.probe(how.task.target()).cloned(),
         ..RunOptions::default()
     };
     let logs = run_log::folder();

@@ -3,6 +3,7 @@
 //! Invariant: nothing is written, not even to try; so whether this user may write below the target's root shows only
 //! in the run. This module must not know how a run works beyond the room it needs.
 
+mod kept;
 mod names;
 mod protection;
 mod room;
@@ -12,6 +13,7 @@ use fcs_text::size;
 
 use crate::error::shown;
 use crate::plan::{Action, FolderPlan, Plan, Step};
+use crate::probe::VolumeProbe;
 use crate::settings::{ReadOnlyTargets, Undo};
 use crate::{Settings, runs};
 
@@ -114,6 +116,17 @@ pub fn check_roots(left: &Root, right: &Root, inner_left_out: bool) -> Vec<Probl
 
 /// Checks a plan against its roots as they are now. Asks the target's volume; reads nothing else.
 pub fn check(plan: &Plan, source: &Root, target: &Root, settings: &Settings) -> Preflight {
+    check_knowing(plan, source, target, None, settings)
+}
+
+/// As [`check`], where it was tried what the target's volume does.
+pub fn check_knowing(
+    plan: &Plan,
+    source: &Root,
+    target: &Root,
+    probe: Option<&VolumeProbe>,
+    settings: &Settings,
+) -> Preflight {
     let kept = plan.totals.bytes_replaced.saturating_add(plan.totals.bytes_removed);
     let mut found = Preflight {
         bytes_needed: plan.totals.bytes,
@@ -134,7 +147,14 @@ pub fn check(plan: &Plan, source: &Root, target: &Root, settings: &Settings) -> 
         None => check_root(target.dir.may_change(), is_read_only, &to, &mut found.problems),
     }
     match volume {
-        Ok(volume) => check_volume(plan, &volume, &to, settings, &mut found.problems),
+        Ok(mut volume) => {
+            let unknown = VolumeProbe::default();
+            let probe = probe.unwrap_or(&unknown);
+            volume.case = probe.names.case.unwrap_or(volume.case);
+            check_volume(plan, &volume, &to, settings, &mut found.problems);
+            names::check(plan, &volume, &probe.names, &mut found.problems);
+            kept::check(plan, &volume, probe, &to, &mut found.problems);
+        }
         Err(e) => found.problems.push(Problem {
             severity: Severity::Warns,
             text: format!("The volume of {to} could not be asked what it can hold: {e}."),
@@ -241,7 +261,6 @@ fn check_volume(
         )
     }));
     protection::check(plan, problems);
-    names::check(plan, volume, problems);
 }
 
 fn check_space(plan: &Plan, space: Space, is_network: bool, to: &str, settings: &Settings) -> Vec<Problem> {

@@ -1,6 +1,6 @@
 //! Two folders opened, checked, scanned and compared; and one folder of a command that works on one.
 //!
-//! Invariant: nothing is written here. Every refusal comes before the first folder is listed. This module must not
+//! Invariant: nothing is written here, except by [`Folders::try_volume`]. Every refusal comes before the first folder is listed. This module must not
 //! know how progress is shown or how work is cancelled.
 
 use std::fmt::Display;
@@ -11,8 +11,9 @@ use fcs_engine::compare::{Comparison, Side, compare_after};
 use fcs_engine::error::shown;
 use fcs_engine::filter::Filter;
 use fcs_engine::preflight::{Severity, check_roots};
+use fcs_engine::probe::{self, VolumeProbe};
 use fcs_engine::progress::Phase;
-use fcs_engine::scan::scan_pair;
+use fcs_engine::scan::scan_pair_as;
 use fcs_engine::settings::ContentCheck;
 use fcs_engine::{Control, Error, Op, Settings};
 use fcs_sys::{CaseRule, CreatedTime, OsReason, Root, RootError, open_root, unc_share};
@@ -32,6 +33,8 @@ pub struct Folders {
     pub criteria: String,
     /// Worth knowing about the two folders.
     pub warnings: Vec<String>,
+    /// What the volumes of the left and the right folder were seen to do, where that was tried.
+    probes: [Option<VolumeProbe>; 2],
 }
 
 impl Folders {
@@ -64,7 +67,7 @@ impl Folders {
         let has_created = |root: &Root| root.dir.volume().is_ok_and(|v| v.created == CreatedTime::Settable);
         let criteria = criteria_in_words(settings, has_created(&left) && has_created(&right));
         let warnings = others.into_iter().map(|problem| problem.text).collect();
-        Ok(Self { left, right, filter, criteria, warnings })
+        Ok(Self { left, right, filter, criteria, warnings, probes: [None, None] })
     }
 
     /// One of the two folders.
@@ -73,6 +76,20 @@ impl Folders {
             Side::Left => &self.left,
             Side::Right => &self.right,
         }
+    }
+
+    /// Tries what the volume of a folder does, in a folder of ours there that is gone again afterwards, so that the
+    /// comparison and the preview go by it. Only for who is about to write there: the caller has made sure that no run
+    /// is in progress on it.
+    pub fn try_volume(&mut self, side: Side) {
+        let root = self.root(side);
+        let tried = root.dir.volume().ok().map(|facts| probe::probe(&root.dir, &facts));
+        self.probes[usize::from(side == Side::Right)] = tried;
+    }
+
+    /// What the volume of a folder was seen to do, where that was tried.
+    pub fn probe(&self, side: Side) -> Option<&VolumeProbe> {
+        self.probes[usize::from(side == Side::Right)].as_ref()
     }
 
     /// Whether the paths that were confirmed still lead to the folders that were compared.
@@ -110,7 +127,8 @@ impl Folders {
         control: &Control,
     ) -> Result<Comparison, Error> {
         control.progress.enter(Phase::Scan);
-        let (left, right) = scan_pair(&self.left, &self.right, &self.filter, settings, control)?;
+        let case = [Side::Left, Side::Right].map(|side| self.probe(side).and_then(|probe| probe.names.case));
+        let (left, right) = scan_pair_as(&self.left, &self.right, case, &self.filter, settings, control)?;
         control.progress.enter(Phase::Compare);
         let (left, right) = ((&self.left, Arc::new(left)), (&self.right, Arc::new(right)));
         let mut comparison = compare_after(before, left, right, settings, control)?;

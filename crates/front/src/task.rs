@@ -102,7 +102,13 @@ pub fn propose(
         Task::Copy(_) | Task::Sync(_) => task.plan(comparison, selected, settings),
         Task::Orphans(..) => task.plan(comparison, &|row| selected(row) && picked(row), settings),
     };
-    let mut preflight = preflight::check(&plan, folders.root(side.other()), folders.root(side), settings);
+    let mut preflight = preflight::check_knowing(
+        &plan,
+        folders.root(side.other()),
+        folders.root(side),
+        folders.probe(side),
+        settings,
+    );
     if task.removed_to() != RemovedTo::Undo {
         preflight.bytes_kept = 0;
     }

@@ -7,6 +7,7 @@ use fcs_sys::{CaseRule, Name, NameUnits, RelPath, VolumeFacts};
 
 use super::{Problem, Sample, Severity};
 use crate::plan::Plan;
+use crate::probe::NameFacts;
 use crate::tree::fold;
 
 /// What a file system does with names that Windows does not allow.
@@ -33,19 +34,33 @@ impl Strictness {
 }
 
 /// Checks every name that the plan makes on the target.
-pub(super) fn check(plan: &Plan, volume: &VolumeFacts, problems: &mut Vec<Problem>) {
+pub(super) fn check(plan: &Plan, volume: &VolumeFacts, probe: &NameFacts, problems: &mut Vec<Problem>) {
     let strictness = Strictness::of(&volume.file_system);
+    // A disk that will be used with Windows, and which a driver of this system lets have any name or almost.
+    let of_windows = strictness != Strictness::None
+        || volume.file_system == "fuseblk"
+        || probe.refused.as_ref().is_some_and(|refused| !refused.is_empty());
     let folded = volume.case == CaseRule::Insensitive;
     // A Windows file system reached by Windows itself. Its own calls take the names that programs cannot type.
     let at_home = volume.name_units == NameUnits::Utf16;
-    let (mut too_long, mut illegal, mut out_of_reach, mut colliding) =
-        (Sample::default(), Sample::default(), Sample::default(), Sample::default());
+    let (mut too_long, mut illegal, mut refused, mut out_of_reach, mut colliding) =
+        (Sample::default(), Sample::default(), Sample::default(), Sample::default(), Sample::default());
     let mut made_folders: HashMap<RelPath, Vec<Name>> = HashMap::new();
     let mut judge = |parent: &RelPath, name: &Name| {
         if volume.name_units.count(name.as_bytes()) > volume.max_name {
             too_long.add(|| parent.join(name));
         }
-        if strictness != Strictness::None {
+        if probe.is_known() {
+            let foreign =
+                holds_what_windows_forbids(name.as_bytes()) || !is_reachable_on_windows(name.as_bytes());
+            if probe.refuses(name.as_bytes())
+                || probe.devices == Some(false) && is_device_name(name.as_bytes())
+            {
+                refused.add(|| parent.join(name));
+            } else if of_windows && foreign {
+                out_of_reach.add(|| parent.join(name));
+            }
+        } else if strictness != Strictness::None {
             let reachable = is_reachable_on_windows(name.as_bytes());
             if holds_what_windows_forbids(name.as_bytes()) || !reachable && !at_home {
                 illegal.add(|| parent.join(name));
@@ -102,10 +117,17 @@ pub(super) fn check(plan: &Plan, volume: &VolumeFacts, problems: &mut Vec<Proble
             volume.file_system
         )
     }));
+    problems.extend(refused.problem(|items, which| {
+        format!(
+            "{items} named in a way that this volume ({}) does not take, as was tried: {which}. Rename them on the \
+             source.",
+            volume.file_system
+        )
+    }));
     problems.extend(out_of_reach.problem_of(Severity::Warns, |items, which| {
         format!(
-            "{items} named in a way that most Windows programs cannot open (a dot or space at the end, or a device \
-             name such as CON): {which}. They are copied as they are; to use them there, rename them on the source."
+            "{items} named in a way that most Windows programs cannot open (a character such as : or ?, a dot or \
+             space at the end, or a device name such as CON): {which}. They are copied as they are; to use them there, rename them on the source."
         )
     }));
 }
@@ -122,9 +144,13 @@ fn is_reachable_on_windows(name: &[u8]) -> bool {
     if matches!(name.last(), Some(b'.' | b' ')) {
         return false;
     }
-    // The device names are taken with any extension, and with spaces before the dot.
+    !is_device_name(name)
+}
+
+/// Whether Windows takes a name for a device's: with any extension, and with spaces before the dot.
+fn is_device_name(name: &[u8]) -> bool {
     let stem = name.split(|&b| b == b'.').next().unwrap_or_default().trim_ascii_end().to_ascii_uppercase();
-    !is_device(&stem)
+    is_device(&stem)
 }
 
 fn is_device(stem: &[u8]) -> bool {

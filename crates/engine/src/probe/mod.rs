@@ -14,13 +14,17 @@
 //! This module must not know what a plan is.
 
 pub(crate) mod links;
+mod modes;
+mod names;
 mod numbers;
 
 use std::io;
 
-use fcs_sys::{DirRef, Kind, Metadata, Name, Times, VolumeFacts};
+use fcs_sys::{DirRef, Kind, Metadata, Name, Place, Times, VolumeFacts};
 
 pub use links::LinkFacts;
+pub use modes::ModeFacts;
+pub use names::NameFacts;
 pub use numbers::{NumberFacts, SecondNames};
 
 /// How the name of the folder begins in which volumes are tried; followed by letters and digits.
@@ -33,11 +37,24 @@ pub struct VolumeProbe {
     pub numbers: NumberFacts,
     /// Symbolic links.
     pub links: LinkFacts,
+    /// Names.
+    pub names: NameFacts,
+    /// Permissions, owners, extended attributes.
+    pub modes: ModeFacts,
 }
 
 /// Whether anything about a volume is in doubt, so that [`probe`] would write to it.
 pub fn wanted(facts: &VolumeFacts) -> bool {
-    !facts.read_only && (numbers::wanted(facts) || links::in_doubt(facts))
+    !facts.read_only && (numbers::wanted(facts) || in_doubt(facts))
+}
+
+/// Whether the volume is one of a user-space program, of a server, or of another system's: what it holds is then not
+/// what the system's own file systems hold. (Kept as a list of what is known rather than tried everywhere, because on
+/// the others each call of a run would be one more for nothing.)
+pub(crate) fn in_doubt(facts: &VolumeFacts) -> bool {
+    facts.place == Place::Network
+        || facts.file_system.starts_with("fuse")
+        || matches!(&*facts.file_system, "vfat" | "msdos" | "exfat" | "ntfs" | "ntfs3" | "hfs" | "hfsplus")
 }
 
 /// Tries what a volume does, in a folder of ours that is made in `dir` and removed again. Writes nothing where nothing
@@ -52,8 +69,14 @@ pub fn probe(dir: &DirRef, facts: &VolumeFacts) -> VolumeProbe {
             if numbers::wanted(facts) {
                 found.numbers = numbers::ask(&scratch);
             }
-            if links::in_doubt(facts) {
+            if in_doubt(facts) {
                 found.links = links::ask(&scratch);
+            }
+            if names::wanted(facts) {
+                found.names = names::ask(&scratch);
+            }
+            if modes::wanted(facts) {
+                found.modes = modes::ask(&scratch);
             }
             if let Err(error) = scratch.remove() {
                 tracing::warn!(%error, "the folder in which the volume was tried could not be removed");

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fcs_sys::{LinkTarget, Name, OsReason, Root, VolumeFacts};
+use fcs_sys::{CaseRule, LinkTarget, Name, OsReason, Root, VolumeFacts};
 
 use crate::filter::Filter;
 use crate::progress::{Phase, full_path};
@@ -40,7 +40,21 @@ pub fn scan_pair(
     settings: &Settings,
     control: &Control,
 ) -> Result<(Tree, Tree)> {
-    let (left_volume, right_volume) = (volume_of(left)?, volume_of(right)?);
+    scan_pair_as(left, right, [None, None], filter, settings, control)
+}
+
+/// As [`scan_pair`], where it was tried how a side's volume tells names apart, left side first.
+pub fn scan_pair_as(
+    left: &Root,
+    right: &Root,
+    case: [Option<CaseRule>; 2],
+    filter: &Filter,
+    settings: &Settings,
+    control: &Control,
+) -> Result<(Tree, Tree)> {
+    let (mut left_volume, mut right_volume) = (volume_of(left)?, volume_of(right)?);
+    left_volume.case = case[0].unwrap_or(left_volume.case);
+    right_volume.case = case[1].unwrap_or(right_volume.case);
     let order = NameOrder::for_pair(&left_volume, &right_volume);
     let sides = vec![Side::new(left, left_volume, order)?, Side::new(right, right_volume, order)?];
     let mut trees = scan_sides(sides, filter, settings, control)?.into_iter();

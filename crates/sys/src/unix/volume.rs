@@ -286,7 +286,8 @@ fn probe_case(dir: &UnixDir) -> Option<CaseRule> {
         let Ok(flipped) = Name::new(flipped) else { continue };
         match (dir.stat(&name), dir.stat(&flipped)) {
             (Ok(a), Ok(b)) if a.id == b.id && a.links <= 1 => return Some(CaseRule::Insensitive),
-            (Ok(_), Ok(_)) => return Some(CaseRule::Sensitive),
+            // Another number is no other item where each spelling gets a number of its own (FUSE): the listing decides.
+            (Ok(_), Ok(_)) => return case_by_listing(dir, flipped.as_bytes()),
             (Ok(_), Err(e)) if e.kind() == io::ErrorKind::NotFound => return Some(CaseRule::Sensitive),
             _ => {}
         }
@@ -294,8 +295,19 @@ fn probe_case(dir: &UnixDir) -> Option<CaseRule> {
     None
 }
 
+/// How names are told apart in a folder in which `flipped` was found that is another listed name's other spelling.
+fn case_by_listing(dir: &UnixDir, flipped: &[u8]) -> Option<CaseRule> {
+    let mut is_listed = false;
+    dir.list(&mut |entry| is_listed |= entry.name == flipped).ok()?;
+    Some(if is_listed { CaseRule::Sensitive } else { CaseRule::Insensitive })
+}
+
 pub(super) fn space(fd: BorrowedFd<'_>) -> io::Result<Space> {
     let s = rustix::fs::fstatvfs(fd)?;
+    if s.f_blocks == 0 && s.f_bavail == 0 {
+        // Some user-space file systems answer with zeros: not asked is not full.
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     let unit = s.f_frsize.max(1);
     let mut free = s.f_bavail.saturating_mul(unit);
     if let Some(quota) = quota_left(fd) {
@@ -305,8 +317,19 @@ pub(super) fn space(fd: BorrowedFd<'_>) -> io::Result<Space> {
         free,
         total: s.f_blocks.saturating_mul(unit),
         // btrfs and others say 0 files in all: they make inodes as needed.
-        free_items: (s.f_files > 0).then_some(s.f_favail),
+        // User-space ones that do not count them say that none are free.
+        free_items: (s.f_files > 0 && (s.f_favail > 0 || !is_user_space(fd))).then_some(s.f_favail),
     })
+}
+
+#[cfg(target_os = "linux")]
+fn is_user_space(fd: BorrowedFd<'_>) -> bool {
+    magic_name(fd).is_some_and(|name| name == "fuse")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_user_space(_: BorrowedFd<'_>) -> bool {
+    false
 }
 
 #[cfg(not(target_os = "linux"))]
