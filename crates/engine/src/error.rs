@@ -131,6 +131,9 @@ pub enum ErrorKind {
     NoRecycleBin,
     /// A part of a journal makes no sense.
     BadJournal,
+    /// The program or server that provides the volume reported an input/output error. What it means only that one
+    /// knows: it need not be a device, and not even trouble.
+    Served,
     /// A part of this program ended in a panic while it worked on the item.
     Defect,
     /// The folder lists it, and a look-up does not find it.
@@ -191,6 +194,16 @@ impl Error {
         Self { op, path: path.into(), kind, target: None, source: None, holders: Vec::new() }
     }
 
+    /// The same error, when it concerns a volume of which `served` says whether a program or server provides it: an
+    /// input/output error is then no word of a device.
+    #[must_use]
+    pub(crate) fn on_volume(mut self, served: bool) -> Self {
+        if served && self.kind == ErrorKind::Os(OsReason::DeviceError) {
+            self.kind = ErrorKind::Served;
+        }
+        self
+    }
+
     /// The same error, saying what is at the target's name now.
     #[must_use]
     pub fn with_target(mut self, state: TargetState) -> Self {
@@ -246,6 +259,7 @@ impl Error {
                 "the other folder has it now, or is not the folder that was compared".into()
             }
             ErrorKind::BadJournal => "it is damaged, or of a newer version of this program".into(),
+            ErrorKind::Served => "the program or server that provides this volume reported an error".into(),
             ErrorKind::Defect => "a part of this program failed while it was at work on it".into(),
         }
     }
@@ -325,6 +339,7 @@ impl Error {
             ErrorKind::SourceHasIt => "Compare again.",
             ErrorKind::BadJournal => "Look into the folder .fcs before you delete it: it may hold originals.",
             ErrorKind::Defect => "Recover the run before you go on, and report this with the log of the run.",
+            ErrorKind::Served => "Look at what that one says, and at its connection or disk; then run again.",
             ErrorKind::Os(reason) => match reason {
                 OsReason::NotFound => "Check the spelling, or compare again if it was there a moment ago.",
                 OsReason::AlreadyExists => "Compare again, then copy.",

@@ -7,15 +7,23 @@
 
 mod common;
 
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::{Bench, noise};
-use fcs_engine::compare::Verdict;
+use fcs_engine::compare::{Verdict, compare};
+use fcs_engine::filter::Filter;
+use fcs_engine::plan::{Direction, Plan, plan, plan_sync};
+use fcs_engine::preflight::{Preflight, Problem, Severity, check_knowing};
+use fcs_engine::probe::{VolumeProbe, probe};
 use fcs_engine::report::{Outcome, Report, SkipReason};
 use fcs_engine::runs::undo;
+use fcs_engine::scan::scan_pair_as;
 use fcs_engine::settings::Undo;
+use fcs_sys::CaseRule;
+use fcs_testkit::vices::{Call, Vice, Wicked};
 use fcs_testkit::volume::{Medium, Volume, for_each_volume};
 use fcs_testkit::{skip, test_name, volume_or_skip};
 
@@ -95,9 +103,6 @@ fn l1_what_a_link_points_to_keeps_its_date_and_owner() {
         }
         assert!(bench.plan().is_empty(), "{on}");
 
-        if volume.medium() == Medium::Sshfs {
-            return;
-        }
         // Replaced, and brought back.
         std::fs::remove_file(bench.left.join("link")).unwrap();
         symlink("elsewhere", bench.left.join("link")).unwrap();
@@ -128,6 +133,140 @@ fn l1_a_link_that_leads_out_is_left_alone_where_it_cannot_be_read_back() {
     assert!(copied != left_alone && report.counts.failed == 0, "{outcome:?}");
 }
 
+/// What the preview says of a copy, with the volume tried, as a command does it that is about to write.
+fn preview(bench: &Bench) -> (Preflight, Plan, VolumeProbe) {
+    let (left, right) = bench.roots();
+    let found = probe(&right.dir, &right.dir.volume().unwrap());
+    let case = [None, found.names.case];
+    let filter = Filter::default();
+    let (a, b) = scan_pair_as(&left, &right, case, &filter, &bench.settings, &bench.control).unwrap();
+    let (a, b) = ((&left, Arc::new(a)), (&right, Arc::new(b)));
+    let comparison = compare(a, b, &bench.settings, &bench.control).unwrap();
+    let plan = plan(&comparison, Direction::LeftToRight, &|_| true, &bench.settings);
+    (check_knowing(&plan, &left, &right, Some(&found), &bench.settings), plan, found)
+}
+
+/// The one problem whose text holds `part`; `None` where none does.
+fn said<'a>(preflight: &'a Preflight, part: &str) -> Option<&'a Problem> {
+    let mut found = preflight.problems.iter().filter(|problem| problem.text.contains(part));
+    let first = found.next();
+    assert!(found.next().is_none(), "said twice: {:#?}", preflight.problems);
+    first
+}
+
+#[test]
+fn p3_that_permissions_are_not_kept_is_said_before_the_run() {
+    let media = [Medium::Exfat, Medium::Ntfs, Medium::Sshfs, Medium::Ext4];
+    for_each_volume(test_name!(), &media, |volume| {
+        let on = volume.medium().name();
+        let bench = bench_to(volume.path());
+        std::fs::write(bench.left.join("secret"), "of mine").unwrap();
+        std::fs::set_permissions(bench.left.join("secret"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        let (before, ..) = preview(&bench);
+        assert!(
+            std::fs::read_dir(&bench.right).unwrap().next().is_none(),
+            "{on}: nothing of the trial stays"
+        );
+        let report = bench.copy();
+        assert_done(&report, on);
+        let shown = std::fs::metadata(bench.right.join("secret")).unwrap().permissions().mode() & 0o777;
+        let warning = said(&before, "keeps no permissions or owners");
+        assert_eq!(warning.is_some(), shown != 0o600, "{on}: {:#?}", before.problems);
+        if let Some(warning) = warning {
+            assert_eq!(warning.severity, Severity::Warns);
+            assert!(
+                warning.text.contains("What only you may read (1 file of this plan) is open there"),
+                "{on}"
+            );
+        }
+    });
+}
+
+#[test]
+fn l5_links_that_the_volume_cannot_hold_are_foreseen_and_block_nothing() {
+    let volume = volume_or_skip!(Medium::Exfat);
+    let bench = bench_to(volume.path());
+    std::fs::write(bench.left.join("file"), "x").unwrap();
+    symlink("file", bench.left.join("link")).unwrap();
+    std::fs::write(bench.right.join("orphan"), "goes").unwrap();
+    let (before, ..) = preview(&bench);
+    let warning = said(&before, "symbolic links, which the volume").expect("foreseen");
+    assert_eq!(warning.severity, Severity::Warns);
+    assert!(warning.text.contains(": link.") && !before.refuses(), "{}", warning.text);
+    let sync = plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings);
+    let report = bench.run(&sync);
+    assert_eq!((report.counts.failed, report.counts.copied), (0, 1), "{report:#?}");
+    let left_alone = &common::item(&report, "link").outcome;
+    assert!(matches!(left_alone, Outcome::Skipped { why: SkipReason::LinkNotHeld }), "{left_alone:?}");
+    assert!(!bench.right.join("orphan").exists());
+}
+
+#[test]
+fn l6_names_that_the_volume_does_not_take_are_all_in_the_preview() {
+    for_each_volume(test_name!(), &[Medium::Exfat, Medium::Ntfs, Medium::Sshfs], |volume| {
+        let on = volume.medium().name();
+        let bench = bench_to(volume.path());
+        for name in ["a:b?.txt", "end ", "Case", "case", "con", "good"] {
+            std::fs::write(bench.left.join(name), name).unwrap();
+        }
+        let (before, plan, found) = preview(&bench);
+        let refused = said(&before, "does not take, as was tried");
+        let unreachable = said(&before, "most Windows programs cannot open");
+        let clashes = plan.skipped.iter().filter(|skip| skip.why == SkipReason::NameClash).count();
+        let report = bench.run(&plan);
+        let failed: Vec<_> =
+            report.items.iter().filter(|i| matches!(i.outcome, Outcome::Failed { .. })).collect();
+        match volume.medium() {
+            Medium::Exfat => {
+                assert_eq!(found.names.case, Some(CaseRule::Insensitive));
+                let refused = refused.expect("foreseen");
+                assert!(refused.text.contains("a:b?.txt") && refused.severity == Severity::ItemFails);
+                assert!(unreachable.is_some_and(|p| p.text.contains("con") && p.text.contains("end ")));
+                assert_eq!(clashes, 2, "{:?}", plan.skipped);
+                assert_eq!(failed.len(), 1, "{failed:#?}");
+            }
+            Medium::Ntfs => {
+                assert_eq!((refused.is_none(), clashes, failed.len()), (true, 0, 0), "{on}: {failed:#?}");
+                assert!(unreachable.is_some_and(|p| p.text.contains("a:b?.txt") && p.text.contains("con")));
+            }
+            _ => {
+                assert_eq!((refused.is_none(), unreachable.is_none(), failed.len()), (true, true, 0), "{on}")
+            }
+        }
+        // Found again without a trial, in what is there now.
+        let case = bench.roots().1.dir.volume().unwrap().case;
+        assert_eq!(Some(case), found.names.case, "{on}");
+    });
+}
+
+#[test]
+fn r14_an_error_of_a_served_volume_is_no_word_of_a_device_and_unknown_is_not_full() {
+    let vices = [Vice::Refuses(Call::Link, 5), Vice::Refuses(Call::Exchange, 22), Vice::NoInodes];
+    let disk = match Wicked::new(&vices) {
+        Ok(disk) => disk,
+        Err(reason) => return skip(test_name!(), &reason.reason),
+    };
+    let bench = bench_to(disk.path());
+    std::fs::write(bench.left.join("f"), "first").unwrap();
+    let (before, ..) = preview(&bench);
+    assert!(!before.refuses() && said(&before, "inodes").is_none(), "{:#?}", before.problems);
+    assert_done(&bench.copy(), "FUSE");
+    std::fs::write(bench.left.join("f"), "second, and longer").unwrap();
+    assert_done(&bench.copy(), "FUSE");
+    assert_eq!(std::fs::read(bench.right.join("f")).unwrap(), b"second, and longer");
+    assert!(disk.fired(&vices[0]) > 0, "a second name was never asked for");
+
+    disk.set_vices(&[Vice::Refuses(Call::Fsync, 5)]);
+    std::fs::write(bench.left.join("f"), "third, and longer still").unwrap();
+    let report = bench.try_run(&bench.plan());
+    let text = match &report {
+        Ok(report) => common::failure(report, "f").to_string(),
+        Err(error) => error.to_string(),
+    };
+    assert!(disk.fired(&Vice::Refuses(Call::Fsync, 5)) > 0);
+    assert!(!text.contains("device") && text.contains("provides this volume reported an error"), "{text}");
+}
+
 const COARSE: [Medium; 4] = [Medium::Ext4SmallInodes, Medium::Sshfs, Medium::Exfat, Medium::Ntfs];
 
 #[test]
@@ -152,9 +291,6 @@ fn t1_cut_fractions_are_no_loss_and_the_second_run_is_empty() {
         volume.remount().unwrap();
         assert_nothing_to_do(&bench, on);
 
-        if volume.medium() == Medium::Sshfs {
-            return;
-        }
         // An edit that leaves the size as it was.
         std::fs::write(bench.left.join("small"), noise(10, 2)).unwrap();
         set_date(&bench.left.join("small"), date(1_600_000_002, 10));

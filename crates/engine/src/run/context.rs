@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, Name, Place, RelPath, Root, VolumeFacts};
+use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, Name, OsReason, Place, RelPath, Root, VolumeFacts};
 
 use super::{OnError, RunOptions};
 use crate::identity::Numbers;
@@ -494,7 +494,13 @@ impl<'a> Context<'a> {
     }
 
     /// Records how a step ended.
-    pub(super) fn emit(&self, item: ItemReport) {
+    pub(super) fn emit(&self, mut item: ItemReport) {
+        if let Outcome::Failed { error } = &mut item.outcome
+            && error.kind == ErrorKind::Os(OsReason::DeviceError)
+        {
+            let root = if error.path.starts_with(&self.target.path) { self.target } else { self.source };
+            *error = error.clone().on_volume(is_served(root));
+        }
         let progress = &self.control.progress;
         if item.action != ActionKind::None {
             add(&progress.steps_done, 1);
@@ -519,6 +525,7 @@ impl<'a> Context<'a> {
 
     /// A failure that concerns no step, such as a staged file that could not be removed.
     pub(super) fn complain(&self, error: &Error) {
+        let error = &error.clone().on_volume(is_served(self.target));
         tracing::warn!("{error}");
         self.control.observer.error(error);
     }
@@ -577,6 +584,11 @@ impl<'a> Context<'a> {
         };
         (items, notes)
     }
+}
+
+/// Whether a program or server provides the volume of a root.
+pub(super) fn is_served(root: &Root) -> bool {
+    root.dir.volume().is_ok_and(|facts| probe::links::in_doubt(&facts))
 }
 
 /// Counts bytes of one file into the overall progress, and takes them back if the file starts over.

@@ -92,7 +92,11 @@ pub fn run(
     let log = if options.dry_run || plan.is_empty() {
         None
     } else {
-        Some(RunLog::start(plan, target, id, begin(&run_id, source, started.0, settings, options))?)
+        let begin = begin(&run_id, source, started.0, settings, options);
+        Some(RunLog::start(plan, target, id, begin).map_err(|error| match error {
+            StartError::Failed(error) => StartError::Failed(error.on_volume(context::is_served(target))),
+            other => other,
+        })?)
     };
     let run_id = log.as_ref().map_or(run_id, |log| log.run().to_owned());
     let mut context = Context::new(plan, (source, target), settings, control, run_id, options, log);

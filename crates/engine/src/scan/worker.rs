@@ -14,6 +14,7 @@ use super::queue::{Anchor, Big, Group, Queue, Task, Work};
 use super::{Listing, Side};
 use crate::filter::{Filter, Item};
 use crate::handles::Kept;
+use crate::probe;
 use crate::progress::add;
 use crate::tree::Entry;
 use crate::{Control, Error, ErrorKind, Op, Result, Settings};
@@ -479,7 +480,8 @@ impl Walk<'_> {
 
     /// Makes an error of the system a fact and tells the observer.
     fn fact(&self, side: usize, folder: u32, name: Option<&Name>, op: Op, error: io::Error) -> Error {
-        let error = Error::os(op, self.sides[side].path(folder, name), error);
+        let served = probe::links::in_doubt(&self.sides[side].volume);
+        let error = Error::os(op, self.sides[side].path(folder, name), error).on_volume(served);
         self.control.observer.error(&error);
         error
     }
