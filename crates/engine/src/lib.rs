@@ -16,6 +16,7 @@ pub mod access;
 pub mod compare;
 mod content;
 mod dates;
+pub mod doctor;
 pub mod error;
 pub mod filter;
 pub mod guard;

@@ -15,7 +15,7 @@ use fcs_sys::{LinkTarget, OsReason, Place, Time, Times, VolumeFacts, reason};
 use super::{Scratch, name};
 
 /// What was seen. `None` is not known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct LinkFacts {
     /// Links can be made, and their text read back.
     pub possible: Option<bool>,

@@ -13,25 +13,29 @@
 //!
 //! This module must not know what a plan is.
 
+mod dates;
 pub(crate) mod links;
 mod modes;
 mod names;
 mod numbers;
+mod storage;
 
 use std::io;
 
 use fcs_sys::{DirRef, Kind, Metadata, Name, Place, Times, VolumeFacts};
 
+pub use dates::DateFacts;
 pub use links::LinkFacts;
 pub use modes::ModeFacts;
 pub use names::NameFacts;
 pub use numbers::{NumberFacts, SecondNames};
+pub use storage::{Locks, StorageFacts};
 
 /// How the name of the folder begins in which volumes are tried; followed by letters and digits.
 pub const SCRATCH_PREFIX: &str = ".fcs-probe-";
 
 /// What a volume was seen to do. All fields say "not known" by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct VolumeProbe {
     /// Numbers, second names and renames.
     pub numbers: NumberFacts,
@@ -41,6 +45,10 @@ pub struct VolumeProbe {
     pub names: NameFacts,
     /// Permissions, owners, extended attributes.
     pub modes: ModeFacts,
+    /// Dates; only by [`probe_all`].
+    pub dates: DateFacts,
+    /// Locks, holes, the making durable of folders; only by [`probe_all`].
+    pub storage: StorageFacts,
 }
 
 /// Whether anything about a volume is in doubt, so that [`probe`] would write to it.
@@ -86,6 +94,27 @@ pub fn probe(dir: &DirRef, facts: &VolumeFacts) -> VolumeProbe {
     }
     tracing::debug!(?found, "what the volume was seen to do");
     found
+}
+
+/// Tries everything, also what no run needs to know or what is not in doubt.
+///
+/// # Errors
+///
+/// When nothing could be tried, because no folder of ours can be made in `dir` or it could not be removed again.
+pub fn probe_all(dir: &DirRef) -> io::Result<VolumeProbe> {
+    let scratch = Scratch::make(dir)?;
+    // In this order: names removes what it finds.
+    let names = names::ask(&scratch);
+    let found = VolumeProbe {
+        numbers: numbers::ask(&scratch),
+        links: links::ask(&scratch),
+        names,
+        modes: modes::ask(&scratch),
+        dates: dates::ask(&scratch),
+        storage: storage::ask(&scratch),
+    };
+    scratch.remove()?;
+    Ok(found)
 }
 
 /// A folder of ours in which things are tried. Removed by [`Scratch::remove`], not when dropped: that can fail.

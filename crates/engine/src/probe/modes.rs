@@ -7,7 +7,7 @@ use fcs_sys::{Attributes, Owner, VolumeFacts};
 use super::{Scratch, in_doubt, name};
 
 /// What was seen. `None` is not known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ModeFacts {
     /// Permissions of files are kept as they are set.
     pub kept: Option<bool>,

@@ -10,11 +10,12 @@ use super::{Scratch, in_doubt, name};
 const SPECIAL: &[u8] = br#"<>:"|?*\"#;
 
 /// What was seen. `None` is not known.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct NameFacts {
     /// How names are told apart.
     pub case: Option<CaseRule>,
     /// The characters of `< > : " | ? * \` that no name may hold.
+    #[serde(serialize_with = "as_text")]
     pub refused: Option<Vec<u8>>,
     /// Names may hold control characters.
     pub control: Option<bool>,
@@ -26,6 +27,12 @@ pub struct NameFacts {
     pub any_bytes: Option<bool>,
     /// `é` as one character and as two are two names, and each is listed as it was made.
     pub keeps_unicode_form: Option<bool>,
+}
+
+/// The characters, which are all of ASCII, as they are typed.
+fn as_text<S: serde::Serializer>(refused: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+    let text = refused.as_ref().map(|bytes| bytes.iter().map(|&b| char::from(b)).collect::<String>());
+    serde::Serialize::serialize(&text, to)
 }
 
 impl NameFacts {

@@ -10,7 +10,7 @@ use fcs_sys::{Metadata, Rename, VolumeFacts};
 use super::{Scratch, name};
 
 /// What a second name of a file (a hard link) is good for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub enum SecondNames {
     /// Not known.
     #[default]
@@ -24,7 +24,7 @@ pub enum SecondNames {
 }
 
 /// What was seen. `None` is not known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct NumberFacts {
     /// Second names.
     pub second_names: SecondNames,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, Name, OsReason, Place, RelPath, Root, VolumeFacts};
+use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, Name, OsReason, RelPath, Root, VolumeFacts};
 
 use super::{OnError, RunOptions};
 use crate::identity::Numbers;
@@ -106,16 +106,7 @@ impl Volume {
 
     /// Why a re-read on this volume may be answered by a cache; `None` when it reaches the device.
     pub(super) fn reread_is_cached(&self) -> Option<&'static str> {
-        match self.facts.place {
-            Place::Memory => Some("the file system lives in memory; there is no device"),
-            Place::Network => {
-                Some("the target is on a network volume, whose server may answer from its own cache")
-            }
-            _ if !self.facts.device_reread => {
-                Some("it is not known whether this file system reads from the device")
-            }
-            _ => None,
-        }
+        crate::doctor::cached_because(&self.facts)
     }
 }
 
