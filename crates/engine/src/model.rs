@@ -121,6 +121,7 @@ impl Item {
             errors: Vec::new(),
             items: 0,
             reserved: 0,
+            foreign_home: false,
             cancelled: false,
         };
         let mut todo = vec![(self, NodeId::ROOT)];

@@ -86,9 +86,9 @@ impl Preflight {
 pub fn check_roots(left: &Root, right: &Root, inner_left_out: bool) -> Vec<Problem> {
     let (l, r) = (shown(&left.path), shown(&right.path));
     let ours = |root: &Root| {
-        root.path
-            .components()
-            .any(|part| fcs_sys::Name::from_os(part.as_os_str()).is_ok_and(|n| n.is_reserved()))
+        root.path.components().any(|part| {
+            fcs_sys::Name::from_os(part.as_os_str()).is_ok_and(|n| n.is_reserved() || n.is_home())
+        })
     };
     if let Some(inside) = [left, right].into_iter().find(|root| ours(root)) {
         let text = format!(

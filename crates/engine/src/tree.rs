@@ -338,9 +338,13 @@ pub struct Tree {
     pub(crate) links: Vec<(NodeId, LinkTarget)>,
     pub(crate) errors: Vec<Error>,
     pub(crate) items: u64,
-    /// Items passed over because their names belong to this program (`.fcs-…`, and `.fcs` below the root), what is in
-    /// them not counted. The root's own `.fcs`, which every run leaves there, does not count.
+    /// Items passed over because their names are exactly of a form that this program makes, or because they are its
+    /// folder `.fcs` of an earlier run below the root; what is in them is not counted. The root's own `.fcs`, which every
+    /// run leaves there, does not count.
     pub reserved: u64,
+    /// The root has an item called `.fcs` that this program did not make. It is not in the tree either: the name is
+    /// needed for the journal of a run.
+    pub foreign_home: bool,
     /// The scan was ended early. What it did not reach is in the tree as unreadable, so nothing can be mistaken for
     /// absent.
     pub cancelled: bool,

@@ -44,7 +44,7 @@ pub mod planted {
 pub use buffer::AlignedBuffer;
 pub use fault::{OsReason, reason};
 pub use meta::{Attributes, FileId, Fingerprint, Kind, LinkTarget, Metadata, Owner, Protection, Times};
-pub use name::{BadName, Name, RESERVED_PREFIX, RelPath, escaped};
+pub use name::{BadName, Name, RelPath, escaped};
 pub use root::{Nesting, Root, RootError, is_unc, nesting, open_root, unc_share};
 pub use time::Time;
 pub use traits::{

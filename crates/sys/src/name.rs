@@ -10,8 +10,12 @@ use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
-/// Names that belong to this program itself; they are excluded from every scan and never copied.
-pub const RESERVED_PREFIX: &[u8] = b".fcs";
+/// The folder in a target root that belongs to this program itself.
+const HOME: &[u8] = b".fcs";
+/// How all other names begin that this program makes beside files of the user.
+const OWN_PREFIX: &[u8] = b".fcs-";
+/// The longest id of a run, and of a folder in which a volume is tried.
+const MAX_ID: usize = 32;
 
 /// Why a name was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -68,19 +72,42 @@ impl Name {
         os_str(&self.0)
     }
 
-    /// Whether the name belongs to this program (`.fcs`, `.fcs-…`).
+    /// Whether the name is exactly of a form that this program makes beside files of the user, wherever it lies: staged
+    /// files and originals (`.fcs-<run>-<step>.part`, `.orig`) and the folder in which a volume is tried
+    /// (`.fcs-probe-<id>`). Such an item is never compared, copied or removed; everything else is the user's.
     pub fn is_reserved(&self) -> bool {
         is_reserved(&self.0)
     }
+
+    /// Whether this is the name of this program's folder in a target root, `.fcs`. Elsewhere it is the user's.
+    pub fn is_home(&self) -> bool {
+        *self.0 == *HOME
+    }
 }
 
-/// Whether raw name bytes belong to this program (`.fcs`, `.fcs-…`), compared without case because a
-/// case-insensitive volume may hand the name back in another spelling.
+/// As [`Name::is_reserved`]. Compared without case, because a case-insensitive volume may hand the name back in another
+/// spelling.
 pub(crate) fn is_reserved(bytes: &[u8]) -> bool {
-    let n = RESERVED_PREFIX.len();
-    bytes.len() >= n
-        && bytes[..n].eq_ignore_ascii_case(RESERVED_PREFIX)
-        && (bytes.len() == n || bytes[n] == b'-')
+    let Some((prefix, rest)) = bytes.split_at_checked(OWN_PREFIX.len()) else { return false };
+    let is_id = |id: &[u8]| (1..=MAX_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_alphanumeric);
+    if !prefix.eq_ignore_ascii_case(OWN_PREFIX) {
+        return false;
+    }
+    if let Some((b"probe", id)) =
+        rest.iter().position(|&b| b == b'-').map(|at| (&rest[..at], &rest[at + 1..]))
+        && is_id(id)
+    {
+        return true;
+    }
+    let stem = [b".part", b".orig"].into_iter().find_map(|end| {
+        let (stem, tail) = rest.split_at_checked(rest.len().checked_sub(end.len())?)?;
+        tail.eq_ignore_ascii_case(end).then_some(stem)
+    });
+    let parts = stem.and_then(|stem| {
+        let at = stem.iter().position(|&b| b == b'-')?;
+        Some((&stem[..at], &stem[at + 1..]))
+    });
+    parts.is_some_and(|(run, step)| is_id(run) && !step.is_empty() && step.iter().all(u8::is_ascii_digit))
 }
 
 /// Views bytes that passed [`Name::new`] as the system's string type.
@@ -358,13 +385,41 @@ mod tests {
     }
 
     #[test]
-    fn reserved_names_are_ours_in_any_case() {
-        for ours in [".fcs", ".FCS", ".fcs-1-2.part", ".Fcs-x"] {
-            assert!(Name::new(ours.as_bytes()).unwrap().is_reserved(), "{ours}");
+    fn only_the_exact_forms_of_this_program_are_its_own() {
+        let name = |text: &str| Name::new(text.as_bytes()).unwrap();
+        for ours in [
+            ".fcs-1-2.part",
+            ".Fcs-64f0aB-17.ORIG",
+            ".fcs-probe-1f",
+            &format!(".fcs-{}-0.orig", "a".repeat(32)),
+        ] {
+            assert!(name(ours).is_reserved(), "{ours}");
         }
-        for theirs in [".fcsrc", "fcs", ".fc", "a.fcs"] {
-            assert!(!Name::new(theirs.as_bytes()).unwrap().is_reserved(), "{theirs}");
+        // Case L7.
+        for theirs in [
+            ".fcs",
+            ".fcsrc",
+            "fcs",
+            ".fc",
+            "a.fcs",
+            ".fcs-notes",
+            ".fcs-x",
+            ".fcs-1-2.part.txt",
+            ".fcs-1-2",
+            ".fcs-1-x.part",
+            ".fcs-1.part",
+            ".fcs--1.part",
+            ".fcs-a b-1.part",
+            ".fcs-probe",
+            ".fcs-probe-",
+            ".fcs-probe-a-b",
+            ".fcs-.part",
+            ".fcs-",
+            &format!(".fcs-{}-0.orig", "a".repeat(33)),
+        ] {
+            assert!(!name(theirs).is_reserved(), "{theirs}");
         }
+        assert!(name(".fcs").is_home() && !name(".FCS").is_home() && !name(".fcs-").is_home());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use fcs_sys::{CreatedTime, Kind};
 use super::dates::Dates;
 use super::{Differences, Row, RowId, Side, Summary, Verdict};
 use crate::content::{Finding, Verdicts};
+use crate::error::shown;
 use crate::settings::ContentCheck;
 use crate::tree::{NameOrder, NodeId, Tree};
 use crate::{Control, Settings};
@@ -99,6 +100,13 @@ pub(super) fn notes(left: &Tree, right: &Tree, settings: &Settings) -> Vec<Strin
         }
     }
     for (side, tree) in [("LEFT", left), ("RIGHT", right)] {
+        if tree.foreign_home {
+            notes.push(format!(
+                "{} was not made by this program, but has the name of the folder that it keeps its journal in, so it is \
+                 left alone. Rename it to include it.",
+                shown(&tree.root_path.join(".fcs"))
+            ));
+        }
         if tree.reserved > 0 {
             let (n, items) = (tree.reserved, if tree.reserved == 1 { "item" } else { "items" });
             notes.push(format!(

@@ -90,10 +90,11 @@ impl Ledger {
                 });
             }
             Record::Steps(steps) => {
+                let at_root = self.folders.last()?.path.is_root();
                 for step in steps {
                     self.steps.push(LedgerStep {
                         number: self.steps.len() as u64 + 1,
-                        name: step.name()?,
+                        name: step.name().filter(|name| !(at_root && name.is_home()))?,
                         before: step.before,
                         removes: step.removes,
                         intended: false,

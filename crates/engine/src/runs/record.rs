@@ -261,6 +261,10 @@ impl StepRecord {
 impl FolderRecord {
     /// The path, checked as any path that comes from a disk.
     pub(crate) fn path(&self) -> Option<RelPath> {
-        RelPath::parse(&self.path).ok().filter(|path| path.names().all(|name| !name.is_reserved()))
+        let ours = |path: &RelPath| {
+            path.names().next().is_some_and(|top| top.is_home())
+                || path.names().any(|name| name.is_reserved())
+        };
+        RelPath::parse(&self.path).ok().filter(|path| !ours(path))
     }
 }

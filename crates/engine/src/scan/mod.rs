@@ -18,7 +18,7 @@ mod worker;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fcs_sys::{CaseRule, LinkTarget, Name, OsReason, Root, VolumeFacts};
@@ -107,6 +107,8 @@ struct Side<'a> {
     listed: AtomicU64,
     /// Items passed over because their names belong to this program.
     reserved: AtomicU64,
+    /// What is called `.fcs` in the root was not made by this program.
+    foreign_home: AtomicBool,
     table: Mutex<Table>,
 }
 
@@ -150,6 +152,7 @@ impl<'a> Side<'a> {
             order,
             listed: AtomicU64::new(0),
             reserved: AtomicU64::new(0),
+            foreign_home: AtomicBool::new(false),
             table: Mutex::new(table),
         })
     }
@@ -176,6 +179,11 @@ impl<'a> Side<'a> {
         let node = table.folders[number as usize].node;
         let name = Name::new(table.folders[node.folder as usize].name(node.child));
         Ok((node.folder, name.map_err(|_| std::io::ErrorKind::InvalidFilename)?))
+    }
+
+    /// Whether an item of the root has the name that this program needs there for itself.
+    fn is_home(&self, name: &[u8]) -> bool {
+        self.order.same(name, b".fcs")
     }
 
     /// Files a finished folder and makes room for the folders in it. Returns these and the first of their numbers.
@@ -232,6 +240,7 @@ impl<'a> Side<'a> {
             errors: table.errors,
             items: table.items,
             reserved: self.reserved.into_inner(),
+            foreign_home: self.foreign_home.into_inner(),
             cancelled,
         }
     }

@@ -144,14 +144,34 @@ fn listed_whole(tree: &Tree) -> Vec<String> {
 #[test]
 fn this_programs_own_names_are_left_out_at_every_level() {
     let tmp = tempfile::tempdir().unwrap();
-    for dir in [".fcs/runs", "a/.fcs/x", "a/.fcs-1-2.part", "a/.FCS-old", "keep/.fcsx", "keep/fcs"] {
+    let ours = [".fcs/runs", ".fcs/undo", "a/.fcs/runs", "a/.fcs/undo", "a/.fcs-1-2.part", "a/.fcs-probe-7"];
+    let theirs = ["keep/.fcsx", "keep/fcs", "keep/.fcs-notes", "keep/.fcs/x"];
+    for dir in ours.iter().chain(&theirs) {
         fs::create_dir_all(tmp.path().join(dir)).unwrap();
     }
     let tree = plain_scan(&open_root(tmp.path()).unwrap());
     assert_eq!(tree.reserved, 3, "the root's own folder is no news");
+    assert!(!tree.foreign_home);
     let paths: Vec<String> = found(&tree).into_keys().collect();
-    assert_eq!(paths, ["a", "keep", "keep/.fcsx", "keep/fcs"]);
-    assert_eq!(listed_whole(&tree), ["keep", "keep/.fcsx", "keep/fcs"]);
+    let mut expected = vec!["a", "keep", "keep/.fcs"];
+    expected.extend(theirs);
+    expected.sort_unstable();
+    assert_eq!(paths, expected);
+    assert_eq!(listed_whole(&tree), expected[1..]);
+}
+
+#[test]
+fn case_l7_a_root_folder_of_the_name_fcs_that_is_not_ours_is_told_and_left_alone() {
+    let tmp = tempfile::tempdir().unwrap();
+    let root = open_root(tmp.path()).unwrap();
+    fs::create_dir_all(tmp.path().join(".fcs/notes")).unwrap();
+    let tree = plain_scan(&root);
+    assert!(tree.foreign_home && tree.items() == 0);
+    fs::remove_dir_all(tmp.path().join(".fcs")).unwrap();
+    fs::write(tmp.path().join(".fcs"), "x").unwrap();
+    fs::write(tmp.path().join(".FCS"), "x").unwrap();
+    let tree = plain_scan(&root);
+    assert!(tree.foreign_home && tree.items() == u64::from(cfg!(target_os = "linux")));
 }
 
 #[test]

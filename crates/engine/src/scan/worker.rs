@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fcs_sys::{DirRef, Kind, Name, OsReason, RESERVED_PREFIX, reason};
+use fcs_sys::{DirRef, Kind, Name, OsReason, reason};
 
 use super::names::{Extras, Names};
 use super::queue::{Anchor, Big, Group, Queue, Task, Work};
@@ -248,23 +248,27 @@ impl Walk<'_> {
         let side = &self.sides[open.side];
         let mut names = std::mem::take(&mut scratch.names);
         let room = self.max_items.saturating_sub(side.listed.load(Ordering::Relaxed));
-        let (mut too_many, mut home) = (false, 0);
+        let (mut too_many, mut home) = (false, None);
         let listed = self.with_patience(|| {
             names.clear();
-            home = 0;
+            home = None;
             open.dir.list(&mut |item| {
                 // A listing cannot be broken off, but it need not be kept.
                 too_many |= names.count() as u64 > room;
                 if is_reserved(item.name) {
                     names.reserved += 1;
-                    home += u64::from(open.number == 0 && item.name.len() == RESERVED_PREFIX.len());
+                } else if open.number == 0 && side.is_home(item.name) {
+                    home = Name::new(item.name).ok();
                 } else if !too_many {
                     too_many |= !names.push(item.name, item.metadata.as_ref().map(Entry::from));
                 }
             })
         });
-        // The root's own `.fcs` is where it belongs.
-        side.reserved.fetch_add(names.reserved - home, Ordering::Relaxed);
+        side.reserved.fetch_add(names.reserved, Ordering::Relaxed);
+        // The root's own `.fcs` is where it belongs, and no news.
+        if home.is_some_and(|name| !is_own_home(&open.dir, &name)) {
+            side.foreign_home.store(true, Ordering::Relaxed);
+        }
         let count = names.count();
         let before = side.listed.fetch_add(count as u64, Ordering::Relaxed);
         if too_many || before + count as u64 > self.max_items {
@@ -427,6 +431,12 @@ impl Walk<'_> {
             }
         }
         match entry.kind {
+            // What an earlier run on this very folder left.
+            Kind::Folder if name.is_home() && is_own_home(&open.dir, name) => {
+                self.sides[open.side].reserved.fetch_add(1, Ordering::Relaxed);
+                extras.left_out = true;
+                return None;
+            }
             Kind::Folder => {
                 if !included {
                     entry.mark_carrier();
@@ -491,6 +501,19 @@ impl Walk<'_> {
 /// without ever being a [`Name`].
 fn is_reserved(raw: &[u8]) -> bool {
     raw.first() == Some(&b'.') && Name::new(raw).is_ok_and(|name| name.is_reserved())
+}
+
+/// Whether a folder called `.fcs` is one that this program made: it makes the first two of these at once. Where that
+/// cannot be told it counts as such: what may hold originals is left alone.
+fn is_own_home(dir: &DirRef, name: &Name) -> bool {
+    let asked = dir.open_dir(name).map(|home| {
+        let has = |what: &[u8]| Name::new(what).is_ok_and(|what| home.stat(&what).is_ok());
+        [&b"lock"[..], b"README.txt", b"runs", b"undo"].into_iter().filter(|what| has(what)).count() >= 2
+    });
+    match asked {
+        Ok(ours) => ours,
+        Err(e) => !matches!(reason(&e), OsReason::NotAFolder | OsReason::IsALink | OsReason::NotFound),
+    }
 }
 
 fn join(parent: &[u8], name: &[u8], out: &mut Vec<u8>) {
