@@ -44,7 +44,7 @@ pub struct CurrentFile {
     pub strategy: &'static str,
     /// Bytes to copy.
     pub size: u64,
-    /// Bytes copied so far.
+    /// Bytes copied so far; begins at 0 again when the file is copied again.
     pub copied: AtomicU64,
     /// Bytes verified so far; stays 0 when the file is not verified.
     pub verified: AtomicU64,
@@ -100,13 +100,13 @@ counters! {
     steps_staged,
     /// Steps that failed.
     steps_failed,
-    /// Bytes to copy.
+    /// Bytes to copy. Grows by what was copied in vain when a file is copied again.
     copy_bytes_total,
-    /// Bytes copied. Never more than the total, also when a file is copied twice.
+    /// Bytes copied, and those of files that ended without. Only grows, never beyond the total, and reaches it.
     copy_bytes_done,
-    /// Bytes to verify.
+    /// Bytes to verify. Grows as `copy_bytes_total` does.
     verify_bytes_total,
-    /// Bytes verified.
+    /// Bytes verified, and those of files that ended without; as `copy_bytes_done`.
     verify_bytes_done,
 }
 

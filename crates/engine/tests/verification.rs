@@ -128,6 +128,40 @@ fn a_write_that_lies_is_caught() {
     }
 }
 
+/// E4.
+#[test]
+fn a_large_copy_that_is_longer_than_its_source_is_no_copy() {
+    use std::io::Write;
+    for (strategy, reread) in [
+        (Strategy::Direct, Reread::Uncached),
+        (Strategy::Direct, Reread::Evicted),
+        (Strategy::Staged, Reread::Uncached),
+    ] {
+        let mut bench = Bench::new().strategy(strategy).no_groups();
+        bench.settings.large_reread = reread;
+        // A multiple of every block size, so that no read gets at the rest by chance.
+        let size = 8 << 20;
+        std::fs::write(bench.left.join("f"), noise(size, 5)).unwrap();
+        let longer = Arc::new(AtomicUsize::new(0));
+        let (count, right) = (Arc::clone(&longer), bench.right.clone());
+        let bench = bench.script(move |event| {
+            if event.side == "target" && event.call == Call::Sync && event.path.to_string().ends_with(".part")
+            {
+                let staged = std::fs::OpenOptions::new().append(true).open(right.join(event.path.to_path()));
+                staged.unwrap().write_all(b"more").unwrap();
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+            Act::Go
+        });
+        let report = bench.copy();
+        assert!(longer.load(Ordering::SeqCst) > 0, "the fault fired");
+        let error = failure(&report, "f");
+        assert!(matches!(error.kind, ErrorKind::Mismatch { .. }), "{strategy} {reread:?}: {error}");
+        assert!(!bench.right.join("f").exists());
+        assert_no_strays(&bench.right);
+    }
+}
+
 #[test]
 fn short_reads_and_writes_are_no_failures() {
     for strategy in [Strategy::Direct, Strategy::Staged] {

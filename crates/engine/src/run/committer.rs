@@ -86,7 +86,7 @@ fn commit_group<'a>(
         // What is verified is kept; what would still need a sync and a re-read is not, so that cancelling is quick.
         for staged in to_verify.drain(..) {
             let job = give_up(context, Prepared::InGroup(staged));
-            context.cancel(job.folder.plan, job.step);
+            context.cancel_job(&job);
         }
     }
     let volumes = sync_volumes(&to_verify, &waiting);
@@ -112,7 +112,7 @@ fn commit_group<'a>(
     if !context.promise(verified.iter().map(Verified::intent)) {
         for v in verified {
             let job = v.discard(context);
-            context.cancel(job.folder.plan, job.step);
+            context.cancel_job(&job);
         }
         return Vec::new();
     }
@@ -123,7 +123,7 @@ fn commit<'a>(context: &Context<'_>, verified: Verified<'a>) -> Option<Committed
     match verified.commit(context) {
         Ok(committed) => Some(committed),
         Err((job, error)) => {
-            context.fail(job.folder.plan, job.step, error);
+            context.fail_job(&job, error);
             None
         }
     }
@@ -190,7 +190,7 @@ fn verify_group<'a>(context: &Context<'_>, staged: Vec<Staged<'a>>) -> Vec<Verif
         for staged in handful {
             if context.should_stop() {
                 let job = give_up(context, Prepared::InGroup(staged));
-                context.cancel(job.folder.plan, job.step);
+                context.cancel_job(&job);
                 continue;
             }
             match staged.verify(context) {
@@ -227,8 +227,8 @@ fn verify_group<'a>(context: &Context<'_>, staged: Vec<Staged<'a>>) -> Vec<Verif
 
 fn end(context: &Context<'_>, job: &Job<'_>, stop: Stop) {
     match stop {
-        Stop::Cancelled => context.cancel(job.folder.plan, job.step),
-        Stop::Failed(error) => context.fail(job.folder.plan, job.step, error),
+        Stop::Cancelled => context.cancel_job(job),
+        Stop::Failed(error) => context.fail_job(job, error),
         Stop::LeftAlone(why) => context.leave_alone(job.folder.plan, job.step, why),
     }
 }
@@ -240,7 +240,7 @@ fn start_over<'a>(context: &Context<'_>, job: &Job<'a>) -> Option<Verified<'a>> 
         Ok(Prepared::Verified(verified)) => Some(verified),
         Ok(other) => {
             give_up(context, other);
-            context.cancel(job.folder.plan, job.step);
+            context.cancel_job(job);
             None
         }
         Err(stop) => {
@@ -280,7 +280,8 @@ fn sync_renames_given(committed: &[Committed<'_>], volumes: &VolumeSyncs) -> Fol
 /// Reports committed steps. Those whose folder could not be synced are undone and reported as failed.
 fn settle(context: &Context<'_>, committed: Vec<Committed<'_>>, errors: &FolderErrors) {
     for item in committed {
-        let (plan, step) = (item.job().folder.plan, item.job().step);
+        let job = item.job().clone();
+        let (plan, step) = (job.folder.plan, job.step);
         match errors.get(&folder_key(item.job())) {
             None => context.emit(item.settle(context)),
             Some(e) => {
@@ -288,7 +289,7 @@ fn settle(context: &Context<'_>, committed: Vec<Committed<'_>>, errors: &FolderE
                 let copied = std::io::Error::new(e.kind(), Arc::clone(e));
                 let copied = e.raw_os_error().map_or(copied, std::io::Error::from_raw_os_error);
                 let error = item.revert(context, Error::os(Op::Sync, path, copied));
-                context.fail(plan, step, error);
+                context.fail_job(&job, error);
             }
         }
     }

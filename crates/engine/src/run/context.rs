@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, Name, OsReason, RelPath, Root, VolumeFacts};
 
+use super::meter::Owed;
 use super::{OnError, RunOptions};
 use crate::identity::Numbers;
 use crate::plan::{Action, FolderPlan, Plan, Step};
@@ -149,6 +150,8 @@ pub(super) struct Job<'a> {
     pub(super) step: &'a Step,
     /// Number of the step in the run; part of its staged name.
     pub(super) number: u64,
+    /// Bytes that it still adds to the counters.
+    pub(super) owed: Arc<Owed>,
 }
 
 /// The parts of a finished run that make its report.
@@ -248,7 +251,7 @@ impl<'a> Context<'a> {
             let below = folder.target_path.join(&step.target_name);
             if !told.contains(&below) {
                 let error = Error::new(Op::Copy, self.target_path(&below), ErrorKind::Defect);
-                self.fail(folder, step, error.with_target(TargetState::Unknown));
+                self.emit_failure(folder, step, error.with_target(TargetState::Unknown));
             }
         }
     }
@@ -441,8 +444,20 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Ends a step with a failure. The error's target state follows from the plan unless it was set already.
-    pub(super) fn fail(&self, folder: &FolderPlan, step: &Step, mut error: Error) {
+    /// Ends a step that was begun with a failure.
+    pub(super) fn fail_job(&self, job: &Job<'_>, error: Error) {
+        job.owed.settle(&self.control.progress);
+        self.emit_failure(job.folder.plan, job.step, error);
+    }
+
+    /// Ends a step that was not begun with a failure.
+    pub(super) fn fail(&self, folder: &FolderPlan, step: &Step, error: Error) {
+        Owed::of(step).settle(&self.control.progress);
+        self.emit_failure(folder, step, error);
+    }
+
+    /// The error's target state follows from the plan unless it was set already.
+    fn emit_failure(&self, folder: &FolderPlan, step: &Step, mut error: Error) {
         let untouched =
             if step.expect_target.is_some() { TargetState::Original } else { TargetState::Absent };
         error.target.get_or_insert(untouched);
@@ -478,8 +493,19 @@ impl<'a> Context<'a> {
         if self.is_stopped() { SkipReason::Stopped } else { SkipReason::Cancelled }
     }
 
-    /// Ends a step because the run was cancelled.
+    /// Ends a step that was begun because the run was cancelled.
+    pub(super) fn cancel_job(&self, job: &Job<'_>) {
+        job.owed.settle(&self.control.progress);
+        self.emit_cancelled(job.folder.plan, job.step);
+    }
+
+    /// Ends a step that was not begun because the run was cancelled.
     pub(super) fn cancel(&self, folder: &FolderPlan, step: &Step) {
+        Owed::of(step).settle(&self.control.progress);
+        self.emit_cancelled(folder, step);
+    }
+
+    fn emit_cancelled(&self, folder: &FolderPlan, step: &Step) {
         let outcome = Outcome::Skipped { why: self.why_stopping() };
         self.emit(ItemReport { outcome, ..Self::item(folder, step) });
     }
@@ -580,35 +606,4 @@ impl<'a> Context<'a> {
 /// Whether a program or server provides the volume of a root.
 pub(super) fn is_served(root: &Root) -> bool {
     root.dir.volume().is_ok_and(|facts| probe::links::in_doubt(&facts))
-}
-
-/// Counts bytes of one file into the overall progress, and takes them back if the file starts over.
-pub(super) struct Meter<'a> {
-    overall: &'a AtomicU64,
-    file: Option<&'a AtomicU64>,
-    counted: u64,
-}
-
-impl<'a> Meter<'a> {
-    pub(super) fn new(overall: &'a AtomicU64, file: Option<&'a AtomicU64>) -> Self {
-        Self { overall, file, counted: 0 }
-    }
-
-    /// The file is done up to `bytes`.
-    pub(super) fn reach(&mut self, bytes: u64) {
-        add(self.overall, bytes.saturating_sub(self.counted));
-        self.counted = self.counted.max(bytes);
-        if let Some(file) = self.file {
-            file.store(bytes, Ordering::Relaxed);
-        }
-    }
-
-    /// The file starts over, or failed.
-    pub(super) fn take_back(&mut self) {
-        self.overall.fetch_sub(self.counted, Ordering::Relaxed);
-        self.counted = 0;
-        if let Some(file) = self.file {
-            file.store(0, Ordering::Relaxed);
-        }
-    }
 }

@@ -15,8 +15,9 @@ use fcs_sys::{
     Name, OsReason, Time, Times, pace_writeback, reason, write_all_at,
 };
 
-use super::context::{Context, Job, Meter};
+use super::context::{Context, Job};
 use super::metadata;
+use super::meter::Meter;
 use super::staged::{Expected, Staged, discard_name};
 use super::streams::Carried;
 use crate::identity::Numbers;
@@ -133,7 +134,8 @@ fn stage_file<'a>(
     if (step.hard_linked || before.links > 1) && first {
         context.tally.hard_linked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
-    let mut meter = Meter::new(&context.control.progress.copy_bytes_done, current.map(|c| &c.copied));
+    let mut meter =
+        Meter::copy(&context.control.progress, &job.owed, before.size, current.map(|c| &c.copied));
     let result = fill_and_dress(context, job, &name, &source, &before, &mut meter, &mut not_kept, buffer);
     match result {
         Ok((filled, streams, now)) => Ok(Staged {
@@ -151,7 +153,6 @@ fn stage_file<'a>(
             reader: None,
         }),
         Err((why, created)) => {
-            meter.take_back();
             if created {
                 discard_name(context, job, &name);
             }

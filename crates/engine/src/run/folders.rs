@@ -7,6 +7,7 @@ use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, OsReason, RelPath, reason};
 
 use super::context::{Context, Folder, Job};
 use super::fill::is_small;
+use super::meter::Owed;
 use super::{metadata, streams};
 use crate::identity::Numbers;
 use crate::plan::FolderPlan;
@@ -72,10 +73,11 @@ pub(super) fn feed<'a>(
             Ok((folder, id)) => {
                 let folder = Arc::new(folder);
                 for (number, step) in (first..).zip(&plan.steps) {
-                    let job = Job { folder: Arc::clone(&folder), step, number };
+                    let job =
+                        Job { folder: Arc::clone(&folder), step, number, owed: Arc::new(Owed::of(step)) };
                     let queue = if is_small(context, step.expect_source.size) { small } else { large };
                     if let Err(unsent) = queue.send(job) {
-                        context.cancel(unsent.0.folder.plan, unsent.0.step);
+                        context.cancel_job(&unsent.0);
                     }
                 }
                 entered.push(Entered::Yes(id));

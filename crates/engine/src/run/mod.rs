@@ -19,6 +19,7 @@ mod fill;
 mod folders;
 mod held;
 mod metadata;
+mod meter;
 mod removals;
 mod staged;
 mod streams;

@@ -425,6 +425,7 @@ impl<'a> Committed<'a> {
             context.set_untidy();
             context.complain(&Error::os(Op::CleanUp, path(), e));
         }
+        self.job.owed.settle(&context.control.progress);
         let bytes = if matches!(step.action, Action::CopyFile { .. }) { self.size } else { 0 };
         ItemReport {
             bytes,

@@ -7,8 +7,9 @@
 
 use fcs_sys::{Access, Eviction, File, FileRef, Fingerprint, Window};
 
-use super::context::{Context, Meter};
+use super::context::Context;
 use super::fill::{PumpError, Stop, is_small, pump, read_full};
+use super::meter::Meter;
 use super::staged::Staged;
 use super::streams;
 use crate::report::{Digest, Evidence};
@@ -115,6 +116,10 @@ fn open_past_cache(staged: &Staged<'_>) -> Option<FileRef> {
     (same && readable).then_some(past)
 }
 
+fn meter<'a>(context: &'a Context<'_>, staged: &'a Staged<'_>) -> Meter<'a> {
+    Meter::verify(&context.control.progress, &staged.job.owed, staged.size, staged.verified_counter())
+}
+
 /// Compares the copy's hash with the hash of what was read from the source.
 pub(super) fn by_hash(
     context: &Context<'_>,
@@ -123,7 +128,7 @@ pub(super) fn by_hash(
     expected: Digest,
 ) -> Result<Evidence, Stop> {
     let path = || path_of(context, staged);
-    let mut meter = Meter::new(&context.control.progress.verify_bytes_done, staged.verified_counter());
+    let mut meter = meter(context, staged);
     let (bytes, hash) = if is_small(context, staged.size) {
         let mut buffer = vec![0; staged.size as usize + 1];
         let n = read_full(&*reader.file, &mut buffer, 0).map_err(|e| Error::os(Op::Verify, path(), e))?;
@@ -136,7 +141,10 @@ pub(super) fn by_hash(
             if context.should_stop() { Err(()) } else { Ok(()) }
         };
         match pump(&*reader.file, staged.size, chunk, true, count) {
-            Ok((bytes, Some(hash))) => (bytes, hash),
+            Ok((bytes, Some(hash))) if ends_at(context, staged, &reader)? => (bytes, hash),
+            Ok((_, Some(_))) => {
+                return Err(Error::new(Op::Verify, path(), ErrorKind::Mismatch { offset: None }).into());
+            }
             Ok((_, None)) | Err(PumpError::Consume(())) => return Err(Stop::Cancelled),
             Err(PumpError::Read(e)) => return Err(Error::os(Op::Verify, path(), e).into()),
         }
@@ -144,8 +152,15 @@ pub(super) fn by_hash(
     if bytes == staged.size && hash == expected {
         return Ok(reader.evidence(Some(hash)));
     }
-    meter.take_back();
     Err(Error::new(Op::Verify, path(), ErrorKind::Mismatch { offset: None }).into())
+}
+
+/// Whether a large copy ends where its source did: only as many bytes as the source had are read back, so a copy that
+/// is longer would pass.
+fn ends_at(context: &Context<'_>, staged: &Staged<'_>, reader: &Reader) -> Result<bool, Stop> {
+    let n = read_full(&*reader.file, &mut [0], staged.size)
+        .map_err(|e| Error::os(Op::Verify, path_of(context, staged), e))?;
+    Ok(n == 0)
 }
 
 /// Reads the named streams of the copy back.
@@ -167,11 +182,15 @@ pub(super) fn by_comparison(
     source: &dyn File,
     fingerprint: &Fingerprint,
 ) -> Result<Evidence, Stop> {
-    let mut meter = Meter::new(&context.control.progress.verify_bytes_done, staged.verified_counter());
+    let mut meter = meter(context, staged);
     let compared = if reader.uncached {
         compare_past_cache(context, staged, source, &reader, &mut meter)
     } else {
         compare_windows(context, staged, source, &reader, &mut meter)
+    };
+    let compared = match compared {
+        Ok(None) => ends_at(context, staged, &reader).map(|ends| (!ends).then_some(staged.size)),
+        other => other,
     };
     // A difference, or an error, that comes from a source being written to is no fault of the copy.
     let job = &staged.job;
@@ -188,13 +207,9 @@ pub(super) fn by_comparison(
     match difference {
         Ok(None) => Ok(reader.evidence(None)),
         Ok(offset) => {
-            meter.take_back();
             Err(Error::new(Op::Verify, path_of(context, staged), ErrorKind::Mismatch { offset }).into())
         }
-        Err(stop) => {
-            meter.take_back();
-            Err(stop)
-        }
+        Err(stop) => Err(stop),
     }
 }
 

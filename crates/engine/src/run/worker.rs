@@ -48,11 +48,11 @@ pub(super) fn work<'a>(context: &Context<'_>, queue: &Receiver<Job<'a>>, staged:
                 if let Err(unsent) = staged.send(prepared) {
                     // The committer is gone, which only a defect of ours can cause; leave no stray behind.
                     let job = give_up(context, unsent.0);
-                    context.cancel(job.folder.plan, job.step);
+                    context.cancel_job(&job);
                 }
             }
-            Err(Stop::Cancelled) => context.cancel(job.folder.plan, job.step),
-            Err(Stop::Failed(error)) => context.fail(job.folder.plan, job.step, error),
+            Err(Stop::Cancelled) => context.cancel_job(&job),
+            Err(Stop::Failed(error)) => context.fail_job(&job, error),
             Err(Stop::LeftAlone(why)) => context.leave_alone(job.folder.plan, job.step, why),
         }
     }
