@@ -15,7 +15,7 @@ use fcs_engine::Settings;
 
 use crate::values::{Assignment, Criteria, Jobs, Tolerance};
 
-pub(crate) use runs::{RecoverArgs, RunsArgs, UndoArgs};
+pub(crate) use runs::{DoctorArgs, RecoverArgs, RunsArgs, UndoArgs};
 pub(crate) use transfer::{
     CopyArgs, Copying, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Removing, Running,
     SideChoice, SyncArgs,
@@ -92,6 +92,9 @@ pub(crate) enum Command {
     /// Put a run in order that was interrupted by a crash, a power failure or force
     #[command(after_help = runs::RECOVER_EXAMPLES, after_long_help = format!("{}\n\n{}", runs::RECOVER_EXAMPLES, crate::exit::EXPLAINED))]
     Recover(RecoverArgs),
+    /// Say what the volume of a folder keeps, takes and lets be proven
+    #[command(after_help = runs::DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Open the window, on two folders or on none
     Gui(GuiArgs),
     /// Show compare, copy and verification on two small folders made for the purpose

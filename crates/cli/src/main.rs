@@ -13,6 +13,7 @@ mod args;
 mod compare_cmd;
 mod demo;
 mod docs;
+mod doctor_cmd;
 mod events;
 mod exit;
 mod failure;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Command::Undo(args) => (Show::from(&args.said), true),
         Command::Recover(args) => (Show::from(&args.said), true),
         Command::Runs(args) => (Show { color: args.color, ..Show::default() }, false),
+        Command::Doctor(args) => (Show { color: args.color, ..Show::default() }, false),
         Command::Demo(args) => (Show { verbose: true, color: args.color, ..Show::default() }, true),
         _ => (Show::default(), false),
     };
@@ -85,6 +87,7 @@ fn run(command: &Command, screen: &Arc<Screen>) -> Outcome {
         Command::Undo(args) => undo_cmd::run(args, screen),
         Command::Runs(args) => runs_cmd::run(args, screen),
         Command::Recover(args) => recover_cmd::run(args, screen),
+        Command::Doctor(args) => doctor_cmd::run(args, screen),
         Command::Gui(args) => gui_cmd::run(args),
         Command::Demo(args) => demo::run(args, screen),
         Command::Settings(args) => settings_cmd::run(args.action.as_ref(), screen),

@@ -124,6 +124,7 @@ fn completions_and_manual_come_from_the_same_definitions() {
         "fcs-compare.1",
         "fcs-copy.1",
         "fcs-demo.1",
+        "fcs-doctor.1",
         "fcs-gui.1",
         "fcs-settings.1",
         "fcs-settings-set.1",

@@ -3,6 +3,7 @@
 //! Invariant: whatever both front ends say about the same thing is said here, once. This crate must not know a
 //! terminal or a toolkit; of the environment it reads the name of the settings file and the time zone.
 
+pub mod doctor;
 pub mod estimate;
 pub mod folders;
 pub mod outcome;

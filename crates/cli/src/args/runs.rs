@@ -40,6 +40,36 @@ Examples:
   fcs recover -y /mnt/b/Photos          Keep what was done
   fcs recover -y --rollback /mnt/b      Bring back what was there before";
 
+pub(super) const DOCTOR_EXAMPLES: &str = "\
+ROOT is a folder that you copy to or from. What its volume does is tried in a
+folder made there, which is removed again: names, dates, permissions, owners,
+links, locks. A run tries the same where it is in doubt, and goes by it.
+
+Examples:
+  fcs doctor /mnt/stick               What this stick keeps and takes
+  fcs doctor -n /mnt/stick            The same without writing anything
+  fcs doctor --json /mnt/stick        For programs";
+
+/// Arguments of `fcs doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The folder whose volume is looked at
+    #[arg(value_name = "ROOT", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) root: PathBuf,
+
+    /// Write nothing; say only what the system tells
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// When to use colour; auto means on a terminal and without `NO_COLOR`
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: When,
+}
+
 /// How much is said.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "What is shown")]
