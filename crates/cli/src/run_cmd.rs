@@ -58,6 +58,8 @@ pub(crate) struct How {
     pub(crate) strict: bool,
     /// As many items may be removed.
     pub(crate) max_delete: Option<u64>,
+    /// A disk that was there at the last run may be missing.
+    pub(crate) accept_missing_volumes: bool,
 }
 
 impl Default for How {
@@ -76,6 +78,7 @@ impl How {
             on_error: running.on_error,
             on_cancel: running.on_cancel,
             strict: running.strict,
+            accept_missing_volumes: running.accept_missing_volumes,
             max_delete,
         }
     }
@@ -270,7 +273,10 @@ impl Proposal<'_> {
 
     /// Whether the run must not start, whatever the user says.
     pub(crate) fn refuses(&self) -> bool {
+        let how = self.how;
+        let missing = !self.proposed.missing_volumes.is_empty() && !how.accept_missing_volumes;
         self.proposed.preflight.refuses()
+            || missing && how.yes && !how.dry_run
             || self.proposed.excess.is_some() && !self.how.dry_run && !self.may_confirm_excess()
     }
 

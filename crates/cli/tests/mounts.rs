@@ -153,3 +153,82 @@ fn case_r7_a_target_below_its_source_is_allowed_where_it_is_kept_out() {
         .expect_code(0);
     assert!(bench.left.join("disk/same1").exists() && !bench.left.join("disk/disk/same1").exists());
 }
+
+#[test]
+fn case_r8_a_source_volume_that_is_not_mounted_removes_nothing() {
+    let bench = bench();
+    let disk = bench.left.join("disk");
+    let volume = mounted_or_skip!(Mounted::tmpfs(&disk));
+    for i in 0..8 {
+        bench.both(&format!("disk/{i}"), "x", 1);
+    }
+    bench.both("gone", "x", 1);
+    bench.align();
+    let _ = bench.run("sync", &["-y"]).expect_code(0);
+    drop(volume);
+    let before = bench.seen();
+    let words = format!("At the last run a volume was mounted at {}; now there is none", disk.display());
+    let refused = bench.run("sync", &["-y"]).expect_code(8);
+    assert!(refused.stderr.contains(&format!("Refused: {words}")), "{refused}");
+    let dry = bench.run("sync", &["-n"]).expect_code(0);
+    assert!(dry.stderr.contains(&format!("Note: {words}")), "{dry}");
+    assert_eq!(bench.seen(), before);
+    // What does not lie there goes on, and the memory survives a refusal.
+    let _ = bench.run("copy", &["-y"]).expect_code(0);
+    let volume = mounted_or_skip!(Mounted::tmpfs(&disk));
+    bench.left("disk/0", "x", 1);
+    let _ = bench.run("sync", &["-y", "--max-delete", "100"]).expect_code(0);
+    assert!(!bench.right.join("disk/1").exists(), "an empty folder of a volume that is there is empty");
+    drop(volume);
+    let _ = bench.run("sync", &["-y"]).expect_code(8);
+    let _ = bench.run("sync", &["-y", "--accept-missing-volumes"]).expect_code(0);
+    assert!(!bench.right.join("disk/0").exists());
+    let _ = bench.run("sync", &["-y"]).expect_code(0);
+}
+
+#[test]
+fn case_r8_a_root_whose_volume_is_missing_is_neither_a_source_nor_a_target() {
+    let bench = bench();
+    let disk = bench.dir.path().join("disk");
+    let volume = mounted_or_skip!(Mounted::tmpfs(&disk));
+    let there = disk.join("backup");
+    fs::create_dir(&there).unwrap();
+    let _ = bench.run_on("copy", &["-y"], &bench.left, &there).expect_code(0);
+    assert!(there.join("same1").exists());
+    drop(volume);
+    fs::create_dir(&there).unwrap();
+    let refused = bench.run_on("copy", &["-y"], &bench.left, &there).expect_code(8);
+    assert!(refused.stderr.contains(&format!("mounted at {}", disk.display())), "{refused}");
+    assert_eq!(fs::read_dir(&there).unwrap().count(), 0, "the plain folder is not filled");
+    // The other way round it would empty what was the source.
+    let refused = bench.run_on("sync", &["-y", "--max-delete", "1000"], &there, &bench.left).expect_code(8);
+    assert!(refused.stderr.contains("what the other folder has of it would be removed"), "{refused}");
+    assert!(bench.left.join("same1").exists());
+}
+
+#[test]
+fn case_r9_what_the_system_keeps_at_the_top_of_a_volume_is_left_alone() {
+    let bench = bench();
+    let disk = bench.dir.path().join("disk");
+    let _volume = mounted_or_skip!(Mounted::tmpfs(&disk));
+    for path in [".Trash-1000/files/x", "lost+found/#7", "$RECYCLE.BIN/x", "sub/lost+found/mine", "a"] {
+        common::write(&disk.join(path), "x", 1);
+    }
+    bench.right(".Trash-1000/old", "x", 1);
+    let run = bench.run_on("sync", &["-y", "--max-delete", "100"], &disk, &bench.right).expect_code(0);
+    let words = "What the system keeps at the top of a volume is left alone in LEFT: $RECYCLE.BIN, .Trash-1000, lost+found.";
+    assert!(format!("{run}").contains(words), "{run}");
+    for (path, there) in [
+        ("a", true),
+        ("sub/lost+found/mine", true),
+        (".Trash-1000/old", true),
+        (".Trash-1000/files", false),
+        ("lost+found", false),
+        ("$RECYCLE.BIN", false),
+        ("same1", false),
+    ] {
+        assert_eq!(bench.right.join(path).exists(), there, "{path}");
+    }
+    let _ = bench.run_on("orphans", &["-y"], &bench.right, &disk).expect_code(0);
+    assert!(disk.join(".Trash-1000/files/x").exists());
+}

@@ -97,3 +97,14 @@ fn case_w6_what_the_tolerance_lets_pass_is_counted() {
     let run = bench.run("compare", &[]).expect_code(0);
     assert!(!format!("{run}").contains("counts as equal"), "{run}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn case_w4_room_that_holes_and_hard_links_need_is_named_beside_what_they_use() {
+    let bench = Bench::new();
+    std::fs::File::create(bench.left.join("image")).unwrap().set_len(1 << 42).unwrap();
+    std::fs::hard_link(bench.left.join("image"), bench.left.join("again")).unwrap();
+    let run = bench.run("copy", &["-y"]).expect_code(8);
+    let words = "2 sparse files and 2 names of files with several (hard links): 8 TiB in all, of which 0 B are in use";
+    assert!(run.stderr.contains("is too full") && run.stderr.contains(words), "{run}");
+}

@@ -122,6 +122,7 @@ impl Item {
             items: 0,
             reserved: 0,
             foreign_home: false,
+            system_items: Vec::new(),
             cancelled: false,
         };
         let mut todo = vec![(self, NodeId::ROOT)];

@@ -3,6 +3,7 @@
 //! Invariant: nothing is written, not even to try; so whether this user may write below the target's root shows only
 //! in the run. This module must not know how a run works beyond the room it needs.
 
+mod apparent;
 mod kept;
 mod names;
 mod protection;
@@ -165,6 +166,7 @@ pub fn check_knowing(
             found.bytes_free = Some(space.free);
             let mut short = check_space(plan, space, is_network, &to, settings);
             if short.iter().any(|problem| problem.severity == Severity::Refuses) {
+                short.extend(apparent::problem(plan, source));
                 let refused = found.refuses();
                 // Runs that cannot be listed keep nobody from anything here; the run itself will say what is wrong.
                 let runs = runs::list(target).unwrap_or_default();

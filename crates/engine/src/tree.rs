@@ -345,6 +345,8 @@ pub struct Tree {
     /// The root has an item called `.fcs` that this program did not make. It is not in the tree either: the name is
     /// needed for the journal of a run.
     pub foreign_home: bool,
+    /// Names of what the system itself keeps at the top of a volume and that was passed over, sorted.
+    pub system_items: Vec<String>,
     /// The scan was ended early. What it did not reach is in the tree as unreadable, so nothing can be mistaken for
     /// absent.
     pub cancelled: bool,
@@ -426,6 +428,21 @@ impl Tree {
     pub fn link(&self, node: NodeId) -> Option<&LinkTarget> {
         let at = self.links.binary_search_by_key(&node, |(n, _)| *n).ok()?;
         Some(&self.links[at].1)
+    }
+
+    /// Where something is mounted below the root.
+    pub fn mounts(&self) -> impl Iterator<Item = RelPath> {
+        let nodes = (0..self.folders.len() as u32).flat_map(|folder| self.children(folder));
+        nodes.filter(|&node| self.entry(node).is_mounted()).map(|node| self.path(node))
+    }
+
+    /// The item at a relative path, names spelled alike as far as the volumes tell them apart.
+    pub fn find(&self, path: &std::path::Path) -> Option<NodeId> {
+        path.components().try_fold(NodeId::ROOT, |at, part| {
+            let name = Name::from_os(part.as_os_str()).ok()?;
+            let mut children = self.children(self.folder_of(at)?);
+            children.find(|&node| self.order.same(self.name(node), name.as_bytes()))
+        })
     }
 
     /// An item's path below the root.

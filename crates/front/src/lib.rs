@@ -13,3 +13,4 @@ pub mod run_log;
 pub mod settings_file;
 pub mod task;
 pub mod trouble;
+pub mod volumes;

@@ -318,7 +318,11 @@ pub fn problems(
         (severity, format!("{excess}. {}", advice(excess)))
     });
     let found = proposal.preflight.problems.iter().map(|problem| (problem.severity, problem.text.clone()));
-    guard.chain(found).collect()
+    let missing = proposal
+        .missing_volumes
+        .iter()
+        .map(|text| (if refused { Severity::Refuses } else { Severity::Warns }, text.clone()));
+    missing.chain(guard).chain(found).collect()
 }
 
 /// The word in front of a problem.

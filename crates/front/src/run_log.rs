@@ -31,6 +31,7 @@ use crate::outcome::{facts, headline, item_words};
 use crate::overview::{self, slash};
 use crate::task::Proposal;
 use crate::trouble::{Trouble, TroubleKind};
+use crate::volumes;
 
 /// How the names of logs begin and end; between that is a time.
 const NAME: (&str, &str) = ("fcs-run-", ".log");
@@ -71,6 +72,9 @@ pub fn run_with_log(
     let run = |control: &Control| run(&proposal.plan, source, target, settings, options, control);
     // What a dry run decides is shown in full, and would only drive out the logs of what was done.
     let logs = logs.filter(|_| !options.dry_run);
+    if let Some(logs) = logs {
+        volumes::remember(logs, &proposal.mounts, target);
+    }
     let log = match logs.map_or(Ok(None), |logs| RunLog::begin(logs, folders, proposal, settings)) {
         Ok(Some(log)) => log,
         Ok(None) => return Ran { report: run(control), log: None, trouble: None },

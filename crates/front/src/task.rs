@@ -13,6 +13,8 @@ use fcs_engine::settings::Undo;
 use fcs_sys::Kind;
 
 use crate::folders::Folders;
+use crate::volumes::Mounts;
+use crate::{run_log, volumes};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,10 @@ pub struct Proposal {
     pub excess: Option<Excess>,
     /// What goes cannot be brought back.
     pub removes_for_good: bool,
+    /// Disks that were there at the last run and seem to be missing, in words.
+    pub missing_volumes: Vec<String>,
+    /// What is mounted at the two folders.
+    pub(crate) mounts: Vec<Mounts>,
 }
 
 /// Plans the task for the rows that `selected` accepts, and looks at what stands against it. As many items as
@@ -121,7 +127,11 @@ pub fn propose(
             RemovedTo::RecycleBin => false,
         };
     let excess = guard::excess(removed, comparison.tree(side).items(), allowed, settings);
-    Proposal { task, plan, preflight, excess, removes_for_good }
+    let mounts = volumes::now(folders, comparison);
+    let missing_volumes = run_log::folder()
+        .map(|logs| volumes::missing(&logs, &mounts, folders, comparison, side, &plan))
+        .unwrap_or_default();
+    Proposal { task, plan, preflight, excess, removes_for_good, missing_volumes, mounts }
 }
 
 #[cfg(test)]

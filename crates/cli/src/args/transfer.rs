@@ -103,6 +103,10 @@ pub(crate) struct Running {
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     pub(crate) on_cancel: OnCancelChoice,
 
+    /// Go ahead with -y although a volume that was mounted at the last run is missing now
+    #[arg(long)]
+    pub(crate) accept_missing_volumes: bool,
+
     /// End with code 3 also for what can never be brought over: sockets and pipes, holes, owners
     #[arg(long)]
     pub(crate) strict: bool,

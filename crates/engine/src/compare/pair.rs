@@ -9,6 +9,7 @@ use super::dates::Dates;
 use super::{Differences, Row, RowId, Side, Summary, Verdict};
 use crate::content::{Finding, Verdicts};
 use crate::error::shown;
+use crate::scan::is_system_item;
 use crate::settings::ContentCheck;
 use crate::tree::{NameOrder, NodeId, Tree};
 use crate::{Control, Settings};
@@ -100,6 +101,12 @@ pub(super) fn notes(left: &Tree, right: &Tree, settings: &Settings) -> Vec<Strin
         }
     }
     for (side, tree) in [("LEFT", left), ("RIGHT", right)] {
+        if !tree.system_items.is_empty() {
+            notes.push(format!(
+                "What the system keeps at the top of a volume is left alone in {side}: {}.",
+                tree.system_items.join(", ")
+            ));
+        }
         if tree.foreign_home {
             notes.push(format!(
                 "{} was not made by this program, but has the name of the folder that it keeps its journal in, so it is \
@@ -200,6 +207,7 @@ pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Con
         rules,
         control,
         dates: Dates::of(left, right),
+        at_top: false,
         let_pass: 0,
         rows: Vec::with_capacity(most),
         candidates: Vec::new(),
@@ -224,6 +232,8 @@ struct Pairer<'a> {
     rules: Rules,
     control: &'a Control,
     dates: Dates,
+    /// Whether the folder whose items are being paired is the top of a volume on either side.
+    at_top: bool,
     /// Items equal in all but a date, which is let pass.
     let_pass: u64,
     rows: Vec<Row>,
@@ -287,6 +297,7 @@ impl Pairer<'_> {
         let row = self.rows[parent as usize];
         let (left, right) = (Listing::new(self.left, row.left), Listing::new(self.right, row.right));
         let first_child = self.rows.len() as RowId;
+        self.at_top = self.is_mounted(&row);
         if left.count + right.count > 0 && !self.is_boundary(&row) {
             let inherited = inherit(parent, row.verdict, left.is_complete(), right.is_complete());
             self.merge(&inherited, left, right);
@@ -294,6 +305,11 @@ impl Pairer<'_> {
         let children = self.rows.len() as RowId - first_child;
         let row = &mut self.rows[parent as usize];
         (row.first_child, row.children) = (first_child, children);
+    }
+
+    fn is_mounted(&self, row: &Row) -> bool {
+        let of = |tree: &Tree, node: Option<NodeId>| node.is_some_and(|node| tree.entry(node).is_mounted());
+        of(self.left, row.left) || of(self.right, row.right)
     }
 
     /// Whether what is in a folder takes part on neither side, because one of them leads to another volume.
@@ -361,7 +377,9 @@ impl Pairer<'_> {
         let tree = if side == Side::Left { self.left } else { self.right };
         // Gone on the one side and never seen on the other: both agree. And a folder that leads to nothing that was
         // asked for was not asked for itself.
-        if tree.is_vanished(node) || tree.entry(node).is_barren() {
+        // Nor what is passed over on the side where a volume is mounted.
+        let passed_over = self.at_top && is_system_item(tree.name(node));
+        if passed_over || tree.is_vanished(node) || tree.entry(node).is_barren() {
             return;
         }
         let verdict = if is_unreadable(tree, node) { Verdict::Unreadable } else { verdict };

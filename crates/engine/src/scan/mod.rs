@@ -16,7 +16,9 @@ mod overlap;
 mod queue;
 mod worker;
 
-use std::collections::HashMap;
+pub(crate) use worker::is_system_item;
+
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,7 +58,10 @@ pub fn scan_pair_as(
     left_volume.case = case[0].unwrap_or(left_volume.case);
     right_volume.case = case[1].unwrap_or(right_volume.case);
     let order = NameOrder::for_pair(&left_volume, &right_volume);
-    let sides = vec![Side::new(left, left_volume, order)?, Side::new(right, right_volume, order)?];
+    let mut sides = vec![Side::new(left, left_volume, order)?, Side::new(right, right_volume, order)?];
+    // What is left alone on one side must not look superfluous on the other.
+    let is_top = sides.iter().any(|side| side.is_top);
+    sides.iter_mut().for_each(|side| side.is_top = is_top);
     let mut trees = scan_sides(sides, filter, settings, control)?.into_iter();
     match (trees.next(), trees.next()) {
         (Some(left), Some(right)) => match overlap::find(&left, &right) {
@@ -109,6 +114,10 @@ struct Side<'a> {
     reserved: AtomicU64,
     /// What is called `.fcs` in the root was not made by this program.
     foreign_home: AtomicBool,
+    /// Whether this root or the other one is the top of a volume.
+    is_top: bool,
+    /// What was passed over there.
+    system_items: Mutex<BTreeSet<String>>,
     table: Mutex<Table>,
 }
 
@@ -153,6 +162,8 @@ impl<'a> Side<'a> {
             listed: AtomicU64::new(0),
             reserved: AtomicU64::new(0),
             foreign_home: AtomicBool::new(false),
+            is_top: metadata.mounted == Some(true) || root.path.parent().is_none(),
+            system_items: Mutex::default(),
             table: Mutex::new(table),
         })
     }
@@ -241,6 +252,12 @@ impl<'a> Side<'a> {
             items: table.items,
             reserved: self.reserved.into_inner(),
             foreign_home: self.foreign_home.into_inner(),
+            system_items: self
+                .system_items
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner)
+                .into_iter()
+                .collect(),
             cancelled,
         }
     }

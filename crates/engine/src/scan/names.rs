@@ -21,6 +21,8 @@ pub(super) struct Names {
     known: Vec<Option<Entry>>,
     /// The listing told names that were not even taken down, because they belong to this program.
     pub(super) reserved: u64,
+    /// Other names were passed over too.
+    pub(super) left_out: bool,
 }
 
 /// What examining some of the names gave, beside their entries. Numbers are places in the listing.
@@ -28,8 +30,8 @@ pub(super) struct Names {
 pub(super) struct Extras {
     pub(super) links: Vec<(u32, LinkTarget)>,
     pub(super) unreadable: Vec<(u32, Error)>,
-    /// Folders to be entered, whether an include pattern has matched on the way to them, and their volumes.
-    pub(super) folders: Vec<(u32, bool, u64)>,
+    /// Folders to be entered; which children they are is not known yet.
+    pub(super) folders: Vec<(u32, SubFolder)>,
     /// Why the folder is not fully known.
     pub(super) error: Option<Error>,
     /// A pattern left something out.
@@ -62,6 +64,7 @@ impl Names {
         self.ends.clear();
         self.known.clear();
         self.reserved = 0;
+        self.left_out = false;
     }
 
     /// Takes a name; false when the folder holds more than offsets of 32 bits can tell apart.
@@ -148,7 +151,7 @@ impl Names {
             }
         }
         children.truncate(kept);
-        all.left_out |= self.reserved > 0;
+        all.left_out |= self.reserved > 0 || self.left_out;
         all.into_listing(&place, names, children)
     }
 }
@@ -168,7 +171,7 @@ impl Extras {
         let mut folders: Vec<SubFolder> = self
             .folders
             .into_iter()
-            .filter_map(|(at, included, volume)| Some(SubFolder { child: child(at)?, included, volume }))
+            .filter_map(|(at, sub)| Some(SubFolder { child: child(at)?, ..sub }))
             .collect();
         folders.sort_unstable_by_key(|sub| sub.child);
         Listing {

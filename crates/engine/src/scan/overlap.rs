@@ -10,7 +10,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use fcs_sys::{FileId, Name};
+use fcs_sys::FileId;
 
 use crate::progress::full_path;
 use crate::tree::{Entry, NodeId, Tree};
@@ -48,11 +48,6 @@ fn id(entry: &Entry) -> FileId {
 /// The folder of `tree` at the path of the root of `other`.
 fn nested_by_path(tree: &Tree, other: &Tree) -> Option<NodeId> {
     let below = other.root_path.strip_prefix(&tree.root_path).ok()?;
-    let mut at = NodeId::ROOT;
-    for part in below.components() {
-        let name = Name::from_os(part.as_os_str()).ok()?;
-        let folder = tree.folder_of(at)?;
-        at = tree.children(folder).find(|&node| tree.order().same(tree.name(node), name.as_bytes()))?;
-    }
+    let at = tree.find(below)?;
     (at != NodeId::ROOT && tree.folder_of(at).is_some()).then_some(at)
 }

@@ -20,6 +20,8 @@ pub(super) struct SubFolder {
     pub(super) included: bool,
     /// The volume it is on.
     pub(super) volume: u64,
+    /// Whether that is mounted right there.
+    pub(super) is_mounted: bool,
 }
 
 /// An open folder from which deeper ones are reached when their parent's handle was let go.

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fcs_sys::{DirRef, Kind, Name, OsReason, reason};
+use fcs_sys::{DirRef, Kind, Name, OsReason, escaped, reason};
 
 use super::names::{Extras, Names};
-use super::queue::{Anchor, Big, Group, Queue, Task, Work};
+use super::queue::{Anchor, Big, Group, Queue, SubFolder, Task, Work};
 use super::{Listing, Side};
 use crate::filter::{Filter, Item};
 use crate::handles::Kept;
@@ -45,6 +45,8 @@ pub(super) struct Open {
     included: bool,
     /// The volume it is on.
     volume: u64,
+    /// Whether that is mounted right here.
+    is_mounted: bool,
 }
 
 /// Room a worker reuses from folder to folder.
@@ -166,6 +168,7 @@ impl Walk<'_> {
             path: self.filter.needs_path().then(|| Arc::from([].as_slice())),
             included: false,
             volume: self.sides[side].entry.volume(),
+            is_mounted: self.sides[side].entry.is_mounted(),
         }
     }
 
@@ -183,8 +186,11 @@ impl Walk<'_> {
                 });
                 // Lets go of the parent before the folder is listed: a chain of folders holds one handle, not all.
                 let Task { side, number, depth, anchor, sub, .. } = task;
-                let (included, volume) = (sub.included, sub.volume);
-                self.list(Open { side, number, depth, dir, anchor, path, included, volume }, scratch);
+                let SubFolder { included, volume, is_mounted, .. } = sub;
+                self.list(
+                    Open { side, number, depth, dir, anchor, path, included, volume, is_mounted },
+                    scratch,
+                );
             }
             Err(e) => {
                 let error = Some(self.fact(task.side, task.number, None, Op::Open, e));
@@ -249,14 +255,18 @@ impl Walk<'_> {
         let mut names = std::mem::take(&mut scratch.names);
         let room = self.max_items.saturating_sub(side.listed.load(Ordering::Relaxed));
         let (mut too_many, mut home) = (false, None);
+        let mut passed_over = HashSet::new();
         let listed = self.with_patience(|| {
             names.clear();
             home = None;
+            passed_over.clear();
             open.dir.list(&mut |item| {
                 // A listing cannot be broken off, but it need not be kept.
                 too_many |= names.count() as u64 > room;
                 if is_reserved(item.name) {
                     names.reserved += 1;
+                } else if (open.number == 0 && side.is_top || open.is_mounted) && is_system_item(item.name) {
+                    passed_over.insert(escaped(item.name).into_owned());
                 } else if open.number == 0 && side.is_home(item.name) {
                     home = Name::new(item.name).ok();
                 } else if !too_many {
@@ -265,6 +275,10 @@ impl Walk<'_> {
             })
         });
         side.reserved.fetch_add(names.reserved, Ordering::Relaxed);
+        if !passed_over.is_empty() {
+            names.left_out = true;
+            side.system_items.lock().unwrap_or_else(PoisonError::into_inner).extend(passed_over);
+        }
         // The root's own `.fcs` is where it belongs, and no news.
         if home.is_some_and(|name| !is_own_home(&open.dir, &name)) {
             side.foreign_home.store(true, Ordering::Relaxed);
@@ -444,7 +458,8 @@ impl Walk<'_> {
                 if self.one_volume && (entry.is_mounted() || entry.volume() != open.volume) {
                     entry.mark_boundary();
                 } else {
-                    extras.folders.push((*at, included, entry.volume()));
+                    let (volume, is_mounted) = (entry.volume(), entry.is_mounted());
+                    extras.folders.push((*at, SubFolder { child: 0, included, volume, is_mounted }));
                 }
             }
             Kind::Symlink => match open.dir.read_link(name) {
@@ -514,6 +529,26 @@ fn is_own_home(dir: &DirRef, name: &Name) -> bool {
         Ok(ours) => ours,
         Err(e) => !matches!(reason(&e), OsReason::NotAFolder | OsReason::IsALink | OsReason::NotFound),
     }
+}
+
+/// Whether a name at the top of a volume is one that systems keep there for themselves: recycle bins, what a check of the
+/// disk found, indexes. They belong to the volume, not to what is kept on it.
+pub(crate) fn is_system_item(name: &[u8]) -> bool {
+    const EXACT: [&[u8]; 9] = [
+        b".Trash",
+        b".Trashes",
+        b"$RECYCLE.BIN",
+        b"RECYCLER",
+        b"System Volume Information",
+        b"lost+found",
+        b".Spotlight-V100",
+        b".fseventsd",
+        b".DocumentRevisions-V100",
+    ];
+    // One per user where they share no folder (freedesktop.org, trash specification).
+    let of_user = name.strip_prefix(b".Trash-".as_slice());
+    of_user.is_some_and(|user| !user.is_empty() && user.iter().all(u8::is_ascii_digit))
+        || EXACT.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn join(parent: &[u8], name: &[u8], out: &mut Vec<u8>) {
