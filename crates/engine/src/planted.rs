@@ -40,6 +40,8 @@ pub enum Fault {
     SwallowSyncError,
     /// A run goes on to its removals although a part of it ended in a panic.
     RemovalAfterPanic,
+    /// After a remount, or in a copied folder, a file is known by its number instead of by its content.
+    NumberOverContent,
 }
 
 impl Fault {
@@ -59,6 +61,7 @@ impl Fault {
         Self::TrustUncached,
         Self::SwallowSyncError,
         Self::RemovalAfterPanic,
+        Self::NumberOverContent,
     ];
 }
 

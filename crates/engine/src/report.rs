@@ -38,12 +38,12 @@ impl Serialize for Digest {
 pub enum Evidence {
     /// Every byte was read back from the device, past any cache, and equals the source.
     DeviceReread {
-        /// BLAKE3 of the content; absent when source and copy were compared byte for byte.
+        /// BLAKE3 of the content; absent where it was not needed, because the bytes were compared.
         hash: Option<Digest>,
     },
     /// Every byte was read back and equals the source, but may have come from a cache.
     CacheReread {
-        /// BLAKE3 of the content; absent when source and copy were compared byte for byte.
+        /// BLAKE3 of the content; absent where it was not needed, because the bytes were compared.
         hash: Option<Digest>,
         /// Why the device could not be reached.
         why: String,
@@ -72,6 +72,16 @@ pub enum Chosen {
     StagedPlaceholder,
     /// Staged because the user said so.
     StagedForced,
+}
+
+impl Evidence {
+    /// BLAKE3 of the content, where it was computed.
+    pub fn hash(&self) -> Option<Digest> {
+        match self {
+            Self::DeviceReread { hash } | Self::CacheReread { hash, .. } => *hash,
+            Self::SharedExtents | Self::NotRequested | Self::NoContent => None,
+        }
+    }
 }
 
 impl Chosen {

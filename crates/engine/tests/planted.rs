@@ -43,6 +43,7 @@ const SUITES: &[(&str, Suite)] = &[
     ("files behind a failed sync of the volume", || syncs::files_queued_behind_a_failed_sync(Verify::Off)),
     ("a panic in the middle", panic_in_the_middle),
     ("a source that lists what it does not find", listed_and_not_found),
+    ("a volume that gives items other numbers", other_numbers),
 ];
 
 /// The suites that report a violation.
@@ -133,6 +134,20 @@ fn flipped_bit_in_a_large_file() -> Result<(), String> {
             Err(format!("{scenario:?} was verified, and is not what the device holds"))
         }
     })
+}
+
+/// A run is taken back on a volume on which by then every item has another number, and others have theirs.
+fn other_numbers() -> Result<(), String> {
+    let bench = Bench::new(Scenario::Replace, Way { restless: true, ..BEST });
+    let before = tree(&bench.right, &bench.way);
+    bench.run(OnError::Continue, None, &Control::default());
+    if tree(&bench.right, &bench.way) == before {
+        return Err("nothing was done".into());
+    }
+    let account = fcs_engine::runs::undo(&bench.way.root(&bench.right), None, &Control::default())
+        .map_err(|e| e.to_string())?;
+    let told = account.items.iter().find_map(|item| item.error.as_ref());
+    told.map_or(Ok(()), |error| Err(format!("undo refused its own work:\n{error}")))
 }
 
 /// Another program writes to the source between two reads of it.

@@ -162,14 +162,14 @@ pub(crate) fn name(text: &[u8]) -> io::Result<Name> {
 }
 
 /// Whether a name is one that only [`Scratch`] makes.
-fn is_scratch(name: &[u8]) -> bool {
+pub(crate) fn is_scratch(name: &[u8]) -> bool {
     name.strip_prefix(SCRATCH_PREFIX.as_bytes()).is_some_and(|rest| {
         !rest.is_empty() && rest.len() <= 32 && rest.iter().all(u8::is_ascii_alphanumeric)
     })
 }
 
 /// Removes what an interrupted probe left. One run at a time works on a root, so none of them is in use.
-fn remove_leftovers(root: &DirRef) {
+pub(crate) fn remove_leftovers(root: &DirRef) {
     let mut left = Vec::new();
     let _ = root.list(&mut |listed| {
         if is_scratch(listed.name) {

@@ -16,7 +16,7 @@ use super::held::Held;
 use crate::identity::Numbers;
 use crate::plan::{Removal, RemovalFolder};
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
-use crate::runs::{Record, RemovedTo, kept_name, move_to};
+use crate::runs::{EmptiedFolder, Record, RemovedTo, kept_name, move_to};
 use crate::way::Way;
 use crate::{Error, ErrorKind, Op, TargetState};
 
@@ -222,7 +222,14 @@ fn remove<'a>(
             Err(e) => Err(os(e)),
         };
     }
-    context.keep(&dir, &job.item.name, job.number).map_err(os)?;
+    match context.keep(&dir, &job.item.name, job.number) {
+        Ok(()) => {}
+        // A folder of an overlay's lower layer cannot be renamed at all. What was in it is kept already.
+        Err(e) if is_folder && reason(&e) == OsReason::OtherVolume => {
+            return remove_emptied(context, &dir, job).map(|()| dir).map_err(os);
+        }
+        Err(e) => return Err(os(e)),
+    }
     // Between the look and the rename another program may have put something else there.
     let Some(log) = context.log() else { return Ok(dir) };
     let kept = kept_name(job.number).and_then(|name| {
@@ -244,6 +251,17 @@ fn remove<'a>(
             Err(Error::new(Op::Remove, path(context, job), ErrorKind::TargetStale).with_target(state))
         }
     }
+}
+
+/// Removes an empty folder that cannot be renamed, once it is written down what undo needs to make an equal one. That
+/// it is empty is left to the system: somebody else's new item in it keeps it.
+fn remove_emptied(context: &Context<'_>, dir: &DirRef, job: &Job<'_>) -> io::Result<()> {
+    let name = &job.item.name;
+    let folder = EmptiedFolder::of(&*dir.open_dir(name)?, job.item.expect.modified)?;
+    if !context.promise([Record::Emptied { step: job.number, folder }]) {
+        return Err(io::ErrorKind::Interrupted.into());
+    }
+    dir.remove_dir(name)
 }
 
 /// Whether a folder holds nothing at all, not even something of ours.

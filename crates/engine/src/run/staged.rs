@@ -215,7 +215,7 @@ impl<'a> Verified<'a> {
 
     /// What the journal must say before [`Verified::commit`].
     pub(super) fn intent(&self) -> Record {
-        let hash = self.staged.hash.map(|hash| hash.0);
+        let hash = self.staged.hash.or_else(|| self.evidence.hash()).map(|hash| hash.0);
         Record::Intent { step: self.staged.job.number, new: Some(self.staged.seen), hash }
     }
 

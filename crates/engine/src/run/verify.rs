@@ -186,10 +186,12 @@ pub(super) fn by_comparison(
     let compared = if reader.uncached {
         compare_past_cache(context, staged, source, &reader, &mut meter)
     } else {
-        compare_windows(context, staged, source, &reader, &mut meter)
+        compare_windows(context, staged, source, &reader, &mut meter).map(|found| (found, None))
     };
     let compared = match compared {
-        Ok(None) => ends_at(context, staged, &reader).map(|ends| (!ends).then_some(staged.size)),
+        Ok((None, hash)) => {
+            ends_at(context, staged, &reader).map(|ends| ((!ends).then_some(staged.size), hash))
+        }
         other => other,
     };
     // A difference, or an error, that comes from a source being written to is no fault of the copy.
@@ -205,8 +207,8 @@ pub(super) fn by_comparison(
         other => other,
     };
     match difference {
-        Ok(None) => Ok(reader.evidence(None)),
-        Ok(offset) => {
+        Ok((None, hash)) => Ok(reader.evidence(hash)),
+        Ok((offset, _)) => {
             Err(Error::new(Op::Verify, path_of(context, staged), ErrorKind::Mismatch { offset }).into())
         }
         Err(stop) => Err(stop),
@@ -221,7 +223,7 @@ fn compare_past_cache(
     source: &dyn File,
     reader: &Reader,
     meter: &mut Meter<'_>,
-) -> Result<Option<u64>, Stop> {
+) -> Result<(Option<u64>, Option<Digest>), Stop> {
     let mut view = SourceView::new(context, staged, source);
     let compare = |offset: u64, bytes: &[u8]| -> Result<(), Unequal> {
         if context.should_stop() {
@@ -234,10 +236,11 @@ fn compare_past_cache(
         Ok(())
     };
     let chunk = context.settings.verify_chunk_bytes as usize;
-    match pump(&*reader.file, staged.size, chunk, false, compare) {
-        Ok((bytes, _)) if bytes == staged.size => Ok(None),
-        Ok((bytes, _)) => Ok(Some(bytes)),
-        Err(PumpError::Consume(Unequal::At(found))) => Ok(Some(found)),
+    // Hashed by the thread that waits for the device: in a folder that was copied elsewhere undo knows the file by it.
+    match pump(&*reader.file, staged.size, chunk, true, compare) {
+        Ok((bytes, hash)) if bytes == staged.size => Ok((None, hash)),
+        Ok((bytes, _)) => Ok((Some(bytes), None)),
+        Err(PumpError::Consume(Unequal::At(found))) => Ok((Some(found), None)),
         Err(PumpError::Consume(Unequal::Stop(stop))) => Err(stop),
         Err(PumpError::Read(e)) => Err(Error::os(Op::Verify, path_of(context, staged), e).into()),
     }

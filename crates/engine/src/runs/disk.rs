@@ -1,15 +1,18 @@
 //! What is really there: names on the disk held against what a journal says of them.
 //!
-//! A file's number tells it apart as long as the file system keeps numbers from one mount to the next. Some do not
-//! (FAT, many network and user-space ones), so a number that differs proves nothing: then size, time and, where there
-//! is one, the hash decide. On FAT in Windows not even a rename keeps it.
+//! A file's number tells it apart as long as the volume keeps numbers and is the one that the journal was written on
+//! ([`crate::identity`]). Else the content decides: what has the size, the time and the hash of the new item is the new
+//! item. On FAT in Windows not even a rename keeps a number.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io;
 
 use fcs_sys::{Access, DirRef, Kind, Name, OsReason, reason};
 
-use super::ledger::LedgerStep;
+use super::ledger::{Ledger, LedgerStep};
 use super::record::Seen;
+use crate::identity::Numbers;
 
 /// What stands at a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +27,52 @@ pub(crate) enum There {
     Other,
 }
 
-/// Looks at a name that belongs to `step`.
-pub(crate) fn look(dir: &DirRef, name: &Name, step: &LedgerStep) -> io::Result<There> {
-    let now = match dir.stat(name) {
-        Ok(now) => Seen::of(&now),
-        Err(e) if reason(&e) == OsReason::NotFound => return Ok(There::Nothing),
-        Err(e) => return Err(e),
-    };
+/// Tells items apart for one journal.
+pub(crate) struct Judge {
+    /// See [`Ledger::elsewhere`].
+    elsewhere: bool,
+    volumes: RefCell<HashMap<u64, Numbers>>,
+}
+
+impl Judge {
+    /// For the numbers of a journal.
+    pub(crate) fn of(ledger: &Ledger) -> Self {
+        Self { elsewhere: ledger.elsewhere, volumes: RefCell::default() }
+    }
+
+    /// What the journal's numbers prove in a folder.
+    pub(crate) fn numbers(&self, dir: &DirRef) -> io::Result<Numbers> {
+        #[cfg(fcs_planted)]
+        if crate::planted::is(crate::planted::Fault::NumberOverContent) {
+            return Ok(Numbers::Last);
+        }
+        if self.elsewhere {
+            return Ok(Numbers::ProveNothing);
+        }
+        let id = dir.metadata()?.id.volume;
+        if let Some(known) = self.volumes.borrow().get(&id) {
+            return Ok(*known);
+        }
+        let numbers = Numbers::on(&dir.volume()?);
+        self.volumes.borrow_mut().insert(id, numbers);
+        Ok(numbers)
+    }
+
+    /// Looks at a name that belongs to `step`.
+    pub(crate) fn look(&self, dir: &DirRef, name: &Name, step: &LedgerStep) -> io::Result<There> {
+        let now = match dir.stat(name) {
+            Ok(now) => Seen::of(&now),
+            Err(e) if reason(&e) == OsReason::NotFound => return Ok(There::Nothing),
+            Err(e) => return Err(e),
+        };
+        match self.numbers(dir)? {
+            Numbers::Last => by_number(dir, name, step, now),
+            Numbers::ProveNothing => by_content(dir, name, step, now),
+        }
+    }
+}
+
+fn by_number(dir: &DirRef, name: &Name, step: &LedgerStep, now: Seen) -> io::Result<There> {
     if step.new.is_some_and(|new| now.is(&new)) {
         return Ok(There::New(now));
     }
@@ -52,6 +94,30 @@ pub(crate) fn look(dir: &DirRef, name: &Name, step: &LedgerStep) -> io::Result<T
         return Ok(There::Before);
     }
     Ok(There::Other)
+}
+
+fn by_content(dir: &DirRef, name: &Name, step: &LedgerStep, now: Seen) -> io::Result<There> {
+    let looks_like_before = step.before.is_some_and(|before| now.looks_like(&before));
+    if let Some(new) = step.new {
+        let is_new = match now.kind {
+            _ if now.kind != new.kind || now.size != new.size => false,
+            // A link's own time is nothing that lasts, its text is all there is to it.
+            Kind::Symlink => {
+                step.hash.is_some_and(|wanted| {
+                    dir.read_link(name).is_ok_and(|link| *blake3::hash(&link.text).as_bytes() == wanted)
+                }) || step.hash.is_none() && now.modified == new.modified && !looks_like_before
+            }
+            _ if now.modified != new.modified => false,
+            _ => has_content(dir, name, step)?.unwrap_or_else(|| {
+                // Without a hash both dates must be those that the run left.
+                !looks_like_before && (now.changed == new.changed || now.changed == step.staged_changed)
+            }),
+        };
+        if is_new {
+            return Ok(There::New(now));
+        }
+    }
+    Ok(if looks_like_before && now.kind != Kind::Folder { There::Before } else { There::Other })
 }
 
 /// Whether the file at a name has the content the run verified; `None` where no hash is known.

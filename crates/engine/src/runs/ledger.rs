@@ -2,9 +2,9 @@
 //!
 //! Invariant: pure. Whether what it says is true, only the disk knows; see `disk.rs`.
 
-use fcs_sys::{FileId, Kind, Name, RelPath, Time};
+use fcs_sys::{FileId, Kind, Metadata, Name, RelPath, Time};
 
-use super::record::{Begin, End, Ended, FolderRecord, Record, RemovedTo, Seen, VERSION};
+use super::record::{Begin, EmptiedFolder, End, Ended, FolderRecord, Record, RemovedTo, Seen, VERSION};
 use super::{RunInfo, RunState};
 
 /// A run as its journal tells it.
@@ -20,6 +20,11 @@ pub(crate) struct Ledger {
     pub(crate) rolling_back: bool,
     pub(crate) end: Option<End>,
     pub(crate) forgotten: bool,
+    /// The journal as the run had it: its number, and when it was made.
+    anchor: Option<((u64, u64), Option<Time>)>,
+    /// The journal that was read is not the file that the run wrote, or cannot be told to be it: its numbers are those
+    /// of another volume, or of another mount of one that does not keep them.
+    pub(crate) elsewhere: bool,
 }
 
 /// A folder in which the run worked.
@@ -53,6 +58,8 @@ pub(crate) struct LedgerStep {
     pub(crate) committed: bool,
     /// The original may be kept beside its old name.
     pub(crate) aside: bool,
+    /// The original was an empty folder that was to be removed where it was.
+    pub(crate) emptied: Option<EmptiedFolder>,
 }
 
 impl Ledger {
@@ -71,6 +78,8 @@ impl Ledger {
             rolling_back: false,
             end: None,
             forgotten: false,
+            anchor: None,
+            elsewhere: true,
         };
         records.try_for_each(|record| ledger.apply(record))?;
         Some(ledger)
@@ -103,6 +112,7 @@ impl Ledger {
                         staged_changed: None,
                         committed: false,
                         aside: false,
+                        emptied: None,
                     });
                 }
                 self.folders.last_mut()?.steps.end = self.steps.len();
@@ -121,10 +131,18 @@ impl Ledger {
             Record::RollBack => (self.rolling_back, self.end) = (true, None),
             Record::End(end) => (self.rolling_back, self.end) = (false, Some(end)),
             Record::Forgotten => self.forgotten = true,
+            Record::Emptied { step, folder } => self.step_mut(step)?.emptied = Some(folder),
+            Record::Anchor { file, created } => self.anchor = Some((file, created)),
             Record::Making { folder } => self.folders.get_mut(folder as usize)?.making = true,
             Record::Aside { step } => self.step_mut(step)?.aside = true,
         }
         Some(())
+    }
+
+    /// Finds out whether the numbers in it are those of the volume on which its journal lies now.
+    pub(crate) fn locate(&mut self, journal: &Metadata) {
+        let now = ((journal.id.file, journal.id.file_high), journal.created);
+        self.elsewhere = self.anchor != Some(now);
     }
 
     fn step_mut(&mut self, number: u64) -> Option<&mut LedgerStep> {

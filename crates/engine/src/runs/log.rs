@@ -72,7 +72,11 @@ impl RunLog {
         let recycles = begin.removed == RemovedTo::RecycleBin;
         let (file, kept) = store.create(&run).map_err(failed)?;
         let mut journal = Journal::new(std::sync::Arc::clone(&file), Tail::default());
-        let written = list(plan, begin, &mut journal).and_then(|()| {
+        let anchor = || {
+            let now = file.metadata()?;
+            Ok(Record::Anchor { file: (now.id.file, now.id.file_high), created: now.created })
+        };
+        let written = list(plan, begin, anchor, &mut journal).and_then(|()| {
             journal.sync()?;
             store.sync_names()
         });
@@ -162,7 +166,10 @@ impl RunLog {
     pub(crate) fn replay(&self) -> io::Result<Ledger> {
         self.journal().sync()?;
         let (records, _) = journal::read(&self.file)?;
-        Ledger::replay(records).ok_or_else(|| io::ErrorKind::InvalidData.into())
+        let mut ledger =
+            Ledger::replay(records).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+        ledger.locate(&self.file.metadata()?);
+        Ok(ledger)
     }
 
     /// The store and the journal, for taking the run back.
@@ -253,8 +260,14 @@ pub(crate) fn keep(run: &str, kept: &DirRef, dir: &DirRef, name: &Name, step: u6
 }
 
 /// Writes what the plan may change: steps are numbered as the run numbers them, copies first.
-fn list(plan: &Plan, begin: Begin, journal: &mut Journal) -> io::Result<()> {
+fn list(
+    plan: &Plan,
+    begin: Begin,
+    anchor: impl Fn() -> io::Result<Record>,
+    journal: &mut Journal,
+) -> io::Result<()> {
     journal.append(&Record::Begin(begin));
+    journal.append(&anchor()?);
     for folder in &plan.folders {
         let wanted =
             (folder.create || folder.sync_times).then(|| looks(&folder.expect_source, folder.created[0]));

@@ -38,7 +38,7 @@ pub use record::RemovedTo;
 
 pub(crate) use ledger::Ledger;
 pub(crate) use log::RunLog;
-pub(crate) use record::{Begin, Ended, Record, Seen, VERSION};
+pub(crate) use record::{Begin, EmptiedFolder, Ended, Record, Seen, VERSION};
 pub(crate) use recover::settle;
 pub(crate) use store::{aside_name, kept_name, move_to, staged_name};
 pub(crate) use undo::take_back;
@@ -316,7 +316,11 @@ fn unfinished_in(store: &Store, root: &Root) -> Result<Vec<RunInfo>, StartError>
 fn open(store: &Store, run: &str) -> io::Result<(Option<Ledger>, Journal)> {
     let file = store.journal(run)?;
     let (records, tail): (Vec<Record>, Tail) = journal::read(&file)?;
-    Ok((Ledger::replay(records), Journal::new(file, tail)))
+    let mut ledger = Ledger::replay(records);
+    if let Some(ledger) = &mut ledger {
+        ledger.locate(&file.metadata()?);
+    }
+    Ok((ledger, Journal::new(file, tail)))
 }
 
 /// Puts every interrupted run on a root in order: each name holds its complete old or its complete new item, nothing

@@ -70,6 +70,22 @@ pub(crate) enum Record {
         /// Number of the folder.
         folder: u32,
     },
+    /// The journal itself, as it was when the run began: a file that lies where this record was written has the same
+    /// number, and the same created time where there is one. If it has not, the folder was copied elsewhere, or the
+    /// volume does not keep numbers, and no number in the journal says anything.
+    Anchor {
+        /// The journal's number.
+        file: (u64, u64),
+        /// When the journal was made, where the volume tells.
+        created: Option<Time>,
+    },
+    /// An empty folder that cannot be renamed is about to be removed where it is; this is all there was to it.
+    Emptied {
+        /// Number of the step.
+        step: u64,
+        /// What it looked like.
+        folder: EmptiedFolder,
+    },
 }
 
 /// What a run is.
@@ -141,6 +157,46 @@ pub(crate) struct FolderLooks {
     pub(crate) attributes: Attributes,
     /// Owner, where it is to be given.
     pub(crate) owner: Option<Owner>,
+}
+
+/// A folder of which undo makes an equal one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct EmptiedFolder {
+    /// Its metadata.
+    pub(crate) looks: FolderLooks,
+    /// Its extended attributes, as far as they could be read.
+    pub(crate) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl EmptiedFolder {
+    /// What is to be known of a folder before it is removed; `modified` is what it was before it was emptied.
+    pub(crate) fn of(dir: &dyn Dir, modified: Time) -> io::Result<Self> {
+        let now = dir.metadata()?;
+        let looks = FolderLooks {
+            id: now.id,
+            modified,
+            created: now.created,
+            attributes: now.attributes,
+            owner: now.owner,
+        };
+        let names = dir.xattrs()?;
+        let xattrs = names.into_iter().filter_map(|name| dir.xattr(&name).ok().map(|value| (name, value)));
+        Ok(Self { looks, xattrs: xattrs.collect() })
+    }
+
+    /// Makes a new, empty folder an equal one. What only an administrator may set is left where that is refused.
+    pub(crate) fn give(&self, dir: &dyn Dir) -> io::Result<()> {
+        if let Some(owner) = self.looks.owner
+            && dir.metadata()?.owner != Some(owner)
+        {
+            let _ = dir.set_owner(owner);
+        }
+        for (name, value) in &self.xattrs {
+            let _ = dir.set_xattr(name, value);
+        }
+        dir.set_attributes(self.looks.attributes)?;
+        self.looks.give_times(dir, &dir.metadata()?)
+    }
 }
 
 impl FolderLooks {

@@ -21,12 +21,13 @@ use std::io;
 
 use fcs_sys::{DirRef, FileId, Kind, Name, OsReason, Rename, Root, Times, reason};
 
-use super::disk::{There, has_content, if_there, look};
+use super::disk::{Judge, There, has_content, if_there};
 use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
 use super::record::{Record, RemovedTo, Seen};
 use super::store::{aside_name, damaged_name, kept_name, move_to, names, staged_name, step_of};
 use super::{AccountItem, Deed, log};
+use crate::identity::Numbers;
 use crate::progress::full_path;
 use crate::way::Way;
 use crate::{Error, ErrorKind, Op, TargetState};
@@ -44,6 +45,7 @@ enum Settled {
 struct Settler<'a> {
     run: &'a str,
     kept: &'a DirRef,
+    judge: Judge,
     /// Steps of which the undo store holds something, whatever the journal says of them.
     stored: BTreeSet<u64>,
     removed: RemovedTo,
@@ -61,12 +63,14 @@ pub(crate) fn settle(
 ) -> io::Result<Vec<AccountItem>> {
     let mut way = Way::new(&root.dir);
     let mut items = Vec::new();
+    let judge = Judge::of(ledger);
     let Ledger { begin, folders, steps, rolling_back, .. } = ledger;
     let stored = names(kept)?;
     let stored = stored.iter().filter_map(|name| std::str::from_utf8(name.as_bytes()).ok()?.parse().ok());
     let settler = Settler {
         run: &begin.run,
         kept,
+        judge,
         stored: stored.collect(),
         removed: begin.removed,
         rolling_back: *rolling_back,
@@ -97,7 +101,7 @@ pub(crate) fn settle(
         adopt_folders(root, &mut way, folders, journal, &mut items)?;
     }
     for folder in folders.iter().rev().filter(|_| !*rolling_back) {
-        finish_folder(root, &mut way, folder, &mut items);
+        finish_folder(&settler.judge, root, &mut way, folder, &mut items);
     }
     for item in sync(root, folders, &mut way)? {
         if items.iter().all(|told| told.path != item.path) {
@@ -119,7 +123,11 @@ impl Settler<'_> {
         journal: &mut Journal,
         items: &mut Vec<AccountItem>,
     ) -> io::Result<()> {
-        let ours: BTreeSet<u64> = names(dir)?.iter().filter_map(|name| step_of(self.run, name)).collect();
+        let there = names(dir)?;
+        if there.iter().any(|name| crate::probe::is_scratch(name.as_bytes())) {
+            crate::probe::remove_leftovers(dir);
+        }
+        let ours: BTreeSet<u64> = there.iter().filter_map(|name| step_of(self.run, name)).collect();
         for step in steps {
             let lies_around =
                 ours.contains(&step.number) || (!step.committed && self.stored.contains(&step.number));
@@ -177,7 +185,9 @@ impl Settler<'_> {
         for step in steps.iter_mut().filter(|step| may_be_gone(step) && !step.committed && step.removes) {
             let stored = kept_name(step.number).and_then(|name| if_there(self.kept.stat(&name)));
             match stored {
-                Ok(there) if there.is_some() || self.removed == RemovedTo::RecycleBin => {
+                Ok(there)
+                    if there.is_some() || self.removed == RemovedTo::RecycleBin || step.emptied.is_some() =>
+                {
                     step.committed = true;
                     journal.append(&Record::Committed { step: step.number, new: None });
                     items.push(AccountItem::done(folder.path.join(&step.name), Deed::KeptRemoved));
@@ -200,8 +210,8 @@ impl Settler<'_> {
     ) -> Result<Settled, Trouble> {
         let (staged, aside) = (staged_name(self.run, step.number)?, aside_name(self.run, step.number)?);
         let stored = kept_name(step.number)?;
-        let at_name = look(dir, &step.name, step)?;
-        let beside = look(dir, &staged, step)?;
+        let at_name = self.judge.look(dir, &step.name, step)?;
+        let beside = self.judge.look(dir, &staged, step)?;
         let is_aside = if_there(dir.stat(&aside))?.is_some();
         let is_stored = if_there(self.kept.stat(&stored))?.is_some();
         // Where the original is, if it is not at its name.
@@ -238,7 +248,7 @@ impl Settler<'_> {
                 }
                 let gone = match original {
                     Some((from, name)) => self.swap_out(dir, step, from, name, &staged)?,
-                    None => take_out(dir, step, &staged)? && self.put_by(dir, &staged, step)?,
+                    None => take_out(&self.judge, dir, step, &staged)? && self.put_by(dir, &staged, step)?,
                 };
                 if !gone
                     && let Some((from, name)) = original
@@ -263,7 +273,9 @@ impl Settler<'_> {
                 }
                 let lay_around = beside != There::Nothing || is_aside;
                 let number = number_of(dir, &step.name)?;
-                if step.before.is_some_and(|before| before.file == number) {
+                if self.judge.numbers(dir)? == Numbers::Last
+                    && step.before.is_some_and(|before| before.file == number)
+                {
                     // The very original is at its name, so no exchange has brought anything here.
                     if_there(dir.remove_file(&staged))?;
                 } else {
@@ -317,7 +329,9 @@ impl Settler<'_> {
         Ok(match (there, is_kept) {
             // Kept: the removal stands, even if somebody made a new item there since.
             (_, true) => Settled::Committed(None),
-            (false, false) if self.removed == RemovedTo::RecycleBin => Settled::Committed(None),
+            (false, false) if self.removed == RemovedTo::RecycleBin || step.emptied.is_some() => {
+                Settled::Committed(None)
+            }
             // Not reached; or somebody removed it while the run was interrupted.
             (_, false) => Settled::Untouched,
         })
@@ -333,12 +347,12 @@ impl Settler<'_> {
         spare: &Name,
     ) -> io::Result<bool> {
         match from.rename(original, &**dir, &step.name, Rename::Exchange) {
-            Ok(()) if matches!(look(from, original, step)?, There::New(_)) => {
+            Ok(()) if matches!(self.judge.look(from, original, step)?, There::New(_)) => {
                 self.put_by(from, original, step)
             }
             Ok(()) => from.rename(original, &**dir, &step.name, Rename::Exchange).map(|()| false),
             Err(e) if reason(&e) == OsReason::Unsupported => {
-                let gone = take_out(dir, step, spare)?;
+                let gone = take_out(&self.judge, dir, step, spare)?;
                 if gone {
                     move_to(from, original, dir, &step.name)?;
                     self.put_by(dir, spare, step)?;
@@ -365,7 +379,16 @@ impl Settler<'_> {
         journal: &mut Journal,
     ) -> io::Result<bool> {
         let Some(beside) = if_there(dir.stat(staged))?.map(|item| Seen::of(&item)) else { return Ok(false) };
-        if is_unfinished(&beside, step, in_place) {
+        let unfinished = match self.judge.numbers(dir)? {
+            Numbers::Last => is_unfinished(&beside, step, in_place),
+            // Complete, or a second name of what is in place; or not complete, before any exchange could happen.
+            Numbers::ProveNothing => match self.judge.look(dir, staged, step)? {
+                There::New(_) | There::Nothing => true,
+                There::Before => step.before.is_none(),
+                There::Other => in_place.is_none() && (step.before.is_none() || step.new.is_none()),
+            },
+        };
+        if unfinished {
             if_there(dir.remove_file(staged))?;
             return Ok(false);
         }
@@ -410,9 +433,9 @@ fn is_unfinished(beside: &Seen, step: &LedgerStep, in_place: Option<Seen>) -> bo
 
 /// Takes the new item of a step from its name, to `spare`. Whether it was still that: what another program is writing
 /// there stays at its name.
-fn take_out(dir: &DirRef, step: &LedgerStep, spare: &Name) -> io::Result<bool> {
+fn take_out(judge: &Judge, dir: &DirRef, step: &LedgerStep, spare: &Name) -> io::Result<bool> {
     move_to(dir, &step.name, dir, spare)?;
-    if matches!(look(dir, spare, step)?, There::New(_)) {
+    if matches!(judge.look(dir, spare, step)?, There::New(_)) {
         return Ok(true);
     }
     move_to(dir, spare, dir, &step.name)?;
@@ -484,7 +507,13 @@ fn adopt_folders(
 
 /// Gives a folder its looks: one the run made those it was to have, any other its old time, as long as it is not
 /// known to be finished.
-fn finish_folder(root: &Root, way: &mut Way, folder: &LedgerFolder, items: &mut Vec<AccountItem>) {
+fn finish_folder(
+    judge: &Judge,
+    root: &Root,
+    way: &mut Way,
+    folder: &LedgerFolder,
+    items: &mut Vec<AccountItem>,
+) {
     let looks = if folder.record.create { folder.record.wanted } else { folder.record.before };
     let Some(looks) = looks else { return };
     let number = |id: FileId| (id.file, id.file_high);
@@ -493,7 +522,8 @@ fn finish_folder(root: &Root, way: &mut Way, folder: &LedgerFolder, items: &mut 
     let finished = if_there(way.open(&folder.path)).and_then(|dir| {
         let Some(dir) = dir else { return Ok(false) };
         let now = dir.metadata()?;
-        let is_ours = folder.made.is_some_and(|made| number(made) == number(now.id));
+        let by_path = judge.numbers(&dir)? == Numbers::ProveNothing;
+        let is_ours = folder.made.is_some_and(|made| by_path || number(made) == number(now.id));
         if folder.record.create && !is_ours {
             return Ok(false);
         }

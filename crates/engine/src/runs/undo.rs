@@ -11,13 +11,14 @@ use std::io;
 
 use fcs_sys::{DirRef, Kind, Name, OsReason, RelPath, Rename, Root, reason};
 
-use super::disk::{There, has_content, if_there, look};
+use super::disk::{Judge, There, has_content, if_there};
 use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
 use super::record::{Ended, Record, RemovedTo, Seen};
 use super::recover::sync;
 use super::store::{Store, aside_name, kept_name, move_to, names, staged_name, taken_name};
 use super::{Account, AccountItem, Deed, RunState};
+use crate::identity::Numbers;
 use crate::progress::full_path;
 use crate::way::Way;
 use crate::{Error, ErrorKind, Op};
@@ -40,6 +41,7 @@ pub(crate) fn take_back(
         root,
         run: &ledger.begin.run,
         kept: &kept,
+        judge: Judge::of(ledger),
         removed: ledger.begin.removed,
         interrupted: ledger.rolling_back,
         resumed: ledger.rolling_back || ledger.end.is_some_and(|end| end.how == Ended::PartlyUndone),
@@ -91,6 +93,7 @@ struct Back<'a> {
     root: &'a Root,
     run: &'a str,
     kept: &'a DirRef,
+    judge: Judge,
     removed: RemovedTo,
     /// An earlier attempt was interrupted.
     interrupted: bool,
@@ -159,7 +162,13 @@ impl<'a> Back<'a> {
 
     /// Remembers the change time of an original that came back, which the way there and back has moved.
     fn note_return(&mut self, folder: &LedgerFolder, step: &LedgerStep) {
-        let now = self.way.open(&folder.path).and_then(|dir| dir.stat(&step.name));
+        let now = self.way.open(&folder.path).and_then(|dir| {
+            // Where numbers prove nothing no journal goes by change times either.
+            if self.judge.numbers(&dir)? == Numbers::ProveNothing {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
+            dir.stat(&step.name)
+        });
         if let (Ok(now), Some(before)) = (now, step.before) {
             self.returned.push((before, Seen::of(&now)));
         }
@@ -170,12 +179,12 @@ impl<'a> Back<'a> {
     fn original(&self, dir: &DirRef, step: &LedgerStep) -> io::Result<Option<(DirRef, Name)>> {
         for (place, name) in [(self.kept, kept_name(step.number)?), (dir, aside_name(self.run, step.number)?)]
         {
-            if !matches!(look(place, &name, step)?, There::Nothing | There::New(_)) {
+            if !matches!(self.judge.look(place, &name, step)?, There::Nothing | There::New(_)) {
                 return Ok(Some((place.clone(), name)));
             }
         }
         let staged = staged_name(self.run, step.number)?;
-        let is_original = look(dir, &staged, step)? == There::Before;
+        let is_original = self.judge.look(dir, &staged, step)? == There::Before;
         Ok(is_original.then(|| (dir.clone(), staged)))
     }
 
@@ -203,6 +212,18 @@ impl<'a> Back<'a> {
                 Ok(Some(Deed::BroughtBack))
             }
             (Some(_), Some(_)) => Err(Refusal::Kind(ErrorKind::Os(OsReason::AlreadyExists))),
+            (None, None) if step.emptied.is_some() => {
+                dir.create_dir(&step.name)?;
+                make_equal(dir, step)?;
+                Ok(Some(Deed::BroughtBack))
+            }
+            // Made by an attempt that was interrupted before it could finish it.
+            (None, Some(now)) if step.emptied.is_some() && now.kind == Kind::Folder => {
+                if now.attributes.is_as_made() {
+                    make_equal(dir, step)?;
+                }
+                Ok(None)
+            }
             (None, Some(now)) if step.before.is_some_and(|before| Seen::of(&now).looks_like(&before)) => {
                 Ok(None)
             }
@@ -228,7 +249,7 @@ impl<'a> Back<'a> {
         step: &LedgerStep,
     ) -> Result<Option<Deed>, Refusal> {
         let original = self.original(dir, step)?;
-        let at_name = look(dir, &step.name, step)?;
+        let at_name = self.judge.look(dir, &step.name, step)?;
         let Some((from, name)) = original else {
             return match at_name {
                 There::Before => {
@@ -249,7 +270,7 @@ impl<'a> Back<'a> {
         }
         match from.rename(&name, &**dir, &step.name, Rename::Exchange) {
             Ok(()) => {
-                let out = look(&from, &name, step);
+                let out = self.judge.look(&from, &name, step);
                 if !matches!(out, Ok(There::New(_))) {
                     // Replaced by another program in this very moment, or it cannot be told.
                     from.rename(&name, &**dir, &step.name, Rename::Exchange)?;
@@ -283,7 +304,7 @@ impl<'a> Back<'a> {
         path: &RelPath,
         step: &LedgerStep,
     ) -> Result<Option<Deed>, Refusal> {
-        match look(dir, &step.name, step)? {
+        match self.judge.look(dir, &step.name, step)? {
             There::New(now) if self.is_untouched(dir, &now, step)? => {}
             There::Nothing => {
                 self.collect_leftovers(dir, path, step)?;
@@ -299,7 +320,7 @@ impl<'a> Back<'a> {
             }
             other => other?,
         }
-        let out = look(&to, &taken, step);
+        let out = self.judge.look(&to, &taken, step);
         if !matches!(out, Ok(There::New(_))) {
             // Replaced by another program in this very moment, or it cannot be told.
             move_to(&to, &taken, dir, &step.name)?;
@@ -321,6 +342,10 @@ impl<'a> Back<'a> {
         if known || new.changed.is_none() || now.file != new.file || now.kind == Kind::Symlink {
             return Ok(true);
         }
+        // The content was looked at already.
+        if self.judge.numbers(dir)? == Numbers::ProveNothing {
+            return Ok(true);
+        }
         Ok(match has_content(dir, &step.name, step)? {
             Some(same) => self.resumed && same,
             // Nothing decides. What an attempt that came to its end has refused stays refused.
@@ -331,7 +356,7 @@ impl<'a> Back<'a> {
     /// New items that an interrupted undo took away and left beside.
     fn collect_leftovers(&mut self, dir: &DirRef, path: &RelPath, step: &LedgerStep) -> io::Result<()> {
         for name in [aside_name(self.run, step.number)?, staged_name(self.run, step.number)?] {
-            if matches!(look(dir, &name, step)?, There::New(_)) {
+            if matches!(self.judge.look(dir, &name, step)?, There::New(_)) {
                 self.leftovers.push((Some(path.clone()), name));
             }
         }
@@ -381,7 +406,8 @@ impl<'a> Back<'a> {
             let position = number.and_then(|n| usize::try_from(n.checked_sub(1)?).ok());
             let step = position.and_then(|i| Some((i, ledger.steps.get(i)?)));
             let Some((position, step)) = step else { continue };
-            if self.leftovers.is_empty() && matches!(look(self.kept, &name, step)?, There::New(_)) {
+            if self.leftovers.is_empty() && matches!(self.judge.look(self.kept, &name, step)?, There::New(_))
+            {
                 if_there(self.kept.remove_file(&name))?;
                 continue;
             }
@@ -430,6 +456,11 @@ impl<'a> Back<'a> {
         parent.remove_dir(&name)?;
         Ok(Some(Deed::RemovedFolder))
     }
+}
+
+/// Finishes a folder that stands in for one which could not be kept.
+fn make_equal(dir: &DirRef, step: &LedgerStep) -> io::Result<()> {
+    step.emptied.as_ref().map_or(Ok(()), |folder| folder.give(&*dir.open_dir(&step.name)?))
 }
 
 /// Tells the journals of earlier runs the change times of what this run had taken from them and gave back, so that

@@ -68,6 +68,8 @@ pub struct Way {
     pub reuse_numbers: bool,
     /// Numbers are those of places, as on FAT in Windows.
     pub places: bool,
+    /// Every change gives every item another number, and others theirs.
+    pub restless: bool,
     pub undo: Undo,
 }
 
@@ -78,12 +80,13 @@ pub const BEST: Way = Way {
     sync_volume: true,
     reuse_numbers: false,
     places: false,
+    restless: false,
     undo: Undo::Last,
 };
 pub const POOR: Way =
     Way { exchange: false, hard_links: false, no_replace: false, sync_volume: false, ..BEST };
 
-pub const WAYS: [Way; 10] = [
+pub const WAYS: [Way; 12] = [
     BEST,
     Way { undo: Undo::Off, ..BEST },
     Way { sync_volume: false, reuse_numbers: true, ..BEST },
@@ -94,6 +97,8 @@ pub const WAYS: [Way; 10] = [
     POOR,
     Way { undo: Undo::Off, ..POOR },
     Way { exchange: false, hard_links: false, sync_volume: false, places: true, ..BEST },
+    Way { restless: true, sync_volume: false, ..BEST },
+    Way { restless: true, ..POOR },
 ];
 
 /// How a run ends.
@@ -157,6 +162,7 @@ impl fmt::Display for Way {
         f.write_str(&word(self.sync_volume, "volume sync"))?;
         f.write_str(&word(self.reuse_numbers, "reused ids"))?;
         f.write_str(&word(self.places, "ids of places"))?;
+        f.write_str(&word(!self.restless, "lasting ids"))?;
         write!(f, "undo {}", self.undo)
     }
 }
@@ -193,6 +199,7 @@ impl Way {
             hard_links: self.hard_links,
             sync_volume: self.sync_volume,
             reuse_numbers: self.reuse_numbers,
+            lasting_numbers: !self.restless,
             volume: 2,
             path: "/target".into(),
             ..Options::default()
