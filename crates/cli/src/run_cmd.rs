@@ -413,9 +413,24 @@ fn propose<'a>(
         let refusal = Problem { severity: Severity::Refuses, text: text.to_owned() };
         proposed.preflight.problems.insert(0, refusal);
     }
-    let notes = preview::notes(session, &comparison);
+    let mut notes = preview::notes(session, &comparison);
+    notes.extend(not_tried(session, how));
     // The comparison ends here: the trees of a large one take memory that the run can use better.
     Ok(Proposal { session, how, proposed, notes })
+}
+
+/// What a dry run cannot foresee, where the volume is one that has to be tried.
+fn not_tried(session: &Session, how: How) -> Option<String> {
+    let root = session.folders.root(how.task.target());
+    let facts = root.dir.volume().ok()?;
+    (how.dry_run && fcs_engine::probe::wanted(&facts)).then(|| {
+        format!(
+            "A dry run does not try what the volume of {} ({}) keeps and takes: names, links, permissions. {} does.",
+            shown(&root.path),
+            facts.file_system,
+            unfinished::command("doctor", root)
+        )
+    })
 }
 
 /// Shows what will be done: to be confirmed on standard error, else as a record on standard output. Problems are

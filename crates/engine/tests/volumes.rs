@@ -116,6 +116,26 @@ fn l1_what_a_link_points_to_keeps_its_date_and_owner() {
 }
 
 #[test]
+fn l1_a_server_that_follows_links_is_found_out_by_a_link_to_itself() {
+    let vice = Vice::FollowsLinks;
+    let disk = match Wicked::new(std::slice::from_ref(&vice)) {
+        Ok(disk) => disk,
+        Err(reason) => return skip(test_name!(), &reason.reason),
+    };
+    let bench = bench_to(disk.path());
+    let victim = pointed_to(&bench);
+    let before = looks(&victim);
+    let report = bench.copy();
+    assert_done(&report, "FUSE");
+    assert_eq!(looks(&victim), before);
+    assert!(bench.right.join("link").is_symlink());
+    // Without the trial the link's own date would have gone to the file.
+    let (_, _, found) = preview(&bench);
+    assert_eq!((found.links.possible, found.links.own_dates), (Some(true), Some(false)));
+    assert!(disk.fired(&vice) > 0, "nothing followed a link");
+}
+
+#[test]
 fn l1_a_link_that_leads_out_is_left_alone_where_it_cannot_be_read_back() {
     let volume = volume_or_skip!(Medium::Sshfs);
     let bench = bench_to(volume.path());
@@ -224,6 +244,8 @@ fn l6_names_that_the_volume_does_not_take_are_all_in_the_preview() {
                 assert!(unreachable.is_some_and(|p| p.text.contains("con") && p.text.contains("end ")));
                 assert_eq!(clashes, 2, "{:?}", plan.skipped);
                 assert_eq!(failed.len(), 1, "{failed:#?}");
+                let text = common::failure(&report, "a:b?.txt").to_string();
+                assert!(text.contains("does not allow this name") && !text.contains("exist"), "{text}");
             }
             Medium::Ntfs => {
                 assert_eq!((refused.is_none(), clashes, failed.len()), (true, 0, 0), "{on}: {failed:#?}");

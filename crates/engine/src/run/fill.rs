@@ -74,6 +74,11 @@ pub(super) fn stage<'a>(
     if let Some(kind) = protected(context, job.step) {
         return Err(Error::new(Op::Replace, target_path(context, job), kind).into());
     }
+    if job.folder.volume.probe.names.refuses(job.step.target_name.as_bytes()) {
+        // Known beforehand, and each file system has another word for it (exfat-fuse: "no such file").
+        let refused = ErrorKind::Os(OsReason::InvalidName);
+        return Err(Error::new(Op::Create, target_path(context, job), refused).into());
+    }
     match job.step.action {
         Action::CopyLink => stage_link(context, job, name),
         Action::CopyFile { .. } => stage_file(context, job, name, first, current, buffer),

@@ -144,6 +144,10 @@ fn create(context: &Context<'_>, walker: &mut Walker, plan: &FolderPlan, index: 
         Error::os(Op::KeepJournal, context.target.path.clone(), e).with_target(TargetState::Absent)
     })?;
     parent.create_dir(&name).map_err(|e| match reason(&e) {
+        _ if context.volume_of(&parent).is_ok_and(|v| v.probe.names.refuses(name.as_bytes())) => {
+            let refused = ErrorKind::Os(OsReason::InvalidName);
+            Error::new(Op::Create, path(), refused).with_target(TargetState::Absent)
+        }
         OsReason::AlreadyExists => {
             Error::new(Op::Create, path(), ErrorKind::TargetStale).with_target(TargetState::Original)
         }
