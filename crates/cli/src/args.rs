@@ -15,7 +15,7 @@ use fcs_engine::Settings;
 
 use crate::values::{Assignment, Criteria, Jobs, Tolerance};
 
-pub(crate) use runs::{DoctorArgs, RecoverArgs, RunsArgs, UndoArgs};
+pub(crate) use runs::{DoctorArgs, LeftoversChoice, RecoverArgs, RunsArgs, UndoArgs};
 pub(crate) use transfer::{
     CopyArgs, Copying, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Removing, Running,
     SideChoice, SyncArgs,

@@ -20,6 +20,7 @@ mod failure;
 mod gui_cmd;
 mod interrupt;
 mod json;
+mod leftovers;
 mod options;
 mod outcome;
 mod preview;

@@ -19,12 +19,15 @@ use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::question::ask;
 use crate::terminal::Screen;
-use crate::{account, json, unfinished};
+use crate::{account, json, leftovers, unfinished};
 
 /// Runs the command.
 pub(crate) fn run(args: &RecoverArgs, screen: &Arc<Screen>) -> Outcome {
     let root = open_one(&args.root)?;
     unfinished::refuse_if_in_progress(&root)?;
+    if let Some(what) = args.leftovers {
+        return leftovers::run(args, what, &root, screen);
+    }
     let found = runs::unfinished(&root).map_err(|e| Failure::new(Code::Failed, e))?;
     let interrupt = Interrupt::install(screen)?;
     if !args.yes && !found.is_empty() && !io::stdin().is_terminal() {
@@ -33,13 +36,15 @@ pub(crate) fn run(args: &RecoverArgs, screen: &Arc<Screen>) -> Outcome {
     }
     if found.is_empty() {
         // What never got as far as touching anything is cleaned away without a question.
+        let unreadable = runs::unreadable(&root).unwrap_or_default();
         runs::recover(&root, How::Keep, &Control::default()).map_err(|e| unfinished::failure(&e, &root))?;
+        let code = leftovers::tell(&root, &unreadable, args.json, screen)?;
         if args.json {
-            end(Code::Done, screen);
-        } else if !screen.show.quiet {
+            end(code, screen);
+        } else if code == Code::Done && !screen.show.quiet {
             screen.line(&format!("Nothing to recover: no run on {} was interrupted.", shown(&root.path)));
         }
-        return Ok(Code::Done);
+        return Ok(code);
     }
     let mut how = if args.rollback { How::RollBack } else { How::Keep };
     if !args.yes {

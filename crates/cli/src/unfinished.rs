@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fcs_engine::compare::Side;
 use fcs_engine::error::shown;
 use fcs_engine::runs::{self, How, RunInfo, StartError};
-use fcs_front::outcome::{start_trouble, unfinished_in_words};
+use fcs_front::outcome::{start_trouble, unfinished_in_words, unreadable_in_words};
 use fcs_sys::Root;
 
 use crate::exit::Code;
@@ -47,6 +47,12 @@ pub(crate) fn settle_root(
         }
     };
     if found.is_empty() {
+        if let Ok(unreadable) = runs::unreadable(root)
+            && !unreadable.is_empty()
+        {
+            let what = unreadable_in_words(root, &unreadable);
+            screen.say(&format!("Note: {what} {} shows what lies about.", command("recover", root)));
+        }
         return Ok(());
     }
     if never_ask || !can_ask() {
@@ -83,7 +89,10 @@ pub(crate) fn failure(error: &StartError, root: &Root) -> Failure {
             command("recover", root)
         )),
         StartError::NoSuchRun(_) => failure.hint(format_args!("{} lists them.", command("runs", root))),
-        StartError::Locked { .. } | StartError::NothingToUndo | StartError::Failed(_) => failure,
+        StartError::Locked { .. }
+        | StartError::NothingToUndo
+        | StartError::OtherVersion { .. }
+        | StartError::Failed(_) => failure,
     }
 }
 

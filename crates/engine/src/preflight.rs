@@ -147,6 +147,7 @@ pub fn check_knowing(
         Some(protection) => found.problems.push(protection::of_root(protection, &to)),
         None => check_root(target.dir.may_change(), is_read_only, &to, &mut found.problems),
     }
+    found.problems.extend(runs::obstacle(target).map(|text| Problem { severity: Severity::Refuses, text }));
     match volume {
         Ok(mut volume) => {
             let unknown = VolumeProbe::default();

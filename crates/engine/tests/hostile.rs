@@ -15,7 +15,9 @@ use fcs_engine::compare::Side;
 use fcs_engine::plan::plan_orphans;
 use fcs_engine::report::RunResult;
 use fcs_engine::run::{RunOptions, run};
-use fcs_engine::runs::{How, RunState, list, recover, undo};
+use fcs_engine::runs::{
+    Clearing, How, RunState, clear_leftovers, leftovers, list, recover, undo, unfinished, unreadable,
+};
 use fcs_engine::settings::Undo;
 use fcs_testkit::faulty::{Act, Call, wrap};
 
@@ -140,6 +142,143 @@ fn a_damaged_or_shortened_journal_costs_no_original() {
             assert!(known || is_somewhere(&old(2), &bench.right), "{what}, {how:?}: the next run lost it");
         }
     }
+}
+
+/// R5, E13: originals wait under staged names, and the journal is gone, empty, or cut in its list.
+#[test]
+fn what_lies_about_without_a_journal_is_told_and_deleted_only_if_it_is_elsewhere_too() {
+    for what in ["removed", "emptied", "cut in its list"] {
+        let bench = interrupted_behind_the_swaps();
+        let journal = journal_of(&bench);
+        match what {
+            "removed" => std::fs::remove_file(&journal).unwrap(),
+            "emptied" => std::fs::write(&journal, "").unwrap(),
+            _ => std::fs::File::options().write(true).open(&journal).unwrap().set_len(200).unwrap(),
+        }
+        let root = bench.roots().1;
+        assert!(unfinished(&root).unwrap().is_empty() || what == "cut in its list");
+        assert_eq!(unreadable(&root).unwrap().len(), usize::from(what == "emptied"), "{what}");
+        assert!(recover(&root, How::Keep, &bench.control).unwrap().is_empty(), "{what}");
+        let found = leftovers(&root, None, &bench.control).unwrap();
+        assert_eq!(found.len(), 3, "{what}: {found:?}");
+        assert!(
+            found.iter().all(|leftover| leftover.same_as.is_none()),
+            "only copies of originals: {found:?}"
+        );
+        let untouched = clear_leftovers(&root, None, Clearing::Delete, &bench.control).unwrap();
+        assert!(untouched.iter().all(|cleared| !cleared.deleted), "{untouched:?}");
+
+        // One of them is elsewhere too.
+        std::fs::write(bench.right.join("copy of f2"), old(2)).unwrap();
+        let cleared = clear_leftovers(&root, None, Clearing::Delete, &bench.control).unwrap();
+        let deleted: Vec<_> = cleared.iter().filter(|cleared| cleared.deleted).collect();
+        assert_eq!(deleted.len(), 1, "{what}: {cleared:?}");
+        assert_eq!(deleted[0].leftover.same_as.as_deref(), Some("copy of f2"));
+        let restored = clear_leftovers(&root, None, Clearing::Restore, &bench.control).unwrap();
+        for (cleared, wanted) in restored.iter().zip([old(1), old(3)]) {
+            let path = cleared.restored_as.as_ref().expect("a visible name").to_string();
+            assert!(path.starts_with("recovered-"), "{path}");
+            assert_eq!(std::fs::read(bench.right.join(path)).unwrap(), wanted, "{what}");
+        }
+        assert!(leftovers(&root, None, &bench.control).unwrap().is_empty());
+        common::assert_no_strays_beside(&bench.right);
+        assert!(
+            !bench.right.join(".fcs").exists(),
+            "{what}: a journal that says nothing is of no use any more"
+        );
+    }
+}
+
+/// R5: what was copied from is still there, so unfinished copies of it may go.
+#[test]
+fn an_unfinished_copy_without_a_journal_may_go_if_its_source_is_given() {
+    let bench = bench();
+    let (left, right) = bench.roots();
+    std::fs::write(bench.right.join(".fcs-abc1-1.part"), noise(3001, 1)).unwrap();
+    std::fs::write(bench.right.join(".fcs-abc1-2.part"), "a part of something").unwrap();
+    assert_eq!(
+        leftovers(&right, None, &bench.control).unwrap().iter().filter(|l| l.same_as.is_some()).count(),
+        0
+    );
+    let cleared = clear_leftovers(&right, Some(&left), Clearing::Delete, &bench.control).unwrap();
+    assert_eq!(
+        cleared.iter().map(|cleared| cleared.deleted).collect::<Vec<_>>(),
+        [true, false],
+        "{cleared:?}"
+    );
+    assert!(bench.right.join(".fcs-abc1-2.part").exists());
+    assert!(bench.left.join("f1").exists());
+}
+
+/// E12: the last block of the journal of a finished run with removals is lost.
+#[test]
+fn a_folder_keeps_the_time_that_was_reported_when_the_end_of_the_journal_is_lost() {
+    let bench = bench();
+    for side in [&bench.left, &bench.right] {
+        std::fs::create_dir(side.join("d")).unwrap();
+        std::fs::write(side.join("d/stays"), "same").unwrap();
+        age(&side.join("d/stays"));
+    }
+    std::fs::write(bench.left.join("d/new"), "new").unwrap();
+    std::fs::write(bench.right.join("d/orphan"), "orphan").unwrap();
+    age(&bench.left.join("d"));
+    let plan = fcs_engine::plan::plan_sync(
+        &bench.compare(),
+        fcs_engine::plan::Direction::LeftToRight,
+        &|_| true,
+        &bench.settings,
+    );
+    let report = bench.run(&plan);
+    assert!(report.counts.removed == 1 && report.counts.failed == 0, "{:#?}", report.items);
+    let time = |path: &Path| std::fs::metadata(path).unwrap().modified().unwrap();
+    assert_eq!(time(&bench.right.join("d")), time(&bench.left.join("d")), "reported");
+    let journal = journal_of(&bench);
+    let length = std::fs::metadata(&journal).unwrap().len();
+    std::fs::File::options().write(true).open(&journal).unwrap().set_len(length - 4096).unwrap();
+    let root = bench.roots().1;
+    let accounts = recover(&root, How::Keep, &bench.control).unwrap();
+    assert!(accounts.len() == 1 && accounts[0].is_clean(), "{accounts:#?}");
+    assert_eq!(time(&bench.right.join("d")), time(&bench.left.join("d")), "what was reported is there");
+    assert!(!bench.right.join("d/orphan").exists() && bench.right.join("d/new").exists());
+}
+
+/// E11: as after a kill behind the making of folders, below one whose group is inherited.
+#[test]
+fn folders_made_below_a_set_gid_folder_get_their_mode_when_they_are_recovered() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = bench();
+    std::fs::create_dir_all(bench.left.join("shared/made/deep")).unwrap();
+    std::fs::create_dir(bench.right.join("shared")).unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    let set = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    set(&bench.left.join("shared/made"), 0o750);
+    set(&bench.left.join("shared/made/deep"), 0o755);
+    set(&bench.right.join("shared"), 0o2775);
+    let (killed, fired) = (std::sync::atomic::AtomicBool::new(false), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&fired);
+    let plan = bench.plan();
+    let mut bench = bench.script_all(move |event| {
+        // The deepest folder is made; from the next call on the target nothing happens any more.
+        let dead = killed.load(Ordering::SeqCst);
+        if event.call == Call::CreateDir && event.path.to_string().ends_with("deep") {
+            killed.store(true, Ordering::SeqCst);
+        }
+        if dead && event.side == "target" {
+            count.fetch_add(1, Ordering::SeqCst);
+            return Act::Fail(EIO);
+        }
+        Act::Go
+    });
+    let _ = bench.try_run(&plan);
+    bench.run_script = None;
+    let deep = bench.right.join("shared/made/deep");
+    assert!(fired.load(Ordering::SeqCst) > 0 && mode(&deep) == 0o2700, "as made: {:o}", mode(&deep));
+    // Whoever looked into it changed its mode: only the journal knows whose it is.
+    set(&deep, 0o2711);
+    let accounts = recover(&bench.roots().1, How::Keep, &bench.control).unwrap();
+    assert!(accounts.iter().all(fcs_engine::runs::Account::is_clean), "{accounts:#?}");
+    assert_eq!((mode(&bench.right.join("shared/made")), mode(&deep)), (0o750, 0o755), "{accounts:#?}");
+    assert_eq!(mode(&bench.right.join("shared")), 0o2775);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use fcs_text::{count, number, printable, seconds, size};
 
 pub use self::runs::{
     account_in_words, deed_sign, deed_words, describe_run, is_trouble, run_in_words, run_result,
-    start_trouble, unfinished_in_words,
+    start_trouble, unfinished_in_words, unreadable_in_words,
 };
 use crate::overview::{Fact, slash};
 use crate::task::Task;

@@ -74,6 +74,19 @@ impl Attributes {
         if cfg!(windows) { self.0 & !0x2000 == 2 } else { self.0 & !0o2000 == 0o700 }
     }
 
+    /// The bits of a folder or file of our own in a folder with these bits: for its owner only, and where the folder's
+    /// group may write in it, also for the group. `None` where that is as it is made anyway.
+    pub fn shared_with_group(self, is_folder: bool) -> Option<Self> {
+        if cfg!(windows) || self.0 & 0o020 == 0 {
+            None
+        } else if is_folder {
+            // What is made in it has its group too.
+            Some(Self(0o2700 | self.0 & 0o070))
+        } else {
+            Some(Self(0o600 | self.0 & 0o060))
+        }
+    }
+
     /// Without the bits that make a program run as its owner or group (Unix).
     #[must_use]
     pub fn without_set_id(self) -> Self {

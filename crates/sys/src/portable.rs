@@ -322,6 +322,14 @@ impl File for PortableFile {
         })
     }
 
+    fn is_locked(&self) -> io::Result<bool> {
+        self.with(|f| match f.try_lock_shared() {
+            Ok(()) => f.unlock().map(|()| false),
+            Err(fs::TryLockError::WouldBlock) => Ok(true),
+            Err(fs::TryLockError::Error(e)) => Err(e),
+        })
+    }
+
     fn start_writeback(&self, _: u64, _: u64) -> io::Result<()> {
         Ok(())
     }

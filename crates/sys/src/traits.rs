@@ -281,6 +281,10 @@ pub trait File: Handle {
     /// Takes the file's advisory lock for this handle, until it is closed. `false` if another handle holds it.
     fn try_lock(&self) -> io::Result<bool>;
 
+    /// Whether another handle holds the file's advisory lock. Takes nothing, so that nobody is refused because somebody
+    /// asked; on systems where one can only ask by trying, it takes a shared lock for a moment.
+    fn is_locked(&self) -> io::Result<bool>;
+
     /// Whether the file has holes: ranges that read as zeros and take no room.
     fn has_holes(&self) -> io::Result<bool>;
 

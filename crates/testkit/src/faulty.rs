@@ -567,6 +567,10 @@ impl File for FaultyFile {
     fn try_lock(&self) -> io::Result<bool> {
         self.shared.run(Call::TryLock, &self.path, || Ok(true), || self.inner.try_lock())
     }
+    /// A script that refuses locks, or says that they are free, says so here too.
+    fn is_locked(&self) -> io::Result<bool> {
+        self.shared.run(Call::TryLock, &self.path, || Ok(false), || self.inner.is_locked())
+    }
     fn has_holes(&self) -> io::Result<bool> {
         self.shared.run(Call::HasHoles, &self.path, || Ok(false), || self.inner.has_holes())
     }

@@ -376,6 +376,7 @@ impl File for Flawed<dyn File> {
         fn is_in_metadata() -> io::Result<bool>;
         fn prefetch(offset: u64, bytes: u64) -> ();
         fn try_lock() -> io::Result<bool>;
+        fn is_locked() -> io::Result<bool>;
         fn has_holes() -> io::Result<bool>;
     }
 }

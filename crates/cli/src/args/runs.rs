@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{Show, When};
 
@@ -38,7 +38,8 @@ belong, and says what it did with each. It can itself be interrupted.
 Examples:
   fcs recover /mnt/b/Photos             Show it, ask, put it in order
   fcs recover -y /mnt/b/Photos          Keep what was done
-  fcs recover -y --rollback /mnt/b      Bring back what was there before";
+  fcs recover -y --rollback /mnt/b      Bring back what was there before
+  fcs recover --leftovers list /mnt/b   What lies about without a journal";
 
 pub(super) const DOCTOR_EXAMPLES: &str = "\
 ROOT is a folder that you copy to or from. What its volume does is tried in a
@@ -140,6 +141,14 @@ pub(crate) struct RunsArgs {
     pub(crate) color: When,
 }
 
+/// What becomes of what lies about without a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LeftoversChoice {
+    List,
+    Delete,
+    Restore,
+}
+
 /// Arguments of `fcs recover`.
 #[derive(Debug, Args)]
 pub(crate) struct RecoverArgs {
@@ -150,6 +159,15 @@ pub(crate) struct RecoverArgs {
     /// Bring everything back to what it was before the run, instead of keeping what was done
     #[arg(long)]
     pub(crate) rollback: bool,
+
+    /// What becomes of files that a run left without a readable journal: list them; delete those whose content a file
+    /// beside them has too; or restore the others under names that begin with "recovered-"
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "rollback")]
+    pub(crate) leftovers: Option<LeftoversChoice>,
+
+    /// With --leftovers: the folder that was copied from; what it has too may be deleted
+    #[arg(long, value_name = "LEFT", requires = "leftovers", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) source: Option<PathBuf>,
 
     /// Go ahead without asking
     #[arg(short = 'y', long)]

@@ -39,6 +39,8 @@ pub(crate) struct Tail {
     at: u64,
     number: u32,
     checksum: Checksum,
+    /// The format of another version, if the first record has one.
+    other_version: Option<u32>,
 }
 
 /// A journal being written.
@@ -62,6 +64,11 @@ impl Journal {
     /// Whether it holds no valid record.
     pub(crate) fn is_empty(&self) -> bool {
         self.tail.number == 0
+    }
+
+    /// The format of the version that wrote it, if that is another one.
+    pub(crate) fn other_version(&self) -> Option<u32> {
+        self.tail.other_version
     }
 
     /// Adds a record, to be written by the next [`Journal::sync`].
@@ -178,8 +185,11 @@ impl Reader<'_> {
             return Ok(None);
         }
         let record = postcard::from_bytes(payload).ok();
+        let other_version = tail
+            .other_version
+            .or_else(|| if number == 1 { super::record::other_version(payload) } else { None });
         let at = tail.at + (HEAD + length + CHECKSUM) as u64;
-        Ok(Some((record, Tail { at, number, checksum: expected })))
+        Ok(Some((record, Tail { at, number, checksum: expected, other_version })))
     }
 
     /// `count` bytes at `at`; `None` if the file ends before.
@@ -306,6 +316,27 @@ mod tests {
         journal.sync().unwrap();
         let (found, _) = read(&file).unwrap();
         assert_eq!(found[2..], [Record::Committed { step: 9, new: None }]);
+    }
+
+    #[test]
+    fn the_format_of_another_version_is_told_from_nonsense() {
+        let tmp = tempfile::tempdir().unwrap();
+        let root = open_root(tmp.path()).unwrap();
+        let name = Name::new(*b"j").unwrap();
+        for (payload, version) in [
+            (postcard::to_stdvec(&(0u32, 2u32, "r1")).unwrap(), Some(2)),
+            (postcard::to_stdvec(&(99u32, 2u32, "r1")).unwrap(), None),
+        ] {
+            let mut bytes = (payload.len() as u32).to_le_bytes().to_vec();
+            bytes.extend(1u32.to_le_bytes());
+            bytes.extend(&payload);
+            bytes.extend(checksum(&Checksum::default(), 1, &payload));
+            std::fs::write(tmp.path().join("j"), bytes).unwrap();
+            let file = root.dir.open_file(&name, Access::ReadWrite).unwrap();
+            let (records, tail) = read(&file).unwrap();
+            let journal = Journal::new(file, tail);
+            assert_eq!((records.len(), journal.other_version(), journal.is_empty()), (0, version, false));
+        }
     }
 
     #[test]

@@ -108,6 +108,10 @@ impl RunLog {
     /// Adds records that must be durable before anything else happens.
     pub(crate) fn promise(&self, records: impl IntoIterator<Item = Record>) -> io::Result<()> {
         let mut journal = self.journal();
+        if self.store.is_lost() {
+            self.stopped.store(true, Ordering::SeqCst);
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
         records.into_iter().for_each(|record| journal.append(&record));
         journal.sync().inspect_err(|_| self.stopped.store(true, Ordering::SeqCst))
     }

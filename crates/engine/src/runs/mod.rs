@@ -17,10 +17,14 @@ mod disk;
 mod id;
 mod journal;
 mod ledger;
+mod leftovers;
+mod lock;
 mod log;
+mod obstacle;
 mod prune;
 mod record;
 mod recover;
+mod root_time;
 mod store;
 mod undo;
 
@@ -33,6 +37,8 @@ use crate::settings::Undo;
 use crate::{Control, Error, ErrorKind, Op};
 
 pub use id::{BadRunId, RunId};
+pub use leftovers::{Cleared, Clearing, Leftover, clear_leftovers, leftovers};
+pub use obstacle::obstacle;
 pub use prune::prune;
 pub use record::RemovedTo;
 
@@ -136,6 +142,17 @@ pub enum StartError {
         "An earlier run on this folder was interrupted and must be recovered first. Nothing was changed."
     )]
     Unfinished(Vec<RunInfo>),
+    /// A run was recorded by another version of this program, so nobody knows whether it is finished.
+    #[error(
+        "The journal of run {run} on this folder has format {version}, which this version of the program does not read. \
+         Nothing was changed. Recover or undo that run with the version that made it."
+    )]
+    OtherVersion {
+        /// The run.
+        run: String,
+        /// The format of its journal.
+        version: u32,
+    },
     /// No run of that id.
     #[error("There is no run {0} on this folder.")]
     NoSuchRun(String),
@@ -241,12 +258,12 @@ pub fn list(root: &Root) -> crate::Result<Vec<RunInfo>> {
 fn look_at(look: &Look, run: &str, kept: u64) -> Option<RunInfo> {
     let file = match look.journal(run) {
         Ok(file) => file?,
-        Err(_) => return Some(unreadable(run, kept, RunState::Unreadable)),
+        Err(_) => return Some(blank(run, kept, RunState::Unreadable)),
     };
     let ledger = journal::read(&file).ok().and_then(|(records, _)| Ledger::replay(records));
     // Originals without a whole list of what was to be done: the list was damaged.
     let ledger = ledger.filter(|ledger| ledger.ready || kept == 0);
-    Some(ledger.map_or_else(|| unreadable(run, kept, RunState::Unreadable), |ledger| ledger.info(kept)))
+    Some(ledger.map_or_else(|| blank(run, kept, RunState::Unreadable), |ledger| ledger.info(kept)))
 }
 
 /// Lists the runs on a root that wait for recovery; none while another process works on the root. Changes nothing.
@@ -265,6 +282,22 @@ pub fn unfinished(root: &Root) -> crate::Result<Vec<RunInfo>> {
     Ok(runs)
 }
 
+/// Lists the runs on a root of whose journal nothing can be read, because it is damaged, was emptied, or has the format of
+/// another version; none while another process works on the root. What such a run left behind is found by [`leftovers`].
+/// Changes nothing.
+pub fn unreadable(root: &Root) -> crate::Result<Vec<RunInfo>> {
+    let failed = |e| Error::os(Op::ReadJournal, root.path.clone(), e);
+    let Some(look) = Look::open(root).map_err(failed)? else { return Ok(Vec::new()) };
+    let mut runs = Vec::new();
+    for run in look.run_ids().map_err(failed)? {
+        runs.extend(look_at(&look, &run, 0).filter(|run| run.state == RunState::Unreadable));
+    }
+    if !runs.is_empty() && in_progress(root)?.is_some() {
+        runs.clear();
+    }
+    Ok(runs)
+}
+
 /// Who is working on a root right now, if anybody.
 pub fn in_progress(root: &Root) -> crate::Result<Option<String>> {
     let failed = |e| Error::os(Op::ReadJournal, root.path.clone(), e);
@@ -274,7 +307,7 @@ pub fn in_progress(root: &Root) -> crate::Result<Option<String>> {
     }
 }
 
-fn unreadable(run: &str, kept_bytes: u64, state: RunState) -> RunInfo {
+fn blank(run: &str, kept_bytes: u64, state: RunState) -> RunInfo {
     RunInfo {
         run: run.to_owned(),
         command: String::new(),
@@ -294,22 +327,37 @@ fn unreadable(run: &str, kept_bytes: u64, state: RunState) -> RunInfo {
 /// Unfinished runs under the lock.
 fn unfinished_in(store: &Store, root: &Root) -> Result<Vec<RunInfo>, StartError> {
     let failed = |e| StartError::Failed(Error::os(Op::ReadJournal, root.path.clone(), e));
-    let mut unfinished = Vec::new();
+    let (mut unfinished, mut unready) = (Vec::new(), Vec::new());
     for run in store.run_ids().map_err(failed)? {
         let (ledger, journal) = open(store, &run).map_err(failed)?;
-        if ledger.is_none() && journal.is_empty() {
-            store.delete_if_empty(&run).map_err(failed)?;
-        }
-        if let Some(ledger) = ledger.filter(Ledger::is_unfinished) {
-            if ledger.ready {
-                unfinished.push(ledger.info(0));
-            } else {
-                // It never touched anything; were its list damaged, its undo store would say so.
-                store.delete_if_empty(&run).map_err(failed)?;
+        match ledger {
+            None if journal.is_empty() => unready.push(run),
+            None => {
+                if let Some(version) = journal.other_version() {
+                    return Err(StartError::OtherVersion { run, version });
+                }
             }
+            Some(ledger) if !ledger.is_unfinished() => {}
+            Some(ledger) if ledger.ready => unfinished.push(ledger.info(0)),
+            Some(_) => unready.push(run),
         }
     }
+    remove_unready(store, unready).map_err(failed)?;
     Ok(unfinished)
+}
+
+/// Removes the journals of runs that never touched anything, because their list was never complete. Were it damaged, the
+/// undo store or the folders would hold something of the run: then the journal stays as the trace of it.
+fn remove_unready(store: &Store, unready: Vec<String>) -> io::Result<()> {
+    if unready.is_empty() {
+        return Ok(());
+    }
+    let runs = unready.into_iter().collect();
+    let lie_about = leftovers::of_runs(store.root(), &runs)?;
+    for run in runs.difference(&lie_about) {
+        store.delete_if_empty(run)?;
+    }
+    Ok(())
 }
 
 /// A run's ledger and its journal to go on writing; no ledger if the journal makes no sense.
@@ -328,6 +376,7 @@ fn open(store: &Store, run: &str) -> io::Result<(Option<Ledger>, Journal)> {
 pub fn recover(root: &Root, how: How, control: &Control) -> Result<Vec<Account>, StartError> {
     let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.path.clone(), e));
     if Look::open(root).map_err(failed)?.is_none() {
+        root_time::restore(root);
         return Ok(Vec::new());
     }
     locked(root, "recovery", |store| recover_in(store, how, control))
@@ -335,24 +384,25 @@ pub fn recover(root: &Root, how: How, control: &Control) -> Result<Vec<Account>,
 
 fn recover_in(store: &Store, how: How, control: &Control) -> Result<Vec<Account>, StartError> {
     let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, store.root().path.clone(), e));
-    let mut accounts = Vec::new();
+    let (mut accounts, mut unready) = (Vec::new(), Vec::new());
     for run in store.run_ids().map_err(failed)? {
         let (ledger, mut journal) = open(store, &run).map_err(failed)?;
         let Some(ledger) = ledger else {
-            if journal.is_empty() {
-                store.delete_if_empty(&run).map_err(failed)?;
-            }
+            unready.extend(journal.is_empty().then_some(run));
             continue;
         };
         if ledger.forgotten {
             prune::forget(store, &[run]).map_err(failed)?;
-        } else if ledger.end.is_some_and(|end| end.how == Ended::RolledBack) || !ledger.ready {
-            // It never touched anything, or took all of it back.
+        } else if ledger.end.is_some_and(|end| end.how == Ended::RolledBack) {
+            // It took all of it back.
             store.delete_if_empty(&run).map_err(failed)?;
+        } else if !ledger.ready {
+            unready.push(run);
         } else if ledger.end.is_none() {
             accounts.push(recover_one(store, ledger, &mut journal, how, control)?);
         }
     }
+    remove_unready(store, unready).map_err(failed)?;
     Ok(accounts)
 }
 

@@ -177,7 +177,7 @@ mod tests {
             ended: Some(ended),
             kept_bytes: kept,
             undoable: true,
-            ..crate::runs::unreadable(name, kept, RunState::Done)
+            ..crate::runs::blank(name, kept, RunState::Done)
         }
     }
 

@@ -111,6 +111,13 @@ pub(crate) struct Begin {
     pub(crate) retries: Option<String>,
 }
 
+/// The format of a first record, if it is another than [`VERSION`]. Every version begins a journal with the same variant
+/// and the number of its format.
+pub(crate) fn other_version(payload: &[u8]) -> Option<u32> {
+    let ((variant, version), _) = postcard::take_from_bytes::<(u32, u32)>(payload).ok()?;
+    (variant == 0 && version != VERSION).then_some(version)
+}
+
 impl Begin {
     /// The first of the runs that belong together.
     pub(crate) fn group(&self) -> &str {

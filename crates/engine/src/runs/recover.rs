@@ -16,10 +16,10 @@
 //! Invariant: an original is only ever renamed. An unfinished copy is told from an original by the list that was
 //! durable before the run began, so it does not matter which later records survived.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 
-use fcs_sys::{DirRef, FileId, Kind, Name, OsReason, Rename, Root, Times, reason};
+use fcs_sys::{DirRef, FileId, Kind, Name, OsReason, Rename, Root, Time, Times, reason};
 
 use super::disk::{Judge, There, has_content, if_there};
 use super::journal::Journal;
@@ -100,8 +100,12 @@ pub(crate) fn settle(
     if !*rolling_back {
         adopt_folders(root, &mut way, folders, journal, &mut items)?;
     }
+    // A folder is listed once for what is copied to it and once for what is removed from it; only the former says what time
+    // it gets.
+    let wanted: HashMap<_, _> =
+        folders.iter().filter_map(|folder| Some((&folder.path, folder.record.wanted?.modified))).collect();
     for folder in folders.iter().rev().filter(|_| !*rolling_back) {
-        finish_folder(&settler.judge, root, &mut way, folder, &mut items);
+        finish_folder(&settler.judge, root, &mut way, folder, wanted.get(&folder.path).copied(), &mut items);
     }
     for item in sync(root, folders, &mut way)? {
         if items.iter().all(|told| told.path != item.path) {
@@ -512,6 +516,7 @@ fn finish_folder(
     root: &Root,
     way: &mut Way,
     folder: &LedgerFolder,
+    wanted: Option<Time>,
     items: &mut Vec<AccountItem>,
 ) {
     let looks = if folder.record.create { folder.record.wanted } else { folder.record.before };
@@ -532,7 +537,7 @@ fn finish_folder(
             dir.set_attributes(attributes)?;
         }
         // The run may have come as far as to set its time, and to say so.
-        let finished = folder.record.wanted.is_some_and(|wanted| now.modified == wanted.modified);
+        let finished = wanted == Some(now.modified);
         // One that the run made has no older time to get back, so it may only be lacking one.
         if !finished || folder.record.create {
             looks.give_times(&*dir, &now)?;

@@ -8,17 +8,18 @@
 
 use std::io;
 
-use fcs_sys::{Access, DirRef, FileRef, Name, OsReason, Rename, Root, Times, reason, write_all_at};
+use fcs_sys::{Access, DirRef, FileRef, Handle, Name, OsReason, Owner, Rename, Root, reason, write_all_at};
 
 use super::disk::if_there;
+use super::lock::{self, Answer, Held, LOCK};
+use super::root_time::{self, RootTime};
 use super::{RunId, StartError};
 use crate::{Error, Op};
 
-const FOLDER: &str = ".fcs";
-const LOCK: &str = "lock";
+pub(super) const FOLDER: &str = ".fcs";
 const README: &str = "README.txt";
-const RUNS: &str = "runs";
-const UNDO: &str = "undo";
+pub(super) const RUNS: &str = "runs";
+pub(super) const UNDO: &str = "undo";
 const SUFFIX: &str = ".journal";
 
 const README_TEXT: &str = "\
@@ -28,10 +29,10 @@ the run can be undone:
 
     fcs runs  FOLDER     list what was done
     fcs undo  FOLDER     bring the originals back
-    fcs recover FOLDER   put an interrupted run in order
+    fcs recover FOLDER   recover an interrupted run
+    fcs runs --prune FOLDER   delete what is kept for undo, and this folder
 
-FOLDER is the folder that this one lies in. It is never compared or copied. If
-no run is in progress and you do not want to undo anything, it may be deleted.
+FOLDER is the folder that this one lies in. It is never compared or copied.
 ";
 
 /// Times a lock is tried for again because its file was just being removed.
@@ -50,7 +51,7 @@ pub(crate) struct Store {
     fcs: DirRef,
     runs: DirRef,
     undo: DirRef,
-    lock: FileRef,
+    lock: Held,
 }
 
 fn own(name: &str) -> io::Result<Name> {
@@ -90,12 +91,22 @@ impl Look {
         Ok(bytes)
     }
 
-    /// Who holds the lock, if somebody does. Takes it for a moment to find out.
+    /// Who holds the lock, if somebody does.
     pub(crate) fn holder(&self) -> io::Result<Option<String>> {
-        let Some(lock) = if_there(self.fcs.open_file(&own(LOCK)?, Access::Read))? else {
-            return Ok(None);
-        };
-        if lock.try_lock()? { Ok(None) } else { Ok(Some(read_holder(&lock))) }
+        lock::holder(&self.fcs)
+    }
+
+    /// The undo stores, by run.
+    pub(crate) fn stores(&self) -> io::Result<Vec<(String, DirRef)>> {
+        let Some(undo) = if_there(self.fcs.open_dir(&own(UNDO)?))? else { return Ok(Vec::new()) };
+        let mut stores = Vec::new();
+        for name in names(&undo)? {
+            let Ok(run) = String::from_utf8_lossy(name.as_bytes()).parse::<RunId>() else { continue };
+            if let Ok(dir) = undo.open_dir(&name) {
+                stores.push((run.to_string(), dir));
+            }
+        }
+        Ok(stores)
     }
 }
 
@@ -118,13 +129,6 @@ pub(crate) fn names(dir: &DirRef) -> io::Result<Vec<Name>> {
     let mut names = Vec::new();
     dir.list(&mut |listed| names.extend(Name::new(listed.name).ok()))?;
     Ok(names)
-}
-
-fn read_holder(lock: &FileRef) -> String {
-    let mut text = [0; 200];
-    let n = lock.read_at(&mut text, 0).unwrap_or(0).min(text.len());
-    let line = text[..n].split(|&b| b == b'\n').next().unwrap_or_default();
-    if line.is_empty() { "another process".into() } else { fcs_sys::escaped(line).into_owned() }
 }
 
 /// Opens a folder of ours, made if it is not there.
@@ -154,8 +158,14 @@ impl Store {
     /// Locks the root's `.fcs`, which is made if it is not there. `who` is one line for whoever finds it locked.
     pub(crate) fn lock(root: &Root, who: &str) -> Result<Self, StartError> {
         let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.path.clone(), e));
+        let name = own(FOLDER).map_err(failed)?;
+        root_time::restore(root);
+        let mut before = None;
         for _ in 0..LOCK_TRIES {
-            let before = root.dir.metadata().map_err(failed)?;
+            // Making it moves the root's own time; where it is there, nothing about the root changes.
+            if before.is_none() && if_there(root.dir.stat(&name)).map_err(failed)?.is_none() {
+                before = Some(RootTime::keep(root, &root.dir.metadata().map_err(failed)?));
+            }
             let fcs = match open_or_make(&root.dir, FOLDER) {
                 // Removed between making and opening it.
                 Err(e) if reason(&e) == OsReason::NotFound => continue,
@@ -170,28 +180,51 @@ impl Store {
                 // A second name of some other file: what is written to it would go there.
                 return Err(failed(io::ErrorKind::AlreadyExists.into()));
             }
-            if !lock.try_lock().map_err(failed)? {
-                return Err(StartError::Locked { holder: read_holder(&lock) });
-            }
+            share(root, &*fcs, true);
+            share(root, &*lock, false);
+            let held = match lock::take(&fcs, &lock, who) {
+                Ok(Answer::Held(held)) => held,
+                Ok(Answer::Taken(holder)) => {
+                    before.into_iter().for_each(|before| before.give_back(root));
+                    return Err(StartError::Locked { holder });
+                }
+                Err(e) => {
+                    // Neither a lock nor a lease: what was made for nothing goes again.
+                    drop(lock);
+                    let _ = own(LOCK).and_then(|lock| fcs.remove_file(&lock));
+                    drop(fcs);
+                    let _ = root.dir.remove_dir(&name);
+                    before.into_iter().for_each(|before| before.give_back(root));
+                    return Err(failed(e));
+                }
+            };
             if !is_in_place(root, &fcs, &lock).map_err(failed)? {
                 continue;
             }
-            let store = Self::furnish(root, fcs, lock, who).map_err(failed)?;
-            keep_times(root, &before);
+            let store = Self::furnish(root, fcs, held).map_err(failed)?;
+            before.into_iter().for_each(|before| before.give_back(root));
             return Ok(store);
         }
         Err(failed(io::ErrorKind::WouldBlock.into()))
     }
 
-    fn furnish(root: &Root, fcs: DirRef, lock: FileRef, who: &str) -> io::Result<Self> {
-        write_all_at(&*lock, format!("{who}\n").as_bytes(), 0)?;
+    fn furnish(root: &Root, fcs: DirRef, lock: Held) -> io::Result<Self> {
         let runs = open_or_make(&fcs, RUNS)?;
         let undo = open_or_make(&fcs, UNDO)?;
+        [&runs, &undo].into_iter().for_each(|dir| share(root, &**dir, true));
         let readme = own(README)?;
         if if_there(fcs.stat(&readme))?.is_none() {
-            write_all_at(&*fcs.create_file(&readme)?, README_TEXT.as_bytes(), 0)?;
+            let file = fcs.create_file(&readme)?;
+            write_all_at(&*file, README_TEXT.as_bytes(), 0)?;
+            share(root, &*file, false);
         }
         Ok(Self { root: root.clone(), fcs, runs, undo, lock })
+    }
+
+    /// Whether somebody else has taken the lock meanwhile, because this process stood still for long: then nothing may be
+    /// changed any more.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lock.is_lost()
     }
 
     /// The root it lies in.
@@ -208,7 +241,10 @@ impl Store {
     pub(crate) fn create(&self, run: &str) -> io::Result<(FileRef, DirRef)> {
         self.undo.create_dir(&own(run)?)?;
         let kept = self.undo.open_dir(&own(run)?)?;
-        drop(self.runs.create_file(&journal_name(run)?)?);
+        share(&self.root, &*kept, true);
+        let journal = self.runs.create_file(&journal_name(run)?)?;
+        share(&self.root, &*journal, false);
+        drop(journal);
         // Opened anew, as it is by whoever looks at it meanwhile: see [`open_or_make_file`].
         Ok((self.journal(run)?, kept))
     }
@@ -264,13 +300,14 @@ impl Store {
             return Ok(());
         }
         let Self { root, fcs, runs, undo, lock } = self;
-        let before = root.dir.metadata()?;
+        let before = RootTime::keep(&root, &root.dir.metadata()?);
         // Each is closed before what it lies in is removed: some file systems (FAT on Windows) keep a removed name
         // until the last handle goes.
         drop((runs, undo));
         fcs.remove_dir(&own(RUNS)?)?;
         fcs.remove_dir(&own(UNDO)?)?;
         if_there(fcs.remove_file(&own(README)?))?;
+        lock.release();
         if_there(fcs.remove_file(&own(LOCK)?))?;
         // Whoever comes now finds no lock file and makes a new one, in a folder that then is not empty and stays.
         drop((lock, fcs));
@@ -278,7 +315,7 @@ impl Store {
             Err(e) if reason(&e) != OsReason::FolderNotEmpty => return Err(e),
             _ => {}
         }
-        keep_times(&root, &before);
+        before.give_back(&root);
         Ok(())
     }
 }
@@ -291,10 +328,21 @@ fn is_in_place(root: &Root, fcs: &DirRef, lock: &FileRef) -> io::Result<bool> {
     Ok(folder.map(|f| f.id) == Some(fcs.metadata()?.id) && file.map(|f| f.id) == Some(lock.metadata()?.id))
 }
 
-/// Gives the root the time back that making or removing `.fcs` took from it. Only its owner may; for others the time
-/// is that of a folder in which something was made, which is true.
-fn keep_times(root: &Root, before: &fcs_sys::Metadata) {
-    let _ = root.dir.set_times(Times { modified: Some(before.modified), created: None });
+/// Lets the group work with what is ours where it may work in the root: whoever shares the folder must be able to undo and
+/// recover. What cannot be given is missed by them, and told then.
+fn share(root: &Root, ours: &(impl Handle + ?Sized), is_folder: bool) {
+    let Ok(above) = root.dir.metadata() else { return };
+    let Some(wanted) = above.attributes.shared_with_group(is_folder) else { return };
+    let Ok(now) = ours.metadata() else { return };
+    if now.attributes.without_set_id() == wanted.without_set_id() {
+        return;
+    }
+    if let (Some(above), Some(own)) = (above.owner, now.owner)
+        && above.group != own.group
+    {
+        let _ = ours.set_owner(Owner { user: own.user, group: above.group });
+    }
+    let _ = ours.set_attributes(wanted);
 }
 
 /// Removes a file, link or empty folder of ours. A folder that holds something is an error: it was empty when it came
@@ -345,7 +393,15 @@ pub(crate) fn aside_name(run: &str, step: u64) -> io::Result<Name> {
 
 /// The step that a name of ours beside a target belongs to.
 pub(crate) fn step_of(run: &str, name: &Name) -> Option<u64> {
+    run_and_step(name).filter(|(of, _)| *of == run).map(|(_, step)| step)
+}
+
+/// The run and step that a name of ours beside a target belongs to.
+pub(crate) fn run_and_step(name: &Name) -> Option<(&str, u64)> {
     let text = std::str::from_utf8(name.as_bytes()).ok()?;
-    let rest = text.strip_prefix(".fcs-")?.strip_prefix(run)?.strip_prefix('-')?;
-    rest.strip_suffix(".part").or_else(|| rest.strip_suffix(".orig"))?.parse().ok()
+    let rest = text.strip_prefix(".fcs-")?;
+    let rest = rest.strip_suffix(".part").or_else(|| rest.strip_suffix(".orig"))?;
+    let (run, step) = rest.rsplit_once('-')?;
+    run.parse::<RunId>().ok()?;
+    Some((run, step.parse().ok()?))
 }

@@ -62,6 +62,17 @@ pub fn unfinished_in_words(root: &Root, found: &[RunInfo]) -> String {
     format!("A run on {} was interrupted and is not finished:\n{}", shown(&root.path), lines.join("\n"))
 }
 
+/// Runs of whose journal nothing can be read, in words.
+pub fn unreadable_in_words(root: &Root, found: &[RunInfo]) -> String {
+    let runs: Vec<String> = found.iter().map(|run| printable(&run.run).into_owned()).collect();
+    format!(
+        "The journal of {} on {} cannot be read: {}. Unfinished copies and originals of it may lie about.",
+        count(found.len() as u64, "run", "runs"),
+        shown(&root.path),
+        runs.join(", ")
+    )
+}
+
 /// Why a run, a recovery or an undo could not begin.
 pub fn start_trouble(error: &StartError, root: &Root) -> Trouble {
     match error {
@@ -69,6 +80,7 @@ pub fn start_trouble(error: &StartError, root: &Root) -> Trouble {
         StartError::Unfinished(found) => {
             Trouble::new(TroubleKind::RecoveryNeeded, unfinished_in_words(root, found))
         }
+        StartError::OtherVersion { .. } => Trouble::new(TroubleKind::RecoveryNeeded, error),
         StartError::NoSuchRun(_) | StartError::NothingToUndo => Trouble::usage(error),
         StartError::Failed(_) => Trouble::new(TroubleKind::Failed, error),
     }

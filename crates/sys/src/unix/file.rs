@@ -54,10 +54,37 @@ impl File for UnixFile {
         retry(|| rustix::io::pwrite(&self.fd, buffer, offset))
     }
 
+    #[cfg(target_os = "linux")]
+    fn try_lock(&self) -> io::Result<bool> {
+        match super::lock::exclusive(self.fd.as_fd()) {
+            Ok(()) => Ok(true),
+            // fcntl(2): one of the two, as the file system likes.
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn is_locked(&self) -> io::Result<bool> {
+        super::lock::is_held_by_other(self.fd.as_fd())
+    }
+
+    #[cfg(not(target_os = "linux"))]
     fn try_lock(&self) -> io::Result<bool> {
         match retry(|| rustix::fs::flock(&self.fd, rustix::fs::FlockOperation::NonBlockingLockExclusive)) {
             Ok(()) => Ok(true),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn is_locked(&self) -> io::Result<bool> {
+        match retry(|| rustix::fs::flock(&self.fd, rustix::fs::FlockOperation::NonBlockingLockShared)) {
+            Ok(()) => {
+                retry(|| rustix::fs::flock(&self.fd, rustix::fs::FlockOperation::Unlock)).map(|()| false)
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(true),
             Err(e) => Err(e),
         }
     }

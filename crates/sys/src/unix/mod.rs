@@ -8,6 +8,8 @@ mod dir;
 mod file;
 mod handle;
 #[cfg(target_os = "linux")]
+mod lock;
+#[cfg(target_os = "linux")]
 mod recycle;
 mod volume;
 mod window;

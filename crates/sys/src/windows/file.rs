@@ -30,6 +30,28 @@ pub(super) struct WindowsFile {
 handle::impl_handle!(WindowsFile);
 
 impl WindowsFile {
+    /// Takes a lock; `false` if another handle has one that excludes it.
+    fn lock(&self, flags: u32) -> io::Result<bool> {
+        let mut place = at(LOCK_OFFSET);
+        // SAFETY: the handle is synchronous, so the call ends before the offset goes.
+        #[allow(unsafe_code)]
+        let locked = nt::succeed(unsafe {
+            fs::LockFileEx(self.handle.as_raw_handle(), flags, 0, 1, 0, &raw mut place)
+        });
+        match locked {
+            Ok(()) => Ok(true),
+            Err(e)
+                if matches!(
+                    e.raw_os_error().map(|code| code as u32),
+                    Some(f::ERROR_LOCK_VIOLATION | f::ERROR_IO_PENDING)
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
     pub(super) fn new(handle: OwnedHandle) -> Self {
         Self { handle, uncached: false }
     }
@@ -162,25 +184,18 @@ impl File for WindowsFile {
     }
 
     fn try_lock(&self) -> io::Result<bool> {
+        self.lock(fs::LOCKFILE_EXCLUSIVE_LOCK | fs::LOCKFILE_FAIL_IMMEDIATELY)
+    }
+
+    fn is_locked(&self) -> io::Result<bool> {
+        if !self.lock(fs::LOCKFILE_FAIL_IMMEDIATELY)? {
+            return Ok(true);
+        }
         let mut place = at(LOCK_OFFSET);
-        let flags = fs::LOCKFILE_EXCLUSIVE_LOCK | fs::LOCKFILE_FAIL_IMMEDIATELY;
         // SAFETY: the handle is synchronous, so the call ends before the offset goes.
         #[allow(unsafe_code)]
-        let locked = nt::succeed(unsafe {
-            fs::LockFileEx(self.handle.as_raw_handle(), flags, 0, 1, 0, &raw mut place)
-        });
-        match locked {
-            Ok(()) => Ok(true),
-            Err(e)
-                if matches!(
-                    e.raw_os_error().map(|code| code as u32),
-                    Some(f::ERROR_LOCK_VIOLATION | f::ERROR_IO_PENDING)
-                ) =>
-            {
-                Ok(false)
-            }
-            Err(e) => Err(e),
-        }
+        nt::succeed(unsafe { fs::UnlockFileEx(self.handle.as_raw_handle(), 0, 1, 0, &raw mut place) })?;
+        Ok(false)
     }
 
     fn has_holes(&self) -> io::Result<bool> {

@@ -337,6 +337,11 @@ impl File for SimFile {
         Ok(holder == self.open.handle)
     }
 
+    fn is_locked(&self) -> io::Result<bool> {
+        let holder = self.open.disk.lock().live[self.open.key].lock;
+        Ok(holder.is_some_and(|holder| holder != self.open.handle))
+    }
+
     fn has_holes(&self) -> io::Result<bool> {
         Ok(self.open.disk.lock().get(self.open.key).content().is_some_and(|content| content.holes))
     }

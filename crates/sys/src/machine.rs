@@ -1,0 +1,132 @@
+//! Which machine and which process this is, so that another one can tell whether the holder of a lock still runs.
+//!
+//! A process number alone says little: numbers are used again, every machine has its own, and so has every container.
+
+use std::sync::OnceLock;
+
+/// A process, told apart from every other one on any machine, as far as the system lets one tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// The host's name.
+    pub host: String,
+    /// The system's number of this start of the machine; empty where there is none.
+    pub boot: String,
+    /// The space in which process numbers count, such as a container's; empty where there is none.
+    pub space: String,
+    /// The process's number.
+    pub process: u32,
+    /// When the process began, in the system's own count; 0 where that cannot be had.
+    pub began: u64,
+}
+
+impl Machine {
+    /// This process.
+    pub fn this() -> &'static Self {
+        static THIS: OnceLock<Machine> = OnceLock::new();
+        THIS.get_or_init(|| {
+            let process = std::process::id();
+            Self {
+                host: crate::host_name(),
+                boot: boot(),
+                space: space(),
+                process,
+                began: began(process).unwrap_or(0),
+            }
+        })
+    }
+
+    /// Whether both are on the same start of the same machine, so that the one can ask for the other.
+    pub fn shares_system(&self, other: &Self) -> bool {
+        (&self.host, &self.boot, &self.space) == (&other.host, &other.boot, &other.space)
+            && (!self.boot.is_empty() || cfg!(not(target_os = "linux")))
+    }
+
+    /// Whether this process, which shares the system with the one that asks, still runs; `None` where the system does not
+    /// tell.
+    pub fn runs(&self) -> Option<bool> {
+        #[cfg(target_os = "linux")]
+        {
+            match began(self.process) {
+                Ok(now) => Some(self.began == 0 || now == self.began),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Some(false),
+                Err(_) => None,
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            None
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+#[cfg(target_os = "linux")]
+fn space() -> String {
+    let link = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    link.to_string_lossy().into_owned()
+}
+
+/// Field 22 of `/proc/PID/stat`; the name in field 2 may hold anything, so it is counted from behind its bracket.
+#[cfg(target_os = "linux")]
+fn began(process: u32) -> std::io::Result<u64> {
+    let stat = std::fs::read(format!("/proc/{process}/stat"))?;
+    let stat = String::from_utf8_lossy(&stat).into_owned();
+    let began = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)?.parse().ok());
+    began.ok_or_else(|| std::io::ErrorKind::InvalidData.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn boot() -> String {
+    String::new()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn space() -> String {
+    String::new()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn began(_: u32) -> std::io::Result<u64> {
+    Ok(0)
+}
+
+/// The name of a user, from the system's own list; `None` where there is none, or no such list.
+pub fn user_name(user: u32) -> Option<String> {
+    if cfg!(not(unix)) {
+        return None;
+    }
+    let list = std::fs::read("/etc/passwd").ok()?;
+    let list = String::from_utf8_lossy(&list);
+    let mut lines = list.lines().map(|line| line.split(':'));
+    lines.find_map(|mut fields| {
+        let name = fields.next()?;
+        (fields.nth(1)? == user.to_string()).then(|| name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_runs_and_one_that_has_ended_does_not() {
+        let this = Machine::this();
+        assert!(this.shares_system(this) && this.process == std::process::id());
+        if cfg!(target_os = "linux") {
+            assert_eq!(this.runs(), Some(true));
+            assert!(!this.boot.is_empty() && this.began > 0);
+            let other = Machine { began: this.began + 1, ..this.clone() };
+            assert_eq!(other.runs(), Some(false), "the number is used by another one");
+            let none = Machine { process: u32::MAX, ..this.clone() };
+            assert_eq!(none.runs(), Some(false));
+            let restarted = Machine { boot: "another".into(), ..this.clone() };
+            assert!(!restarted.shares_system(this));
+            assert_eq!(user_name(0).as_deref(), Some("root"));
+        }
+    }
+}
