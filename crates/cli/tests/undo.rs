@@ -14,7 +14,7 @@ fn a_copy_is_taken_back_whole() {
     let bench = Bench::with_differences();
     let before = bench.seen();
     let run = bench.run("copy", &["-y"]).expect_code(0);
-    assert!(run.stdout.contains("` takes it back, until the next run."), "{run}");
+    assert!(run.stdout.contains("` takes it back, for 30 days."), "{run}");
     assert_ne!(bench.seen(), before);
     let undone = bench.run_on_right("undo", &["-y"]).expect_code(0);
     assert!(undone.stdout.contains("< sub/size.txt  the original is back\n"), "{undone}");
@@ -44,7 +44,7 @@ fn a_dry_run_of_undo_says_which_run_and_changes_nothing() {
     let _ = bench.run("copy", &["-y"]).expect_code(0);
     let before = bench.traces();
     let dry = bench.run_on_right("undo", &["-n"]).expect_code(0);
-    assert!(dry.stdout.contains("Take back ") && dry.stdout.contains(": copy from "), "{dry}");
+    assert!(dry.stdout.contains("\nUndo ") && dry.stdout.contains(": copy from "), "{dry}");
     assert!(dry.stdout.contains("Dry run: nothing was written."), "{dry}");
     let asked = bench.run_on_right("undo", &[]).expect_code(2);
     assert!(asked.stderr.contains("standard input is not a terminal.\nHint: Add -y"), "{asked}");
@@ -104,15 +104,26 @@ fn an_unknown_run_is_refused_with_a_hint() {
 }
 
 #[test]
-fn the_next_run_replaces_what_undo_goes_back_to() {
+fn undo_goes_back_run_by_run_until_what_is_kept_is_pruned() {
     let bench = Bench::with_differences();
+    let before = bench.seen();
     let _ = bench.run("copy", &["-y"]).expect_code(0);
     bench.left("later", "later", 9);
     let _ = bench.run("copy", &["-y"]).expect_code(0);
     let table = bench.run_on_right("runs", &[]).expect_code(0);
-    assert_eq!(table.stdout.lines().count(), 2, "{table}");
+    assert_eq!(table.stdout.lines().count(), 3, "{table}");
     let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
     assert!(!bench.right.join("later").exists() && bench.right.join("new.txt").exists());
+    let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+    assert_eq!(bench.seen(), before);
+
+    let _ = bench.run("copy", &["-y"]).expect_code(0);
+    let asked = bench.run_on_right("runs", &["--prune"]).expect_code(2);
+    assert!(asked.stderr.contains("Hint: Add -y"), "{asked}");
+    let pruned = bench.run_on_right("runs", &["--prune", "-y"]).expect_code(0);
+    assert!(pruned.stdout.starts_with("Pruned 1 run on ") && pruned.stdout.contains("19 B"), "{pruned}");
+    let _ = bench.run_on_right("undo", &["-y"]).expect_code(2);
+    assert!(!bench.right.join(".fcs").exists());
 }
 
 #[test]

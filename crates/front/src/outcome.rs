@@ -129,7 +129,7 @@ pub fn undo_lasts(report: &Report, task: Task) -> Option<String> {
         report.result,
         RunResult::Completed | RunResult::CompletedWithFailures | RunResult::Cancelled
     );
-    let did = c.copied + c.folders_created + c.removed + c.folders_removed > 0;
+    let did = c.copied + c.folders_created + c.folder_times + c.removed + c.folders_removed > 0;
     let until = match report.settings.undo {
         Undo::Off => return None,
         Undo::Last => "until the next run".to_owned(),
