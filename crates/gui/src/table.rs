@@ -32,7 +32,7 @@ mod rows;
 
 pub use columns::{BAR, GUTTER, Shown, Widths};
 
-use columns::Geometry;
+use columns::{Content, Geometry};
 use keys::TypeAhead;
 
 /// The height of a row in points.

@@ -63,7 +63,10 @@ fn body(picker: &mut Picker, ui: &mut Ui, pal: &Palette) -> Option<Act> {
         });
         let field = ui.add_sized(
             vec2(ui.available_width(), CONTROL),
-            TextEdit::singleline(&mut picker.typed).id_salt("folder").margin(Margin::symmetric(8, 5)),
+            TextEdit::singleline(&mut picker.typed)
+                .id_salt("folder")
+                .margin(Margin::symmetric(8, 5))
+                .align(egui::Align2::LEFT_CENTER),
         );
         name(ui, &field, "Folder");
         if field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) {
@@ -116,7 +119,10 @@ fn body(picker: &mut Picker, ui: &mut Ui, pal: &Palette) -> Option<Act> {
             ui.label("File name");
             let field = ui.add_sized(
                 vec2(ui.available_width(), CONTROL),
-                TextEdit::singleline(&mut picker.name).id_salt("name").margin(Margin::symmetric(8, 5)),
+                TextEdit::singleline(&mut picker.name)
+                    .id_salt("name")
+                    .margin(Margin::symmetric(8, 5))
+                    .align(egui::Align2::LEFT_CENTER),
             );
             name(ui, &field, "File name");
         });

@@ -18,6 +18,8 @@ pub const GUTTER: f32 = 40.0;
 pub(super) const MIN: f32 = 36.0;
 /// The column of names is not made narrower than this to make room for others.
 const MIN_NAME: f32 = 220.0;
+/// Names that lie deeper need more: so much for each level, up to the tenth.
+const LEVEL: f32 = 12.0;
 /// Nor than this for dates created, which hardly anyone looks at.
 const GOOD_NAME: f32 = 320.0;
 
@@ -35,6 +37,17 @@ pub struct Shown {
     pub digest: Option<bool>,
     /// The words of the verdict; by itself where there is room for them. Its glyph is always there.
     pub status: Option<bool>,
+}
+
+/// What the width of columns depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Content {
+    /// There are digests.
+    pub(super) digests: bool,
+    /// Decimals of seconds that dates are shown with.
+    pub(super) decimals: usize,
+    /// How deep the tree is.
+    pub(super) depth: usize,
 }
 
 /// Where everything is in a frame.
@@ -62,8 +75,7 @@ impl Geometry {
     pub(super) fn new(
         outer: Rect,
         (widths, shown, only): (&Widths, Shown, Option<Side>),
-        digests: bool,
-        decimals: usize,
+        content: Content,
         across: &mut f32,
     ) -> Self {
         let right = outer.right() - BAR;
@@ -71,7 +83,7 @@ impl Geometry {
             None => ((right - outer.left() - GUTTER) / 2.0).floor().max(MIN),
             Some(_) => (right - outer.left()).max(MIN),
         };
-        let (columns, left_out) = columns(pane, widths, shown, digests, decimals);
+        let (columns, left_out) = columns(pane, widths, shown, content);
         let content = columns.last().map_or(0.0, |(_, range)| range.max);
         // Half a point more is rounding.
         let bar = if content > pane + 0.5 { BAR } else { 0.0 };
@@ -141,18 +153,18 @@ fn columns(
     pane: f32,
     widths: &Widths,
     shown: Shown,
-    digests: bool,
-    decimals: usize,
+    Content { digests, decimals, depth }: Content,
 ) -> (Vec<(Field, Rangef)>, Vec<Field>) {
     // What is not asked for makes room for names: dates created first, then digests, the verdict's words last.
     let asked = |created: bool, digest: bool, status: bool| {
         let digest = shown.digest.unwrap_or(digest && digests);
         (shown.created.unwrap_or(created), digest, shown.status.unwrap_or(status))
     };
+    let names = MIN_NAME + LEVEL * depth.min(10) as f32;
     let tries = [
-        (asked(true, true, true), GOOD_NAME),
-        (asked(false, true, true), MIN_NAME),
-        (asked(false, false, true), MIN_NAME),
+        (asked(true, true, true), GOOD_NAME.max(names)),
+        (asked(false, true, true), names),
+        (asked(false, false, true), names),
         (asked(false, false, false), MIN_NAME),
     ];
     // A width given to names scrolls across; it is no reason to leave columns out.
@@ -223,7 +235,7 @@ mod tests {
 
     fn shown(width: f32, widths: &Widths, shown: Shown, across: &mut f32) -> Geometry {
         let outer = Rect::from_min_max(pos2(0.0, 0.0), pos2(width, 300.0));
-        Geometry::new(outer, (widths, shown, None), true, 0, across)
+        Geometry::new(outer, (widths, shown, None), Content { digests: true, decimals: 0, depth: 0 }, across)
     }
 
     /// Case V6.
@@ -269,6 +281,11 @@ mod tests {
         let there: Vec<Field> = usual.columns.iter().map(|(field, _)| *field).collect();
         assert_eq!(there, [Field::Name, Field::Size, Field::Modified, Field::Status]);
         assert_eq!(usual.left_out, [Field::Created, Field::Digest], "and it can be told");
+        let deep = Content { digests: false, decimals: 0, depth: 8 };
+        let outer = Rect::from_min_max(pos2(0.0, 0.0), pos2(1252.0, 300.0));
+        let deep = Geometry::new(outer, (&Widths::default(), auto, None), deep, &mut 0.0);
+        assert!(deep.columns[0].1.span() > 340.0, "names first: {:?}", deep.columns);
+        assert_eq!(deep.left_out, [Field::Created, Field::Status]);
         let narrow = fields(1000.0, auto);
         assert!(!narrow.contains(&Field::Created) && !narrow.contains(&Field::Status), "{narrow:?}");
         assert_eq!(fields(1000.0, ALL), Field::ALL, "what is asked for stays");
