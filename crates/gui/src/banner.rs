@@ -21,7 +21,7 @@ pub(crate) fn show(app: &mut App, ui: &mut Ui, pal: &Palette) {
     for unfinished in &app.unfinished {
         strip(ui, pal, pal.warn, icon::WARNING, |ui| {
             let text = format!("A run on {} was interrupted.", shown(&unfinished.folder));
-            let words = "No original is lost. Put it in order before the next run.";
+            let words = "No original is lost. Recover it before the next run.";
             let narrow = ui.available_width() < 620.0;
             let texts = |ui: &mut Ui| {
                 ui.add(egui::Label::new(RichText::new(text).family(theme::semibold())).wrap());

@@ -25,7 +25,7 @@ pub(crate) const KEYS: [(&str, &str); 23] = [
     ("Ctrl+Shift+Z", "Bring the ticks back as they were"),
     ("Ctrl+→ Ctrl+←", "Copy what is ticked to the right, to the left"),
     ("Del", "Delete what only the row's side has (Shift: the other side)"),
-    ("Ctrl+Z", "Take the latest run back"),
+    ("Ctrl+Z", "Undo the latest run; again: the one before"),
     ("Ctrl+E Ctrl+Shift+E", "Expand all, collapse all"),
     ("Ctrl+H", "History of runs"),
     ("Ctrl+L", "Log"),

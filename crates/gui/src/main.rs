@@ -85,7 +85,7 @@ fn open(folders: Option<&[PathBuf; 2]>) -> ExitCode {
             Ended::Broken(reason) => {
                 tell(&format!(
                     "Could not go on with the window: {reason}. If files were being copied, that run is interrupted. \
-                     Open the window again: it offers to put the folder in order."
+                     Open the window again: it offers to recover the run."
                 ));
                 return ExitCode::FAILURE;
             }

@@ -384,7 +384,7 @@ fn menu_items(app: &mut App, ui: &mut Ui) -> Option<Theme> {
     if item(ui, icon::HISTORY, "History of runs", "Ctrl+H") {
         app.show_history();
     }
-    if item(ui, icon::UNDO, "Take the latest run back", "Ctrl+Z") {
+    if item(ui, icon::UNDO, "Undo the latest run", "Ctrl+Z") {
         app.undo_latest();
     }
     if app.last_run().is_some() && item(ui, icon::FILE_TEXT, "Result of the last run", "") {

@@ -341,9 +341,9 @@ fn compare_tick_dry_run_copy_and_undo() {
 
     bench.button("Undo this run…");
     bench.asked_undo();
-    bench.button("Take it back");
+    bench.button("Undo it");
     bench.accounted();
-    assert!(bench.says("Taken back") && bench.says("Undone"), "{:#?}", bench.all());
+    assert!(bench.says("Undone"), "{:#?}", bench.all());
     bench.button("Close");
     assert!(bench.app().sheet.is_none());
     assert_eq!([bench.listing("left"), bench.listing("right")], before);
@@ -455,7 +455,7 @@ fn orphans_go_for_good_only_after_their_number_was_typed() {
     assert!(bench.says("Delete what only the left side has") && bench.is_enabled("Delete 6 items…"));
     bench.tick("Left 2.txt");
     assert!(bench.says("Ticked: 4 files, 0 folders"), "its folder stays: {:#?}", bench.all());
-    bench.press(Role::RadioButton, "Deleted items go for good");
+    bench.press(Role::RadioButton, "Deleted items go permanently");
 
     let before = [bench.listing("left"), bench.listing("right")];
     bench.tick("Dry run only");
@@ -468,10 +468,10 @@ fn orphans_go_for_good_only_after_their_number_was_typed() {
     bench.key(NONE, Key::Delete);
     bench.looked();
     bench.tick("Left 2.txt");
-    bench.press(Role::RadioButton, "Deleted items go for good");
+    bench.press(Role::RadioButton, "Deleted items go permanently");
     bench.button("Delete 4 items…");
     bench.planned();
-    let delete = "Delete 4 items for good";
+    let delete = "Delete 4 items permanently";
     assert!(bench.says("This cannot be undone.") && bench.says("Type 4 to allow it."), "{:#?}", bench.all());
     for typed in ["", "3", "44", "yes"] {
         bench.type_into("Number of items to allow", typed);
@@ -660,18 +660,18 @@ fn a_run_is_taken_back_from_the_history() {
     assert!(bench.says("copy from") && bench.says("2 items"), "{:#?}", bench.all());
     let undo = bench.all().into_iter().find(|name| name.starts_with("Undo the run of")).unwrap();
     bench.button(&undo);
-    assert!(bench.says("Take this run back?"));
+    assert!(bench.says("Undo this run?"));
     bench.button("Cancel");
     assert_ne!(bench.listing("right"), before, "nothing was taken back yet");
     bench.key(CTRL, Key::Z);
     bench.asked_undo();
-    bench.button("Take it back");
+    bench.button("Undo it");
     bench.accounted();
     assert_eq!(bench.listing("right"), before);
     bench.button("Close");
     bench.key(CTRL, Key::Z);
     bench.until("an answer", |app| app.said.is_some());
-    assert!(bench.says("There is no run on these folders that could be taken back."));
+    assert!(bench.says("There is no run on these folders that could be undone."));
 }
 
 #[test]
@@ -683,11 +683,11 @@ fn an_interrupted_run_is_shown_until_it_is_in_order() {
     bench.compare();
     assert!(bench.says("was interrupted."), "{:#?}", bench.all());
     bench.button("Roll it back…");
-    assert!(bench.says("Put the interrupted run in order?"));
+    assert!(bench.says("Recover the interrupted run?"));
     bench.key(NONE, Key::Escape);
     assert!(bench.says("was interrupted."));
     bench.button("Roll it back…");
-    bench.button("Put it in order");
+    bench.button("Recover it");
     bench.accounted();
     bench.button("Close");
     assert!(!bench.says("was interrupted."), "{:#?}", bench.all());
@@ -816,7 +816,7 @@ const SHEETS: [State; 17] = [
     ("confirm with a number", |bench| {
         bench.key(NONE, Key::Delete);
         bench.looked();
-        bench.press(Role::RadioButton, "Deleted items go for good");
+        bench.press(Role::RadioButton, "Deleted items go permanently");
         bench.button("Delete 6 items…");
         bench.planned();
     }),
@@ -845,7 +845,7 @@ const SHEETS: [State; 17] = [
         ended(bench);
         bench.button("Undo this run…");
         bench.asked_undo();
-        bench.button("Take it back");
+        bench.button("Undo it");
         bench.accounted();
     }),
     ("stop", |bench| {

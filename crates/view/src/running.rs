@@ -221,8 +221,8 @@ impl Running {
         match (self.kind, self.snapshot.phase) {
             (Kind::Plan, _) => "Preparing",
             (Kind::DryRun, _) => "Dry run",
-            (Kind::Undo, _) => "Taking the run back",
-            (Kind::Recover, _) => "Putting the run in order",
+            (Kind::Undo, _) => "Undoing the run",
+            (Kind::Recover, _) => "Recovering the run",
             (_, Phase::Idle) => "Starting",
             (_, Phase::Scan) => "Listing both folders",
             (_, Phase::Compare) => "Comparing",

@@ -43,7 +43,7 @@ pub(crate) fn about(app: &mut App, ctx: &Context, pal: &Palette) {
             for text in [
                 "Compares two folders, copies what differs, and proves byte for byte that what arrived is what left.",
                 "A file appears under its own name only when it is complete and, as asked, verified. Originals are only \
-                 ever moved, and a run can be taken back.",
+                 ever moved, and a run can be undone.",
                 "Licensed under MIT or Apache 2.0, as you like. Fonts: Inter (SIL Open Font License 1.1). Icons: Phosphor \
                  (MIT). Toolkit: egui (MIT or Apache 2.0).",
             ] {

@@ -67,28 +67,38 @@ pub(crate) fn stop(app: &mut App, ctx: &Context, pal: &Palette) {
 
 /// Whether a run is to be taken back.
 pub(crate) fn undo(app: &mut App, ctx: &Context, pal: &Palette) {
-    let Some(Sheet::AskUndo { side, folder, run }) = &app.sheet else { return };
+    let Some(Sheet::AskUndo { side, folder, runs }) = &app.sheet else { return };
+    let kept = runs.iter().fold(0_u64, |sum, run| sum.saturating_add(run.kept_bytes));
     let busy = app.busy.is_some();
     let act = sheet::frame(
         ctx,
         pal,
-        "Take this run back?",
+        "Undo this run?",
         SMALL,
         |ui| {
             line(ui, format!("On the {}: {}", side_word(*side), shown(folder)));
-            line(ui, format!("Run: {}", run_in_words(run)));
+            for run in runs {
+                line(ui, format!("Run: {}", run_in_words(run)));
+            }
+            if runs.len() > 1 {
+                weak(
+                    ui,
+                    pal,
+                    "The later ones did again what had failed in the first, and are undone with it.",
+                );
+            }
             weak(
                 ui,
                 pal,
                 format!(
-                    "Originals ({}) come back, and what the run made is taken away. What changed since stays as it is \
-                     and is listed.",
-                    text::size(run.kept_bytes)
+                    "Restores what was replaced or deleted ({}), removes what was created. What changed since stays as \
+                     it is and is listed. The run before can be undone after it.",
+                    text::size(kept)
                 ),
             );
             None
         },
-        |ui| two(ui, icon::UNDO, "Take it back", !busy),
+        |ui| two(ui, icon::UNDO, "Undo it", !busy),
     );
     if let Some(yes) = sheet::or_close(app, act) {
         if yes { app.undo() } else { app.close_sheet() }
@@ -102,7 +112,7 @@ pub(crate) fn recover(app: &mut App, ctx: &Context, pal: &Palette) {
     let act = sheet::frame(
         ctx,
         pal,
-        "Put the interrupted run in order?",
+        "Recover the interrupted run?",
         SMALL,
         |ui| {
             line(ui, format!("On the {}: {}", side_word(unfinished.side), shown(&unfinished.folder)));
@@ -125,7 +135,7 @@ pub(crate) fn recover(app: &mut App, ctx: &Context, pal: &Palette) {
             }
             None
         },
-        |ui| two(ui, icon::CHECK, "Put it in order", !busy),
+        |ui| two(ui, icon::CHECK, "Recover it", !busy),
     );
     if let Some(yes) = sheet::or_close(app, act) {
         if yes { app.recover() } else { app.close_sheet() }

@@ -10,10 +10,16 @@ use crate::sheet::{self, Size};
 use crate::theme::{self, Palette, icon};
 use crate::widgets;
 
+enum Act {
+    Close,
+    /// Goes back by one more run.
+    GoOn,
+}
+
 /// Draws it.
 pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
     let Some(Sheet::Done(done)) = &app.sheet else { return };
-    let title = if done.recovered { "Put in order" } else { "Taken back" };
+    let title = if done.recovered { "Recovered" } else { "Undone" };
     let (glyph, colour) = look(done.tone(), pal);
     let act = sheet::frame(
         ctx,
@@ -59,11 +65,20 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
                     });
                 });
             }
-            None::<()>
+            None
         },
-        |ui| widgets::primary(ui, icon::CHECK, "Close").clicked().then_some(()),
+        |ui| {
+            if widgets::primary(ui, icon::CHECK, "Close").clicked() {
+                return Some(Act::Close);
+            }
+            let back = !done.recovered;
+            let more = back && widgets::button(ui, icon::UNDO, "Undo the run before…").clicked();
+            more.then_some(Act::GoOn)
+        },
     );
-    if sheet::or_close(app, act).is_some() {
-        app.close_sheet();
+    match sheet::or_close(app, act) {
+        Some(Act::Close) => app.close_sheet(),
+        Some(Act::GoOn) => app.undo_further(),
+        None => {}
     }
 }

@@ -33,7 +33,8 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
             let Some(Sheet::History(Some(listed))) = &app.sheet else { return };
             if let Some(of) = listed.get(at) {
                 let (side, folder) = (of.side, of.folder.clone());
-                app.ask_undo(side, folder, run);
+                let listed = of.runs.clone().unwrap_or_default();
+                app.ask_undo(side, folder, &listed, &run.run);
             }
         }
         Some(None) => app.close_sheet(),
@@ -115,7 +116,8 @@ fn run(info: &RunInfo, ui: &mut Ui, pal: &Palette, zone: &TimeZone, free: bool) 
                             RunState::Unreadable => info.run.clone(),
                             _ => text::time(info.started, zone, 0),
                         };
-                        let head = format!("{begun}   {}", run_result(info.state));
+                        let belongs = if info.retries.is_some() { ", belongs to an earlier run" } else { "" };
+                        let head = format!("{begun}   {}{belongs}", run_result(info.state));
                         ui.add(egui::Label::new(RichText::new(head).family(theme::medium())).truncate());
                         let more = format!(
                             "{} from {}, {}, {} of originals kept",

@@ -165,14 +165,14 @@ fn destination(orphans: &mut Orphans, ui: &mut Ui, pal: &Palette) {
             (
                 RemovedTo::Undo,
                 "to the undo store",
-                "They can be brought back until the next run, or as long as the settings say.",
+                "They can be restored by undo as long as the settings say.",
             ),
             (
                 RemovedTo::RecycleBin,
                 "to the recycle bin",
                 "An error where there is none; never a silent deletion.",
             ),
-            (RemovedTo::Nowhere, "for good", "They cannot be brought back."),
+            (RemovedTo::Nowhere, "permanently", "They cannot be restored."),
         ] {
             let radio = widgets::radio(ui, orphans.destination == to, words);
             name(ui, &radio, &format!("Deleted items go {words}"));

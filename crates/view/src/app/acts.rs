@@ -4,13 +4,14 @@
 //! not know where on the screen anything is.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use fcs_engine::OnCancel;
 use fcs_engine::compare::{Group, Side};
 use fcs_engine::error::shown;
 use fcs_engine::plan::Direction;
-use fcs_engine::runs::{How, RunInfo};
+use fcs_engine::runs::{self, How, RunId, RunInfo};
 use fcs_engine::settings::Verify;
 use fcs_front::task::Task;
 
@@ -363,6 +364,7 @@ impl App {
     /// Goes ahead with the plan on the sheet, or through it without writing.
     pub fn go(&mut self, dry_run: bool) {
         let Some(Sheet::Confirm(confirm)) = &self.sheet else { return };
+        let retries = confirm.retries.clone();
         let Some(proposed) = confirm.proposed.clone().filter(|_| self.busy.is_none()) else { return };
         let refused = if dry_run { proposed.is_empty() } else { confirm.obstacle().is_some() };
         if refused {
@@ -371,7 +373,7 @@ impl App {
         self.sheet = None;
         let control = self.begin(if dry_run { Kind::DryRun } else { Kind::Run });
         let logs = self.logs.clone();
-        self.jobs.start("run", move |_| jobs::run(&proposed, dry_run, logs.as_deref(), &control));
+        self.jobs.start("run", move |_| jobs::run(&proposed, dry_run, retries, logs.as_deref(), &control));
     }
 
     /// Tries again what failed in the run that is shown.
@@ -386,7 +388,12 @@ impl App {
             return;
         }
         let paths = ended.failures.iter().map(|failure| failure.path.clone()).collect();
+        // What brings the rest belongs to the run that brought the most, and is undone with it.
+        let retries = RunId::from_str(&ended.report.run).ok();
         self.propose(task, Rows::Paths(paths), 0);
+        if let Some(Sheet::Confirm(confirm)) = &mut self.sheet {
+            confirm.retries = retries;
+        }
     }
 
     /// Pauses the work or lets it go on.
@@ -516,6 +523,18 @@ impl App {
         }
     }
 
+    /// Asks whether the run before the one that was undone is to be undone too.
+    pub fn undo_further(&mut self) {
+        if self.busy.is_some() {
+            self.said = Some("The folders are compared; then the run before can be undone.".to_owned());
+            return;
+        }
+        if let Some(Sheet::Done(done)) = &self.sheet {
+            self.undo_next = Some(Wanted::LatestOn(done.side));
+            self.list_runs();
+        }
+    }
+
     /// Asks whether the run that is shown is to be taken back.
     pub fn ask_undo_shown(&mut self) {
         if let (Some(Sheet::Ended(ended)), None) = (&self.sheet, &self.busy) {
@@ -524,9 +543,12 @@ impl App {
         }
     }
 
-    /// Asks whether a run is to be taken back.
-    pub fn ask_undo(&mut self, side: Side, folder: PathBuf, run: RunInfo) {
-        self.sheet = Some(Sheet::AskUndo { side, folder, run: Box::new(run) });
+    /// Asks whether a run, and what belongs to it, is to be undone: the one with this id of those that are listed.
+    pub fn ask_undo(&mut self, side: Side, folder: PathBuf, listed: &[RunInfo], run: &str) {
+        let runs: Vec<RunInfo> = runs::to_undo(listed, Some(run)).into_iter().cloned().collect();
+        if !runs.is_empty() {
+            self.sheet = Some(Sheet::AskUndo { side, folder, runs });
+        }
     }
 
     /// Takes the run back that the question is about.
@@ -534,7 +556,8 @@ impl App {
         if self.busy.is_some() {
             return;
         }
-        let Some(Sheet::AskUndo { side, folder, run }) = self.sheet.take() else { return };
+        let Some(Sheet::AskUndo { side, folder, runs }) = self.sheet.take() else { return };
+        let Some(run) = runs.into_iter().next() else { return };
         let control = self.begin(Kind::Undo);
         self.jobs.start("undo", move |_| jobs::undo(side, &folder, &run.run, &control));
     }

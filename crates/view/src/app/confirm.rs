@@ -12,6 +12,7 @@ use fcs_engine::guard::Excess;
 use fcs_engine::plan::{Direction, Plan};
 use fcs_engine::preflight::Severity;
 use fcs_engine::run::RemovedTo;
+use fcs_engine::runs::RunId;
 use fcs_front::folders::Folders;
 use fcs_front::overview::{self, Fact};
 use fcs_front::task::{Proposal, Task};
@@ -131,6 +132,8 @@ pub struct Confirm {
     pub proposed: Option<Arc<Proposed>>,
     /// What was typed to allow it.
     pub typed: String,
+    /// The run of which this one does again what failed: the two belong together.
+    pub(super) retries: Option<RunId>,
     /// So many of the items were ticked and then hidden by a filter.
     pub hidden: u64,
     pub(super) rows: Rows,
@@ -138,7 +141,7 @@ pub struct Confirm {
 
 impl Confirm {
     pub(super) fn new(task: Task, rows: Rows, hidden: u64) -> Self {
-        Self { task, proposed: None, typed: String::new(), hidden, rows }
+        Self { task, proposed: None, typed: String::new(), retries: None, hidden, rows }
     }
 
     /// What is said of items that no filter shows.
@@ -179,7 +182,7 @@ impl Confirm {
             Task::Orphans(_, to) => {
                 let items = count(totals.removed_files + totals.removed_folders, "item", "items");
                 match to {
-                    RemovedTo::Nowhere => format!("Delete {items} for good"),
+                    RemovedTo::Nowhere => format!("Delete {items} permanently"),
                     RemovedTo::Undo | RemovedTo::RecycleBin => format!("Delete {items}"),
                 }
             }

@@ -216,9 +216,10 @@ impl App {
         }
         let Some(wanted) = wanted.filter(|_| self.busy.is_none() && !self.is_in_use()) else { return };
         if let Some((of, run)) = jobs::wanted(&runs, &wanted) {
-            self.ask_undo(of.side, of.folder.clone(), run.clone());
+            let listed = of.runs.as_deref().unwrap_or_default();
+            self.ask_undo(of.side, of.folder.clone(), listed, &run.run);
         } else {
-            let text = "There is no run on these folders that could be taken back.";
+            let text = "There is no run on these folders that could be undone.";
             self.tell(Level::Info, text);
             self.said = Some(text.to_owned());
         }

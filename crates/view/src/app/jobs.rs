@@ -18,7 +18,7 @@ use fcs_engine::compare::{Comparison, RowId, Side};
 use fcs_engine::error::shown;
 use fcs_engine::report::{ItemReport, Report};
 use fcs_engine::run::RunOptions;
-use fcs_engine::runs::{self, Account, How, RunInfo};
+use fcs_engine::runs::{self, Account, How, RunId, RunInfo};
 use fcs_engine::{Control, Error, Observer, OnCancel, Settings};
 use fcs_front::folders::{Folders, open_one};
 use fcs_front::outcome::start_trouble;
@@ -349,7 +349,13 @@ pub(crate) fn find(comparison: &Comparison, path: &RelPath, side: Side) -> Optio
 }
 
 /// Carries out a plan, or goes through it.
-pub(super) fn run(proposed: &Proposed, dry_run: bool, logs: Option<&Path>, control: &Control) -> Event {
+pub(super) fn run(
+    proposed: &Proposed,
+    dry_run: bool,
+    retries: Option<RunId>,
+    logs: Option<&Path>,
+    control: &Control,
+) -> Event {
     let Proposed { proposal, folders, settings, .. } = proposed;
     let task = proposal.task;
     if let Err(trouble) = folders.are_still_there() {
@@ -357,6 +363,7 @@ pub(super) fn run(proposed: &Proposed, dry_run: bool, logs: Option<&Path>, contr
     }
     let options = RunOptions {
         dry_run,
+        retries,
         command: task.command().to_owned(),
         removed: task.removed_to(),
         ..RunOptions::default()
@@ -541,16 +548,22 @@ impl Saver {
 pub(super) enum Wanted {
     /// The newest that can be.
     Latest,
+    /// The newest that can be on one side.
+    LatestOn(Side),
     /// The one with this id.
     Run(String),
 }
 
-/// The run that is wanted, if it can be taken back.
+/// The run that is wanted, if it can be undone: of the latest runs on each folder the newest, as undo itself goes back.
 pub(super) fn wanted<'a>(listed: &'a [Runs], which: &Wanted) -> Option<(&'a Runs, &'a RunInfo)> {
-    let runs = listed.iter().flat_map(|of| of.runs.iter().flatten().map(move |run| (of, run)));
-    let meant = |run: &RunInfo| match which {
-        Wanted::Latest => run.undoable,
-        Wanted::Run(id) => run.undoable && run.run == *id,
-    };
-    runs.filter(|(_, run)| meant(run)).max_by_key(|(_, run)| run.started)
+    let sides = listed.iter().filter(|of| !matches!(which, Wanted::LatestOn(side) if *side != of.side));
+    let found = sides.filter_map(|of| {
+        let runs = of.runs.as_deref().ok()?;
+        let id = match which {
+            Wanted::Run(id) => Some(id.as_str()),
+            Wanted::Latest | Wanted::LatestOn(_) => None,
+        };
+        Some((of, *runs::to_undo(runs, id).first()?))
+    });
+    found.max_by_key(|(_, run)| run.started)
 }

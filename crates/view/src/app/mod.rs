@@ -148,8 +148,8 @@ pub enum Sheet {
         side: Side,
         /// The folder.
         folder: PathBuf,
-        /// The run.
-        run: Box<RunInfo>,
+        /// The run, and those that belong to it: the newest first.
+        runs: Vec<RunInfo>,
     },
     /// A folder or file is chosen here, because the desktop has no dialog for it.
     Pick(Picker),

@@ -209,7 +209,8 @@ impl Ended {
             self.report.result,
             RunResult::Completed | RunResult::CompletedWithFailures | RunResult::Cancelled
         );
-        let did = c.copied + c.folders_created + c.removed + c.folders_removed > 0;
+        // Any change is one: a run can have set the dates of folders alone.
+        let did = c.copied + c.folders_created + c.folder_times + c.removed + c.folders_removed > 0;
         stays && did && self.task.removed_to() == RemovedTo::Undo && self.report.settings.undo != Undo::Off
     }
 
@@ -262,7 +263,7 @@ impl Done {
     pub fn headlines(&self) -> Vec<String> {
         let what = if self.recovered { "Recovered" } else { "Undone" };
         if self.accounts.is_empty() {
-            return vec!["Nothing was left to put in order.".to_owned()];
+            return vec!["Nothing was left to recover.".to_owned()];
         }
         self.accounts
             .iter()

@@ -308,3 +308,92 @@ fn v15_a_filter_without_a_match_says_so_and_so_does_an_unknown_term() {
         assert_eq!(crate::filter::looks_like_a_term(fine), None, "{fine}");
     }
 }
+
+#[test]
+fn v2_a_retry_is_undone_with_the_run_that_it_belongs_to_and_the_run_before_after_it() {
+    let mut bench = Bench::new();
+    bench.write("left/good.txt", b"good");
+    bench.write("left/bad.txt", b"seen");
+    bench.write("right/good.txt", b"the original");
+    let first = bench.listing("right");
+    // An earlier run.
+    bench.write("left/earlier.txt", b"earlier");
+    bench.compare();
+    let loaded = bench.app.loaded_mut().unwrap();
+    let path = fcs_sys::RelPath::parse(b"earlier.txt").unwrap();
+    let row = jobs::find(loaded.comparison(), &path, Side::Left).unwrap();
+    loaded.model.toggle(row, Side::Left);
+    bench.app.count_ticks();
+    bench.app.copy(Direction::LeftToRight);
+    planned(&mut bench);
+    run(&mut bench);
+    bench.app.close_sheet();
+
+    bench.app.tick_all(Side::Left);
+    bench.app.copy(Direction::LeftToRight);
+    planned(&mut bench);
+    bench.write("left/bad.txt", b"changed since it was compared");
+    run(&mut bench);
+    assert_eq!(bench.ended().failures.len(), 1);
+    bench.app.retry_failed();
+    planned(&mut bench);
+    run(&mut bench);
+    assert!(bench.ended().failures.is_empty());
+    assert!(bench.path("right/bad.txt").exists());
+    bench.app.ask_undo_shown();
+    undo(&mut bench, 2);
+    assert_eq!(fs::read(bench.path("right/good.txt")).unwrap(), b"the original");
+    assert!(!bench.path("right/bad.txt").exists() && bench.path("right/earlier.txt").exists());
+    bench.app.undo_further();
+    undo(&mut bench, 1);
+    assert_eq!(bench.listing("right"), first, "back through all of them");
+}
+
+fn planned(bench: &mut Bench) {
+    bench.until("a plan", |app| matches!(&app.sheet, Some(Sheet::Confirm(c)) if c.proposed.is_some()));
+}
+
+fn run(bench: &mut Bench) {
+    bench.app.go(false);
+    bench.until("a result", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
+    bench.idle();
+}
+
+/// Answers the question, which must be about so many runs.
+fn undo(bench: &mut Bench, count: usize) {
+    bench.until("the question", |app| matches!(app.sheet, Some(Sheet::AskUndo { .. })));
+    let Some(Sheet::AskUndo { runs, .. }) = &bench.app.sheet else { unreachable!() };
+    assert_eq!(runs.len(), count, "{runs:?}");
+    bench.app.undo();
+    bench.until("the undo", |app| matches!(app.sheet, Some(Sheet::Done(_))));
+    bench.idle();
+    let Some(Sheet::Done(done)) = &bench.app.sheet else { unreachable!() };
+    assert_eq!(done.tone(), Tone::Good, "{:?}", done.headlines());
+}
+
+#[test]
+fn v1_stop_and_roll_back_inside_the_first_file_leaves_nothing() {
+    let mut bench = Bench::new();
+    for n in 0..3 {
+        bench.write(&format!("left/new/{n}.bin"), &vec![n; 64 << 20]);
+    }
+    let before = bench.listing("right");
+    bench.app.set_setting("copy_workers", "1");
+    bench.compare();
+    bench.plan_copy(Direction::LeftToRight);
+    bench.app.go(false);
+    // Inside the first file: its folder is made, nothing is committed.
+    let new = bench.path("right/new");
+    while !new.exists() && bench.app.busy.is_some() {
+        bench.app.poll(bench.began.elapsed());
+        std::thread::yield_now();
+    }
+    assert!(bench.app.busy.is_some(), "the run goes on");
+    bench.app.ask_to_stop(false);
+    bench.app.stop(OnCancel::RollBack);
+    bench.until("a result", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
+    bench.idle();
+    assert_eq!(bench.ended().report.result, RunResult::RolledBack);
+    assert!(bench.ended().headline.starts_with("Rolled back"), "{}", bench.ended().headline);
+    assert_eq!(bench.listing("right"), before);
+}
