@@ -75,7 +75,7 @@ fn head(running: &Running, ui: &mut Ui, pal: &Palette) -> Option<Act> {
         widgets::glyph(ui, glyph, 16.0, pal.accent);
         ui.label(RichText::new(running.title()).family(theme::semibold()));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if !running.stopping && !matches!(running.kind, Kind::Undo | Kind::Recover) {
+            if !running.stopping && !matches!(running.kind, Kind::Undo | Kind::Recover | Kind::Prune) {
                 if widgets::button(ui, icon::X, "Stop").clicked() {
                     act = Some(Act::Stop);
                 }

@@ -101,6 +101,7 @@ impl<'a> Cells<'a> {
                 .digests(row)
                 .map(|digests| text::digest(if side == Side::Left { digests.left } else { digests.right })),
             Field::Status if self.differs_inside(row) => Some("Differs inside".to_owned()),
+            Field::Status if index.has_equal_content(row) => Some("Times only".to_owned()),
             Field::Status => Some(text::short_status(comparison.row(row).verdict)),
         };
         Cow::Owned(found.unwrap_or_default())
@@ -141,6 +142,8 @@ impl<'a> Cells<'a> {
         let mut text = text::status(comparison.row(row).verdict);
         if self.differs_inside(row) {
             text.push_str(" by itself; something in it differs");
+        } else if self.index.has_equal_content(row) {
+            text.push_str("; the content was read on both sides and is equal");
         }
         for side in [Side::Left, Side::Right] {
             let Some(node) = comparison.node(row, side) else { continue };
@@ -162,6 +165,8 @@ fn file(entry: Option<&Entry>) -> Option<&Entry> {
 
 #[cfg(test)]
 mod tests {
+    use fcs_engine::settings::ContentCheck;
+
     use super::*;
     use crate::testing::{Pair, row};
 
@@ -213,6 +218,24 @@ mod tests {
         assert_eq!(shown("close"), ["05.02", "05.77"]);
         assert_eq!(shown("far"), ["05", "09"]);
         assert_eq!(shown("same"), ["05", "05"], "within the tolerance");
+    }
+
+    /// Case V16.
+    #[test]
+    fn files_whose_content_was_read_and_is_equal_differ_in_times_only() {
+        let mut trees = Pair::of(&["times 5 5", "size 5 6"]);
+        trees.modified("times", [5_000_000_000, 90_000_000_000]);
+        let shown = |content: ContentCheck| {
+            let settings = fcs_engine::Settings { compare_content: content, ..Default::default() };
+            let index = Index::new(trees.compare_with(&settings));
+            let cells = Cells { index: &index, zone: &TimeZone::UTC, decimals: 0 };
+            ["times", "size"].map(|name| {
+                let row = row(index.comparison(), name);
+                cells.short(row, Side::Left, Field::Status).into_owned()
+            })
+        };
+        assert_eq!(shown(ContentCheck::Blake3), ["Times only", "Size"]);
+        assert_eq!(shown(ContentCheck::Off), ["Modified", "Size"], "nobody knows about the content");
     }
 
     #[test]

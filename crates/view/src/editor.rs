@@ -38,9 +38,10 @@ impl Row {
         chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
     }
 
-    /// The words it chooses from.
+    /// The words it chooses from; `None` where one of them holds a number (`days:N`), which has to be typed.
     pub fn choices(&self) -> Option<&'static [&'static str]> {
         match self.info.unit {
+            Unit::Choice(words) if words.iter().any(|word| word.ends_with(":N")) => None,
             Unit::Choice(words) => Some(words),
             _ => None,
         }
@@ -164,8 +165,23 @@ mod tests {
             editor.filter = info.name.to_owned();
             assert!(editor.rows().any(|row| row.info.name == info.name));
         }
+        // What decides about other people's files is found by its name.
+        for name in [
+            "newer",
+            "one_file_system",
+            "ignore_whole_hours",
+            "remove_despite_failures",
+            "read_only_targets",
+            "undo_max_percent",
+        ] {
+            let shown = editor.rows.iter().find(|row| row.info.name == name);
+            assert!(shown.is_some_and(|row| !row.accepted().is_empty()), "{name}");
+        }
         editor.filter = "VERIFY re-read".to_owned();
         assert!(editor.rows().any(|row| row.info.name == "verify"));
+        assert_eq!(row(&editor, "undo").choices(), None, "a number of days is typed");
+        assert!(row(&editor, "newer").choices().is_some());
+        assert!(editor.set(&mut file, "undo", "days:7") && editor.set(&mut file, "undo", "days:30"));
         assert_eq!(row(&editor, "mmap_window_bytes").title(), "Mmap window bytes");
         assert!(editor.set(&mut file, "verify", "none") && editor.set(&mut file, "verify", "all"));
         assert!(!row(&editor, "verify").changed);

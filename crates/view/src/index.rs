@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use fcs_engine::compare::{Comparison, Differences, Group, Row, RowId, Side, Verdict};
+use fcs_engine::settings::ContentCheck;
 use fcs_engine::tree::Entry;
 use fcs_sys::{Kind, Time};
 
@@ -76,6 +77,18 @@ impl Index {
         let close = |a: Option<Time>, b: Option<Time>| matches!((a, b), (Some(a), Some(b)) if a.seconds() == b.seconds());
         differences.modified && close(Some(left.modified), Some(right.modified))
             || differences.created && close(left.created(), right.created())
+    }
+
+    /// Whether this comparison has read both files and found them equal, so that only their dates differ.
+    pub fn has_equal_content(&self, row: RowId) -> bool {
+        let Verdict::Different(differences) = self.comparison.row(row).verdict else { return false };
+        if self.comparison.content == ContentCheck::Off || differences.size || differences.content {
+            return false;
+        }
+        let [Some(left), Some(right)] = [Side::Left, Side::Right].map(|side| self.entry(row, side)) else {
+            return false;
+        };
+        left.kind == Kind::File && right.kind == Kind::File && left.size == right.size
     }
 
     /// Rows whose dates are told apart by fractions of seconds only.

@@ -27,8 +27,10 @@ pub enum Kind {
     DryRun,
     /// A run is taken back.
     Undo,
-    /// An interrupted run is put in order.
+    /// An interrupted run is recovered.
     Recover,
+    /// What earlier runs keep is deleted.
+    Prune,
 }
 
 /// A bar with the words beside it.
@@ -223,6 +225,7 @@ impl Running {
             (Kind::DryRun, _) => "Dry run",
             (Kind::Undo, _) => "Undoing the run",
             (Kind::Recover, _) => "Recovering the run",
+            (Kind::Prune, _) => "Making room",
             (_, Phase::Idle) => "Starting",
             (_, Phase::Scan) => "Listing both folders",
             (_, Phase::Compare) => "Comparing",

@@ -16,7 +16,11 @@ use crate::theme::{self, CONTROL, Palette, icon};
 use crate::widgets::{self, name};
 
 enum Act {
-    Go { dry_run: bool },
+    Go {
+        dry_run: bool,
+    },
+    /// Deletes what earlier runs keep.
+    MakeRoom,
     Verify(fcs_engine::settings::Verify),
     Cancel,
 }
@@ -29,6 +33,7 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
     let busy = app.busy.as_ref().is_some_and(|_| confirm.proposed.is_some());
     let obstacle = confirm.obstacle();
     let (title, verb) = (confirm.title(), confirm.verb());
+    let room = confirm.room_words();
     let proposed = confirm.proposed.clone();
     let deletes = matches!(confirm.task, Task::Orphans(..));
     let for_good = proposed.as_ref().is_some_and(|proposed| proposed.proposal.removes_for_good);
@@ -57,6 +62,14 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
                     act = Some(Act::Go { dry_run: true });
                 }
             });
+            if let Some(words) = &room {
+                ui.add_enabled_ui(!busy, |ui| {
+                    let button = widgets::danger(ui, icon::TRASH, words);
+                    if button.on_hover_text("Permanently: these runs cannot be undone then").clicked() {
+                        act = Some(Act::MakeRoom);
+                    }
+                });
+            }
             if widgets::button(ui, icon::X, "Cancel").clicked() {
                 act = Some(Act::Cancel);
             }
@@ -69,6 +82,7 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
     app.sheet = Some(Sheet::Confirm(confirm));
     match sheet::or_close(app, act) {
         Some(Act::Go { dry_run }) => app.go(dry_run),
+        Some(Act::MakeRoom) => app.make_room(),
         Some(Act::Verify(verify)) => app.set_verify(verify),
         Some(Act::Cancel) => app.close_sheet(),
         None => {}

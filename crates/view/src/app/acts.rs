@@ -352,11 +352,13 @@ impl App {
         // How it was compared is the comparison's; how it is copied is what is set now.
         let mut settings = self.settings.clone();
         settings.compare_existence = loaded.settings.compare_existence;
+        settings.time_tolerance_nanos = loaded.settings.time_tolerance_nanos;
+        settings.ignore_whole_hours = loaded.settings.ignore_whole_hours;
         self.begin(Kind::Plan);
         self.plans += 1;
         let serial = self.plans;
         self.jobs.start("plan", move |_| {
-            let proposed = jobs::prepare(task, &folders, index.comparison(), &rows, settings);
+            let proposed = jobs::prepare(task, &folders, &index, &rows, settings);
             Event::Proposed(serial, Box::new(proposed))
         });
     }
@@ -374,6 +376,19 @@ impl App {
         let control = self.begin(if dry_run { Kind::DryRun } else { Kind::Run });
         let logs = self.logs.clone();
         self.jobs.start("run", move |_| jobs::run(&proposed, dry_run, retries, logs.as_deref(), &control));
+    }
+
+    /// Deletes what earlier runs keep, where that is all that stands against the plan on the sheet, and plans again.
+    pub fn make_room(&mut self) {
+        let Some(Sheet::Confirm(confirm)) = &self.sheet else { return };
+        let (Some(proposed), Some(room)) = (&confirm.proposed, confirm.room()) else { return };
+        if self.busy.is_some() {
+            return;
+        }
+        let (folders, side) = (Arc::clone(&proposed.folders), proposed.proposal.task.target());
+        let newest = room.newest.clone();
+        self.begin(Kind::Prune);
+        self.jobs.start("make room", move |_| jobs::prune(&folders, side, &newest));
     }
 
     /// Tries again what failed in the run that is shown.
@@ -423,7 +438,7 @@ impl App {
                 self.sheet = Some(Sheet::Stop { closing, stood });
             }
             // These end by themselves; half of an undo would only have to be gone on with.
-            Kind::Undo | Kind::Recover | Kind::Run => self.closing |= closing,
+            Kind::Undo | Kind::Recover | Kind::Prune | Kind::Run => self.closing |= closing,
             Kind::Plan => {
                 // Whatever comes of it is not waited for.
                 self.plans += 1;

@@ -10,7 +10,7 @@ use fcs_engine::compare::{Comparison, RowId, Side, Verdict};
 use fcs_engine::error::shown;
 use fcs_engine::guard::Excess;
 use fcs_engine::plan::{Direction, Plan};
-use fcs_engine::preflight::Severity;
+use fcs_engine::preflight::{MakeRoom, Severity};
 use fcs_engine::run::RemovedTo;
 use fcs_engine::runs::RunId;
 use fcs_front::folders::Folders;
@@ -20,6 +20,7 @@ use fcs_text::{count, number};
 
 use super::jobs::Rows;
 use crate::bits::Bits;
+use crate::index::Index;
 
 /// Paths shown; the rest is counted.
 const SHOWN_PATHS: usize = 10;
@@ -47,12 +48,14 @@ impl Proposed {
         folders: Arc<Folders>,
         settings: Settings,
         ticked: &Bits,
-        comparison: &Comparison,
+        index: &Index,
     ) -> Self {
+        let comparison = index.comparison();
         let examples = proposal.plan.example_paths(SHOWN_PATHS);
         let items = items(&proposal.plan);
         let mut facts = overview::facts(&proposal, &settings);
         facts.insert(0, Fact { name: "Ticked", text: what_becomes_of(ticked, comparison, &proposal) });
+        facts.splice(1..1, times_only(ticked, index, &proposal));
         Self {
             facts,
             more: items.saturating_sub(examples.len() as u64),
@@ -118,6 +121,19 @@ fn what_becomes_of(ticked: &Bits, comparison: &Comparison, proposal: &Proposal) 
     text
 }
 
+/// What is said of files whose content is known to be equal: that they are copied nevertheless.
+fn times_only(ticked: &Bits, index: &Index, proposal: &Proposal) -> Option<Fact> {
+    if matches!(proposal.task, Task::Orphans(..)) {
+        return None;
+    }
+    let files = ticked.iter().filter(|&row| index.has_equal_content(row)).count() as u64;
+    let text = format!(
+        "{} with equal content differ in times only; a copy brings the times with the whole file",
+        count(files, "file", "files")
+    );
+    (files > 0).then(|| Fact { name: "Times only", text })
+}
+
 fn problems(proposal: &Proposal) -> Vec<(Severity, String)> {
     // Allowed by typing its number, so it is not refused.
     let advice = |_: &Excess| "Check that the other folder is the right one and complete.".to_owned();
@@ -142,6 +158,19 @@ pub struct Confirm {
 impl Confirm {
     pub(super) fn new(task: Task, rows: Rows, hidden: u64) -> Self {
         Self { task, proposed: None, typed: String::new(), retries: None, hidden, rows }
+    }
+
+    /// What earlier runs keep, if the run may go ahead once that is deleted.
+    pub fn room(&self) -> Option<&MakeRoom> {
+        let preflight = &self.proposed.as_ref()?.proposal.preflight;
+        preflight.make_room.as_ref().filter(|_| preflight.refuses())
+    }
+
+    /// What deleting it is called, with how much goes.
+    pub fn room_words(&self) -> Option<String> {
+        let room = self.room()?;
+        let runs = count(room.runs, "earlier run", "earlier runs");
+        Some(format!("Delete {} kept for undo by {runs}…", fcs_text::size(room.bytes)))
     }
 
     /// What is said of items that no filter shows.

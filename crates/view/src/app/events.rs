@@ -75,6 +75,17 @@ impl App {
                     orphans.looked(found);
                 }
             }
+            Event::Pruned(result) => {
+                self.busy = None;
+                match result {
+                    Ok(n) => {
+                        let runs = count(n, "earlier run", "earlier runs");
+                        self.tell(Level::Done, &format!("Deleted what {runs} kept for undo."));
+                        self.plan_again();
+                    }
+                    Err(trouble) => self.could_not(trouble),
+                }
+            }
             Event::Saved(what, result) => self.saved(what, result),
             Event::Imported(result) => self.imported(result),
             Event::Told(level, text) => self.tell(level, &text),
@@ -276,6 +287,7 @@ impl App {
             "run" => matches!(busy, Some(Kind::Run | Kind::DryRun)),
             "undo" => busy == Some(Kind::Undo),
             "recover" => busy == Some(Kind::Recover),
+            "make room" => busy == Some(Kind::Prune),
             "compare" => busy == Some(Kind::Compare),
             "plan" | "list orphans" => busy == Some(Kind::Plan),
             _ => false,

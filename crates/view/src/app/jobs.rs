@@ -130,6 +130,8 @@ pub(super) enum Event {
     Orphans(u64, Box<Orphans>),
     /// How the items to be removed look now, asked for as the so manieth look.
     Accesses(u64, HashMap<RowId, Access>),
+    /// How many earlier runs do not keep their originals any more.
+    Pruned(Result<u64, Trouble>),
     /// A file was written: what it is, and where, or why not.
     Saved(&'static str, Result<PathBuf, Trouble>),
     Imported(Result<Box<SettingsFile>, Trouble>),
@@ -293,16 +295,17 @@ pub(super) fn look(paths: [PathBuf; 2]) -> Event {
 pub(super) fn prepare(
     task: Task,
     folders: &Arc<Folders>,
-    comparison: &Comparison,
+    index: &Index,
     rows: &Rows,
     settings: Settings,
 ) -> Proposed {
+    let comparison = index.comparison();
     let bits = match rows {
         Rows::Ticked(bits) => bits.clone(),
         Rows::Paths(paths) => at_paths(paths, comparison, task.target()),
     };
     let proposal = propose(task, folders, comparison, &|row| bits.has(row), &settings, None);
-    Proposed::new(proposal, Arc::clone(folders), settings, &bits, comparison)
+    Proposed::new(proposal, Arc::clone(folders), settings, &bits, index)
 }
 
 fn at_paths(paths: &[RelPath], comparison: &Comparison, side: Side) -> Bits {
@@ -393,6 +396,15 @@ pub(super) fn recover(side: Side, folder: &Path, how: How, control: &Control) ->
     let result = open_one(folder)
         .and_then(|root| runs::recover(&root, how, control).map_err(|error| start_trouble(&error, &root)));
     Event::Accounted { side, recovered: true, result }
+}
+
+/// Deletes what the runs up to one of them keep.
+pub(super) fn prune(folders: &Folders, side: Side, newest: &str) -> Event {
+    let root = folders.root(side);
+    let pruned = folders
+        .are_still_there()
+        .and_then(|()| runs::prune(root, Some(newest)).map_err(|error| start_trouble(&error, root)));
+    Event::Pruned(pruned.map(|runs| runs.len() as u64))
 }
 
 /// Lists the runs on both folders.

@@ -532,5 +532,6 @@ fn criteria(settings: &Settings) -> impl PartialEq {
             settings.compare_modified,
         ),
         (settings.compare_content, settings.time_tolerance_nanos, settings.max_items),
+        (settings.ignore_whole_hours, settings.one_file_system),
     )
 }

@@ -397,3 +397,35 @@ fn v1_stop_and_roll_back_inside_the_first_file_leaves_nothing() {
     assert!(bench.ended().headline.starts_with("Rolled back"), "{}", bench.ended().headline);
     assert_eq!(bench.listing("right"), before);
 }
+
+#[test]
+fn room_that_earlier_runs_take_is_made_after_asking() {
+    use fcs_testkit::image::{FsKind, for_each_image};
+    for_each_image("room_that_earlier_runs_take_is_made_after_asking", &[FsKind::Tmpfs], 64 << 20, |image| {
+        let mut bench = Bench::new();
+        bench.app.set_folder(Side::Right, image.mount_point().to_path_buf());
+        fs::write(image.mount_point().join("a.bin"), vec![1; 20 << 20]).unwrap();
+        bench.write("left/a.bin", &vec![2; (20 << 20) + 1]);
+        bench.compare();
+        bench.plan_copy(Direction::LeftToRight);
+        run(&mut bench);
+        bench.app.close_sheet();
+        bench.write("left/b.bin", &vec![3; 30 << 20]);
+        bench.compare();
+        bench.plan_copy(Direction::LeftToRight);
+        let confirm = |bench: &Bench| match &bench.app.sheet {
+            Some(Sheet::Confirm(confirm)) => (confirm.room_words(), confirm.obstacle().is_some()),
+            _ => panic!("no plan is shown"),
+        };
+        let (words, refused) = confirm(&bench);
+        assert!(refused && words.is_some_and(|w| w == "Delete 20 MiB kept for undo by 1 earlier run…"));
+        bench.app.make_room();
+        bench.until(
+            "another plan",
+            |app| matches!(&app.sheet, Some(Sheet::Confirm(c)) if c.proposed.is_some() && c.room().is_none()),
+        );
+        assert_eq!(confirm(&bench), (None, false));
+        run(&mut bench);
+        assert_eq!(fs::metadata(image.mount_point().join("b.bin")).unwrap().len(), 30 << 20);
+    });
+}
