@@ -193,8 +193,10 @@ impl Table {
         let digests = !index.comparison().digests.is_empty();
         // Room for fractions only where there are any.
         let decimals = if index.close_dates().count() > 0 { look.decimals } else { 0 };
-        let geometry =
-            Geometry::new(outer, (&self.widths, self.shown, self.only), digests, decimals, &mut self.across);
+        // Rows are breadth-first: none is deeper than the last.
+        let depth = index.comparison().depth(index.rows().saturating_sub(1) as RowId);
+        let content = Content { digests, decimals, depth };
+        let geometry = Geometry::new(outer, (&self.widths, self.shown, self.only), content, &mut self.across);
         if let Some(only) = self.only {
             self.active = only;
         }
