@@ -134,6 +134,8 @@ pub enum ErrorKind {
     /// The program or server that provides the volume reported an input/output error. What it means only that one
     /// knows: it need not be a device, and not even trouble.
     Served,
+    /// Reading it ended before the size that its file system states, and nobody changed it.
+    EndsEarly,
     /// A part of this program ended in a panic while it worked on the item.
     Defect,
     /// The folder lists it, and a look-up does not find it.
@@ -260,6 +262,7 @@ impl Error {
             }
             ErrorKind::BadJournal => "it is damaged, or of a newer version of this program".into(),
             ErrorKind::Served => "the program or server that provides this volume reported an error".into(),
+            ErrorKind::EndsEarly => "it ends before the size that its file system states".into(),
             ErrorKind::Defect => "a part of this program failed while it was at work on it".into(),
         }
     }
@@ -338,6 +341,9 @@ impl Error {
             ErrorKind::Overlap => "Choose other folders, or leave it out.",
             ErrorKind::SourceHasIt => "Compare again.",
             ErrorKind::BadJournal => "Look into the folder .fcs before you delete it: it may hold originals.",
+            ErrorKind::EndsEarly => {
+                "If the system makes up its content, as below /sys, leave it out; else check its file system."
+            }
             ErrorKind::Defect => "Recover the run before you go on, and report this with the log of the run.",
             ErrorKind::Served => "Look at what that one says, and at its connection or disk; then run again.",
             ErrorKind::Os(reason) => match reason {

@@ -16,6 +16,7 @@ use fcs_sys::{
 };
 
 use super::context::{Context, Job};
+use super::grown;
 use super::metadata;
 use super::meter::Meter;
 use super::staged::{Expected, Staged, discard_name};
@@ -46,12 +47,24 @@ impl From<Error> for Stop {
 }
 
 /// What a strategy produced.
-struct Filled {
-    file: FileRef,
-    bytes: u64,
-    expected: Expected,
+pub(super) struct Filled {
+    pub(super) file: FileRef,
+    pub(super) bytes: u64,
+    pub(super) expected: Expected,
     /// BLAKE3 of the content, where it was computed on the way.
-    hash: Option<Digest>,
+    pub(super) hash: Option<Digest>,
+    /// The source has more than it says, and was read to its end.
+    pub(super) beyond_its_size: bool,
+}
+
+/// Which attempt at a step this is.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt {
+    /// False when the source changed during an earlier one: then the plan's fingerprint no longer applies, and the
+    /// source must be steady from now on.
+    pub(super) first: bool,
+    /// There will be no other, so a source that only grew is taken as it is; before, it may come to rest.
+    pub(super) last: bool,
 }
 
 /// Whether a file takes the small-file path and is committed in a group.
@@ -59,12 +72,11 @@ pub(super) fn is_small(context: &Context<'_>, size: u64) -> bool {
     size <= context.settings.batch_max_file_bytes
 }
 
-/// Stages one step. `first` is false when the source changed during an earlier attempt, in which case the plan's
-/// fingerprint no longer applies; the source must then be steady from now on.
+/// Stages one step.
 pub(super) fn stage<'a>(
     context: &Context<'_>,
     job: &Job<'a>,
-    first: bool,
+    attempt: Attempt,
     current: Option<&Arc<CurrentFile>>,
     buffer: &mut Vec<u8>,
 ) -> Result<Staged<'a>, Stop> {
@@ -81,7 +93,7 @@ pub(super) fn stage<'a>(
     }
     match job.step.action {
         Action::CopyLink => stage_link(context, job, name),
-        Action::CopyFile { .. } => stage_file(context, job, name, first, current, buffer),
+        Action::CopyFile { .. } => stage_file(context, job, name, attempt, current, buffer),
     }
 }
 
@@ -97,11 +109,11 @@ fn protected(context: &Context<'_>, step: &Step) -> Option<ErrorKind> {
     protection.or_else(|| step.expect_target.is_some_and(marked).then_some(ErrorKind::TargetReadOnly))
 }
 
-fn source_path(context: &Context<'_>, job: &Job<'_>) -> std::path::PathBuf {
+pub(super) fn source_path(context: &Context<'_>, job: &Job<'_>) -> std::path::PathBuf {
     context.source_path(&job.folder.plan.source_path.join(&job.step.source_name))
 }
 
-fn target_path(context: &Context<'_>, job: &Job<'_>) -> std::path::PathBuf {
+pub(super) fn target_path(context: &Context<'_>, job: &Job<'_>) -> std::path::PathBuf {
     context.target_path(&job.folder.plan.target_path.join(&job.step.target_name))
 }
 
@@ -109,7 +121,7 @@ fn stage_file<'a>(
     context: &Context<'_>,
     job: &Job<'a>,
     name: Name,
-    first: bool,
+    attempt: Attempt,
     current: Option<&Arc<CurrentFile>>,
     buffer: &mut Vec<u8>,
 ) -> Result<Staged<'a>, Stop> {
@@ -121,27 +133,39 @@ fn stage_file<'a>(
     // Where the comparison had the content fetched, that moved the change time and nothing else.
     let as_planned = job.folder.source_unchanged(&before, &step.expect_source)
         || step.placeholder && before.fingerprint().same_content_after_rename(&step.expect_source);
-    if first && !as_planned {
-        return Err(Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceStale).into());
+    let stale = || Stop::from(Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceStale));
+    let is_stale = attempt.first && !as_planned;
+    if is_stale && !grown::looks_grown(&before.fingerprint(), &step.expect_source) {
+        return Err(stale());
     }
     // Its content may have been sent away since the comparison.
     if before.placeholder && !context.settings.read_placeholders {
         return Err(Error::new(Op::Read, source_path(context, job), ErrorKind::Placeholder).into());
     }
+    let opened = before.size;
     let before = wait_until_settled(&*source, before).map_err(read_error(Op::Examine))?;
     let mut not_kept = Vec::new();
+    if is_stale {
+        // One that grows before our eyes, such as a log, could otherwise never be copied. What was written anew while
+        // the plan was looked at may be longer too, but does not go on growing.
+        if before.size <= opened {
+            return Err(stale());
+        }
+        not_kept.push(grown::note(before.size));
+    }
     if step.may_be_sparse && source.has_holes().unwrap_or(false) {
         not_kept.push(NotKept::settled(
             "holes (the source is sparse; the copy takes its full size on the volume)",
         ));
     }
     // Some listings do not tell how many names a file has; the open file does.
-    if (step.hard_linked || before.links > 1) && first {
+    if (step.hard_linked || before.links > 1) && attempt.first {
         context.tally.hard_linked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
     let mut meter =
         Meter::copy(&context.control.progress, &job.owed, before.size, current.map(|c| &c.copied));
-    let result = fill_and_dress(context, job, &name, &source, &before, &mut meter, &mut not_kept, buffer);
+    let result =
+        fill_and_dress(context, job, &name, (&source, &before), attempt, &mut meter, &mut not_kept, buffer);
     match result {
         Ok((filled, streams, now)) => Ok(Staged {
             job: job.clone(),
@@ -197,13 +221,13 @@ fn fill_and_dress(
     context: &Context<'_>,
     job: &Job<'_>,
     name: &Name,
-    source: &FileRef,
-    before: &Metadata,
+    (source, before): (&FileRef, &Metadata),
+    attempt: Attempt,
     meter: &mut Meter<'_>,
     not_kept: &mut Vec<NotKept>,
     buffer: &mut Vec<u8>,
 ) -> Result<(Filled, Vec<Carried>, Metadata), (Stop, bool)> {
-    let filled = fill(context, job, name, source, before, meter, buffer)?;
+    let filled = fill(context, job, name, source, before, attempt.last, meter, buffer)?;
     let facts = &job.folder.volume.facts;
     let stop = || context.should_stop();
     let kept = metadata::give(context, &*filled.file, &**source, before, facts, job.folder.group, &stop)
@@ -214,25 +238,46 @@ fn fill_and_dress(
     // By name, not by handle: that the name now leads to another file is a change too. Last, because streams and
     // extended attributes are read from the source as well.
     let after = job.folder.source.stat(&job.step.source_name);
-    let steady = after.is_ok_and(|now| job.folder.source_unchanged(&now, &before.fingerprint()));
+    let seen = before.fingerprint();
+    let steady = after.as_ref().is_ok_and(|now| job.folder.source_unchanged(now, &seen));
     #[cfg(fcs_planted)]
     let steady = steady || crate::planted::is(crate::planted::Fault::NoSourceRecheck);
-    if filled.bytes != before.size || !steady {
-        return Err((
-            Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceUnsteady).into(),
-            true,
-        ));
+    let whole = filled.bytes == before.size || filled.beyond_its_size;
+    let grew = !steady
+        && whole
+        && attempt.last
+        && after.is_ok_and(|now| grown::looks_grown(&now.fingerprint(), &seen))
+        // Where the copy is compared with the source when it is verified, that is the proof.
+        && (matches!(filled.expected, Expected::Source(..))
+            || grown::begins_with(context, job, &**source, &*filled.file, filled.bytes)
+                .map_err(|stop| (stop, true))?);
+    if !(whole && (steady || grew)) {
+        let kind = if steady { ErrorKind::EndsEarly } else { ErrorKind::SourceUnsteady };
+        return Err((Error::new(Op::Copy, source_path(context, job), kind).into(), true));
+    }
+    mark(not_kept, grew.then(|| grown::note(filled.bytes)));
+    if filled.beyond_its_size {
+        let (said, bytes) = (before.size, filled.bytes);
+        not_kept
+            .push(format!("its size (it says {said} bytes; {bytes} could be read and were copied)").into());
     }
     not_kept.extend(kept.not_kept);
     Ok((filled, kept.streams, kept.now))
 }
 
+/// Adds what a copy does not have, once.
+pub(super) fn mark(not_kept: &mut Vec<NotKept>, note: Option<NotKept>) {
+    not_kept.extend(note.filter(|note| !not_kept.contains(note)));
+}
+
+#[allow(clippy::too_many_arguments)]
 fn fill(
     context: &Context<'_>,
     job: &Job<'_>,
     name: &Name,
     source: &FileRef,
     before: &Metadata,
+    lenient: bool,
     meter: &mut Meter<'_>,
     buffer: &mut Vec<u8>,
 ) -> Result<Filled, (Stop, bool)> {
@@ -241,7 +286,7 @@ fn fill(
     };
     let share = context.settings.reflink && strategy.is_direct();
     if is_small(context, before.size) && !share {
-        fill_small(context, job, name, &**source, before.size, verify, meter, buffer)
+        fill_small(context, job, name, (&**source, before), lenient, verify, meter, buffer)
     } else if strategy.is_direct() && job.folder.volume.numbers == Numbers::Last {
         fill_direct(context, job, name, source, before, verify, meter)
     } else {
@@ -256,35 +301,43 @@ fn fill_small(
     context: &Context<'_>,
     job: &Job<'_>,
     name: &Name,
-    source: &dyn File,
-    size: u64,
+    (source, before): (&dyn File, &Metadata),
+    lenient: bool,
     verify: bool,
     meter: &mut Meter<'_>,
     buffer: &mut Vec<u8>,
 ) -> Result<Filled, (Stop, bool)> {
-    // One byte more than expected shows a file that has grown.
+    // One byte more than expected shows a file that has grown, or that has more than it says.
+    let size = before.size;
     let room = size as usize + 1;
     if buffer.len() < room {
         buffer.resize(room, 0);
     }
-    let n = read_full(source, &mut buffer[..room], 0)
-        .map_err(|e| (Error::os(Op::Read, source_path(context, job), e).into(), false))?;
+    let read_error = |e| (Error::os(Op::Read, source_path(context, job), e).into(), false);
+    let n = read_full(source, &mut buffer[..room], 0).map_err(read_error)?;
     if n as u64 != size {
-        return Err((
-            Error::new(Op::Copy, source_path(context, job), ErrorKind::SourceUnsteady).into(),
-            false,
-        ));
+        let steady =
+            job.folder.source_unchanged(&source.metadata().map_err(read_error)?, &before.fingerprint());
+        if steady && n as u64 > size {
+            return grown::fill_to_end(context, job, name, source, &buffer[..n], verify, meter);
+        }
+        // What only grew has its first bytes, which are looked at again when they are copied.
+        if steady || !lenient || size > n as u64 {
+            let kind = if steady { ErrorKind::EndsEarly } else { ErrorKind::SourceUnsteady };
+            return Err((Error::new(Op::Copy, source_path(context, job), kind).into(), false));
+        }
     }
+    let n = n.min(size as usize);
     let hash = Digest(*blake3::hash(&buffer[..n]).as_bytes());
     let expected = if verify { Expected::Hash(hash) } else { Expected::Nothing };
     let file = create(context, job, name)?;
     write_all_at(&*file, &buffer[..n], 0)
         .map_err(|e| (Error::os(Op::Copy, target_path(context, job), e).into(), true))?;
     meter.reach(size);
-    Ok(Filled { file, bytes: size, expected, hash: Some(hash) })
+    Ok(Filled { file, bytes: size, expected, hash: Some(hash), beyond_its_size: false })
 }
 
-fn create(context: &Context<'_>, job: &Job<'_>, name: &Name) -> Result<FileRef, (Stop, bool)> {
+pub(super) fn create(context: &Context<'_>, job: &Job<'_>, name: &Name) -> Result<FileRef, (Stop, bool)> {
     job.folder.target.create_file(name).map_err(|e| create_error(context, job, e))
 }
 
@@ -340,7 +393,7 @@ fn fill_direct(
         (_, false) => Expected::Nothing,
         (_, true) => Expected::Source(Arc::clone(source), before.fingerprint()),
     };
-    Ok(Filled { file, bytes: copy.bytes, expected, hash: None })
+    Ok(Filled { file, bytes: copy.bytes, expected, hash: None, beyond_its_size: false })
 }
 
 /// Chunks, hashed on the way: the source is read exactly once.
@@ -370,7 +423,7 @@ fn fill_staged(
     match pump(source, size, chunk, hashed, write) {
         Ok((bytes, hash)) => {
             let expected = hash.filter(|_| verify).map_or(Expected::Nothing, Expected::Hash);
-            Ok(Filled { file, bytes, expected, hash })
+            Ok(Filled { file, bytes, expected, hash, beyond_its_size: false })
         }
         Err(PumpError::Read(e)) => Err((Error::os(Op::Read, source_path(context, job), e).into(), true)),
         Err(PumpError::Consume(stop)) => Err((stop, true)),

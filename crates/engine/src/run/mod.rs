@@ -17,6 +17,7 @@ mod context;
 mod ending;
 mod fill;
 mod folders;
+mod grown;
 mod held;
 mod metadata;
 mod meter;

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use fcs_sys::{DirRef, FileRef, Fingerprint, Metadata, Name, OsReason, Rename, reason};
 
 use super::context::{Context, Job};
-use super::fill::Stop;
+use super::fill::{Stop, mark};
 use super::streams::Carried;
 use super::verify::{self, Reader};
 use crate::plan::Action;
@@ -109,6 +109,7 @@ impl<'a> Staged<'a> {
             Some(reader) => Ok(reader),
             None => verify::reach_device(context, staged).map_err(Stop::from),
         };
+        let mut lacks = None;
         let evidence = match &self.expected {
             Expected::Nothing => Ok(Evidence::NotRequested),
             Expected::SharedBlocks => Ok(Evidence::SharedExtents),
@@ -117,7 +118,11 @@ impl<'a> Staged<'a> {
                 reader(&self, begun).and_then(|reader| verify::by_hash(context, &self, reader, *hash))
             }
             Expected::Source(source, fingerprint) => reader(&self, begun)
-                .and_then(|reader| verify::by_comparison(context, &self, reader, &**source, fingerprint)),
+                .and_then(|reader| verify::by_comparison(context, &self, reader, &**source, fingerprint))
+                .map(|(evidence, grew)| {
+                    lacks = grew;
+                    evidence
+                }),
         };
         let evidence = evidence.and_then(|evidence| {
             if !matches!(evidence, Evidence::NotRequested) {
@@ -126,7 +131,10 @@ impl<'a> Staged<'a> {
             Ok(evidence)
         });
         match evidence {
-            Ok(evidence) => Ok(Verified { staged: self, evidence }),
+            Ok(evidence) => {
+                mark(&mut self.not_kept, lacks);
+                Ok(Verified { staged: self, evidence })
+            }
             Err(stop) => {
                 let job = self.job.clone();
                 self.discard(context);

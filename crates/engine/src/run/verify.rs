@@ -9,10 +9,11 @@ use fcs_sys::{Access, Eviction, File, FileRef, Fingerprint, Window};
 
 use super::context::Context;
 use super::fill::{PumpError, Stop, is_small, pump, read_full};
+use super::grown;
 use super::meter::Meter;
 use super::staged::Staged;
 use super::streams;
-use crate::report::{Digest, Evidence};
+use crate::report::{Digest, Evidence, NotKept};
 use crate::settings::Reread;
 use crate::{Error, ErrorKind, Op};
 
@@ -174,14 +175,14 @@ pub(super) fn streams(context: &Context<'_>, staged: &Staged<'_>) -> Result<(), 
     }
 }
 
-/// Compares the copy with the source, window by window.
+/// Compares the copy with the source, window by window. Also returns what the copy lacks of a source that only grew.
 pub(super) fn by_comparison(
     context: &Context<'_>,
     staged: &Staged<'_>,
     reader: Reader,
     source: &dyn File,
     fingerprint: &Fingerprint,
-) -> Result<Evidence, Stop> {
+) -> Result<(Evidence, Option<NotKept>), Stop> {
     let mut meter = meter(context, staged);
     let compared = if reader.uncached {
         compare_past_cache(context, staged, source, &reader, &mut meter)
@@ -197,9 +198,12 @@ pub(super) fn by_comparison(
     // A difference, or an error, that comes from a source being written to is no fault of the copy.
     let job = &staged.job;
     let now = job.folder.source.stat(&job.step.source_name);
-    let steady = now.is_ok_and(|now| job.folder.source_unchanged(&now, fingerprint));
+    let steady = now.as_ref().is_ok_and(|now| job.folder.source_unchanged(now, fingerprint));
+    let grew = !steady && now.is_ok_and(|now| grown::looks_grown(&now.fingerprint(), fingerprint));
     let difference = match compared {
         Err(Stop::Cancelled) => Err(Stop::Cancelled),
+        // Equal to what the source begins with now, which has only become longer.
+        Ok((None, hash)) if grew => Ok((None, hash)),
         _ if !steady => {
             let path = context.source_path(&job.folder.plan.source_path.join(&job.step.source_name));
             Err(Error::new(Op::Copy, path, ErrorKind::SourceUnsteady).into())
@@ -207,7 +211,7 @@ pub(super) fn by_comparison(
         other => other,
     };
     match difference {
-        Ok((None, hash)) => Ok(reader.evidence(hash)),
+        Ok((None, hash)) => Ok((reader.evidence(hash), grew.then(|| grown::note(staged.size)))),
         Ok((offset, _)) => {
             Err(Error::new(Op::Verify, path_of(context, staged), ErrorKind::Mismatch { offset }).into())
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::context::{Context, Job};
-use super::fill::{Stop, is_small, stage};
+use super::fill::{Attempt, Stop, is_small, stage};
 use super::staged::{Staged, Verified};
 use crate::plan::Action;
 use crate::progress::{CurrentFile, add};
@@ -101,7 +101,8 @@ fn attempt<'a>(
         if context.should_stop() {
             return Err(Stop::Cancelled);
         }
-        let staged = match stage(context, job, tries == 0, current, buffer) {
+        let attempt = Attempt { first: tries == 0, last: tries >= context.settings.source_retries };
+        let staged = match stage(context, job, attempt, current, buffer) {
             Ok(staged) => staged,
             Err(stop) if unsteady(&stop) && tries < context.settings.source_retries => {
                 tries += 1;
