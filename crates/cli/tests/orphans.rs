@@ -113,6 +113,9 @@ fn the_recycle_bin_takes_them_with_a_note_of_where_they_were() {
     assert_eq!(fs::read_to_string(bin.join("files/old.txt")).unwrap(), "only right");
     let note = fs::read_to_string(bin.join("info/old.txt.trashinfo")).unwrap();
     assert!(note.contains("/RIGHT/old.txt\n"), "{note}");
+    // Case R9: a folder that goes whole is one item there, and comes back as a whole.
+    assert!(bin.join("files/gone/y").exists());
+    assert_eq!(fs::read_dir(bin.join("files")).unwrap().count(), 2);
 }
 
 #[cfg(target_os = "linux")]

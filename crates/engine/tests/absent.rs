@@ -8,13 +8,14 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use common::{Bench, failure, item};
 use fcs_engine::compare::{Comparison, Group};
 use fcs_engine::plan::{Direction, plan_sync};
 use fcs_engine::report::{Outcome, Report, SkipReason};
+use fcs_engine::run::{RemovedTo, RunOptions, run};
 use fcs_engine::settings::Undo;
 use fcs_engine::{ErrorKind, TargetState};
 use fcs_sys::open_root;
@@ -151,5 +152,36 @@ fn case_l2_where_the_source_cannot_answer_nothing_is_removed() {
         let error = failure(&report, path);
         assert_eq!((error.code(), error.target), (Some(EIO), Some(TargetState::Original)), "{path}");
         assert!(bench.right.join(path).exists(), "{path}");
+    }
+}
+
+#[test]
+fn case_r9_a_folder_goes_to_the_bin_by_one_rename_only_if_it_holds_what_was_seen() {
+    for (appears, expected) in [(false, ["gone", "old"]), (true, ["gone/deep", "old"])] {
+        let bench = bench();
+        let comparison = bench.compare();
+        if appears {
+            fs::write(bench.right.join("gone/new"), "new").unwrap();
+        }
+        let recycled: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&recycled);
+        let script = move |event: &Event<'_>| {
+            if event.call != Call::Recycle {
+                return Act::Go;
+            }
+            seen.lock().unwrap().push(event.path.to_string());
+            Act::Lie
+        };
+        let (left, right) = bench.roots();
+        let plan = plan_sync(&comparison, Direction::LeftToRight, &|_| true, &bench.settings);
+        let options = RunOptions { removed: RemovedTo::RecycleBin, ..RunOptions::default() };
+        let right = wrap(&right, "target", Arc::new(script));
+        let report = run(&plan, &left, &right, &bench.settings, &options, &bench.control).unwrap();
+        let mut calls = recycled.lock().unwrap().clone();
+        calls.sort();
+        assert_eq!(calls, expected);
+        let whole =
+            ["gone", "gone/deep"].map(|path| matches!(item(&report, path).outcome, Outcome::Done { .. }));
+        assert_eq!(whole, [!appears, true], "each item of the plan is reported");
     }
 }

@@ -1,13 +1,16 @@
 //! Removes what the plan says, once everything is copied: deepest first, each item only while it is what was seen.
 //!
 //! An item leaves its name by a rename into the undo store, so that it can be looked at once more before the removal
-//! stands, and comes back if it is not what the plan saw. A folder goes only when it is empty.
+//! stands, and comes back if it is not what the plan saw. A folder goes only when it is empty, or whole into the recycle
+//! bin (`removals/whole.rs`).
 //!
 //! Invariant: never more goes than is listed, and nothing that a failure holds back (`held.rs`).
 
+mod whole;
+
 use std::io;
 
-use fcs_sys::{DirRef, Kind, OsReason, RelPath, reason};
+use fcs_sys::{DirRef, Kind, Metadata, OsReason, RelPath, reason};
 
 use super::absent::Asker;
 use super::context::Context;
@@ -36,6 +39,8 @@ pub(super) fn carry_out(context: &Context<'_>, entered: &[Entered], to: RemovedT
         (first..).zip(items).map(|(number, (folder, item))| Job { folder, item, number }).collect();
     let mut ways = Ways { target: Way::new(&context.target.dir), source: Asker::new(context.source) };
     let mut held = Held::new(context, entered);
+    let jobs =
+        if to == RemovedTo::RecycleBin { whole::recycle(context, &mut ways, jobs, &mut held) } else { jobs };
     for group in jobs.chunks(context.batch_files.max(1)) {
         let mut go = Vec::with_capacity(group.len());
         for job in group {
@@ -100,23 +105,31 @@ fn remove_group<'a>(
     }
     let synced = sync(context, &gone);
     for (job, dir) in gone {
-        let outcome = match &synced {
-            Ok(()) => {
-                context.committed(job.number, None);
-                Outcome::Done { evidence: Evidence::NoContent }
+        match &synced {
+            Err(e) if to != RemovedTo::RecycleBin => {
+                let state = put_back(context, &dir, job);
+                context.emit(item(job, not_synced(context, job, e, state)));
             }
-            Err(e) => {
-                let again = e.raw_os_error().map_or_else(|| e.kind().into(), io::Error::from_raw_os_error);
-                let state = if to == RemovedTo::RecycleBin {
-                    TargetState::Absent
-                } else {
-                    put_back(context, &dir, job)
-                };
-                Outcome::Failed { error: Error::os(Op::Sync, path(context, job), again).with_target(state) }
-            }
-        };
-        context.emit(item(job, outcome));
+            _ => report_gone(context, job, &synced),
+        }
     }
+}
+
+/// Ends the removal of an item that is not at its name any more.
+fn report_gone(context: &Context<'_>, job: &Job<'_>, synced: &io::Result<()>) {
+    let outcome = match synced {
+        Ok(()) => {
+            context.committed(job.number, None);
+            Outcome::Done { evidence: Evidence::NoContent }
+        }
+        Err(e) => not_synced(context, job, e, TargetState::Absent),
+    };
+    context.emit(item(job, outcome));
+}
+
+fn not_synced(context: &Context<'_>, job: &Job<'_>, error: &io::Error, state: TargetState) -> Outcome {
+    let again = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+    Outcome::Failed { error: Error::os(Op::Sync, path(context, job), again).with_target(state) }
 }
 
 /// Brings a removed item back to its name.
@@ -170,13 +183,12 @@ fn item(job: &Job<'_>, outcome: Outcome) -> ItemReport {
     }
 }
 
-/// Takes one item from its name. Returns the folder it was in.
-fn remove<'a>(
+/// The folder an item lies in and how it looks, if it is what the plan saw and nothing protects it.
+fn seen<'a>(
     context: &Context<'_>,
     ways: &mut Ways<'a>,
     job: &Job<'a>,
-    to: RemovedTo,
-) -> Result<DirRef, Error> {
+) -> Result<(DirRef, Metadata, Numbers), Error> {
     let os = |e| Error::os(Op::Remove, path(context, job), e).with_target(TargetState::Original);
     let refuse = |kind| Error::new(Op::Remove, path(context, job), kind).with_target(TargetState::Original);
     let dir = ways.target.open(&job.folder.path).map_err(os)?;
@@ -207,6 +219,20 @@ fn remove<'a>(
     if let Some(protection) = now.protection {
         return Err(refuse(ErrorKind::Protected(protection)));
     }
+    Ok((dir, now, numbers))
+}
+
+/// Takes one item from its name. Returns the folder it was in.
+fn remove<'a>(
+    context: &Context<'_>,
+    ways: &mut Ways<'a>,
+    job: &Job<'a>,
+    to: RemovedTo,
+) -> Result<DirRef, Error> {
+    let os = |e| Error::os(Op::Remove, path(context, job), e).with_target(TargetState::Original);
+    let refuse = |kind| Error::new(Op::Remove, path(context, job), kind).with_target(TargetState::Original);
+    let (dir, now, numbers) = seen(context, ways, job)?;
+    let is_folder = job.item.expect.kind == Kind::Folder;
     if is_folder && !is_empty(&dir.open_dir(&job.item.name).map_err(os)?).map_err(os)? {
         return Err(refuse(ErrorKind::Os(OsReason::FolderNotEmpty)));
     }
