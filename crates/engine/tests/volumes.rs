@@ -252,13 +252,48 @@ fn l6_names_that_the_volume_does_not_take_are_all_in_the_preview() {
                 assert!(unreachable.is_some_and(|p| p.text.contains("a:b?.txt") && p.text.contains("con")));
             }
             _ => {
-                assert_eq!((refused.is_none(), unreachable.is_none(), failed.len()), (true, true, 0), "{on}")
+                assert_eq!((refused.is_none(), unreachable.is_none(), failed.len()), (true, true, 0), "{on}");
             }
         }
         // Found again without a trial, in what is there now.
         let case = bench.roots().1.dir.volume().unwrap().case;
         assert_eq!(Some(case), found.names.case, "{on}");
     });
+}
+
+#[test]
+fn l6_and_p3_what_any_user_space_volume_refuses_drops_or_lies_about_is_seen() {
+    let vices = [
+        Vice::Forbids(":?"),
+        Vice::TrimsEnds,
+        Vice::IgnoresCase,
+        Vice::ModesAre(0o755),
+        Vice::OwnersLie,
+        Vice::Refuses(Call::Symlink, 1),
+    ];
+    let disk = match Wicked::new(&vices) {
+        Ok(disk) => disk,
+        Err(reason) => return skip(test_name!(), &reason.reason),
+    };
+    let bench = bench_to(disk.path());
+    for name in ["a:b", "end ", "good"] {
+        std::fs::write(bench.left.join(name), name).unwrap();
+    }
+    symlink("good", bench.left.join("link")).unwrap();
+    let (before, plan, found) = preview(&bench);
+    assert!(std::fs::read_dir(&bench.right).unwrap().next().is_none(), "nothing of the trial stays");
+    assert_eq!(found.names.refused.as_deref(), Some(":?"));
+    assert_eq!((found.names.dot_or_space_at_end, found.names.control), (Some(false), Some(true)));
+    assert_eq!(found.names.case, Some(CaseRule::Insensitive));
+    assert_eq!((found.modes.kept, found.modes.owners_kept), (Some(false), Some(false)));
+    assert_eq!(found.links.possible, Some(false));
+    let refused = said(&before, "does not take, as was tried").expect("foreseen");
+    assert!(refused.text.contains("a:b") && refused.text.contains("end "), "{}", refused.text);
+    assert!(said(&before, "symbolic links, which the volume").is_some());
+    assert!(said(&before, "keeps no permissions or owners").is_some());
+    let report = bench.run(&plan);
+    let fails = |path| common::failure(&report, path).to_string().contains("does not allow this name");
+    assert!(fails("a:b") && fails("end ") && report.counts.copied == 1, "{report:#?}");
 }
 
 #[test]

@@ -116,8 +116,8 @@ fn seen(probe: &VolumeProbe, add: &mut Add<'_>) {
     let clash = "Names that differ in nothing else cannot be copied here together.";
     add("Case", case.to_owned(), if names.case == Some(CaseRule::Insensitive) { clash } else { "" });
     let mut refused: Vec<String> = Vec::new();
-    if let Some(bytes) = names.refused.as_ref().filter(|bytes| !bytes.is_empty()) {
-        refused.push(bytes.iter().map(|&b| char::from(b).to_string()).collect::<Vec<_>>().join(" "));
+    if let Some(special) = names.refused.as_ref().filter(|special| !special.is_empty()) {
+        refused.push(special.chars().map(String::from).collect::<Vec<_>>().join(" "));
     }
     for (allowed, what) in [
         (names.control, "control characters"),
@@ -133,7 +133,7 @@ fn seen(probe: &VolumeProbe, add: &mut Add<'_>) {
         (false, _) => add("Names", "not known".to_owned(), ""),
         (true, true) => add("Names", "any".to_owned(), ""),
         (true, false) => {
-            add("Names", format!("not {}", refused.join(", ")), "Items so named fail; rename them first.")
+            add("Names", format!("not {}", refused.join(", ")), "Items so named fail; rename them first.");
         }
     }
     let form = choose(names.keeps_unicode_form, "kept", "changed, or two forms are one name");

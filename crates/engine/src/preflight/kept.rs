@@ -31,7 +31,7 @@ pub(super) fn check(
         let private = plan
             .steps()
             .map(|(_, step)| step.expect_source)
-            .filter(|source| source.kind == Kind::File && source.attributes.0 & 0o077 == 0)
+            .filter(|source| source.kind == Kind::File && source.attributes.0 & 0o044 == 0)
             .count();
         let whose =
             if probe.modes.owners_kept == Some(true) { "permissions" } else { "permissions or owners" };

@@ -15,8 +15,7 @@ pub struct NameFacts {
     /// How names are told apart.
     pub case: Option<CaseRule>,
     /// The characters of `< > : " | ? * \` that no name may hold.
-    #[serde(serialize_with = "as_text")]
-    pub refused: Option<Vec<u8>>,
+    pub refused: Option<String>,
     /// Names may hold control characters.
     pub control: Option<bool>,
     /// Names may end in a dot or a space.
@@ -29,17 +28,11 @@ pub struct NameFacts {
     pub keeps_unicode_form: Option<bool>,
 }
 
-/// The characters, which are all of ASCII, as they are typed.
-fn as_text<S: serde::Serializer>(refused: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
-    let text = refused.as_ref().map(|bytes| bytes.iter().map(|&b| char::from(b)).collect::<String>());
-    serde::Serialize::serialize(&text, to)
-}
-
 impl NameFacts {
     /// Whether the volume refuses a name, as far as it was tried.
     pub(crate) fn refuses(&self, name: &[u8]) -> bool {
         let no = |allowed: Option<bool>| allowed == Some(false);
-        self.refused.as_ref().is_some_and(|refused| name.iter().any(|b| refused.contains(b)))
+        self.refused.as_ref().is_some_and(|refused| name.iter().any(|&b| refused.as_bytes().contains(&b)))
             || no(self.control) && name.iter().any(|&b| b < 0x20)
             || no(self.dot_or_space_at_end) && matches!(name.last(), Some(b'.' | b' '))
             || no(self.any_bytes) && std::str::from_utf8(name).is_err()
@@ -79,12 +72,12 @@ fn try_all(scratch: &Scratch, found: &mut NameFacts) -> io::Result<()> {
     // All at once first: most volumes take them, and each call may have to go to a server.
     let with = |special: &[u8]| [b"a", special, b"z"].concat();
     found.refused = if takes(scratch, &with(SPECIAL))? {
-        Some(Vec::new())
+        Some(String::new())
     } else {
-        let mut refused = Vec::new();
+        let mut refused = String::new();
         for &one in SPECIAL {
             if !takes(scratch, &with(&[one]))? {
-                refused.push(one);
+                refused.push(char::from(one));
             }
         }
         Some(refused)
