@@ -335,3 +335,28 @@ fn r10_a_folder_that_cannot_be_renamed_goes_and_comes_back() {
     }
     assert!(!right.join("new").exists());
 }
+
+/// The pairing half of L4: other capital letters are no difference where a volume does not tell them apart.
+#[test]
+fn l4_another_spelling_is_no_orphan_and_no_failure() {
+    const NAME: &str = "l4_another_spelling_is_no_orphan_and_no_failure";
+    let volume = match Volume::new(Medium::Exfat) {
+        Ok(volume) => volume,
+        Err(reason) => return skip(NAME, &reason.reason),
+    };
+    let right = volume.path().join("right");
+    fs::create_dir(&right).unwrap();
+    let left = tempfile::tempdir().unwrap();
+    let path = |name: &str| left.path().join(name);
+    fs::create_dir(path("dir")).unwrap();
+    fs::write(path("dir/f"), "in it").unwrap();
+    fs::write(path("readme.txt"), "old").unwrap();
+    assert_all_done(&sync(&open_root(left.path()).unwrap(), &open_root(&right).unwrap(), &last()));
+
+    fs::rename(path("dir"), path("Dir")).unwrap();
+    fs::remove_file(path("readme.txt")).unwrap();
+    fs::write(path("README.txt"), "the new text").unwrap();
+    assert_all_done(&sync(&open_root(left.path()).unwrap(), &open_root(&right).unwrap(), &last()));
+    assert_eq!(fs::read(right.join("README.txt")).unwrap(), b"the new text");
+    assert_eq!(fs::read(right.join("Dir/f")).unwrap(), b"in it");
+}
