@@ -241,6 +241,9 @@ impl<'a> Worker<'a> {
                     break;
                 }
                 Err(Stop::Failed(error)) => {
+                    let roots = self.shared.sides.roots;
+                    let side = usize::from(error.path.starts_with(&roots[1].path));
+                    let error = error.ask_holders(&*roots[side].dir);
                     self.shared.control.observer.error(&error);
                     self.found.errors.push(error);
                     self.found.findings.push((job.row, Finding::Unknown));

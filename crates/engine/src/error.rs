@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fcs_sys::{OsReason, Protection, escaped};
+use fcs_sys::{Dir, OsReason, Protection, escaped};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 /// What was being done.
@@ -186,9 +186,8 @@ impl Error {
     /// An error of the system.
     pub fn os(op: Op, path: impl Into<PathBuf>, source: io::Error) -> Self {
         let (path, why) = (path.into(), fcs_sys::reason(&source));
-        // Asked at once: a moment later the program may have closed it.
-        let holders = if why == OsReason::InUse { fcs_sys::holders(&path) } else { Vec::new() };
-        Self { op, path, kind: ErrorKind::Os(why), target: None, source: Some(Arc::new(source)), holders }
+        let kind = ErrorKind::Os(why);
+        Self { op, path, kind, target: None, source: Some(Arc::new(source)), holders: Vec::new() }
     }
 
     /// An error of our own finding.
@@ -202,6 +201,16 @@ impl Error {
     pub(crate) fn on_volume(mut self, served: bool) -> Self {
         if served && self.kind == ErrorKind::Os(OsReason::DeviceError) {
             self.kind = ErrorKind::Served;
+        }
+        self
+    }
+
+    /// The same error with the programs that have its item open, where that is why it failed. Asked by who has the
+    /// folder at hand, and soon: a moment later the program may have closed it.
+    #[must_use]
+    pub(crate) fn ask_holders(mut self, of: &dyn Dir) -> Self {
+        if self.kind == ErrorKind::Os(OsReason::InUse) && self.holders.is_empty() {
+            self.holders = of.holders(&self.path);
         }
         self
     }
@@ -440,6 +449,7 @@ mod tests {
     fn who_has_a_file_open_is_said_where_it_is_known() {
         let held = io::Error::from(io::ErrorKind::ResourceBusy);
         let mut error = Error::os(Op::Replace, "/d/a", held).with_target(TargetState::Original);
+        assert!(error.holders.is_empty(), "making an error asks nobody");
         error.holders = vec!["Microsoft Excel (process 7)".into(), "x (process 8)".into()];
         assert_eq!(
             error.to_string(),

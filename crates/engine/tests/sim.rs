@@ -205,3 +205,26 @@ fn a_copy_whose_syncs_do_nothing_shows_half_made_files() {
     let half = half.expect("a half-made file");
     println!("{half}");
 }
+
+/// E9: making an error asks nobody; who reports it asks the disk that it came from, so a simulated one answers too.
+#[test]
+fn who_has_a_file_open_is_asked_of_the_disk_that_refused() {
+    const EBUSY: i32 = 16;
+    let target = SimFs::new(Options {
+        volume: 2,
+        path: "/target".into(),
+        holders: vec!["a program (process 7)".into()],
+        ..Options::default()
+    });
+    let script: Script = Arc::new(|event| match event.call {
+        Call::RenameNoReplace if event.path.to_string().ends_with(".part") => Act::Fail(EBUSY),
+        _ => Act::Go,
+    });
+    let report = copy(&source(), &target, &Settings { keep_owner: false, ..Settings::default() }, script);
+    let failed = report.items.iter().find_map(|item| match &item.outcome {
+        Outcome::Failed { error } if error.code() == Some(EBUSY) => Some(error.to_string()),
+        _ => None,
+    });
+    let text = failed.expect("the fault fired");
+    assert!(text.contains("another program has it open: a program (process 7)"), "{text}");
+}

@@ -223,6 +223,13 @@ pub trait Dir: Handle {
         Ok(())
     }
 
+    /// The programs that have the item at `path` open, in words, for a message; the systems take a path for this, not a
+    /// handle. Empty where the system does not tell or nobody has. Says nothing about the next moment, decides nothing,
+    /// and may take a tenth of a second.
+    fn holders(&self, _path: &Path) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Makes every finished write on the whole volume durable. An error means some write since this handle was
     /// opened was lost. `Unsupported` where [`VolumeFacts::sync_volume`] is false.
     fn sync_volume(&self) -> io::Result<()>;

@@ -480,6 +480,9 @@ impl Dir for FaultyDir {
     fn may_move(&self, name: &Name) -> io::Result<()> {
         self.inner.may_move(name)
     }
+    fn holders(&self, path: &std::path::Path) -> Vec<String> {
+        self.inner.holders(path)
+    }
     fn may_change(&self) -> io::Result<bool> {
         self.shared.run(Call::MayChange, &self.path, || Ok(true), || self.inner.may_change())
     }

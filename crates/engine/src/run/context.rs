@@ -518,6 +518,10 @@ impl<'a> Context<'a> {
             let root = if error.path.starts_with(&self.target.path) { self.target } else { self.source };
             *error = error.clone().on_volume(is_served(root));
         }
+        if let Outcome::Failed { error } = &mut item.outcome {
+            let root = if error.path.starts_with(&self.target.path) { self.target } else { self.source };
+            *error = error.clone().ask_holders(&*root.dir);
+        }
         let progress = &self.control.progress;
         if item.action != ActionKind::None {
             add(&progress.steps_done, 1);
@@ -542,7 +546,7 @@ impl<'a> Context<'a> {
 
     /// A failure that concerns no step, such as a staged file that could not be removed.
     pub(super) fn complain(&self, error: &Error) {
-        let error = &error.clone().on_volume(is_served(self.target));
+        let error = &error.clone().on_volume(is_served(self.target)).ask_holders(&*self.target.dir);
         tracing::warn!("{error}");
         self.control.observer.error(error);
     }

@@ -419,6 +419,7 @@ fn recover_one(
         Account { run: ledger.begin.run.clone(), items: Vec::new(), state: RunState::Unfinished };
     let kept = store.kept(&account.run).map_err(failed)?;
     account.items = settle(store.root(), &kept, &mut ledger, journal).map_err(failed)?;
+    name_holders(&mut account.items, store.root());
     tell(&account.items, control);
     if !account.is_settled() {
         return Ok(account);
@@ -433,12 +434,20 @@ fn recover_one(
         return Ok(account);
     }
     let mut back = take_back(store, &ledger, journal, &Default::default()).map_err(failed)?;
+    name_holders(&mut back.items, store.root());
     tell(&back.items, control);
     // An item that was found in order and then taken back is told of once.
     account.items.retain(|item| back.items.iter().all(|later| later.path != item.path));
     account.items.append(&mut back.items);
     account.state = back.state;
     Ok(account)
+}
+
+/// Asks who has those items open that could not be changed because of it.
+fn name_holders(items: &mut [AccountItem], root: &Root) {
+    for error in items.iter_mut().filter_map(|item| item.error.as_mut()) {
+        *error = error.clone().ask_holders(&*root.dir);
+    }
 }
 
 fn tell(items: &[AccountItem], control: &Control) {
@@ -481,7 +490,8 @@ fn undo_in(store: &Store, run: Option<&str>, control: &Control) -> Result<Accoun
         let shadowed = later.flat_map(Ledger::touched).collect();
         // Read anew: the undo of a later run of the group told it the change times of what came back.
         let (Some(ledger), mut journal) = open(store, &chosen.run).map_err(failed)? else { continue };
-        let account = take_back(store, &ledger, &mut journal, &shadowed).map_err(failed)?;
+        let mut account = take_back(store, &ledger, &mut journal, &shadowed).map_err(failed)?;
+        name_holders(&mut account.items, store.root());
         tell(&account.items, control);
         whole = Some(match whole {
             Some(whole) => whole.and(account),

@@ -506,7 +506,9 @@ impl Walk<'_> {
     /// Makes an error of the system a fact and tells the observer.
     fn fact(&self, side: usize, folder: u32, name: Option<&Name>, op: Op, error: io::Error) -> Error {
         let served = probe::links::in_doubt(&self.sides[side].volume);
-        let error = Error::os(op, self.sides[side].path(folder, name), error).on_volume(served);
+        let error = Error::os(op, self.sides[side].path(folder, name), error)
+            .on_volume(served)
+            .ask_holders(&*self.sides[side].root.dir);
         self.control.observer.error(&error);
         error
     }

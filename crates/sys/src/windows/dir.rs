@@ -203,6 +203,10 @@ impl Dir for WindowsDir {
         rename::may_move(self.handle.as_handle(), name)
     }
 
+    fn holders(&self, path: &std::path::Path) -> Vec<String> {
+        super::holders(path)
+    }
+
     fn sync_volume(&self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -256,6 +256,10 @@ impl Dir for SimDir {
         Ok(())
     }
 
+    fn holders(&self, _path: &std::path::Path) -> Vec<String> {
+        self.0.disk.lock().options.holders.clone()
+    }
+
     fn volume(&self) -> io::Result<VolumeFacts> {
         let state = self.0.disk.lock();
         Ok(VolumeFacts {
