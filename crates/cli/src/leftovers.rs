@@ -35,7 +35,7 @@ pub(crate) fn run(args: &RecoverArgs, what: LeftoversChoice, root: &Root, screen
         LeftoversChoice::Delete => Some(Clearing::Delete),
         LeftoversChoice::Restore => Some(Clearing::Restore),
     };
-    let Some(clearing) = clearing.filter(|_| !found.is_empty()) else {
+    let Some(clearing) = clearing else {
         if args.json {
             found
                 .iter()
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &RecoverArgs, what: LeftoversChoice, root: &Root, screen
     };
     let applies = |leftover: &&Leftover| (clearing == Clearing::Delete) == leftover.same_as.is_some();
     let concerned = found.iter().filter(applies).count() as u64;
-    if !args.yes {
+    if !args.yes && concerned > 0 {
         if !io::stdin().is_terminal() {
             return Err(Failure::usage(
                 "Could not ask whether to go ahead: standard input is not a terminal.",

@@ -89,10 +89,11 @@ pub(crate) fn failure(error: &StartError, root: &Root) -> Failure {
             command("recover", root)
         )),
         StartError::NoSuchRun(_) => failure.hint(format_args!("{} lists them.", command("runs", root))),
-        StartError::Locked { .. }
-        | StartError::NothingToUndo
-        | StartError::OtherVersion { .. }
-        | StartError::Failed(_) => failure,
+        StartError::OtherVersion { .. } => failure.hint(format_args!(
+            "Or {} gives what it keeps a visible name and forgets the run.",
+            command("recover --leftovers restore", root)
+        )),
+        StartError::Locked { .. } | StartError::NothingToUndo | StartError::Failed(_) => failure,
     }
 }
 

@@ -13,10 +13,10 @@ use common::{Bench, age, assert_no_strays_beside, noise};
 use fcs_engine::plan::{Direction, plan_sync};
 use fcs_engine::report::{Report, RunResult};
 use fcs_engine::run::{RunOptions, run};
-use fcs_engine::runs::{Deed, RunState, StartError, list, prune, undo};
+use fcs_engine::runs::{Deed, How, RunState, StartError, list, prune, recover, undo};
 use fcs_engine::settings::Undo;
 use fcs_engine::{Cancel, Control, Observer, OnCancel};
-use fcs_testkit::faulty::{Act, Call};
+use fcs_testkit::faulty::{Act, Call, wrap};
 use fcs_testkit::listing::{Listing, Options, diff, listing};
 
 const ENOSPC: i32 = 28;
@@ -296,4 +296,58 @@ fn pruning_deletes_a_run_and_all_before_it() {
     assert_eq!(prune(&root, None).unwrap().len(), 1);
     assert!(!bench.right.join(".fcs").exists(), "nothing is kept any more");
     assert_eq!(std::fs::read(bench.right.join("f")).unwrap(), noise(502, 2));
+}
+
+/// A run of which something failed, and its retry.
+fn retried() -> (Bench, Listing) {
+    let bench = bench();
+    for i in 0..3 {
+        put(bench.left.join(format!("f{i}")), &noise(900 + i, i as u64));
+        put(bench.right.join(format!("f{i}")), &noise(300 + i, 50 + i as u64));
+    }
+    put(bench.left.join("made/new"), b"new");
+    let before = seen(&bench.right);
+    let count = AtomicUsize::new(0);
+    let mut bench = bench.script(move |event| {
+        let fault = event.side == "target" && event.call == Call::CreateFile;
+        if fault && count.fetch_add(1, Ordering::SeqCst) >= 2 { Act::Fail(ENOSPC) } else { Act::Go }
+    });
+    let first = bench.copy();
+    bench.run_script = None;
+    let retries = first.run.parse().ok();
+    let second = run_as(&bench, RunOptions { command: "copy".into(), retries, ..RunOptions::default() });
+    assert!(first.counts.failed > 0 && second.counts.failed == 0, "{:#?}", second.items);
+    (bench, before)
+}
+
+/// V2: however far the undo of both came, recovery and another undo bring back what was there before the first.
+#[test]
+fn an_undo_of_a_run_and_its_retry_that_is_cut_off_anywhere_comes_to_its_end() {
+    const EIO: i32 = 5;
+    let mut cut = 0;
+    for last in (0..).step_by(9) {
+        let (bench, before) = retried();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&calls);
+        // From here on nothing reaches the disk, as after a kill.
+        let dead = move |_: &fcs_testkit::faulty::Event<'_>| {
+            if count.fetch_add(1, Ordering::SeqCst) >= last { Act::Fail(EIO) } else { Act::Go }
+        };
+        let root = bench.roots().1;
+        let _ = undo(&wrap(&root, "target", Arc::new(dead)), None, &Control::default());
+        let _ = recover(&root, How::Keep, &Control::default()).unwrap();
+        match undo(&root, None, &Control::default()) {
+            Ok(account) => {
+                assert_eq!(account.state, RunState::RolledBack, "after {last} calls: {account:#?}")
+            }
+            Err(StartError::NothingToUndo) => {}
+            Err(other) => panic!("after {last} calls: {other}"),
+        }
+        assert_same(&before, &bench.right, &format!("after {last} calls"));
+        if calls.load(Ordering::SeqCst) <= last {
+            break;
+        }
+        cut += 1;
+    }
+    assert!(cut > 5, "the undo was cut off: {cut}");
 }
