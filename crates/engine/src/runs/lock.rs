@@ -23,6 +23,8 @@ pub(super) const LOCK: &str = "lock";
 pub(super) const LEASE: &str = "lease";
 /// An entry has one length, so that a new one hides all of the one before.
 const ENTRY_BYTES: usize = 1024;
+/// Begins the last line of an entry: the checksum of those before.
+const SUM: &str = "sum=";
 /// How often a holder moves its count.
 const BEAT: Duration = Duration::from_secs(2);
 /// How long a count is watched that may belong to a living holder: it had time to move twice.
@@ -55,6 +57,9 @@ impl Entry {
             let _ = writeln!(text, "{name}={}", line(value));
         }
         let _ = writeln!(text, "process={process}\nbegan={began}\nsince={}\nbeat={beat}", since.seconds());
+        // What a power cut tore is nobody's.
+        let sum = blake3::hash(text.as_bytes()).to_hex();
+        let _ = writeln!(text, "{SUM}{}", &sum[..16]);
         let mut text = text.into_bytes();
         text.truncate(ENTRY_BYTES - 1);
         text.resize(ENTRY_BYTES - 1, b' ');
@@ -65,6 +70,10 @@ impl Entry {
     /// `None` if nobody holds it, or it is none of ours.
     fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
+        let (text, sum) = text.split_once(SUM)?;
+        if sum.trim_end() != &blake3::hash(text.as_bytes()).to_hex()[..16] {
+            return None;
+        }
         let (who, rest) = text.split_once('\n')?;
         let field = |name: &str| {
             rest.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
@@ -221,7 +230,12 @@ fn new_entry(who: &str) -> Entry {
     }
 }
 
+/// Again where the holder may just be writing: no file system promises that a read sees a whole write.
 fn read(file: &FileRef) -> Option<Entry> {
+    (0..TRIES).find_map(|_| read_once(file))
+}
+
+fn read_once(file: &FileRef) -> Option<Entry> {
     let mut text = [0; ENTRY_BYTES];
     let mut got = 0;
     while got < text.len() {
