@@ -315,7 +315,7 @@ impl Error {
     fn advice(&self) -> &'static str {
         match self.kind {
             ErrorKind::SourceStale | ErrorKind::TargetStale => "Compare again, then copy.",
-            ErrorKind::ChangedMeanwhile => "Compare again.",
+            ErrorKind::ChangedMeanwhile | ErrorKind::SourceHasIt => "Compare again.",
             ErrorKind::Placeholder => "Make it available offline first, or set read_placeholders.",
             ErrorKind::SourceUnsteady => "Close the program that writes to it and run again.",
             ErrorKind::Mismatch { .. } => {
@@ -348,7 +348,6 @@ impl Error {
             }
             ErrorKind::Vanished => "Compare again when nothing changes there.",
             ErrorKind::Overlap => "Choose other folders, or leave it out.",
-            ErrorKind::SourceHasIt => "Compare again.",
             ErrorKind::BadJournal => "Look into the folder .fcs before you delete it: it may hold originals.",
             ErrorKind::EndsEarly => {
                 "If the system makes up its content, as below /sys, leave it out; else check its file system."
