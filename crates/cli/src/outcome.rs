@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use fcs_engine::report::{ItemReport, Report};
+use fcs_engine::report::{ItemReport, Outcome, Report, SkipReason};
 use fcs_front::outcome::{self, Line};
 use fcs_front::task::Task;
 use fcs_sys::Root;
@@ -36,6 +36,12 @@ pub(crate) fn summary(report: &Report, task: Task, target: &Root, told: &[String
     lines.extend(outcome::facts(report).iter().map(fact));
     let notes = report.notes.iter().filter(|note| !told.contains(note));
     lines.extend(notes.map(|note| format!("Note: {note}")));
+    let clash = |item: &ItemReport| matches!(item.outcome, Outcome::Skipped { why: SkipReason::KindClash });
+    if matches!(task, Task::Copy(_)) && report.items.iter().any(clash) {
+        lines.push(
+            "--replace-kinds replaces what is of another kind, and `fcs undo` brings it back.".to_owned(),
+        );
+    }
     lines.extend(
         outcome::undo_lasts(report, task)
             .map(|until| format!("{} takes it back, {until}.", unfinished::command("undo", target))),

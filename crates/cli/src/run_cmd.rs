@@ -14,6 +14,7 @@ use fcs_engine::preflight::{self, MakeRoom, Problem, Severity};
 use fcs_engine::report::{ItemReport, Report};
 use fcs_engine::run::{OnError, RemovedTo, RunOptions};
 use fcs_engine::runs;
+use fcs_engine::settings::ReplaceKinds;
 use fcs_engine::{Control, Error, Observer, OnCancel};
 use fcs_front::outcome::failures;
 use fcs_front::overview;
@@ -87,7 +88,10 @@ impl How {
 /// Runs `fcs copy`.
 pub(crate) fn run_copy(args: &CopyArgs, screen: &Arc<Screen>) -> Outcome {
     let how = How::new(COPY, &args.running, None, args.json);
-    let settings = options::for_run(&args.compare, &args.tuning, &args.running, &args.copying)?;
+    let mut settings = options::for_run(&args.compare, &args.tuning, &args.running, &args.copying)?;
+    if args.replace_kinds {
+        settings.replace_kinds = ReplaceKinds::Always;
+    }
     let open = |control| Session::open(&args.pair, &args.compare, settings, control);
     run_command(how, &args.running, open, screen)
 }

@@ -159,7 +159,10 @@ mod tests {
             let name = fcs_sys::Name::new(share.to_string().as_bytes()).unwrap();
             let expect = root.dir.stat(&name).unwrap().fingerprint();
             let _held = fs::OpenOptions::new().read(true).share_mode(share).open(&path).unwrap();
-            assert_eq!(of_item(&Removal { name, expect, protection: None }, &root.dir, true), expected);
+            assert_eq!(
+                of_item(&Removal { name, expect, protection: None, makes_way: false }, &root.dir, true),
+                expected
+            );
             assert_eq!(fs::remove_file(&path).is_err(), expected == Access::InUse, "as it says");
         }
     }

@@ -7,6 +7,7 @@
 //! Invariant: every step says what source and target looked like when they were compared; the run refuses a step
 //! whose items have changed since.
 
+mod kinds;
 mod removals;
 
 use fcs_sys::{Fingerprint, Kind, Name, Place, Protection, RelPath, Time};
@@ -14,7 +15,7 @@ use fcs_sys::{Fingerprint, Kind, Name, Place, Protection, RelPath, Time};
 use crate::Settings;
 use crate::compare::{Comparison, RowId, Side, Verdict};
 use crate::report::{ActionKind, Chosen, SkipReason};
-use crate::settings::{Newer, Strategy, Verify};
+use crate::settings::{Newer, ReplaceKinds, Strategy, Verify};
 use crate::tree::{Entry, NameOrder};
 
 /// Which side is the source.
@@ -73,6 +74,8 @@ pub struct FolderPlan {
     pub target_path: RelPath,
     /// The folder must be made.
     pub create: bool,
+    /// An item of another kind has the folder's name, and goes right before: it is among the removals, marked so.
+    pub replaces: bool,
     /// Give the folder the source's times (and, if made, everything else) once everything in it is done.
     pub sync_times: bool,
     /// What the source folder looked like.
@@ -97,6 +100,8 @@ pub struct Removal {
     pub expect: Fingerprint,
     /// A flag that keeps everybody from removing it.
     pub protection: Option<Protection>,
+    /// It makes way for a folder of its name, and goes right before that is made.
+    pub makes_way: bool,
 }
 
 /// Items to be removed from one folder of the target.
@@ -178,6 +183,8 @@ pub struct Totals {
     pub removed_files: u64,
     /// Folders to remove.
     pub removed_folders: u64,
+    /// Items of another kind that are replaced by files and links, with everything in them.
+    pub replaced_kinds: u64,
     /// Content bytes of the files that are removed.
     pub bytes_removed: u64,
     /// Content bytes to copy.
@@ -220,6 +227,12 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.totals == Totals::default()
+    }
+
+    /// Items that the target loses, with everything in those that are replaced by one of another kind: what the guard
+    /// counts.
+    pub fn items_that_go(&self) -> u64 {
+        self.totals.removed_files + self.totals.removed_folders + self.totals.replaced_kinds
     }
 
     /// Steps and folder actions, for progress.
@@ -285,14 +298,21 @@ impl Direction {
 /// Every selected row that the source has and that differs becomes a step, a folder action or an entry of
 /// [`Plan::skipped`], exactly one of them; equal rows become nothing, and so do rows that only the target has. One-sided rows
 /// become nothing when existence is no criterion. Folders that a selected item needs are made although they are not
-/// selected. Nothing below a folder that is skipped is planned. A cancelled comparison gives an empty plan.
+/// selected. Nothing below a folder that is skipped is planned, nor told by itself below one whose kind clashes. With
+/// `replace_kinds = always` what is of another kind on the target is replaced, whole. A cancelled comparison gives an empty plan.
 pub fn plan(
     comparison: &Comparison,
     direction: Direction,
     selected: &dyn Fn(RowId) -> bool,
     settings: &Settings,
 ) -> Plan {
-    Planner::new(comparison, direction, Work { copies: true, removals: false }, settings).make(selected)
+    Planner::new(
+        comparison,
+        direction,
+        Work { copies: true, removals: false, kinds: settings.replace_kinds == ReplaceKinds::Always },
+        settings,
+    )
+    .make(selected)
 }
 
 /// Makes the plan that brings the target to what the source is, for the rows that `selected` accepts: as [`plan`],
@@ -302,14 +322,20 @@ pub fn plan(
 /// existence is no criterion. Nothing is removed that could not be read, nor in a folder that could not be read whole
 /// on either side, nor in one whose name or kind clashes: *unreadable is not absent*. A folder is removed only if
 /// everything in it is; one that holds something that was not selected, that a pattern left out, or that is skipped,
-/// is skipped itself.
+/// is skipped itself. What is of another kind on the target is replaced, whole.
 pub fn plan_sync(
     comparison: &Comparison,
     direction: Direction,
     selected: &dyn Fn(RowId) -> bool,
     settings: &Settings,
 ) -> Plan {
-    Planner::new(comparison, direction, Work { copies: true, removals: true }, settings).make(selected)
+    Planner::new(
+        comparison,
+        direction,
+        Work { copies: true, removals: true, kinds: settings.replace_kinds != ReplaceKinds::Never },
+        settings,
+    )
+    .make(selected)
 }
 
 /// Makes the plan that only removes what `side` alone has, as [`plan_sync`] would with `side` as its target. Nothing
@@ -320,7 +346,7 @@ pub fn plan_orphans(
     selected: &dyn Fn(RowId) -> bool,
     settings: &Settings,
 ) -> Plan {
-    let work = Work { copies: false, removals: true };
+    let work = Work { copies: false, removals: true, kinds: false };
     Planner::new(comparison, Direction::to(side), work, settings).make(selected)
 }
 
@@ -346,6 +372,8 @@ const PLANNED: u8 = 4;
 const TOUCHED: u8 = 8;
 /// The row is planned as a removal.
 const REMOVED: u8 = 16;
+/// The row is an item whose kind is replaced, or lies below one.
+const OF_ANOTHER_KIND: u8 = 64;
 /// The row lies below a folder that only the target has and where a volume is mounted.
 const BELOW_MOUNT: u8 = 32;
 
@@ -356,6 +384,8 @@ struct Work {
     copies: bool,
     /// What only the target has is removed.
     removals: bool,
+    /// What is of another kind on the target is replaced.
+    kinds: bool,
 }
 
 struct Planner<'a> {
@@ -444,7 +474,14 @@ impl<'a> Planner<'a> {
                 self.set(row, SELECTED);
             }
             let r = self.comparison.row(row);
-            let unknown = matches!(r.verdict, Verdict::Unreadable | Verdict::KindClash | Verdict::NameClash);
+            let unknown = match r.verdict {
+                Verdict::KindClash => {
+                    let replaced = self.has(r.parent, OF_ANOTHER_KIND) || self.kind_can_be_replaced(row);
+                    self.set(row, if replaced { OF_ANOTHER_KIND } else { 0 });
+                    !replaced
+                }
+                verdict => matches!(verdict, Verdict::Unreadable | Verdict::NameClash),
+            };
             if unknown || self.has(r.parent, BLOCKED) {
                 self.set(row, BLOCKED);
             }
@@ -496,6 +533,8 @@ impl<'a> Planner<'a> {
         }
         let one_sided = match self.comparison.row(row).verdict {
             Verdict::Same => return Deed::Nothing,
+            Verdict::KindClash if self.has(row, OF_ANOTHER_KIND) => true,
+            Verdict::KindClash if self.is_below_another_kind(row) => return Deed::Nothing,
             Verdict::KindClash => return Deed::Skip(SkipReason::KindClash),
             Verdict::NameClash => return Deed::Skip(SkipReason::NameClash),
             Verdict::Unreadable => return Deed::Skip(SkipReason::Unreadable),
@@ -555,6 +594,7 @@ impl<'a> Planner<'a> {
     fn is_newer_on_target(&self, row: RowId) -> bool {
         let (here, there) =
             (self.comparison.entry(row, self.source), self.comparison.entry(row, self.target));
+        let there = there.filter(|there| there.kind == Kind::File);
         here.zip(there).is_some_and(|(here, there)| self.is_later(there.modified, here.modified))
     }
 
@@ -577,7 +617,9 @@ impl<'a> Planner<'a> {
     fn emit_folder(&mut self, row: RowId, create: bool) {
         let comparison = self.comparison;
         let Some(source) = comparison.entry(row, self.source) else { return };
-        let expect_target = comparison.entry(row, self.target).map(Entry::fingerprint);
+        // What a new folder replaces is no folder, and has a removal of its own.
+        let there = comparison.entry(row, self.target).filter(|_| !create);
+        let expect_target = there.map(Entry::fingerprint);
         let steps: Vec<Step> = comparison.children(row).filter_map(|child| self.step(child)).collect();
         let sync_times = create || self.owns_target(row);
         let totals = &mut self.plan.totals;
@@ -587,11 +629,12 @@ impl<'a> Planner<'a> {
             source_path: comparison.path_on(row, self.source),
             target_path: comparison.path_on(row, self.target),
             create,
+            replaces: create && comparison.entry(row, self.target).is_some(),
             sync_times,
             expect_source: source.fingerprint(),
             expect_target,
-            target_protection: comparison.entry(row, self.target).and_then(Entry::protection),
-            created: [source.created(), comparison.entry(row, self.target).and_then(Entry::created)],
+            target_protection: there.and_then(Entry::protection),
+            created: [source.created(), there.and_then(Entry::created)],
             steps,
         });
     }
@@ -622,6 +665,9 @@ impl<'a> Planner<'a> {
             placeholder: source.is_placeholder(),
         };
         self.count(&step);
+        if target.is_some_and(|there| there.kind != source.kind) {
+            self.count_what_is_replaced(row);
+        }
         Some(step)
     }
 

@@ -294,6 +294,18 @@ choice! {
 }
 
 choice! {
+    /// Who replaces what is of another kind on the target.
+    ReplaceKinds {
+        /// Nobody.
+        Never = "never",
+        /// Whoever makes the target what the source is.
+        Sync = "sync",
+        /// Whoever copies, too.
+        Always = "always",
+    }
+}
+
+choice! {
     /// What becomes of a newer file on the target.
     Newer {
         /// It is kept, and told.
@@ -484,6 +496,9 @@ settings! {
     /// Room that must stay free on a local target after the copy; at its default, at most 1 % of the volume and at most
     /// what is written.
     space_margin_bytes: u64 = 64 * MIB, Unit::Bytes, 0..=u64::MAX;
+    /// Who replaces what is of another kind on the target (a file where a folder is to be, or the other way round): only
+    /// sync, always also copy, or never anybody.
+    replace_kinds: ReplaceKinds = ReplaceKinds::Sync, Unit::Choice(ReplaceKinds::WORDS);
     /// What becomes of files that are newer on the target than on the source: keep or replace.
     newer: Newer = Newer::Replace, Unit::Choice(Newer::WORDS);
     /// What becomes of a file with the read-only attribute (Windows) that is to be replaced. Missing write permission

@@ -256,7 +256,12 @@ impl<'a> Model<'a> {
         let here = &self.left[path];
         if here.kind != there.kind {
             self.clashes.push(path.into());
-            return false;
+            if !self.policy.removes {
+                return false;
+            }
+            // Sync replaces the kind, whole.
+            self.after.retain(|at, _| !at.starts_with(path));
+            return self.bring(path);
         }
         if !differs(here, there, &self.policy.settings) {
             return false;
@@ -331,7 +336,8 @@ fn check(left: &Nodes, right: &Nodes, policy: &Policy) -> Result<Had, TestCaseEr
     let todo = make_plan(&bench, policy);
     prop_assert_eq!(todo.is_empty(), !model.changes, "whether there is something to do");
     let clashes = todo.skipped.iter().filter(|skip| skip.why == SkipReason::KindClash).count();
-    prop_assert!(clashes >= model.clashes.len(), "{:?} and {:?}", todo.skipped, model.clashes);
+    let left = if policy.removes { 0 } else { model.clashes.len() };
+    prop_assert_eq!(clashes, left, "{:?} and {:?}", todo.skipped, model.clashes);
     let report = carry_out(&bench, policy, &todo, &model.refused);
     let failed: Vec<_> = report
         .items

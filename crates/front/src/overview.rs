@@ -56,6 +56,7 @@ pub fn facts(proposal: &Proposal, settings: &Settings) -> Vec<Fact> {
     };
     fact("Copy", what_is_done(plan));
     fact("Newer", what_is_newer(proposal));
+    fact("Other kind", what_is_of_another_kind(plan));
     let files = totals.direct.0 + totals.staged.0;
     if files > 0 {
         let split = |name: &str, (n, bytes): (u64, u64)| {
@@ -254,6 +255,23 @@ fn originals(proposal: &Proposal, settings: &Settings) -> String {
         Undo::Off => "not kept; this cannot be undone".to_owned(),
         Undo::Last => format!("{kept} kept for undo until the next run"),
         Undo::Days(days) => format!("{kept} kept for undo for {}", count(days, "day", "days")),
+    }
+}
+
+/// What is replaced by an item of another kind, and what goes with it.
+fn what_is_of_another_kind(plan: &Plan) -> String {
+    let is_other = |step: &&Step| step.expect_target.is_some_and(|old| old.kind != step.expect_source.kind);
+    let items = plan.steps().filter(|(_, step)| is_other(step)).count() as u64;
+    let folders = plan.removed().filter(|(_, item)| item.makes_way).count() as u64;
+    let with = plan.totals.replaced_kinds.saturating_sub(items);
+    match (items + folders, with) {
+        (0, _) => String::new(),
+        (n, 0) => format!("{} replaced by one of another kind", count(n, "item", "items")),
+        (n, with) => format!(
+            "{} replaced by one of another kind, with {} in it",
+            count(n, "item", "items"),
+            count(with, "item", "items")
+        ),
     }
 }
 

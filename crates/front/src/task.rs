@@ -118,7 +118,7 @@ pub fn propose(
     if task.removed_to() != RemovedTo::Undo {
         preflight.bytes_kept = 0;
     }
-    let removed = plan.totals.removed_files + plan.totals.removed_folders;
+    let removed = plan.items_that_go();
     // Without an undo store what is removed is gone, whatever the command is called.
     let removes_for_good = removed > 0
         && match task.removed_to() {

@@ -157,6 +157,10 @@ pub(crate) struct CopyArgs {
     #[command(flatten)]
     pub(crate) pair: Pair,
 
+    /// Replace what is of another kind in RIGHT (a file where a folder is to be, or the other way round), as sync does
+    #[arg(long, help_heading = "How it is copied")]
+    pub(crate) replace_kinds: bool,
+
     #[command(flatten)]
     pub(crate) running: Running,
 

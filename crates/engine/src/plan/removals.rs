@@ -5,7 +5,7 @@
 
 use fcs_sys::{Kind, Name};
 
-use super::{BELOW_MOUNT, BLOCKED, Deed, Planner, REMOVED, Removal, RemovalFolder, SourceFolder};
+use super::{BELOW_MOUNT, BLOCKED, Deed, PLANNED, Planner, REMOVED, Removal, RemovalFolder, SourceFolder};
 use crate::compare::{RowId, Verdict};
 use crate::report::SkipReason;
 
@@ -24,6 +24,8 @@ impl Planner<'_> {
                 Kind::File | Kind::Symlink | Kind::Folder => Deed::Remove,
                 Kind::Other => Deed::Skip(SkipReason::SpecialFile),
             },
+            // It goes or stays with the item above it.
+            Verdict::KindClash if self.work.copies && self.is_below_another_kind(row) => Deed::Nothing,
             Verdict::KindClash => Deed::Skip(SkipReason::KindClash),
             Verdict::NameClash => Deed::Skip(SkipReason::NameClash),
             // That a row of one side says anything else is not known to happen; then nothing is known about it.
@@ -43,7 +45,7 @@ impl Planner<'_> {
 
     /// Adds the removals, deepest first and by name within a depth.
     pub(super) fn emit_removals(&mut self) {
-        if !self.work.removals {
+        if !self.work.removals && !self.work.kinds {
             return;
         }
         let mut found = Vec::new();
@@ -92,8 +94,17 @@ impl Planner<'_> {
         })
     }
 
+    /// Whether what the target has there is replaced by a folder.
+    fn makes_way(&self, row: RowId) -> bool {
+        self.has(row, PLANNED)
+            && self.comparison.entry(row, self.source).is_some_and(|here| here.kind == Kind::Folder)
+            && self.comparison.entry(row, self.target).is_some_and(|there| there.kind != Kind::Folder)
+    }
+
     fn removal(&mut self, row: RowId) -> Option<Removal> {
-        let orphan = self.comparison.entry(row, self.target).filter(|_| self.has(row, REMOVED))?;
+        let makes_way = self.makes_way(row);
+        let orphan =
+            self.comparison.entry(row, self.target).filter(|_| makes_way || self.has(row, REMOVED))?;
         // Names were checked when they were listed.
         let name = Name::new(self.comparison.name_on(row, self.target)).ok()?;
         let totals = &mut self.plan.totals;
@@ -105,7 +116,7 @@ impl Planner<'_> {
         if orphan.kind == Kind::File {
             totals.bytes_removed = totals.bytes_removed.saturating_add(orphan.size);
         }
-        Some(Removal { name, expect: orphan.fingerprint(), protection: orphan.protection() })
+        Some(Removal { name, expect: orphan.fingerprint(), protection: orphan.protection(), makes_way })
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Context<'a> {
     /// Steps that failed.
     failed: AtomicU64,
     /// Steps that were to bring something over and failed: where to, and what their sources look like.
+    /// Removals that were begun because a folder was to take their names.
+    made_way: Mutex<HashSet<u64>>,
     failed_steps: Mutex<Vec<(RelPath, Fingerprint)>>,
     /// Steps committed for good.
     committed: AtomicU64,
@@ -192,6 +194,7 @@ impl<'a> Context<'a> {
             aborted: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             failed: AtomicU64::new(0),
+            made_way: Mutex::default(),
             failed_steps: Mutex::default(),
             committed: AtomicU64::new(0),
             made: AtomicU64::new(0),
@@ -463,6 +466,16 @@ impl<'a> Context<'a> {
         error.target.get_or_insert(untouched);
         self.note_failed(folder, step);
         self.emit(ItemReport { outcome: Outcome::Failed { error }, ..Self::item(folder, step) });
+    }
+
+    /// A removal is begun because a folder is to take its name.
+    pub(super) fn set_made_way(&self, number: u64) {
+        self.made_way.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+    }
+
+    /// Whether that was begun, and so is reported already.
+    pub(super) fn has_made_way(&self, number: u64) -> bool {
+        self.made_way.lock().unwrap_or_else(PoisonError::into_inner).contains(&number)
     }
 
     fn note_failed(&self, folder: &FolderPlan, step: &Step) {

@@ -8,7 +8,7 @@ use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, OsReason, RelPath, reason};
 use super::context::{Context, Folder, Job};
 use super::fill::is_small;
 use super::meter::Owed;
-use super::{metadata, streams};
+use super::{metadata, removals, streams};
 use crate::identity::Numbers;
 use crate::plan::FolderPlan;
 use crate::report::{ActionKind, Evidence, ItemReport, NotKept, Outcome, SkipReason};
@@ -143,7 +143,8 @@ fn create(context: &Context<'_>, walker: &mut Walker, plan: &FolderPlan, index: 
     context.will_make(index).map_err(|e| {
         Error::os(Op::KeepJournal, context.target.path.clone(), e).with_target(TargetState::Absent)
     })?;
-    parent.create_dir(&name).map_err(|e| match reason(&e) {
+    let way = if plan.replaces { removals::make_way(context, &plan.target_path)? } else { None };
+    let made = parent.create_dir(&name).map_err(|e| match reason(&e) {
         _ if context.volume_of(&parent).is_ok_and(|v| v.probe.names.refuses(name.as_bytes())) => {
             let refused = ErrorKind::Os(OsReason::InvalidName);
             Error::new(Op::Create, path(), refused).with_target(TargetState::Absent)
@@ -152,7 +153,11 @@ fn create(context: &Context<'_>, walker: &mut Walker, plan: &FolderPlan, index: 
             Error::new(Op::Create, path(), ErrorKind::TargetStale).with_target(TargetState::Original)
         }
         _ => Error::os(Op::Create, path(), e).with_target(TargetState::Absent),
-    })
+    });
+    match way {
+        Some(way) => removals::made_way(context, way, made),
+        None => made,
+    }
 }
 
 fn closed(context: &Context<'_>, plan: &FolderPlan, closed: Closed) -> Error {

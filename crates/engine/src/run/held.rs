@@ -72,6 +72,10 @@ impl Held {
 
     /// What a removal waits for, if it does; remembered for the folders above it.
     pub(super) fn because_of(&mut self, folder: &RemovalFolder, item: &Removal) -> Option<RelPath> {
+        // Not superfluous, but in the way of what is brought over.
+        if item.makes_way {
+            return None;
+        }
         let why = self.reason(folder, item)?;
         self.stays(&folder.path, &why);
         Some(why)

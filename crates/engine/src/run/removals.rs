@@ -44,6 +44,14 @@ pub(super) fn carry_out(context: &Context<'_>, entered: &[Entered], to: RemovedT
     for group in jobs.chunks(context.batch_files.max(1)) {
         let mut go = Vec::with_capacity(group.len());
         for job in group {
+            if job.item.makes_way {
+                if !context.has_made_way(job.number) {
+                    let why =
+                        if context.is_stopping() { context.why_stopping() } else { SkipReason::CopyFailed };
+                    context.emit(item(job, Outcome::Skipped { why }));
+                }
+                continue;
+            }
             match held.because_of(job.folder, job.item) {
                 Some(why) => context.emit(ItemReport {
                     because_of: Some(why),
@@ -60,6 +68,61 @@ pub(super) fn carry_out(context: &Context<'_>, entered: &[Entered], to: RemovedT
         }
         remove_group(context, &mut ways, &go, to, &mut held);
     }
+}
+
+/// An item that made way for a folder, until that is there.
+pub(super) struct MadeWay<'a> {
+    job: Job<'a>,
+    dir: DirRef,
+}
+
+/// Takes an item of another kind from the name that a folder is to have. It is reported, and its removal stands, once
+/// the folder is there: until then recovery brings it back.
+pub(super) fn make_way<'a>(context: &Context<'a>, path: &RelPath) -> Result<Option<MadeWay<'a>>, Error> {
+    let plan = context.plan;
+    let first = plan.folders.iter().map(|folder| folder.steps.len() as u64).sum::<u64>() + 1;
+    let found = (first..)
+        .zip(plan.removed())
+        .find(|(_, (folder, item))| item.makes_way && folder.path.join(&item.name) == *path);
+    let Some((number, (folder, item))) = found else { return Ok(None) };
+    let job = Job { folder, item, number };
+    context.set_made_way(number);
+    if !context.promise([Record::Intent { step: number, new: None, hash: None }]) {
+        let error = Error::new(Op::Remove, self::path(context, &job), ErrorKind::ParentFailed);
+        return Err(error.with_target(TargetState::Original));
+    }
+    let mut ways = Ways { target: Way::new(&context.target.dir), source: Asker::new(context.source) };
+    match remove(context, &mut ways, &job, RemovedTo::Undo) {
+        Ok(dir) => Ok(Some(MadeWay { job, dir })),
+        Err(error) => {
+            context.emit(self::item(&job, Outcome::Failed { error: error.clone() }));
+            Err(error)
+        }
+    }
+}
+
+/// Ends what [`make_way`] began: the removal stands if the folder is there, else the item returns.
+pub(super) fn made_way(
+    context: &Context<'_>,
+    way: MadeWay<'_>,
+    folder: Result<(), Error>,
+) -> Result<(), Error> {
+    let MadeWay { job, dir } = way;
+    let gone = [(&job, dir)];
+    let done =
+        folder.and_then(|()| sync(context, &gone).map_err(|e| Error::os(Op::Sync, path(context, &job), e)));
+    let outcome = match &done {
+        Ok(()) => {
+            context.committed(job.number, None);
+            Outcome::Done { evidence: Evidence::NoContent }
+        }
+        Err(error) => {
+            let state = put_back(context, &gone[0].1, &job);
+            Outcome::Failed { error: error.clone().with_target(state) }
+        }
+    };
+    context.emit(item(&job, outcome));
+    done
 }
 
 /// Reports what would be removed.
@@ -236,7 +299,8 @@ fn remove<'a>(
     if is_folder && !is_empty(&dir.open_dir(&job.item.name).map_err(os)?).map_err(os)? {
         return Err(refuse(ErrorKind::Os(OsReason::FolderNotEmpty)));
     }
-    if !ways.source.lacks(job.folder, &job.item.name)? {
+    // What makes way is not superfluous: the source has something else of its name.
+    if !job.item.makes_way && !ways.source.lacks(job.folder, &job.item.name)? {
         return Err(refuse(ErrorKind::SourceHasIt));
     }
     context.will_move(&now);

@@ -2,6 +2,8 @@
 //!
 //! Invariant: pure. Whether what it says is true, only the disk knows; see `disk.rs`.
 
+use std::collections::{HashMap, HashSet};
+
 use fcs_sys::{FileId, Kind, Metadata, Name, RelPath, Time};
 
 use super::record::{Begin, EmptiedFolder, End, Ended, FolderRecord, Record, RemovedTo, Seen, VERSION};
@@ -147,6 +149,22 @@ impl Ledger {
 
     fn step_mut(&mut self, number: u64) -> Option<&mut LedgerStep> {
         self.steps.get_mut(usize::try_from(number.checked_sub(1)?).ok()?)
+    }
+
+    /// The items that make way for folders of their names: paths of the folders, with the places of folder and step.
+    pub(crate) fn making_way(&self) -> HashMap<RelPath, (usize, usize)> {
+        let made: HashSet<&RelPath> =
+            self.folders.iter().filter(|folder| folder.record.create).map(|folder| &folder.path).collect();
+        let mut found = HashMap::new();
+        for (index, folder) in self.folders.iter().enumerate().filter(|_| !made.is_empty()) {
+            for at in folder.steps.clone().filter(|&at| self.steps[at].removes) {
+                let path = folder.path.join(&self.steps[at].name);
+                if made.contains(&path) {
+                    found.insert(path, (index, at));
+                }
+            }
+        }
+        found
     }
 
     /// Whether it was interrupted: neither over nor being let go.

@@ -11,13 +11,13 @@
 use std::collections::HashSet;
 use std::io;
 
-use fcs_sys::Time;
+use fcs_sys::{Kind, Time};
 
 use super::disk::if_there;
 use super::journal::{self, Journal};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, LedgerStep};
 use super::record::{Ended, Record};
-use super::store::{Store, aside_name};
+use super::store::{Store, aside_name, kept_name, remove_tree};
 use super::{RunInfo, StartError};
 use crate::settings::Undo;
 use crate::way::Way;
@@ -33,10 +33,14 @@ pub(crate) fn forget(store: &Store, runs: &[String]) -> io::Result<()> {
         let mut journal = Journal::new(file, tail);
         journal.append(&Record::Forgotten);
         journal.sync()?;
+        let mut whole = HashSet::new();
         if let Some(ledger) = Ledger::replay(records) {
             remove_asides(store, &ledger)?;
+            for step in ledger.steps.iter().filter(|step| went_whole(step)) {
+                whole.insert(kept_name(step.number)?);
+            }
         }
-        store.delete_all(run)?;
+        store.delete_all(run, &whole)?;
     }
     Ok(())
 }
@@ -152,13 +156,23 @@ pub fn prune(root: &fcs_sys::Root, newest: Option<&str>) -> Result<Vec<RunInfo>,
     })
 }
 
+/// Whether the original of a step is a folder that was replaced with everything in it.
+fn went_whole(step: &LedgerStep) -> bool {
+    !step.removes && step.before.is_some_and(|before| before.kind == Kind::Folder)
+}
+
 /// Deletes the originals that a run keeps outside the undo store.
 fn remove_asides(store: &Store, ledger: &Ledger) -> io::Result<()> {
     let mut way = Way::new(&store.root().dir);
     for folder in &ledger.folders {
         for step in ledger.steps[folder.steps.clone()].iter().filter(|step| step.aside) {
             let Some(dir) = if_there(way.open(&folder.path))? else { continue };
-            if_there(dir.remove_file(&aside_name(&ledger.begin.run, step.number)?))?;
+            let aside = aside_name(&ledger.begin.run, step.number)?;
+            if went_whole(step) {
+                remove_tree(&dir, &aside)?;
+            } else {
+                if_there(dir.remove_file(&aside))?;
+            }
         }
     }
     Ok(())

@@ -26,6 +26,7 @@ use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
 use super::record::{Record, RemovedTo, Seen};
 use super::store::{aside_name, damaged_name, kept_name, move_to, names, staged_name, step_of};
+use super::undo::open_of_run;
 use super::{AccountItem, Deed, log};
 use crate::identity::Numbers;
 use crate::progress::full_path;
@@ -51,6 +52,8 @@ struct Settler<'a> {
     removed: RemovedTo,
     /// What was committed is being taken back, by [`super::take_back`] alone.
     rolling_back: bool,
+    /// Removals of items that make way for folders of their names.
+    making_way: BTreeSet<u64>,
 }
 
 /// Puts the names of a run in order and makes that durable; the ledger and the journal then say which steps are
@@ -64,6 +67,7 @@ pub(crate) fn settle(
     let mut way = Way::new(&root.dir);
     let mut items = Vec::new();
     let judge = Judge::of(ledger);
+    let making_way = ledger.making_way().values().map(|&(_, step)| ledger.steps[step].number).collect();
     let Ledger { begin, folders, steps, rolling_back, .. } = ledger;
     let stored = names(kept)?;
     let stored = stored.iter().filter_map(|name| std::str::from_utf8(name.as_bytes()).ok()?.parse().ok());
@@ -74,12 +78,13 @@ pub(crate) fn settle(
         stored: stored.collect(),
         removed: begin.removed,
         rolling_back: *rolling_back,
+        making_way,
     };
     for folder in folders.iter() {
         let failed = |op, e| {
             AccountItem::left(folder.path.clone(), Error::os(op, full_path(&root.path, &folder.path), e))
         };
-        let dir = match if_there(way.open(&folder.path)) {
+        let dir = match open_of_run(&mut way, folder) {
             Ok(Some(dir)) => dir,
             // Never made, or removed again.
             Ok(None) => {
@@ -330,6 +335,13 @@ impl Settler<'_> {
             self.keep(dir, &aside, step, journal)?;
         }
         let there = if_there(dir.stat(&step.name))?.is_some();
+        if !there && is_kept && self.making_way.contains(&step.number) {
+            // The folder was not made any more: better the old item than none.
+            let stored = if_there(self.kept.stat(&stored))?.map(|_| (self.kept, &stored));
+            let (from, name) = stored.unwrap_or((dir, &aside));
+            move_to(from, name, dir, &step.name)?;
+            return Ok(Settled::Deed(Deed::BroughtBack));
+        }
         Ok(match (there, is_kept) {
             // Kept: the removal stands, even if somebody made a new item there since.
             (_, true) => Settled::Committed(None),
@@ -491,7 +503,8 @@ fn adopt_folders(
         if !folder.record.create || folder.made.is_some() {
             continue;
         }
-        let now = match if_there(way.open(&folder.path).and_then(|dir| dir.metadata())) {
+        let now = open_of_run(way, folder).and_then(|dir| dir.map(|dir| dir.metadata()).transpose());
+        let now = match now {
             Ok(Some(now)) => now,
             Ok(None) => continue,
             Err(e) => {
@@ -524,7 +537,7 @@ fn finish_folder(
     let number = |id: FileId| (id.file, id.file_high);
     // The owner may not be the source's, so a program must not run as one.
     let attributes = looks.attributes.without_set_id();
-    let finished = if_there(way.open(&folder.path)).and_then(|dir| {
+    let finished = open_of_run(way, folder).and_then(|dir| {
         let Some(dir) = dir else { return Ok(false) };
         let now = dir.metadata()?;
         let by_path = judge.numbers(&dir)? == Numbers::ProveNothing;
@@ -563,7 +576,7 @@ pub(super) fn sync(root: &Root, folders: &[LedgerFolder], way: &mut Way) -> io::
     }
     let mut out_of_reach = Vec::new();
     for folder in folders {
-        match if_there(way.open(&folder.path)) {
+        match open_of_run(way, folder) {
             Ok(Some(dir)) if !volume.sync_volume || dir.metadata()?.id.volume != volume.id => dir.sync()?,
             Ok(_) => {}
             Err(e) => {

@@ -6,6 +6,7 @@
 //! Invariants: nothing in it is changed without holding the lock; making or removing it leaves the root's own times
 //! as they were. This module must not know what a journal says.
 
+use std::collections::HashSet;
 use std::io;
 
 use fcs_sys::{Access, DirRef, FileRef, Handle, Name, OsReason, Owner, Rename, Root, reason, write_all_at};
@@ -265,10 +266,16 @@ impl Store {
     }
 
     /// Deletes the originals of a run and then its journal. Only for a run whose journal says so.
-    pub(super) fn delete_all(&self, run: &str) -> io::Result<()> {
+    ///
+    /// Folders among `whole` went there whole; any other was empty, and what is in it is somebody else's.
+    pub(super) fn delete_all(&self, run: &str, whole: &HashSet<Name>) -> io::Result<()> {
         if let Some(kept) = if_there(self.undo.open_dir(&own(run)?))? {
             for name in names(&kept)? {
-                remove_any(&kept, &name)?;
+                if whole.contains(&name) {
+                    remove_tree(&kept, &name)?;
+                } else {
+                    remove_any(&kept, &name)?;
+                }
             }
         }
         self.delete_if_empty(run).map(|_| ())
@@ -353,6 +360,48 @@ fn remove_any(dir: &DirRef, name: &Name) -> io::Result<()> {
         Some(fcs_sys::Kind::Folder) => if_there(dir.remove_dir(name)).map(|_| ()),
         Some(_) => if_there(dir.remove_file(name)).map(|_| ()),
     }
+}
+
+/// Removes an item with everything in it, deepest first. Depth costs no handles: only one folder is open at a time.
+/// What is another volume stays, and is an error.
+pub(super) fn remove_tree(dir: &DirRef, name: &Name) -> io::Result<()> {
+    let Some(top) = if_there(dir.stat(name))? else { return Ok(()) };
+    if top.kind != fcs_sys::Kind::Folder {
+        return remove_any(dir, name);
+    }
+    // The way down to the folder in work, each with the folders in it that are still to come.
+    let mut way: Vec<(Name, Option<Vec<Name>>)> = vec![(name.clone(), None)];
+    while let Some((last, below)) = way.last() {
+        let (last, listed) = (last.clone(), below.is_some());
+        let up = way[..way.len() - 1].iter().map(|(name, _)| name);
+        let parent = up.clone().try_fold(DirRef::clone(dir), |dir, name| dir.open_dir(name))?;
+        if !listed {
+            let here = parent.open_dir(&last)?;
+            if here.metadata()?.id.volume != top.id.volume {
+                return Err(io::ErrorKind::CrossesDevices.into());
+            }
+            let mut folders = Vec::new();
+            for name in names(&here)? {
+                match if_there(here.stat(&name))?.map(|item| item.kind) {
+                    None => {}
+                    Some(fcs_sys::Kind::Folder) => folders.push(name),
+                    Some(_) => if_there(here.remove_file(&name)).map(|_| ())?,
+                }
+            }
+            if let Some((_, below)) = way.last_mut() {
+                *below = Some(folders);
+            }
+            continue;
+        }
+        match way.last_mut().and_then(|(_, below)| below.as_mut()?.pop()) {
+            Some(next) => way.push((next, None)),
+            None => {
+                if_there(parent.remove_dir(&last))?;
+                way.pop();
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Moves `from` to a name of ours that is free.

@@ -55,8 +55,12 @@ pub(crate) fn take_back(
     };
     let steps =
         |folder: &LedgerFolder| ledger.steps[folder.steps.clone()].iter().filter(|step| step.committed);
+    // What made way for a folder returns when that is gone.
+    let making_way = ledger.making_way();
+    let waits: HashSet<u64> = making_way.values().map(|&(_, step)| ledger.steps[step].number).collect();
     for folder in ledger.folders.iter().rev() {
-        for step in steps(folder).filter(|step| step.removes).collect::<Vec<_>>().into_iter().rev() {
+        let returns = |step: &&LedgerStep| step.removes && !waits.contains(&step.number);
+        for step in steps(folder).filter(returns).collect::<Vec<_>>().into_iter().rev() {
             back.step(folder, step, Back::return_removed);
         }
     }
@@ -67,7 +71,15 @@ pub(crate) fn take_back(
         }
     }
     back.remove_leftovers(ledger)?;
-    ledger.folders.iter().rev().for_each(|folder| back.folder(folder));
+    for folder in ledger.folders.iter().rev() {
+        let way = making_way.get(&folder.path).filter(|_| folder.record.create);
+        let way = way.map(|&(parent, step)| (&ledger.folders[parent], &ledger.steps[step]));
+        let Some((parent, step)) = way.filter(|(_, step)| step.committed) else {
+            back.folder(folder);
+            continue;
+        };
+        back.step(parent, step, Back::return_over_folder);
+    }
     let out_of_reach = sync(root, &ledger.folders, &mut back.way)?;
     out_of_reach.into_iter().for_each(|item| back.leave(item));
     kept.sync()?;
@@ -135,7 +147,7 @@ impl<'a> Back<'a> {
             _ if self.shadowed.contains(&path) => Err(Refusal::Kind(ErrorKind::ChangedSince)),
             Ok(dir) => act(self, &dir, &folder.path, step),
             // The folder went together with what the run had put in it.
-            Err(e) if reason(&e) == OsReason::NotFound && step.before.is_none() => Ok(None),
+            Err(e) if is_no_folder(&e) && step.before.is_none() => Ok(None),
             Err(e) => Err(Refusal::Os(e)),
         };
         let error = match done {
@@ -230,6 +242,72 @@ impl<'a> Back<'a> {
             (None, _) if self.removed == RemovedTo::RecycleBin => Err(Refusal::Kind(ErrorKind::InRecycleBin)),
             (None, _) => Err(Refusal::Kind(ErrorKind::OriginalLost)),
         }
+    }
+
+    /// Brings back what made way for a folder, which everything has been taken from. The two are exchanged, so that the
+    /// name is never empty; the folder then goes from where the original was.
+    fn return_over_folder(
+        &mut self,
+        dir: &DirRef,
+        _: &RelPath,
+        step: &LedgerStep,
+    ) -> Result<Option<Deed>, Refusal> {
+        // An interrupted attempt may have come as far as this.
+        if self.judge.look(dir, &step.name, step)? == There::Before {
+            self.remove_folder_that_made_way(step)?;
+            return Ok(None);
+        }
+        let Some((from, name)) = self.kept_original(dir, step)? else {
+            return Err(Refusal::Kind(ErrorKind::OriginalLost));
+        };
+        let not_empty = || Refusal::Kind(ErrorKind::Os(OsReason::FolderNotEmpty));
+        match if_there(dir.stat(&step.name))?.map(|now| now.kind) {
+            None => {
+                move_to(&from, &name, dir, &step.name)?;
+                self.remove_folder_that_made_way(step)?;
+                return Ok(Some(Deed::BroughtBack));
+            }
+            Some(Kind::Folder) => {
+                let folder = dir.open_dir(&step.name)?;
+                if !names(&folder)?.is_empty() {
+                    return Err(not_empty());
+                }
+                // Else a crash could keep the exchange and bring back what was in the folder.
+                folder.sync()?;
+            }
+            Some(_) => return Err(Refusal::Kind(ErrorKind::ChangedSince)),
+        }
+        match from.rename(&name, &**dir, &step.name, Rename::Exchange) {
+            Ok(()) => {
+                // Something may have been put into it in this very moment.
+                if from.remove_dir(&name).is_err() {
+                    from.rename(&name, &**dir, &step.name, Rename::Exchange)?;
+                    return Err(not_empty());
+                }
+            }
+            Err(e) if reason(&e) == OsReason::Unsupported => {
+                let taken = taken_name(step.number)?;
+                move_to(dir, &step.name, self.kept, &taken)?;
+                if let Err(e) = move_to(&from, &name, dir, &step.name) {
+                    // Rather the folder than nothing.
+                    move_to(self.kept, &taken, dir, &step.name)?;
+                    return Err(e.into());
+                }
+                self.remove_folder_that_made_way(step)?;
+            }
+            Err(e) => return Err(e.into()),
+        }
+        Ok(Some(Deed::BroughtBack))
+    }
+
+    /// Removes the folder that an attempt took from the name of an original that is back.
+    fn remove_folder_that_made_way(&self, step: &LedgerStep) -> io::Result<()> {
+        for name in [kept_name(step.number)?, taken_name(step.number)?] {
+            if if_there(self.kept.stat(&name))?.is_some_and(|now| now.kind == Kind::Folder) {
+                self.kept.remove_dir(&name)?;
+            }
+        }
+        Ok(())
     }
 
     /// As [`Back::original`] for a removed item, whose name in the store can hold nothing else: a folder's number may
@@ -433,7 +511,7 @@ impl<'a> Back<'a> {
                 }
                 Ok(None)
             }),
-            None => self.remove_made(&folder.path),
+            None => self.remove_made(&folder.path, folder.made.is_some()),
         };
         match done {
             Ok(deed) => self.items.extend(deed.map(|deed| AccountItem::done(folder.path.clone(), deed))),
@@ -446,12 +524,17 @@ impl<'a> Back<'a> {
     }
 
     /// Removes a folder that the run made. One that is not empty stays, so nobody else's loses anything.
-    fn remove_made(&mut self, path: &RelPath) -> io::Result<Option<Deed>> {
+    fn remove_made(&mut self, path: &RelPath, was_made: bool) -> io::Result<Option<Deed>> {
         let Some((parent, name)) = path.split() else { return Ok(None) };
-        let Some(parent) = if_there(self.way.open(&parent))? else { return Ok(None) };
+        let parent = match self.way.open(&parent) {
+            Ok(parent) => parent,
+            Err(e) if is_no_folder(&e) => return Ok(None),
+            Err(e) => return Err(e),
+        };
         let Some(now) = if_there(parent.stat(&name))? else { return Ok(None) };
         if now.kind != Kind::Folder {
-            return Err(io::ErrorKind::AlreadyExists.into());
+            // What it was to replace is still there, or there again.
+            return if was_made { Err(io::ErrorKind::AlreadyExists.into()) } else { Ok(None) };
         }
         parent.remove_dir(&name)?;
         Ok(Some(Deed::RemovedFolder))
@@ -461,6 +544,19 @@ impl<'a> Back<'a> {
 /// Finishes a folder that stands in for one which could not be kept.
 fn make_equal(dir: &DirRef, step: &LedgerStep) -> io::Result<()> {
     step.emptied.as_ref().map_or(Ok(()), |folder| folder.give(&*dir.open_dir(&step.name)?))
+}
+
+/// Whether there is nothing that a folder of the run could be: no such name, or what it was to replace.
+pub(super) fn is_no_folder(error: &io::Error) -> bool {
+    matches!(reason(error), OsReason::NotFound | OsReason::NotAFolder | OsReason::IsALink)
+}
+
+/// Opens a folder of a run. `None` if there is none, and none of the run's making: something else has its name.
+pub(super) fn open_of_run(way: &mut Way, folder: &LedgerFolder) -> io::Result<Option<DirRef>> {
+    match way.open(&folder.path) {
+        Err(e) if folder.record.create && is_no_folder(&e) => Ok(None),
+        other => if_there(other),
+    }
 }
 
 /// Tells the journals of earlier runs the change times of what this run had taken from them and gave back, so that

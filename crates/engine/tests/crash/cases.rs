@@ -41,9 +41,13 @@ pub enum Scenario {
     LargeStaged,
     MetadataOnly,
     Mixed,
+    /// L3: a file takes the place of a folder with something in it.
+    FileOverFolder,
+    /// L3: a folder with something in it takes the place of a file.
+    FolderOverFile,
 }
 
-pub const SCENARIOS: [Scenario; 12] = [
+pub const SCENARIOS: [Scenario; 14] = [
     Scenario::New,
     Scenario::Replace,
     Scenario::Delete,
@@ -56,6 +60,8 @@ pub const SCENARIOS: [Scenario; 12] = [
     Scenario::LargeStaged,
     Scenario::MetadataOnly,
     Scenario::Mixed,
+    Scenario::FileOverFolder,
+    Scenario::FolderOverFile,
 ];
 
 /// What the disk can do, and how long originals are kept.
@@ -281,9 +287,24 @@ impl Scenario {
                 put(left, "e/new", 10, 5);
                 right.mkdir("e");
             }
+            Self::FileOverFolder => {
+                put(left, "kind", 600, 2);
+                put(right, "kind/f", 600, 3);
+                right.mkdir("kind/sub");
+            }
+            Self::FolderOverFile => {
+                put(right, "kind", 600, 2);
+                put(left, "kind/f", 600, 3);
+                left.mkdir("kind/sub");
+            }
         }
         for (fs, seconds) in [(left, 2_000), (right, 1_000)] {
-            for folder in ["d", "e", "gone", "gone/sub", "made", "made/empty", "dated"] {
+            let kind = match (self, std::ptr::eq(fs, left)) {
+                (Self::FileOverFolder, false) | (Self::FolderOverFile, true) => &["kind/sub", "kind"][..],
+                _ => &[],
+            };
+            let folders = ["d", "e", "gone", "gone/sub", "made", "made/empty", "dated"];
+            for &folder in folders.iter().chain(kind) {
                 // Only one scenario is about the times of folders that are on both sides.
                 let seconds = if self == Self::MetadataOnly { seconds } else { 3_000 };
                 if fs.exists(folder) {

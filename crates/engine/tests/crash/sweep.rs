@@ -45,8 +45,15 @@ enum What {
 /// Sweeps recoveries of runs that were cut off here and there, and undos of whole ones.
 pub fn all() -> Result<Swept, String> {
     let mut swept = Swept::default();
-    let scenarios =
-        [Scenario::Links, Scenario::FolderCreate, Scenario::FolderRemove, Scenario::Mixed, Scenario::Large];
+    let scenarios = [
+        Scenario::Links,
+        Scenario::FolderCreate,
+        Scenario::FolderRemove,
+        Scenario::Mixed,
+        Scenario::Large,
+        Scenario::FileOverFolder,
+        Scenario::FolderOverFile,
+    ];
     for scenario in scenarios {
         for way in [BEST, POOR] {
             sweep(&record_undo(scenario, way), 0, What::Undo, &mut swept)?;

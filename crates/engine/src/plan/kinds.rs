@@ -1,0 +1,65 @@
+//! Items that are of another kind on the target: whether they can be replaced, and what goes with them.
+//!
+//! Invariant: what is replaced goes whole, by one rename into the undo store. So it must be known whole: nothing in it
+//! that a pattern leaves out, that could not be read, or that is another volume.
+
+use fcs_sys::Kind;
+
+use super::{Comparison, Planner, SELECTED};
+use crate::compare::{RowId, Verdict};
+
+impl Planner<'_> {
+    /// Whether the two items of a row, one of them of another kind than the other, may be swapped.
+    pub(super) fn kind_can_be_replaced(&self, row: RowId) -> bool {
+        let comparison = self.comparison;
+        let (Some(here), Some(there)) =
+            (comparison.entry(row, self.source), comparison.entry(row, self.target))
+        else {
+            return false;
+        };
+        self.work.kinds
+            && self.has(row, SELECTED)
+            && here.kind != Kind::Other
+            && there.kind != Kind::Other
+            && self.is_known_whole(row)
+    }
+
+    /// Whether everything that the target has in a row is in the comparison.
+    fn is_known_whole(&self, row: RowId) -> bool {
+        let tree = self.comparison.tree(self.target);
+        let mut rows = vec![row];
+        while let Some(at) = rows.pop() {
+            let Some(node) = self.comparison.node(at, self.target) else { continue };
+            let entry = tree.entry(node);
+            let is_folder = entry.kind == Kind::Folder;
+            if self.comparison.row(at).verdict != Verdict::KindClash
+                || is_folder && (entry.is_mounted() || !tree.is_listed_whole(node))
+            {
+                return false;
+            }
+            rows.extend(self.comparison.children(at));
+        }
+        true
+    }
+
+    /// Whether a row is told by the folder above it, which is of another kind on the other side.
+    pub(super) fn is_below_another_kind(&self, row: RowId) -> bool {
+        row != Comparison::ROOT
+            && self.comparison.row(self.comparison.row(row).parent).verdict == Verdict::KindClash
+    }
+
+    /// Counts an item that is replaced by one of another kind, with everything in it.
+    pub(super) fn count_what_is_replaced(&mut self, row: RowId) {
+        let mut rows = vec![row];
+        while let Some(at) = rows.pop() {
+            let Some(entry) = self.comparison.entry(at, self.target) else { continue };
+            let totals = &mut self.plan.totals;
+            totals.replaced_kinds += 1;
+            // The item itself is counted as a replaced file.
+            if at != row && entry.kind == Kind::File {
+                totals.bytes_removed = totals.bytes_removed.saturating_add(entry.size);
+            }
+            rows.extend(self.comparison.children(at));
+        }
+    }
+}
