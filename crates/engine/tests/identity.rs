@@ -299,7 +299,7 @@ fn i4_a_target_that_was_copied_elsewhere_with_its_journal_can_be_undone_there() 
 fn r10_a_folder_that_cannot_be_renamed_goes_and_comes_back() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     const NAME: &str = "r10_a_folder_that_cannot_be_renamed_goes_and_comes_back";
-    let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_500_000_000);
+    let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_500_000_007);
     let fill = |layer: &Path| {
         fs::create_dir_all(layer.join("right/gone/inner"))?;
         fs::write(layer.join("right/gone/f"), "kept")?;
