@@ -156,7 +156,12 @@ pub fn is_still_there(root: &Root) -> Result<(), Trouble> {
     let there = open_one(&root.path).map_err(|trouble| refused(&trouble.message.trim_end_matches('.')))?;
     let there = there.dir.metadata().map_err(|error| refused(&error))?;
     let open = root.dir.metadata().map_err(|error| refused(&error))?;
-    if there.id == open.id { Ok(()) } else { Err(refused(&"another one is there now")) }
+    // Where numbers do not last, the one of the path may be another one each time it is asked for. What both handles
+    // lead to has the same dates at this moment if it is one folder.
+    let lasting = root.dir.volume().map_or(true, |volume| volume.lasting_numbers);
+    let as_one = !lasting
+        && (there.id.volume, there.modified, there.changed) == (open.id.volume, open.modified, open.changed);
+    if there.id == open.id || as_one { Ok(()) } else { Err(refused(&"another one is there now")) }
 }
 
 /// What counts, in words: `existence, size, modified`. Created times are left out where the volumes cannot have them.

@@ -15,6 +15,7 @@ use super::disk::if_there;
 use super::lock::{self, Answer, Held, LOCK};
 use super::root_time::{self, RootTime};
 use super::{RunId, StartError};
+use crate::identity::Numbers;
 use crate::{Error, Op};
 
 pub(super) const FOLDER: &str = ".fcs";
@@ -330,9 +331,15 @@ impl Store {
 /// Whether the lock that was taken is the one that the next comer will find: its holder before may have removed the
 /// folder in the meantime.
 fn is_in_place(root: &Root, fcs: &DirRef, lock: &FileRef) -> io::Result<bool> {
-    let folder = if_there(root.dir.stat(&own(FOLDER)?))?;
-    let file = if_there(fcs.stat(&own(LOCK)?))?;
-    Ok(folder.map(|f| f.id) == Some(fcs.metadata()?.id) && file.map(|f| f.id) == Some(lock.metadata()?.id))
+    let numbers = Numbers::of(fcs);
+    let (Some(folder), Some(file)) =
+        (if_there(root.dir.stat(&own(FOLDER)?))?, if_there(fcs.stat(&own(LOCK)?))?)
+    else {
+        return Ok(false);
+    };
+    // Where a number proves nothing, the file that is not there any more has other dates than the one that is.
+    Ok(numbers.same_folder(&folder, fcs.metadata()?.id)
+        && numbers.same_item(&file, &lock.metadata()?.fingerprint()))
 }
 
 /// Lets the group work with what is ours where it may work in the root: whoever shares the folder must be able to undo and

@@ -3,7 +3,8 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::{AtFlags, Mode, Timespec, Timestamps};
+use rustix::fs::{AtFlags, FileType, Mode, Timespec, Timestamps};
+use rustix::io::Errno;
 
 use super::retry;
 use crate::{Attributes, FileId, Kind, Metadata, Owner, Time, Times};
@@ -248,6 +249,20 @@ mod xattr {
 
 pub(super) use xattr::{get as xattr_get, list as xattr_list, remove as xattr_remove, set as xattr_set};
 
+/// The answer to a sync. Some file systems that programs and servers provide cannot sync a folder and say "invalid" or
+/// "not supported": then there is nothing more that could be asked for, and no data that could be lost by it. For a file
+/// it stays an error.
+pub(super) fn synced(fd: BorrowedFd<'_>, answer: Result<(), Errno>) -> io::Result<()> {
+    match answer {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
+            if rustix::fs::fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()) =>
+        {
+            Ok(())
+        }
+        answer => answer.map_err(Into::into),
+    }
+}
+
 /// Implements [`crate::Handle`] for a type with a field `fd`.
 macro_rules! impl_handle {
     ($type:ty) => {
@@ -282,7 +297,7 @@ macro_rules! impl_handle {
             fn sync(&self) -> io::Result<()> {
                 // Not repeated after an error: the kernel may drop the pages it failed to write, and a second call
                 // would then report success for lost data (fsync(2), "fsyncgate").
-                rustix::fs::fsync(&self.fd).map_err(Into::into)
+                handle::synced(self.fd.as_fd(), rustix::fs::fsync(&self.fd))
             }
         }
     };

@@ -8,7 +8,10 @@ use crate::{CaseRule, CreatedTime, Dir, Metadata, Name, NameUnits, Place, Space,
 
 pub(super) fn facts(dir: &UnixDir) -> io::Result<VolumeFacts> {
     let metadata = handle::metadata(dir.fd.as_fd())?;
-    let vfs = rustix::fs::fstatvfs(&dir.fd)?;
+    // Some file systems that programs serve do not answer this. What it tells is not worth refusing everything: whether
+    // a volume can be written to shows itself, and the name and block sizes are those of nearly all others.
+    let vfs = rustix::fs::fstatvfs(&dir.fd).ok();
+    let block = vfs.as_ref().map_or(4096, |vfs| vfs.f_bsize);
     let kind = kind_of(dir.fd.as_fd(), &metadata);
     #[cfg(target_os = "linux")]
     if kind.name.starts_with("fuse") {
@@ -25,16 +28,16 @@ pub(super) fn facts(dir: &UnixDir) -> io::Result<VolumeFacts> {
     Ok(VolumeFacts {
         id: metadata.id.volume,
         place: kind.place,
-        read_only: vfs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+        read_only: vfs.as_ref().is_some_and(|vfs| vfs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY)),
         case: probe_case(dir).unwrap_or(table.case),
         time_granularity_nanos: table.granularity,
         created,
-        max_name: vfs.f_namemax as usize,
+        max_name: vfs.as_ref().map_or(255, |vfs| vfs.f_namemax as usize),
         name_units: NameUnits::Bytes,
         sync_volume: kind.sync_volume,
         device_reread: kind.device_reread,
         uncached_reads_device: false,
-        in_metadata_max_bytes: in_metadata_max(&kind.name, vfs.f_bsize),
+        in_metadata_max_bytes: in_metadata_max(&kind.name, block),
         max_file_bytes: table.max_file,
         lasting_numbers: keeps_numbers(&kind.name),
         file_system: kind.name,
