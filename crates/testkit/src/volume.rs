@@ -46,9 +46,9 @@ pub enum Medium {
     Tmpfs,
     /// overlay with both layers on ext4, as in a container.
     Overlay,
-    /// exFAT by `exfat-fuse`.
+    /// exFAT by `exfat-fuse`, mounted for the plain user.
     Exfat,
-    /// NTFS by `ntfs-3g`.
+    /// NTFS by `ntfs-3g`, mounted for the plain user.
     Ntfs,
     /// A folder of this machine by `sshfs`, without a network: its ssh is a script that starts the server.
     Sshfs,
@@ -108,8 +108,9 @@ impl Medium {
             Self::BtrfsZstd => (FsKind::Btrfs, &[], "compress-force=zstd"),
             Self::BtrfsNoDataCow => (FsKind::Btrfs, &[], "nodatacow"),
             Self::Tmpfs | Self::Sshfs => (FsKind::Tmpfs, &[], ""),
-            Self::Exfat => (FsKind::Exfat, &[], ""),
-            Self::Ntfs => (FsKind::Ntfs, &[], ""),
+            // As desktops mount them: all belongs to who sits there.
+            Self::Exfat => (FsKind::Exfat, &[], "uid=1000,gid=1000"),
+            Self::Ntfs => (FsKind::Ntfs, &[], "uid=1000,gid=1000"),
         }
     }
 }

@@ -314,11 +314,11 @@ impl Disk {
 
     /// Takes note of a change to an object, and, when `content` says so, to what is in it.
     pub(super) fn touch(&mut self, number: u64, content: bool) {
-        let (changed, modified) = (now(), self.stored(now()));
+        let now = self.stored(now());
         if let Some(object) = self.objects.get_mut(&number) {
-            object.changed = changed;
+            object.changed = now;
             if content {
-                object.modified = modified;
+                object.modified = now;
             }
         }
     }

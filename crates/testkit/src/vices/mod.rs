@@ -42,9 +42,9 @@ pub enum Vice {
     Refuses(Call, i32),
     /// A name that is listed, and "not found" when it is looked up (overlays and encrypting mounts with broken entries).
     ListedNotFound(&'static str),
-    /// Modified times are cut to whole steps.
+    /// Times are cut to whole steps, change times too.
     TimeStep(Duration),
-    /// Modified times, in seconds since 1970, come to lie within a range.
+    /// Times, in seconds since 1970, come to lie within a range.
     TimeRange(i64, i64),
     /// The change time is the modified time (`sshfs`, `exfat-fuse`).
     NoChangeTime,
@@ -85,7 +85,7 @@ pub enum Call {
     FsyncDir,
     /// Asking for the free space.
     Statfs,
-    /// `flock`.
+    /// Locks of all kinds.
     Flock,
     /// All calls about extended attributes.
     Xattr,
@@ -159,7 +159,7 @@ impl Wicked {
 
     /// Gives it other vices from now on. What was stored stays as it was stored.
     ///
-    /// Whether the kernel asks about `flock`, and that an `ENOSYS` was given, is settled at each mount.
+    /// Whether the kernel asks about locks, and that an `ENOSYS` was given, is settled at each mount.
     pub fn set_vices(&self, vices: &[Vice]) {
         self.lock().vices = vices.to_vec();
     }

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 use fuser::{
     BsdFileFlags, Errno, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags,
     KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
-    ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    ReplyEmpty, ReplyEntry, ReplyLock, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
+    WriteFlags,
 };
 
 use super::disk::{BLOCK, BLOCKS, Content, Disk, now, time_of};
@@ -275,7 +276,8 @@ impl Filesystem for Server {
         let locks = self.lock().vices.iter().any(|vice| matches!(vice, Vice::Refuses(Call::Flock, _)));
         if locks {
             // Without this the kernel keeps the locks itself and asks nobody.
-            config.add_capabilities(InitFlags::FUSE_FLOCK_LOCKS).map_err(|_| io::ErrorKind::Unsupported)?;
+            let asked = InitFlags::FUSE_FLOCK_LOCKS | InitFlags::FUSE_POSIX_LOCKS;
+            config.add_capabilities(asked).map_err(|_| io::ErrorKind::Unsupported)?;
         }
         Ok(())
     }
@@ -523,6 +525,24 @@ impl Filesystem for Server {
 
     fn removexattr(&self, _: &Request, node: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         empty(reply, self.attribute(node, |all| all.remove(name).map(drop).ok_or(Errno::NO_XATTR), true));
+    }
+
+    fn getlk(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: LockOwner,
+        start: u64,
+        end: u64,
+        _: i32,
+        pid: u32,
+        reply: ReplyLock,
+    ) {
+        match self.lock().refuse(Call::Flock) {
+            Ok(()) => reply.locked(start, end, libc::F_UNLCK, pid),
+            Err(error) => reply.error(error),
+        }
     }
 
     fn setlk(
