@@ -13,7 +13,7 @@ use crate::window::Window;
 /// What a key is for: its words, and what is pressed.
 pub(crate) const KEYS: [(&str, &str); 23] = [
     ("F5", "Compare the two folders"),
-    ("F6 Shift+F6", "Next and previous part of the window: folders, filter, table, actions"),
+    ("F6 Shift+F6", "Next and previous part of the window"),
     ("Ctrl+F", "Filter"),
     ("Ctrl+Shift+F", "Bring the filter back as it was before it was cleared"),
     ("↑ ↓ Page Home End", "Move in the table"),
@@ -33,7 +33,7 @@ pub(crate) const KEYS: [(&str, &str); 23] = [
     ("Shift+→ Shift+←", "In the table: scroll across; on the head of a column: its width"),
     ("Shift+F10", "Menu of a row or of a column's head"),
     ("Ctrl++ Ctrl+- Ctrl+0", "Larger, smaller, as at first"),
-    ("Esc", "Close; stop the work; clear the filter; switch all on: one at a time"),
+    ("Esc", "Close; stop the work; clear the filter, then the switches"),
     ("F1", "This list"),
 ];
 

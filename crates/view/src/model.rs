@@ -171,6 +171,16 @@ impl Model {
 
     pub(crate) fn over(index: Arc<Index>) -> Self {
         let selection = Selection::new(Arc::clone(&index));
+        Self::with(index, selection)
+    }
+
+    /// The same, where only this can be acted on.
+    pub(crate) fn within(index: Arc<Index>, work: Bits) -> Self {
+        let selection = Selection::within(Arc::clone(&index), Arc::new(work));
+        Self::with(index, selection)
+    }
+
+    fn with(index: Arc<Index>, selection: Selection) -> Self {
         Self { rows: Rows::new(index), selection, past: VecDeque::new(), cursor: Comparison::ROOT }
     }
 

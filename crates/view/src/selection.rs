@@ -41,6 +41,8 @@ pub enum Mark {
 #[derive(Debug, Clone)]
 pub struct Selection {
     index: Arc<Index>,
+    /// Rows that can be acted on here: what a folder stands for, and what its mark is about.
+    work: Arc<Bits>,
     ticked: [Bits; 2],
     partly: [Bits; 2],
     /// Rows whose box shows a tick.
@@ -49,11 +51,17 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Nothing is ticked.
+    /// Nothing is ticked; everything can be acted on that a copy or a removal could do something about.
     pub fn new(index: Arc<Index>) -> Self {
+        let work = Arc::new(index.work().clone());
+        Self::within(index, work)
+    }
+
+    /// Nothing is ticked; only this can be acted on.
+    pub(crate) fn within(index: Arc<Index>, work: Arc<Bits>) -> Self {
         let none = Bits::none(index.rows());
         let both = || [none.clone(), none.clone()];
-        Self { index, ticked: both(), partly: both(), full: both(), counts: [0, 0] }
+        Self { index, work, ticked: both(), partly: both(), full: both(), counts: [0, 0] }
     }
 
     /// Whether a row has a box to tick on a side.
@@ -115,11 +123,11 @@ impl Selection {
         let mut change = self.tick_below(row, side, matching);
         // The row itself was clicked, so it counts whether or not it differs or matches; but a folder that is the same
         // stands for what is in it: nothing would be done with it, and it would be one more in every count.
-        let stands_for_others = !self.index.work().has(row) && self.has_work_below(row, side);
+        let stands_for_others = !self.work.has(row) && self.has_work_below(row, side);
         if !stands_for_others && self.ticked[side as usize].add(row) {
             change.ticked += 1;
         }
-        if self.index.work().has(row) && !matching.has(row) {
+        if self.work.has(row) && !matching.has(row) {
             change.left_out -= 1;
         }
         self.counts[side as usize] += change.ticked;
@@ -139,7 +147,7 @@ impl Selection {
 
     /// Whether something below a row could be acted on.
     fn has_work_below(&self, row: RowId, side: Side) -> bool {
-        let sets = [self.index.on(side), self.index.work()];
+        let sets = [self.index.on(side), &*self.work];
         self.index.below(row).skip(1).any(|level| Bits::count_common(level, &sets) > 0)
     }
 
@@ -184,7 +192,7 @@ impl Selection {
     /// For all rows at once, so that drawing one costs nothing: a few milliseconds for a million rows.
     fn draw_marks(&mut self, side: Side) {
         let ticked = &self.ticked[side as usize];
-        let mut missing = self.index.work().clone();
+        let mut missing = (*self.work).clone();
         missing.keep(self.index.on(side));
         missing.drop_all(ticked);
         let missing = self.index.with_above(&missing);
@@ -197,7 +205,7 @@ impl Selection {
 
     fn tick_below(&mut self, row: RowId, side: Side, matching: &Bits) -> Change {
         let ticked = &mut self.ticked[side as usize];
-        let (on, work) = (self.index.on(side), self.index.work());
+        let (on, work) = (self.index.on(side), &*self.work);
         let mut change = Change::default();
         for level in self.index.below(row) {
             let all = Bits::count_common(level.clone(), &[on, work]);

@@ -81,9 +81,13 @@ impl Orphans {
     /// Takes a while for many rows.
     pub(super) fn new(index: Arc<Index>, main: Shown, side: Side, zone: &TimeZone) -> Self {
         let mut wished = main.ticked;
+        // A folder stands for what is listed in it, not for differences that are none of this dialog's.
+        let listed = index.under(group_of(side)).clone();
+        let mut work = listed.clone();
+        work.keep(index.work());
         let mut orphans = Self {
             side,
-            model: Model::over(index),
+            model: Model::within(index, work),
             destination: RemovedTo::Undo,
             dry_run: false,
             filter: String::new(),
@@ -97,7 +101,6 @@ impl Orphans {
         };
         orphans.set_filter(String::new(), zone);
         let group = orphans.group();
-        let listed = orphans.model.rows().index().under(group).clone();
         wished.keep(&listed);
         orphans.all = orphans.statistics_of(&listed);
         orphans.chip_is_off = !main.chips.has(group);
@@ -114,10 +117,7 @@ impl Orphans {
     }
 
     fn group(&self) -> Group {
-        match self.side {
-            Side::Left => Group::LeftOnly,
-            Side::Right => Group::RightOnly,
-        }
+        group_of(self.side)
     }
 
     /// Filters the rows; a text that is not understood leaves them as they are.
@@ -201,5 +201,12 @@ impl Orphans {
         }
         found.sort_unstable();
         found
+    }
+}
+
+fn group_of(side: Side) -> Group {
+    match side {
+        Side::Left => Group::LeftOnly,
+        Side::Right => Group::RightOnly,
     }
 }

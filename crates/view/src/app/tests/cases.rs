@@ -82,6 +82,24 @@ fn v3_the_dialog_begins_with_the_main_filter_and_what_is_ticked_there() {
 }
 
 #[test]
+fn v17_in_the_dialog_a_folder_stands_for_what_is_listed_in_it() {
+    let mut bench = Bench::new();
+    bench.write("left/d/differs.txt", b"one");
+    bench.write("right/d/differs.txt", b"the other");
+    bench.write("right/d/orphan.txt", b"orphan");
+    bench.compare();
+    open_dialog(&mut bench);
+    let dialog = orphans(&mut bench.app);
+    let comparison = dialog.model.rows().index().comparison();
+    let path = fcs_sys::RelPath::parse(b"d").unwrap();
+    let folder = jobs::find(comparison, &path, Side::Right).unwrap();
+    assert_eq!(dialog.model.selection().mark(folder, Side::Right), crate::Mark::On);
+    dialog.model.toggle(folder, Side::Right);
+    dialog.count();
+    assert_eq!(dialog.ticked.items(), 0, "and takes it off");
+}
+
+#[test]
 fn v3_a_copy_says_how_much_of_it_the_filter_hides() {
     let mut bench = Bench::new();
     bench.write("left/a.txt", b"a");
