@@ -131,7 +131,7 @@ fn times_only(ticked: &Bits, index: &Index, proposal: &Proposal) -> Option<Fact>
         "{} with equal content differ in times only; a copy brings the times with the whole file",
         count(files, "file", "files")
     );
-    (files > 0).then(|| Fact { name: "Times only", text })
+    (files > 0).then_some(Fact { name: "Times only", text })
 }
 
 fn problems(proposal: &Proposal) -> Vec<(Severity, String)> {

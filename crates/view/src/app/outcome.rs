@@ -162,14 +162,13 @@ impl Ended {
         let failures = sorted(failures.collect());
         // Of a dry run the plan is the result.
         let totals = || overview::facts(proposal, &report.settings).into_iter().map(Line::from).collect();
-        let (decisions, mut facts): (_, Vec<Line>) = match report.result {
-            RunResult::DryRun => (decisions(plan), totals()),
-            _ => {
-                let mut facts = vec![what_became_of_all(&report, plan)];
-                facts.extend(outcome::facts(&report));
-                facts.extend(links(&report));
-                (Vec::new(), facts)
-            }
+        let (decisions, mut facts): (_, Vec<Line>) = if report.result == RunResult::DryRun {
+            (decisions(plan), totals())
+        } else {
+            let mut facts = vec![what_became_of_all(&report, plan)];
+            facts.extend(outcome::facts(&report));
+            facts.extend(links(&report));
+            (Vec::new(), facts)
         };
         facts.extend(log.map(|path| Line { name: "log".to_owned(), text: shown(path), paths: Vec::new() }));
         Self {
