@@ -217,7 +217,7 @@ fn who_has_a_file_open_is_asked_of_the_disk_that_refused() {
         ..Options::default()
     });
     let script: Script = Arc::new(|event| match event.call {
-        Call::RenameNoReplace if event.path.to_string().ends_with(".part") => Act::Fail(EBUSY),
+        Call::RenameNoReplace if event.path.to_string().strip_suffix(".part").is_some() => Act::Fail(EBUSY),
         _ => Act::Go,
     });
     let report = copy(&source(), &target, &Settings { keep_owner: false, ..Settings::default() }, script);

@@ -145,7 +145,9 @@ fn a_large_copy_that_is_longer_than_its_source_is_no_copy() {
         let longer = Arc::new(AtomicUsize::new(0));
         let (count, right) = (Arc::clone(&longer), bench.right.clone());
         let bench = bench.script(move |event| {
-            if event.side == "target" && event.call == Call::Sync && event.path.to_string().ends_with(".part")
+            if event.side == "target"
+                && event.call == Call::Sync
+                && event.path.to_string().strip_suffix(".part").is_some()
             {
                 let staged = std::fs::OpenOptions::new().append(true).open(right.join(event.path.to_path()));
                 staged.unwrap().write_all(b"more").unwrap();

@@ -94,7 +94,8 @@ pub(super) fn is_in_metadata(fd: BorrowedFd<'_>) -> io::Result<bool> {
 
     let mut map = FirstExtent { length: 1, extent_count: 1, ..FirstExtent::default() };
     // SAFETY: the structure has the kernel's layout with room for the one extent asked for, and outlives the call.
-    #[allow(unsafe_code)]
+    // The type of the number differs between C libraries.
+    #[allow(unsafe_code, clippy::cast_lossless)]
     let result = unsafe { libc::ioctl(fd.as_raw_fd(), FS_IOC_FIEMAP as _, &raw mut map) };
     if result != 0 {
         return Err(io::Error::last_os_error());
