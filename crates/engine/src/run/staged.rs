@@ -308,7 +308,7 @@ fn place(context: &Context<'_>, staged: &Staged<'_>) -> Result<Option<Name>, Err
 
 /// Writes the new content over the original.
 #[cfg(fcs_planted)]
-fn write_over(dir: &fcs_sys::DirRef, new: &dyn fcs_sys::File, staged: &Staged<'_>) -> std::io::Result<()> {
+fn write_over(dir: &DirRef, new: &dyn fcs_sys::File, staged: &Staged<'_>) -> std::io::Result<()> {
     let mut bytes = vec![0; staged.size as usize];
     let n = new.read_at(&mut bytes, 0)?;
     let old = dir.open_file(&staged.job.step.target_name, fcs_sys::Access::ReadWrite)?;
