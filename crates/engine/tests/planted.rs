@@ -136,14 +136,13 @@ fn flipped_bit_in_a_large_file() -> Result<(), String> {
     })
 }
 
-/// A run is taken back on a volume on which by then every item has another number, and others have theirs.
+/// A run is taken back on a volume on which by then every item has another number, and others have theirs. Links,
+/// because of a file the hash is known, which decides also where a number led astray.
 fn other_numbers() -> Result<(), String> {
-    let bench = Bench::new(Scenario::Replace, Way { restless: true, ..BEST });
+    let bench = Bench::new(Scenario::Links, Way { restless: true, ..BEST });
     let before = tree(&bench.right, &bench.way);
     bench.run(OnError::Continue, None, &Control::default());
-    if tree(&bench.right, &bench.way) == before {
-        return Err("nothing was done".into());
-    }
+    assert!(tree(&bench.right, &bench.way) != before, "something was done");
     let account = fcs_engine::runs::undo(&bench.way.root(&bench.right), None, &Control::default())
         .map_err(|e| e.to_string())?;
     let told = account.items.iter().find_map(|item| item.error.as_ref());
