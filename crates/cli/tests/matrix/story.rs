@@ -128,6 +128,7 @@ impl Trial {
     }
 
     /// Everything in RIGHT, by a judge of its own.
+    #[allow(clippy::unused_self)] // It reads as the others do.
     pub fn seen(&self, right: &Path) -> Listing {
         listing(right, &Options::default()).unwrap()
     }
@@ -353,7 +354,7 @@ impl Trial {
         let source = fs::read(left.join(name)).unwrap();
         match fs::read(right.join(name)) {
             Ok(copy) if !judge(&source, &copy) => {
-                self.wrong(format_args!("{} bytes of {}: {run}", copy.len(), source.len()))
+                self.wrong(format_args!("{} bytes of {}: {run}", copy.len(), source.len()));
             }
             Ok(_) if ![0, 3].contains(&run.code) => self.wrong(format_args!("copied, and yet: {run}")),
             Err(_) if ![3, 4].contains(&run.code) || !run.to_string().contains(name) => {
