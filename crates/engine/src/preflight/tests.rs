@@ -16,6 +16,7 @@ fn plan_of(left: &Item, right: &Item) -> Plan {
 fn on_volume(plan: &Plan, volume: &VolumeFacts) -> Vec<(Severity, String)> {
     let mut problems = Vec::new();
     check_volume(plan, volume, "/target", &Settings::default(), &mut problems);
+    names::check(plan, volume, &crate::probe::NameFacts::default(), &mut problems);
     problems.into_iter().map(|p| (p.severity, p.text)).collect()
 }
 
