@@ -26,7 +26,8 @@ pub(crate) fn run(args: &RunsArgs, screen: &Arc<Screen>) -> Outcome {
     let root = open_one(&args.root)?;
     let found = runs::list(&root).map_err(|e| Failure::new(Code::Failed, e))?;
     if let Some(newest) = &args.prune {
-        return prune(args, newest.as_deref(), &root, &found, screen);
+        let newest = Some(newest.as_str()).filter(|newest| !newest.is_empty());
+        return prune(args, newest, &root, &found, screen);
     }
     if args.json {
         found.iter().for_each(|run| json::print(screen, &JsonRun::new(run)));

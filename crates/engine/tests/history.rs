@@ -151,9 +151,9 @@ fn a_run_that_set_times_of_folders_only_lets_nothing_go() {
     assert!(runs.iter().any(|run| run.run == first && run.undoable && run.kept_bytes == 6), "{runs:?}");
 }
 
-fn run_as(bench: &Bench, options: RunOptions) -> Report {
+fn run_as(bench: &Bench, options: &RunOptions) -> Report {
     let (left, right) = bench.roots();
-    run(&bench.plan(), &left, &right, &bench.settings, &options, &bench.control).unwrap()
+    run(&bench.plan(), &left, &right, &bench.settings, options, &bench.control).unwrap()
 }
 
 /// V2: some files fail and are tried again; both runs are one, listed, kept and undone together.
@@ -181,12 +181,12 @@ fn a_retry_belongs_to_its_run() {
         assert!(fired.load(Ordering::SeqCst) > 4 && first.counts.copied == 4, "{:#?}", first.items);
         bench.run_script = None;
         let retries = first.run.parse().ok();
-        let second = run_as(&bench, RunOptions { command: "copy".into(), retries, ..RunOptions::default() });
+        let second = run_as(&bench, &RunOptions { command: "copy".into(), retries, ..RunOptions::default() });
         assert_eq!((second.counts.copied, second.counts.failed), (3, 0), "{:#?}", second.items);
         // And once more: still of the first.
         put(bench.left.join("f0"), b"changed meanwhile");
         let retries = second.run.parse().ok();
-        let third = run_as(&bench, RunOptions { command: "copy".into(), retries, ..RunOptions::default() });
+        let third = run_as(&bench, &RunOptions { command: "copy".into(), retries, ..RunOptions::default() });
 
         let root = bench.roots().1;
         let runs = list(&root).unwrap();
@@ -315,7 +315,7 @@ fn retried() -> (Bench, Listing) {
     let first = bench.copy();
     bench.run_script = None;
     let retries = first.run.parse().ok();
-    let second = run_as(&bench, RunOptions { command: "copy".into(), retries, ..RunOptions::default() });
+    let second = run_as(&bench, &RunOptions { command: "copy".into(), retries, ..RunOptions::default() });
     assert!(first.counts.failed > 0 && second.counts.failed == 0, "{:#?}", second.items);
     (bench, before)
 }
@@ -338,7 +338,7 @@ fn an_undo_of_a_run_and_its_retry_that_is_cut_off_anywhere_comes_to_its_end() {
         let _ = recover(&root, How::Keep, &Control::default()).unwrap();
         match undo(&root, None, &Control::default()) {
             Ok(account) => {
-                assert_eq!(account.state, RunState::RolledBack, "after {last} calls: {account:#?}")
+                assert_eq!(account.state, RunState::RolledBack, "after {last} calls: {account:#?}");
             }
             Err(StartError::NothingToUndo) => {}
             Err(other) => panic!("after {last} calls: {other}"),

@@ -125,8 +125,8 @@ pub(crate) struct RunsArgs {
     pub(crate) root: PathBuf,
 
     /// Delete what this run and all before it keep for undo; without RUN, what all runs keep that are over
-    #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true)]
-    pub(crate) prune: Option<Option<String>>,
+    #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) prune: Option<String>,
 
     /// Go ahead without asking
     #[arg(short = 'y', long, requires = "prune")]

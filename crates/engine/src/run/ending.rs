@@ -154,7 +154,7 @@ fn roll_back(context: &mut Context<'_>) -> Ending {
     let Some(log) = context.take_log() else { return Ending::Kept };
     let account = log.replay().and_then(|ledger| {
         let (store, mut journal) = log.parts();
-        take_back(store, &ledger, &mut journal, &Default::default())
+        take_back(store, &ledger, &mut journal, &std::collections::HashSet::default())
     });
     let account = match account {
         Ok(account) => account,

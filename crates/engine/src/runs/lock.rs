@@ -28,7 +28,7 @@ const SUM: &str = "sum=";
 /// How often a holder moves its count.
 const BEAT: Duration = Duration::from_secs(2);
 /// How long a count is watched that may belong to a living holder: it had time to move twice.
-const WATCH: Duration = Duration::from_millis(5_000);
+const WATCH: Duration = Duration::from_secs(5);
 /// Between two looks at it.
 const LOOK: Duration = Duration::from_millis(250);
 /// A lock that is refused is tried for again: where a system can only ask by taking, or a handle is being closed.

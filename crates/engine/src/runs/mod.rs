@@ -433,7 +433,8 @@ fn recover_one(
         }
         return Ok(account);
     }
-    let mut back = take_back(store, &ledger, journal, &Default::default()).map_err(failed)?;
+    let mut back =
+        take_back(store, &ledger, journal, &std::collections::HashSet::default()).map_err(failed)?;
     name_holders(&mut back.items, store.root());
     tell(&back.items, control);
     // An item that was found in order and then taken back is told of once.
