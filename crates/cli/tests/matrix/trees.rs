@@ -16,7 +16,8 @@ pub fn moment(seconds: i64, nanos: u32) -> SystemTime {
 }
 
 pub fn set_time(path: &Path, seconds: i64, nanos: u32) {
-    let times = FileTimes::new().set_modified(moment(seconds, nanos));
+    // Both: exfat-fuse is not asked at all when only one of them is given, and the file keeps the time of now.
+    let times = FileTimes::new().set_modified(moment(seconds, nanos)).set_accessed(moment(seconds, nanos));
     // Some file systems refuse dates that they cannot store; then the file has another one.
     let _ = File::open(path).unwrap().set_times(times);
 }
