@@ -448,7 +448,7 @@ impl<'a> Planner<'a> {
         match if self.work.copies { (0..rows).filter(foreign).count() } else { 0 } {
             0 => {}
             1 => {
-                self.plan.notes.push("The dates of 1 folder that another user owns stay as they are.".into())
+                self.plan.notes.push("The dates of 1 folder that another user owns stay as they are.".into());
             }
             n => self
                 .plan

@@ -37,7 +37,9 @@ fn bits_let(attributes: Attributes, owner: Option<Owner>, wanted: u32) -> bool {
     user == 0 || (attributes.0 >> shift) & wanted == wanted
 }
 
+/// The effective user; `None` where users have no numbers.
 #[cfg(unix)]
+#[allow(clippy::unnecessary_wraps)]
 fn user() -> Option<u32> {
     Some(rustix::process::geteuid().as_raw())
 }

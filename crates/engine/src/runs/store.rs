@@ -400,12 +400,11 @@ pub(super) fn remove_tree(dir: &DirRef, name: &Name) -> io::Result<()> {
             }
             continue;
         }
-        match way.last_mut().and_then(|(_, below)| below.as_mut()?.pop()) {
-            Some(next) => way.push((next, None)),
-            None => {
-                if_there(parent.remove_dir(&last))?;
-                way.pop();
-            }
+        if let Some(next) = way.last_mut().and_then(|(_, below)| below.as_mut()?.pop()) {
+            way.push((next, None));
+        } else {
+            if_there(parent.remove_dir(&last))?;
+            way.pop();
         }
     }
     Ok(())
