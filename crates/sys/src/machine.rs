@@ -91,6 +91,7 @@ fn space() -> String {
 }
 
 #[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps)] // As where it can fail.
 fn began(_: u32) -> std::io::Result<u64> {
     Ok(0)
 }

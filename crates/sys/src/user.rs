@@ -39,7 +39,7 @@ fn bits_let(attributes: Attributes, owner: Option<Owner>, wanted: u32) -> bool {
 
 /// The effective user; `None` where users have no numbers.
 #[cfg(unix)]
-#[allow(clippy::unnecessary_wraps)]
+#[allow(clippy::unnecessary_wraps)] // As where there are none.
 fn user() -> Option<u32> {
     Some(rustix::process::geteuid().as_raw())
 }
