@@ -182,7 +182,6 @@ vices! {
 
 /// A change of kind on each medium, by itself.
 #[test]
-#[ignore = "sync leaves what is of another kind on the target alone"]
 fn kinds_change() {
     let mut wrong = Vec::new();
     for medium in Medium::ALL {

@@ -64,6 +64,13 @@ pub(crate) struct LedgerStep {
     pub(crate) emptied: Option<EmptiedFolder>,
 }
 
+impl LedgerStep {
+    /// Whether a whole folder was at the name.
+    pub(crate) fn replaces_folder(&self) -> bool {
+        !self.removes && self.before.is_some_and(|before| before.kind == Kind::Folder)
+    }
+}
+
 impl Ledger {
     /// Replays the records. `None` if they are not those of a journal that this version understands.
     pub(crate) fn replay(records: Vec<Record>) -> Option<Self> {

@@ -263,6 +263,15 @@ pub(crate) fn keep(run: &str, kept: &DirRef, dir: &DirRef, name: &Name, step: u6
     if *name == aside || move_to(dir, name, dir, &aside).is_ok() { Ok(Kept::Aside) } else { Err(refused) }
 }
 
+/// Brings the folder that a step displaced from the undo store beside the name that it is to have again. An exchange between
+/// two folders would give it another modified time on XFS, where its entry `..` is written anew; moved, or exchanged
+/// within one folder, it keeps its own everywhere. Nothing has to be set then, which a crash could lose.
+pub(super) fn bring_beside(run: &str, kept: &DirRef, dir: &DirRef, step: u64) -> io::Result<Name> {
+    let aside = aside_name(run, step)?;
+    move_to(kept, &kept_name(step)?, dir, &aside)?;
+    Ok(aside)
+}
+
 /// Writes what the plan may change: steps are numbered as the run numbers them, copies first.
 fn list(
     plan: &Plan,

@@ -18,6 +18,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
+use std::sync::Arc;
 
 use fcs_sys::{DirRef, FileId, Kind, Name, OsReason, Rename, Root, Time, Times, reason};
 
@@ -255,6 +256,13 @@ impl Settler<'_> {
                 if beside != There::Before {
                     self.clear_beside(dir, &staged, step, Some(seen), journal)?;
                 }
+                let (original, is_stored) = match original {
+                    Some((from, _)) if step.replaces_folder() && Arc::ptr_eq(from, self.kept) => {
+                        log::bring_beside(self.run, self.kept, dir, step.number)?;
+                        (Some((dir, &aside)), false)
+                    }
+                    other => (other, is_stored),
+                };
                 let gone = match original {
                     Some((from, name)) => self.swap_out(dir, step, from, name, &staged)?,
                     None => take_out(&self.judge, dir, step, &staged)? && self.put_by(dir, &staged, step)?,

@@ -8,12 +8,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::sync::Arc;
 
 use fcs_sys::{DirRef, Kind, Name, OsReason, RelPath, Rename, Root, reason};
 
 use super::disk::{Judge, There, has_content, if_there};
 use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
+use super::log;
 use super::record::{Ended, Record, RemovedTo, Seen};
 use super::recover::sync;
 use super::store::{Store, aside_name, kept_name, move_to, names, staged_name, taken_name};
@@ -346,22 +348,59 @@ impl<'a> Back<'a> {
             }
             _ => return Err(Refusal::Kind(ErrorKind::ChangedSince)),
         }
+        if !step.replaces_folder() || !Arc::ptr_eq(&from, self.kept) {
+            return self.exchange(dir, path, step, &from, name);
+        }
+        let beside = log::bring_beside(self.run, self.kept, dir, step.number)?;
+        let done = self.exchange(dir, path, step, dir, beside.clone());
+        // What is not needed, or could not return, goes with the run.
+        match (&done, self.leftovers.last_mut()) {
+            (Ok(_), Some((place @ Some(_), name))) => {
+                let taken = taken_name(step.number)?;
+                if move_to(dir, name, self.kept, &taken).is_ok() {
+                    (*place, *name) = (None, taken);
+                }
+            }
+            (Ok(_), _) => {}
+            (Err(_), _) => self.keep_again(dir, &beside, step),
+        }
+        done
+    }
+
+    /// Moves an original that did not get its name into the undo store, where it was.
+    fn keep_again(&mut self, dir: &DirRef, name: &Name, step: &LedgerStep) {
+        if !matches!(self.judge.look(dir, name, step), Ok(There::Nothing | There::New(_)))
+            && !matches!(log::keep(self.run, self.kept, dir, name, step.number), Ok(log::Kept::InStore))
+        {
+            self.moved.push(Record::Aside { step: step.number });
+        }
+    }
+
+    /// Exchanges the new item at a name with the original, which waits at another.
+    fn exchange(
+        &mut self,
+        dir: &DirRef,
+        path: &RelPath,
+        step: &LedgerStep,
+        from: &DirRef,
+        name: Name,
+    ) -> Result<Option<Deed>, Refusal> {
         match from.rename(&name, &**dir, &step.name, Rename::Exchange) {
             Ok(()) => {
-                let out = self.judge.look(&from, &name, step);
+                let out = self.judge.look(from, &name, step);
                 if !matches!(out, Ok(There::New(_))) {
                     // Replaced by another program in this very moment, or it cannot be told.
                     from.rename(&name, &**dir, &step.name, Rename::Exchange)?;
                     self.note_move(dir, step);
                     return Err(out.map_or_else(Refusal::Os, |_| Refusal::Kind(ErrorKind::ChangedSince)));
                 }
-                let beside = !std::sync::Arc::ptr_eq(&from, self.kept);
+                let beside = !Arc::ptr_eq(from, self.kept);
                 self.leftovers.push((beside.then(|| path.clone()), name));
             }
             Err(e) if reason(&e) == OsReason::Unsupported => {
                 // The name is empty for a moment; an interruption here is found as `There::Nothing`.
                 self.take_away(dir, path, step)?;
-                if let Err(e) = move_to(&from, &name, dir, &step.name) {
+                if let Err(e) = move_to(from, &name, dir, &step.name) {
                     // Rather the new item than none.
                     if let Some((beside, taken)) = self.leftovers.pop() {
                         let place = if beside.is_some() { dir } else { self.kept };
@@ -405,7 +444,7 @@ impl<'a> Back<'a> {
             self.note_move(dir, step);
             return Err(out.map_or_else(Refusal::Os, |_| Refusal::Kind(ErrorKind::ChangedSince)));
         }
-        let beside = !std::sync::Arc::ptr_eq(&to, self.kept);
+        let beside = !Arc::ptr_eq(&to, self.kept);
         self.leftovers.push((beside.then(|| path.clone()), taken));
         Ok(Some(Deed::TakenAway))
     }

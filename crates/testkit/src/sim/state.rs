@@ -397,6 +397,10 @@ impl State {
             inode.changed = now;
             if let Body::Folder(folder) = &mut inode.body {
                 folder.parent = parent;
+                // XFS, of which the entry `..` is written anew (`xfs_cross_rename`); a plain move leaves the time.
+                if how == Rename::Exchange && a.0 != b.0 {
+                    inode.modified = now;
+                }
             }
         }
         let mut touched = vec![a.0, b.0, from];
