@@ -10,6 +10,8 @@
 mod kinds;
 mod removals;
 
+pub use kinds::HeldFolder;
+
 use fcs_sys::{Fingerprint, Kind, Name, Place, Protection, RelPath, Time};
 
 use crate::Settings;
@@ -55,6 +57,8 @@ pub struct Step {
     pub expect_source: Fingerprint,
     /// What the target looked like; `None` if there was none.
     pub expect_target: Option<Fingerprint>,
+    /// Where a folder is replaced: it and every folder in it, each with what it holds; else empty.
+    pub goes_along: Vec<HeldFolder>,
     /// A flag that keeps everybody from replacing the target.
     pub target_protection: Option<Protection>,
     /// Fewer bytes are set aside for the source than its size says.
@@ -649,6 +653,7 @@ impl<'a> Planner<'a> {
         let target = self.comparison.entry(row, self.target);
         // Names were checked when they were listed.
         let name = |side| Name::new(self.comparison.name_on(row, side)).ok();
+        let replaces_folder = target.is_some_and(|there| there.kind == Kind::Folder);
         let step = Step {
             source_name: name(self.source)?,
             target_name: name(self.target)?,
@@ -659,6 +664,7 @@ impl<'a> Planner<'a> {
             },
             expect_source: source.fingerprint(),
             expect_target: target.map(Entry::fingerprint),
+            goes_along: if replaces_folder { self.what_goes_along(row)? } else { Vec::new() },
             target_protection: target.and_then(Entry::protection),
             may_be_sparse: source.may_be_sparse(),
             hard_linked: source.is_hard_linked(),

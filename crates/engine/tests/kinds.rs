@@ -8,15 +8,21 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{Bench, assert_no_strays, item};
+use common::{Bench, assert_no_strays, failure, item};
+use fcs_engine::ErrorKind;
 use fcs_engine::plan::{Direction, Plan, plan, plan_sync};
 use fcs_engine::report::{Outcome, RunResult, SkipReason};
-use fcs_engine::runs::{RunState, undo};
+use fcs_engine::runs::{RunState, prune, undo};
 use fcs_engine::settings::{ReplaceKinds, Undo};
 use fcs_testkit::faulty::{Act, Call};
+use fcs_testkit::image::FsKind;
 use fcs_testkit::listing::{Listing, Options, diff, listing};
+use fcs_testkit::{image, skip, test_name};
 
 fn seen(root: &Path) -> Listing {
     listing(root, &Options { root: true, ..Options::default() }).unwrap()
@@ -142,11 +148,213 @@ fn l3_a_folder_that_is_not_known_whole_stays() {
     let filter = fcs_engine::filter::Filter::new(&[], &["*.bak".to_owned()], false).unwrap();
     let (a, b) =
         fcs_engine::scan::scan_pair(&left, &right, &filter, &bench.settings, &bench.control).unwrap();
-    let (a, b) = (std::sync::Arc::new(a), std::sync::Arc::new(b));
+    let (a, b) = (Arc::new(a), Arc::new(b));
     let comparison =
         fcs_engine::compare::compare((&left, a), (&right, b), &bench.settings, &bench.control).unwrap();
     let todo = plan_sync(&comparison, Direction::LeftToRight, &|_| true, &bench.settings);
     assert_eq!(todo.skipped.len(), 1);
     bench.run(&todo);
     assert_eq!(fs::read(bench.right.join("x/keep.bak")).unwrap(), b"kept");
+}
+
+/// A file on the left, and opposite it a folder with a file and an empty folder some way down.
+fn file_over_deep_folder(undo: Undo) -> Bench {
+    with_deep_folder(Bench::new(), undo)
+}
+
+fn with_deep_folder(mut bench: Bench, undo: Undo) -> Bench {
+    bench.settings.undo = undo;
+    fs::write(bench.left.join("x"), "now a file").unwrap();
+    fs::create_dir_all(bench.right.join("x/d/e/empty")).unwrap();
+    fs::write(bench.right.join("x/d/e/f"), "original").unwrap();
+    for path in ["x/d/e/f", "x/d/e", "x/d", "x"] {
+        common::age(&bench.right.join(path));
+    }
+    bench
+}
+
+type Meddle = fn(&Path);
+
+/// What another program does some way down in the folder that is to be replaced, given the folder.
+const MEDDLINGS: [(&str, Meddle); 6] = [
+    ("new file", |x| fs::write(x.join("d/e/new"), "precious").unwrap()),
+    ("new in an empty folder", |x| fs::write(x.join("d/e/empty/new"), "precious").unwrap()),
+    ("changed", |x| fs::write(x.join("d/e/f"), "changed!").unwrap()),
+    ("gone", |x| fs::remove_file(x.join("d/e/f")).unwrap()),
+    ("another kind", |x| {
+        fs::remove_dir(x.join("d/e/empty")).unwrap();
+        fs::write(x.join("d/e/empty"), "precious").unwrap();
+    }),
+    ("a replaced file", |x| {
+        fs::write(x.join("d/e/other"), "replaced").unwrap();
+        fs::rename(x.join("d/e/other"), x.join("d/e/f")).unwrap();
+    }),
+];
+
+fn assert_left_as_meddled(bench: &Bench, report: &fcs_engine::report::Report, left: &Listing, what: &str) {
+    assert_eq!(failure(report, "x").kind, ErrorKind::TargetStale, "{what}");
+    let now = listing(&bench.right.join("x"), &Options::default()).unwrap();
+    assert_eq!(diff(left, &now), [""; 0], "{what}");
+    if bench.settings.undo == Undo::Off {
+        assert_no_strays(&bench.right);
+    }
+}
+
+/// L3: the dates of a folder tell nothing of what happened deeper in it.
+#[test]
+fn l3_a_folder_in_which_something_changed_since_the_comparison_stays() {
+    for undo in [Undo::Off, Undo::Last] {
+        for (what, meddle) in MEDDLINGS {
+            let bench = file_over_deep_folder(undo);
+            let todo = sync_plan(&bench);
+            meddle(&bench.right.join("x"));
+            let left = listing(&bench.right.join("x"), &Options::default()).unwrap();
+            let report = bench.run(&todo);
+            assert_left_as_meddled(&bench, &report, &left, what);
+        }
+    }
+}
+
+/// L3: what happens between the look at the folder and the swap is found in what came out, and after it before the
+/// folder is let go; with and without an exchange of two names.
+#[test]
+fn l3_a_folder_that_changes_while_it_is_replaced_comes_back() {
+    for no_exchange in [false, true] {
+        for after in [false, true] {
+            for (what, meddle) in MEDDLINGS {
+                let what = format!("{what}, no exchange {no_exchange}, after the swap {after}");
+                let bench = file_over_deep_folder(Undo::Off);
+                let (renames, right) = (Arc::new(AtomicU32::new(0)), bench.right.clone());
+                let (counted, fired) = (Arc::clone(&renames), Arc::new(AtomicU32::new(0)));
+                let meddled = Arc::clone(&fired);
+                let bench = bench.script(move |event| {
+                    let swaps = if no_exchange { Call::RenameReplace } else { Call::RenameExchange };
+                    let is_swap = event.side == "target" && event.call == swaps;
+                    // The folder is made durable right after the swap.
+                    let is_sync = matches!(event.call, Call::Sync | Call::SyncVolume);
+                    let is_due = if after { is_sync && counted.load(Ordering::SeqCst) > 0 } else { is_swap };
+                    if is_due && meddled.fetch_add(1, Ordering::SeqCst) == 0 {
+                        meddle(&where_it_is(&right));
+                    }
+                    if is_swap {
+                        counted.fetch_add(1, Ordering::SeqCst);
+                    }
+                    match event.call {
+                        Call::RenameExchange if no_exchange => Act::Fail(95),
+                        _ => Act::Go,
+                    }
+                });
+                let report = bench.run(&sync_plan(&bench));
+                let seen = (fired.load(Ordering::SeqCst), renames.load(Ordering::SeqCst));
+                assert!(seen.0 > 0 && seen.1 > 0, "{what}: {seen:?} {report:#?}");
+                let expected = file_over_deep_folder(Undo::Off);
+                meddle(&expected.right.join("x"));
+                assert_eq!(failure(&report, "x").kind, ErrorKind::TargetStale, "{what}");
+                let content = |bench: &Bench| contents(&bench.right.join("x"));
+                assert_eq!(content(&bench), content(&expected), "{what}");
+                assert_no_strays(&bench.right);
+            }
+        }
+    }
+}
+
+/// L3: no file system's own way with dates and numbers makes a folder look changed because it was renamed.
+#[test]
+fn l3_an_unchanged_folder_is_replaced_on_every_file_system() {
+    let kinds = [&FsKind::ALL[..], &[FsKind::Exfat, FsKind::Ntfs]].concat();
+    image::for_each_image(test_name!(), &kinds, 64 << 20, |volume| {
+        let bench = with_deep_folder(Bench::at(volume.mount_point()), Undo::Last);
+        let before = contents(&bench.right);
+        let report = bench.run(&sync_plan(&bench));
+        assert_eq!(report.counts.failed, 0, "{report:#?}");
+        assert_eq!(fs::read(bench.right.join("x")).unwrap(), b"now a file");
+        let account = undo(&bench.roots().1, None, &bench.control).unwrap();
+        assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+        assert_eq!(before, contents(&bench.right));
+    });
+}
+
+/// The folder that is replaced, under the name that it has at the moment.
+fn where_it_is(right: &Path) -> PathBuf {
+    let mut folders = fs::read_dir(right).unwrap().map(|entry| entry.unwrap().path());
+    folders.find(|path| path.join("d").is_dir()).unwrap()
+}
+
+/// Every path below a folder, with the content of files.
+fn contents(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+    let (mut found, mut folders) = (Vec::new(), vec![PathBuf::new()]);
+    while let Some(at) = folders.pop() {
+        for entry in fs::read_dir(folder.join(&at)).unwrap() {
+            let path = at.join(entry.unwrap().file_name());
+            let full = folder.join(&path);
+            if full.is_dir() {
+                folders.push(path.clone());
+            }
+            found.push((path, fs::read(full).ok()));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// L3: somebody talks to a program through it.
+#[test]
+fn l3_a_folder_with_a_pipe_in_it_stays() {
+    let bench = file_over_deep_folder(Undo::Off);
+    let pipe = bench.right.join("x/d/e/pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let todo = sync_plan(&bench);
+    assert_eq!(todo.skipped.iter().filter(|skip| skip.why == SkipReason::KindClash).count(), 1);
+    bench.run(&todo);
+    assert!(fs::symlink_metadata(&pipe).is_ok());
+    assert_eq!(fs::read(bench.right.join("x/d/e/f")).unwrap(), b"original");
+}
+
+/// A folder that is mounted a second time, until the end of the test.
+struct Bound(PathBuf);
+
+impl Bound {
+    fn new(what: &Path, at: &Path) -> Option<Self> {
+        let status = Command::new("mount").arg("--bind").arg(what).arg(at).status();
+        status.is_ok_and(|status| status.success()).then(|| Self(at.to_owned()))
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        image::unmount(&self.0).unwrap();
+    }
+}
+
+/// L3: a second mount of a folder has the number of the same volume, and is not the target's to empty.
+#[test]
+fn l3_what_is_mounted_in_a_replaced_folder_is_not_emptied() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::write(elsewhere.path().join("precious"), "precious").unwrap();
+    let is_there = || fs::read(elsewhere.path().join("precious")).is_ok();
+
+    // Mounted after the comparison.
+    let bench = file_over_deep_folder(Undo::Off);
+    let todo = sync_plan(&bench);
+    let Some(bound) = Bound::new(elsewhere.path(), &bench.right.join("x/d/e/empty")) else {
+        return skip(test_name!(), "no folder can be mounted a second time");
+    };
+    let report = bench.run(&todo);
+    let intact = is_there() && fs::read(bench.right.join("x/d/e/f")).is_ok();
+    drop(bound);
+    assert!(intact, "{report:#?}");
+    assert_eq!(failure(&report, "x").kind, ErrorKind::TargetStale);
+
+    // Mounted in the undo store: nothing goes, not even what lies beside.
+    let bench = file_over_deep_folder(Undo::Last);
+    assert_eq!(bench.run(&sync_plan(&bench)).counts.failed, 0);
+    let run = fs::read_dir(bench.right.join(".fcs/undo")).unwrap().next().unwrap().unwrap().path();
+    let kept = where_it_is(&run);
+    let bound = Bound::new(elsewhere.path(), &kept.join("d/e/empty")).unwrap();
+    let pruned = prune(&bench.roots().1, None);
+    let intact = is_there() && fs::read(kept.join("d/e/f")).is_ok();
+    drop(bound);
+    assert!(intact && pruned.is_err(), "{pruned:?}");
+    prune(&bench.roots().1, None).unwrap();
+    assert!(is_there() && !kept.exists());
 }

@@ -1,14 +1,44 @@
 //! Items that are of another kind on the target: whether they can be replaced, and what goes with them.
 //!
 //! Invariant: what is replaced goes whole, by one rename into the undo store. So it must be known whole: nothing in it
-//! that a pattern leaves out, that could not be read, or that is another volume.
+//! that a pattern leaves out, that could not be read, or that is another volume. And it must be a file, link or folder: a
+//! pipe or device is somebody's way to talk to a program. The plan says what was seen in it, so that the run can tell.
 
-use fcs_sys::Kind;
+use fcs_sys::{Fingerprint, Kind, Name, RelPath};
 
 use super::{Comparison, Planner, SELECTED};
 use crate::compare::{RowId, Verdict};
 
+/// A folder that goes with the one that is replaced, as the comparison saw it.
+#[derive(Debug, Clone)]
+pub struct HeldFolder {
+    /// Path below the folder that is replaced, which itself is the root.
+    pub path: RelPath,
+    /// All that it holds directly.
+    pub items: Vec<(Name, Fingerprint)>,
+}
+
 impl Planner<'_> {
+    /// What the folder in `row` holds on the target, at any depth. `None` if a name cannot be a name.
+    pub(super) fn what_goes_along(&self, row: RowId) -> Option<Vec<HeldFolder>> {
+        let comparison = self.comparison;
+        let mut folders = Vec::new();
+        let mut rows = vec![(row, RelPath::root())];
+        while let Some((at, path)) = rows.pop() {
+            let mut items = Vec::new();
+            for child in comparison.children(at) {
+                let Some(entry) = comparison.entry(child, self.target) else { continue };
+                let name = Name::new(comparison.name_on(child, self.target)).ok()?;
+                if entry.kind == Kind::Folder {
+                    rows.push((child, path.join(&name)));
+                }
+                items.push((name, entry.fingerprint()));
+            }
+            folders.push(HeldFolder { path, items });
+        }
+        Some(folders)
+    }
+
     /// Whether the two items of a row, one of them of another kind than the other, may be swapped.
     pub(super) fn kind_can_be_replaced(&self, row: RowId) -> bool {
         let comparison = self.comparison;
@@ -33,6 +63,7 @@ impl Planner<'_> {
             let entry = tree.entry(node);
             let is_folder = entry.kind == Kind::Folder;
             if self.comparison.row(at).verdict != Verdict::KindClash
+                || entry.kind == Kind::Other
                 || is_folder && (entry.is_mounted() || !tree.is_listed_whole(node))
             {
                 return false;

@@ -22,6 +22,7 @@ mod held;
 mod metadata;
 mod meter;
 mod removals;
+mod replaced;
 mod staged;
 mod streams;
 mod verify;

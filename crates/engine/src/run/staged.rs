@@ -11,6 +11,7 @@ use fcs_sys::{DirRef, FileRef, Fingerprint, Metadata, Name, OsReason, Rename, re
 
 use super::context::{Context, Job};
 use super::fill::{Stop, mark};
+use super::replaced::is_as_seen;
 use super::streams::Carried;
 use super::verify::{self, Reader};
 use crate::plan::Action;
@@ -278,6 +279,9 @@ fn place(context: &Context<'_>, staged: &Staged<'_>) -> Result<Option<Name>, Err
         Err(e) if reason(&e) == OsReason::NotFound => return Err(stale()),
         Err(e) => return Err(os(e)),
     }
+    if !is_as_seen(context, volume, dir, &step.target_name, step) {
+        return Err(stale());
+    }
     #[cfg(fcs_planted)]
     if crate::planted::is(crate::planted::Fault::InPlaceWrite)
         && let Some(new) = &staged.file
@@ -297,7 +301,7 @@ fn place(context: &Context<'_>, staged: &Staged<'_>) -> Result<Option<Name>, Err
     // Between the look and the swap another program may have replaced the target: what came out must be what was
     // seen, or it goes back.
     let same = |out: Metadata| volume.numbers.same_after_rename(&out.fingerprint(), expected);
-    if dir.stat(&staged.name).is_ok_and(same) {
+    if dir.stat(&staged.name).is_ok_and(same) && is_as_seen(context, volume, dir, &staged.name, step) {
         return Ok(Some(staged.name.clone()));
     }
     match dir.rename(&staged.name, &**dir, &step.target_name, Rename::Exchange) {
@@ -376,7 +380,9 @@ fn replace_without_exchange(
         }
     };
     match dir.stat(&aside) {
-        Ok(out) if volume.numbers.same_after_rename(&out.fingerprint(), expected) => {}
+        Ok(out)
+            if volume.numbers.same_after_rename(&out.fingerprint(), expected)
+                && is_as_seen(context, volume, dir, &aside, step) => {}
         _ => {
             return Err(put_back(Error::new(Op::Replace, path.clone(), ErrorKind::TargetStale)));
         }
@@ -414,7 +420,10 @@ impl<'a> Committed<'a> {
         let mut displaced = None;
         if let (Some(name), Some(expected)) = (&self.displaced, &step.expect_target) {
             match self.job.folder.target.stat(name) {
-                Ok(now) if volume.numbers.same_after_rename(&now.fingerprint(), expected) => {
+                Ok(now)
+                    if volume.numbers.same_after_rename(&now.fingerprint(), expected)
+                        && is_as_seen(context, volume, &self.job.folder.target, name, step) =>
+                {
                     displaced = Some(name);
                 }
                 // Somebody removed it; that is not ours to mend.

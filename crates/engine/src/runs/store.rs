@@ -9,7 +9,9 @@
 use std::collections::HashSet;
 use std::io;
 
-use fcs_sys::{Access, DirRef, FileRef, Handle, Name, OsReason, Owner, Rename, Root, reason, write_all_at};
+use fcs_sys::{
+    Access, DirRef, FileRef, Handle, Metadata, Name, OsReason, Owner, Rename, Root, reason, write_all_at,
+};
 
 use super::disk::if_there;
 use super::lock::{self, Answer, Held, LOCK};
@@ -370,11 +372,24 @@ fn remove_any(dir: &DirRef, name: &Name) -> io::Result<()> {
 }
 
 /// Removes an item with everything in it, deepest first. Depth costs no handles: only one folder is open at a time.
-/// What is another volume stays, and is an error.
+/// Where another volume, or a folder of one, is mounted anywhere in it, all of it stays, and that is an error.
 pub(super) fn remove_tree(dir: &DirRef, name: &Name) -> io::Result<()> {
     let Some(top) = if_there(dir.stat(name))? else { return Ok(()) };
     if top.kind != fcs_sys::Kind::Folder {
         return remove_any(dir, name);
+    }
+    // What is mounted somewhere in it is found before anything is gone.
+    let mut ahead = vec![vec![name.clone()]];
+    while let Some(path) = ahead.pop() {
+        let here = path.iter().try_fold(DirRef::clone(dir), |dir, name| dir.open_dir(name))?;
+        refuse_mount(&here.metadata()?, &top)?;
+        for name in names(&here)? {
+            let Some(item) = if_there(here.stat(&name))? else { continue };
+            refuse_mount(&item, &top)?;
+            if item.kind == fcs_sys::Kind::Folder {
+                ahead.push(path.iter().cloned().chain([name]).collect());
+            }
+        }
     }
     // The way down to the folder in work, each with the folders in it that are still to come.
     let mut way: Vec<(Name, Option<Vec<Name>>)> = vec![(name.clone(), None)];
@@ -384,9 +399,7 @@ pub(super) fn remove_tree(dir: &DirRef, name: &Name) -> io::Result<()> {
         let parent = up.clone().try_fold(DirRef::clone(dir), |dir, name| dir.open_dir(name))?;
         if !listed {
             let here = parent.open_dir(&last)?;
-            if here.metadata()?.id.volume != top.id.volume {
-                return Err(io::ErrorKind::CrossesDevices.into());
-            }
+            refuse_mount(&here.metadata()?, &top)?;
             let mut folders = Vec::new();
             for name in names(&here)? {
                 match if_there(here.stat(&name))?.map(|item| item.kind) {
@@ -406,6 +419,15 @@ pub(super) fn remove_tree(dir: &DirRef, name: &Name) -> io::Result<()> {
             if_there(parent.remove_dir(&last))?;
             way.pop();
         }
+    }
+    Ok(())
+}
+
+/// An error where something is mounted at an item of the tree `top`. A second mount of a folder of the same volume has that
+/// volume's number, and only the system can tell.
+fn refuse_mount(now: &Metadata, top: &Metadata) -> io::Result<()> {
+    if now.mounted == Some(true) || now.id.volume != top.id.volume {
+        return Err(io::ErrorKind::CrossesDevices.into());
     }
     Ok(())
 }

@@ -5,14 +5,14 @@
 //! in it between that look and the rename goes along, into the bin. Whatever stands against it leaves the folder to be
 //! taken apart, where each item is judged by itself. This module must not know what a recycle bin is.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::io;
+use std::collections::{BTreeMap, HashSet};
 
 use fcs_sys::{DirRef, Kind, RelPath};
 
 use super::{Held, Job, Ways, report_gone, seen, sync};
 use crate::plan::RemovalFolder;
 use crate::run::context::Context;
+use crate::run::replaced::holds_only;
 use crate::runs::Record;
 
 /// Recycles the folders that can go whole. Returns the removals that are left, in their order.
@@ -83,23 +83,14 @@ fn can_go<'a>(
     for job in group {
         seen(context, ways, job).ok()?;
         let is_new = last.is_none_or(|last| !std::ptr::eq(last, job.folder));
-        if is_new && job.number != top.number && !holds_only(ways, job.folder).ok()? {
-            return None;
+        if is_new && job.number != top.number {
+            let names = job.folder.items.iter().map(|item| &item.name);
+            if !holds_only(&ways.target.open(&job.folder.path).ok()?, names).ok()? {
+                return None;
+            }
         }
         last = Some(job.folder);
     }
     let (dir, ..) = seen(context, ways, top).ok()?;
     ways.source.lacks(top.folder, &top.item.name).ok()?.then_some(dir)
-}
-
-/// Whether a folder holds what the plan lists, and nothing else, not even something of ours.
-fn holds_only(ways: &mut Ways<'_>, folder: &RemovalFolder) -> io::Result<bool> {
-    let listed: BTreeSet<&[u8]> = folder.items.iter().map(|item| item.name.as_bytes()).collect();
-    let mut found = 0;
-    let mut strange = false;
-    ways.target.open(&folder.path)?.list(&mut |item| {
-        found += 1;
-        strange |= !listed.contains(item.name);
-    })?;
-    Ok(!strange && found == listed.len())
 }
