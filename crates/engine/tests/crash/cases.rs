@@ -202,6 +202,7 @@ impl Way {
     fn disk(&self) -> SimFs {
         SimFs::new(Options {
             exchange: self.exchange,
+            exchange_keeps_times: false,
             hard_links: self.hard_links,
             sync_volume: self.sync_volume,
             reuse_numbers: self.reuse_numbers,

@@ -71,6 +71,9 @@ use state::{ROOT, State};
 pub struct Options {
     /// Two names can swap their items. Off imitates FAT.
     pub exchange: bool,
+    /// A folder that is exchanged between two others keeps its modified time. Off imitates XFS, where its entry `..` is
+    /// written anew (`xfs_cross_rename`); a plain move leaves the time there too.
+    pub exchange_keeps_times: bool,
     /// A file can have several names. Off imitates FAT.
     pub hard_links: bool,
     /// Extended attributes can be set.
@@ -112,6 +115,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             exchange: true,
+            exchange_keeps_times: true,
             hard_links: true,
             xattrs: true,
             sync_volume: true,

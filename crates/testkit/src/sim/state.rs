@@ -385,6 +385,7 @@ impl State {
             String::new()
         };
         let now = self.now();
+        let keeps_times = how != Rename::Exchange || a.0 == b.0 || self.options.exchange_keeps_times;
         let back = to.filter(|_| how == Rename::Exchange);
         let (from_label, to_label): (Label, Label) = (a.1.into(), b.1.into());
         self.folder_mut(a.0).set(&from_label, back);
@@ -397,8 +398,7 @@ impl State {
             inode.changed = now;
             if let Body::Folder(folder) = &mut inode.body {
                 folder.parent = parent;
-                // XFS, of which the entry `..` is written anew (`xfs_cross_rename`); a plain move leaves the time.
-                if how == Rename::Exchange && a.0 != b.0 {
+                if !keeps_times {
                     inode.modified = now;
                 }
             }
