@@ -210,6 +210,34 @@ fn an_unfinished_copy_without_a_journal_may_go_if_its_source_is_given() {
     assert!(bench.left.join("f1").exists());
 }
 
+/// R5: a folder below the root can be the target of runs of its own. What they left there is theirs: their journals say
+/// what it is, whatever the root's say.
+#[test]
+fn what_runs_on_a_folder_below_left_there_is_not_the_roots() {
+    let inner = interrupted_behind_the_swaps();
+    let outer = inner.right.parent().unwrap();
+    let before = files_below(&inner.right);
+    std::fs::create_dir(inner.right.join("deep")).unwrap();
+    std::fs::write(inner.right.join("deep/.fcs-abc1-1.part"), old(1)).unwrap();
+    // Lies beside, so that deleting is allowed too.
+    std::fs::write(inner.right.join("copy of f2"), old(2)).unwrap();
+    let root = fcs_sys::open_root(outer).unwrap();
+    let found = leftovers(&root, None, &inner.control).unwrap();
+    assert!(found.is_empty(), "{found:?}");
+    for what in [Clearing::Delete, Clearing::Restore] {
+        let cleared = clear_leftovers(&root, None, what, &inner.control).unwrap();
+        assert!(cleared.is_empty(), "{cleared:?}");
+    }
+    for path in before {
+        assert!(path.exists(), "{} is gone", path.display());
+    }
+    let accounts = recover(&inner.roots().1, How::RollBack, &inner.control).unwrap();
+    assert!(accounts.len() == 1 && accounts[0].is_clean(), "{accounts:#?}");
+    for i in 1..=3 {
+        assert_eq!(std::fs::read(inner.right.join(format!("f{i}"))).unwrap(), old(i));
+    }
+}
+
 /// E12: the last block of the journal of a finished run with removals is lost.
 #[test]
 fn a_folder_keeps_the_time_that_was_reported_when_the_end_of_the_journal_is_lost() {

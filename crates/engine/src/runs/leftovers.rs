@@ -2,7 +2,8 @@
 //! of which nothing says any more what they are.
 //!
 //! Invariants: a leftover is deleted only if a file beside it has the same content, so that it is not the only copy of
-//! anything. What belongs to a run with a journal is none. Nothing outside the root is looked at but what the caller
+//! anything. What belongs to a run with a journal is none, and what lies in a folder below that has a `.fcs` of its own is
+//! that folder's. Nothing outside the root is looked at but what the caller
 //! gives to compare with.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -113,7 +114,8 @@ pub fn clear_leftovers(
 /// Of these runs, those of which something lies about outside their undo store.
 pub(super) fn of_runs(root: &Root, runs: &HashSet<String>) -> io::Result<HashSet<String>> {
     let mut found = HashSet::new();
-    walk(root, &mut |_, run, _| {
+    // Wherever it lies: what is found only keeps a journal from being removed.
+    walk(root, Nested::Enter, &mut |_, run, _| {
         if runs.contains(run) {
             found.insert(run.to_owned());
         }
@@ -143,7 +145,7 @@ fn find(
     is_lost: &dyn Fn(&str) -> bool,
 ) -> io::Result<Vec<Leftover>> {
     let mut by_folder: BTreeMap<RelPath, Vec<(Name, String)>> = BTreeMap::new();
-    walk(root, &mut |folder, run, name| {
+    walk(root, Nested::Leave, &mut |folder, run, name| {
         if is_lost(run) {
             by_folder.entry(folder.clone()).or_default().push((name.clone(), run.to_owned()));
         }
@@ -204,9 +206,18 @@ fn own(name: &str) -> io::Result<Name> {
     Name::new(name.as_bytes()).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
+/// What becomes of folders below the root that are targets of runs of their own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nested {
+    /// They are looked through like any other.
+    Enter,
+    /// They are left out with all that is in them: what lies there, their own journals speak of.
+    Leave,
+}
+
 /// Hands out every name of ours in the user's folders: the folder, the run and the name. A folder that cannot be read
 /// cannot be looked through.
-fn walk(root: &Root, sink: &mut dyn FnMut(&RelPath, &str, &Name)) -> io::Result<()> {
+fn walk(root: &Root, nested: Nested, sink: &mut dyn FnMut(&RelPath, &str, &Name)) -> io::Result<()> {
     let mut way = Way::new(&root.dir);
     let mut todo = vec![RelPath::root()];
     while let Some(folder) = todo.pop() {
@@ -216,6 +227,11 @@ fn walk(root: &Root, sink: &mut dyn FnMut(&RelPath, &str, &Name)) -> io::Result<
             Err(_) => continue,
         };
         let Ok(listed) = names(&dir) else { continue };
+        // What cannot be asked about may be one.
+        let is_home = |name: &Name| name.is_home() && dir.stat(name).map_or(true, |i| i.kind == Kind::Folder);
+        if nested == Nested::Leave && !folder.is_root() && listed.iter().any(is_home) {
+            continue;
+        }
         for name in listed {
             if let Some((run, _)) = run_and_step(&name) {
                 sink(&folder, run, &name);
