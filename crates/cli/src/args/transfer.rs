@@ -13,7 +13,7 @@ pub(super) const COPY_EXAMPLES: &str = "\
 What only RIGHT has stays as it is. Every file is first written under a name
 of its own, verified, and only then given its real name; a file that is
 replaced keeps its old content until that moment, and the old content is kept
-until the next run: `fcs undo RIGHT` brings it back.
+for 30 days (--undo): `fcs undo RIGHT` brings it back.
 
 Examples:
   fcs copy a b                       Show what will be done, ask, copy, verify
@@ -24,7 +24,7 @@ Examples:
 pub(super) const SYNC_EXAMPLES: &str = "\
 Items are removed last. Where one failed or could not be read, nothing in its
 folder is removed, because it may be the last copy of it. What is removed is
-kept until the next run: `fcs undo RIGHT` brings it back. What could not be read
+kept for 30 days (--undo): `fcs undo RIGHT` brings it back. What could not be read
 on either side is never removed, nor is what a pattern leaves out.
 More than half of RIGHT, or more than 10,000 items, go only if you type how
 many they are, or allow it with --max-delete.
@@ -33,12 +33,12 @@ Examples:
   fcs sync -n a b                    Say what would be copied and removed
   fcs sync a b                       Show it, ask, make RIGHT as LEFT is
   fcs sync -y --max-delete 500 a b   Do not ask; refuse if more than 500 go
-  fcs sync -y --undo days:30 a b     Keep what goes for a month";
+  fcs sync -y --undo days:90 a b     Keep what goes for three months";
 
 pub(super) const ORPHANS_EXAMPLES: &str = "\
 An orphan is what one folder has and the other has not. They are listed, and
 removed when you agree: to the undo store, from where `fcs undo` brings them
-back until the next run, to the system's recycle bin, or for good. Folders go
+back for 30 days (--undo), to the system's recycle bin, or for good. Folders go
 only when everything in them does. --include and --exclude choose among them.
 
 Examples:
