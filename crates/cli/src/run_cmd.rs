@@ -383,7 +383,9 @@ fn make_room(proposal: &mut Proposal<'_>, screen: &Screen, interrupt: &Interrupt
     }
     proposal.session.folders.are_still_there()?;
     let target = proposal.target();
-    runs::prune(target, Some(&room.newest)).map_err(|error| unfinished::failure(&error, target))?;
+    let pruned =
+        runs::prune(target, Some(&room.newest)).map_err(|error| unfinished::failure(&error, target))?;
+    pruned.errors.iter().for_each(|error| screen.say(&format!("Warning: {error}")));
     let source = proposal.session.folders.root(proposal.how.task.target().other());
     let found = preflight::check(&proposal.proposed.plan, source, target, &proposal.session.settings);
     proposal.proposed.preflight = found;

@@ -36,6 +36,13 @@ pub(crate) fn run(args: &RunsArgs, screen: &Arc<Screen>) -> Outcome {
     } else {
         table(&found, screen);
     }
+    // Only deleting finds out what is in the way.
+    if !args.json && found.iter().any(|run| run.state == RunState::Forgotten) {
+        let prune = unfinished::command("runs --prune", &root);
+        screen.say(&format!(
+            "Hint: Not all that a pruned run kept could be deleted; {prune} tries again and says why."
+        ));
+    }
     let unfinished = found.iter().any(|run| run.state == RunState::Unfinished);
     // One that is still going on is nobody's fault.
     if unfinished && runs::unfinished(&root).is_ok_and(|runs| !runs.is_empty()) {
@@ -52,7 +59,7 @@ fn prune(args: &RunsArgs, newest: Option<&str>, root: &Root, found: &[RunInfo], 
     let keeping: Vec<&RunInfo> = found
         .iter()
         .skip_while(|run| newest.is_some_and(|newest| run.run != newest))
-        .filter(|run| run.undoable)
+        .filter(|run| run.undoable || run.state == RunState::Forgotten)
         .collect();
     if keeping.is_empty() {
         if let Some(wanted) = newest.filter(|newest| found.iter().all(|run| run.run != *newest)) {
@@ -86,16 +93,27 @@ fn prune(args: &RunsArgs, newest: Option<&str>, root: &Root, found: &[RunInfo], 
     is_still_there(root)?;
     let pruned = runs::prune(root, newest).map_err(|error| unfinished::failure(&error, root))?;
     if args.json {
-        pruned.iter().for_each(|run| json::print(screen, &JsonRun { event: "pruned", ..JsonRun::new(run) }));
+        pruned
+            .runs
+            .iter()
+            .for_each(|run| json::print(screen, &JsonRun { event: "pruned", ..JsonRun::new(run) }));
     } else {
-        let runs = count(pruned.len() as u64, "run", "runs");
+        // What those keep that stay, in part or whole, is still there.
+        let stays = runs::list(root).map_err(|e| Failure::new(Code::Failed, e))?;
+        let left: Vec<&RunInfo> =
+            stays.iter().filter(|run| keeping.iter().any(|kept| kept.run == run.run)).collect();
+        let bytes = left.iter().fold(bytes, |bytes, run| bytes.saturating_sub(run.kept_bytes));
+        let runs = count(keeping.len().saturating_sub(left.len()) as u64, "run", "runs");
         screen.line(&format!(
             "Pruned {runs} on {}: {} of originals deleted.",
             shown(&root.path),
             size(bytes)
         ));
     }
-    Ok(Code::Done)
+    for error in &pruned.errors {
+        screen.say(&format!("Warning: {error}"));
+    }
+    Ok(if pruned.errors.is_empty() { Code::Done } else { Code::Failed })
 }
 
 /// The runs as they belong together: a retry stands above the run that it belongs to.

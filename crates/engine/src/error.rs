@@ -39,6 +39,8 @@ pub enum Op {
     SetMetadata,
     /// Removing one of our own staged files.
     CleanUp,
+    /// Deleting what a run keeps for undo.
+    Prune,
     /// Asking about a volume.
     AskVolume,
     /// Removing an item of the user.
@@ -70,6 +72,7 @@ impl Op {
             Self::Sync => "make durable",
             Self::SetMetadata => "set the times and attributes of",
             Self::CleanUp => "remove the unfinished copy",
+            Self::Prune => "delete what is kept for undo at",
             Self::AskVolume => "ask about the volume of",
             Self::Remove => "remove",
             Self::Restore => "bring back",

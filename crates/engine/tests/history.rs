@@ -20,6 +20,7 @@ use fcs_testkit::faulty::{Act, Call, wrap};
 use fcs_testkit::listing::{Listing, Options, diff, listing};
 
 const ENOSPC: i32 = 28;
+const EACCES: i32 = 13;
 
 fn bench() -> Bench {
     let mut bench = Bench::new();
@@ -277,6 +278,55 @@ fn an_earlier_run_that_is_named_leaves_alone_what_later_ones_changed() {
     assert!(differences.is_empty(), "{differences:#?}");
 }
 
+/// R11: an original that cannot be deleted (a flag, a folder without write permission) stops no run and no recovery.
+#[test]
+fn an_original_that_cannot_be_deleted_stops_no_run() {
+    let bench = bench();
+    let refused = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&refused);
+    let script: fcs_testkit::faulty::Script = Arc::new(move |event| {
+        let kept = event.path.as_bytes().starts_with(b".fcs/undo/");
+        if kept && event.call == Call::RemoveFile {
+            count.fetch_add(1, Ordering::SeqCst);
+            return Act::Fail(EACCES);
+        }
+        Act::Go
+    });
+    let (left, right) = bench.roots();
+    let stuck = wrap(&right, "target", script);
+    put(bench.right.join("f"), b"the original");
+    let mut reports = Vec::new();
+    for i in 0..4 {
+        put(bench.left.join("f"), &noise(500 + i, i as u64));
+        let options = RunOptions { command: "copy".into(), ..RunOptions::default() };
+        let report = run(&bench.plan(), &left, &stuck, &bench.settings, &options, &bench.control)
+            .unwrap_or_else(|error| panic!("run {i} was stopped: {error}"));
+        assert_eq!((report.result, report.counts.copied), (RunResult::Completed, 1), "{i}");
+        reports.push(report);
+    }
+    assert!(refused.load(Ordering::SeqCst) > 0);
+    let first = &reports[0].run;
+    let item = format!(".fcs/undo/{first}/1");
+    let told = |report: &Report| report.notes.iter().any(|note| note.contains(&item));
+    assert!(!told(&reports[0]) && reports[1..].iter().all(told), "{:?}", reports[1].notes);
+    assert!(recover(&stuck, How::Keep, &Control::default()).unwrap().is_empty());
+    let forgotten = |run: &&fcs_engine::runs::RunInfo| run.state == RunState::Forgotten;
+    let runs = list(&right).unwrap();
+    let shown = runs.iter().find(|run| run.run == *first).expect("it is still listed");
+    assert!(forgotten(&shown) && shown.kept_bytes == 12 && !shown.undoable, "{shown:?}");
+    assert!(runs[0].undoable, "the latest can be undone: {runs:?}");
+
+    let pruned = prune(&stuck, Some(first)).unwrap();
+    assert!(pruned.runs.is_empty() && !pruned.errors.is_empty(), "{pruned:?}");
+    assert!(pruned.errors.iter().any(|error| error.to_string().contains(&item)), "{pruned:?}");
+    // Whatever was in the way is gone.
+    let pruned = prune(&right, Some(first)).unwrap();
+    assert!(pruned.errors.is_empty(), "{pruned:?}");
+    assert_eq!(list(&right).unwrap().iter().filter(forgotten).count(), 0);
+    assert!(undo(&right, None, &Control::default()).unwrap().is_clean());
+    assert_eq!(std::fs::read(bench.right.join("f")).unwrap(), noise(502, 2));
+}
+
 /// R11: what is kept goes when the user says so, the oldest first, and nothing else.
 #[test]
 fn pruning_deletes_a_run_and_all_before_it() {
@@ -289,11 +339,11 @@ fn pruning_deletes_a_run_and_all_before_it() {
         runs.push(bench.copy().run);
     }
     let root = bench.roots().1;
-    let pruned = prune(&root, Some(&runs[1])).unwrap();
+    let pruned = prune(&root, Some(&runs[1])).unwrap().runs;
     assert_eq!(pruned.iter().map(|run| &run.run).collect::<Vec<_>>(), [&runs[0], &runs[1]]);
     assert_eq!(list(&root).unwrap().iter().map(|run| &run.run).collect::<Vec<_>>(), [&runs[2]]);
     assert!(matches!(prune(&root, Some("nonesuch")), Err(StartError::NoSuchRun(_))));
-    assert_eq!(prune(&root, None).unwrap().len(), 1);
+    assert_eq!(prune(&root, None).unwrap().runs.len(), 1);
     assert!(!bench.right.join(".fcs").exists(), "nothing is kept any more");
     assert_eq!(std::fs::read(bench.right.join("f")).unwrap(), noise(502, 2));
 }

@@ -80,10 +80,18 @@ pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
     }
     // The run is over whatever becomes of what earlier ones kept.
     match log.prune(context.settings, changed, committed) {
-        Ok(pruned) => pruned.iter().for_each(|run| context.add_note(pruned_early(run, context.settings))),
+        Ok(pruned) => {
+            pruned.runs.iter().for_each(|run| context.add_note(pruned_early(run, context.settings)));
+            pruned.errors.iter().for_each(|error| context.add_note(stays(error)));
+        }
         Err(error) => context.complain(&error),
     }
     Ending::Kept
+}
+
+/// What is said of an original whose term is over and that cannot be deleted.
+fn stays(error: &crate::Error) -> String {
+    format!("{error} It takes up room and does no harm; the next run tries again.")
 }
 
 /// What is said of a run that could be undone for longer, were there room.

@@ -14,7 +14,7 @@ use super::journal::{self, Journal, Tail};
 use super::ledger::Ledger;
 use super::record::{Begin, FolderLooks, FolderRecord, Record, RemovedTo, Seen, StepRecord};
 use super::store::{Store, aside_name, kept_name, move_to};
-use super::{RunId, RunInfo, StartError, prune, unfinished_in};
+use super::{Pruned, RunId, StartError, prune, unfinished_in};
 use crate::Settings;
 use crate::plan::Plan;
 use crate::settings::Undo;
@@ -59,7 +59,7 @@ impl RunLog {
             return Err(StartError::Unfinished(unfinished));
         }
         let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, target.path.clone(), e));
-        prune::outdated(&store).map_err(failed)?;
+        prune::outdated(&store);
         let others = store.run_ids().map_err(failed)?;
         begin.retries = match begin.retries.take() {
             Some(first) if others.contains(&first) => Some(group_of(&store, first).map_err(failed)?),
@@ -207,34 +207,31 @@ impl RunLog {
     /// Prunes what is not kept after the run: its own originals, with `undo` off; its journal, if nothing `changed`; and
     /// earlier runs whose term is over. Where nothing was `committed`, only folders were made or given times, earlier runs
     /// keep what they have: there is nothing new that undo would bring back instead. Returns the runs that were pruned
-    /// before their time, because all of them take too much of the volume.
-    pub(crate) fn prune(
-        self,
-        settings: &Settings,
-        changed: bool,
-        committed: bool,
-    ) -> Result<Vec<RunInfo>, Error> {
+    /// before their time, because all of them take too much of the volume, and what could not be deleted.
+    pub(crate) fn prune(self, settings: &Settings, changed: bool, committed: bool) -> Result<Pruned, Error> {
         let Self { store, run, group, journal, file, kept, forget, recycles, .. } = self;
         drop((journal, file, kept));
         let root = store.root().path.clone();
-        let failed = |e| Error::os(Op::CleanUp, root.clone(), e);
+        let failed = |e| Error::os(Op::ReadJournal, root.clone(), e);
         let own = std::slice::from_ref(&run);
         let share = |total: u64| u128::from(total) * u128::from(settings.undo_max_percent) / 100;
         let limit = store.root().dir.space().ok().map(|space| share(space.total) as u64);
         let pruned = if forget {
             // Nothing of it can be undone, so what earlier runs keep is still worth keeping.
-            prune::forget(&store, own).map(|()| Vec::new())
+            Ok(Pruned::of(Vec::new(), prune::forget(&store, own)))
         } else if settings.undo == Undo::Off {
-            prune::forget(&store, own).and_then(|()| prune::after(&store, &group, limit))
+            // What stays of it is tried once more with those before it, and told then.
+            let _ = prune::forget(&store, own);
+            prune::after(&store, &group, limit)
         } else if (!changed || recycles) && store.delete_if_empty(&run).is_ok_and(|gone| gone) {
-            Ok(Vec::new())
+            Ok(Pruned::default())
         } else if committed {
             prune::after(&store, &group, limit)
         } else {
-            Ok(Vec::new())
+            Ok(Pruned::default())
         };
         let pruned = pruned.map_err(failed)?;
-        store.remove_if_empty().map_err(failed)?;
+        store.remove_if_empty().map_err(|e| Error::os(Op::KeepJournal, root.clone(), e))?;
         Ok(pruned)
     }
 }

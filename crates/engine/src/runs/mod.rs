@@ -39,7 +39,7 @@ use crate::{Control, Error, ErrorKind, Op};
 pub use id::{BadRunId, RunId};
 pub use leftovers::{Cleared, Clearing, Leftover, clear_leftovers, leftovers};
 pub use obstacle::obstacle;
-pub use prune::prune;
+pub use prune::{Pruned, prune};
 pub use record::RemovedTo;
 
 pub(crate) use ledger::Ledger;
@@ -392,7 +392,7 @@ fn recover_in(store: &Store, how: How, control: &Control) -> Result<Vec<Account>
             continue;
         };
         if ledger.forgotten {
-            prune::forget(store, &[run]).map_err(failed)?;
+            tell_of(prune::forget(store, &[run]), control);
         } else if ledger.end.is_some_and(|end| end.how == Ended::RolledBack) {
             // It took all of it back.
             store.delete_if_empty(&run).map_err(failed)?;
@@ -429,7 +429,7 @@ fn recover_one(
         journal.sync().map_err(failed)?;
         account.state = RunState::Recovered;
         if ledger.begin.forget {
-            prune::forget(store, std::slice::from_ref(&account.run)).map_err(failed)?;
+            tell_of(prune::forget(store, std::slice::from_ref(&account.run)), control);
         }
         return Ok(account);
     }
@@ -449,6 +449,11 @@ fn name_holders(items: &mut [AccountItem], root: &Root) {
     for error in items.iter_mut().filter_map(|item| item.error.as_mut()) {
         *error = error.clone().ask_holders(&*root.dir);
     }
+}
+
+/// What could not be deleted keeps nothing from being in order.
+fn tell_of(stay: Vec<(String, Error)>, control: &Control) {
+    stay.iter().for_each(|(_, error)| control.observer.error(error));
 }
 
 fn tell(items: &[AccountItem], control: &Control) {

@@ -11,7 +11,7 @@
 use std::collections::HashSet;
 use std::io;
 
-use fcs_sys::{Kind, Time};
+use fcs_sys::{Kind, RelPath, Time};
 
 use super::disk::if_there;
 use super::journal::{self, Journal};
@@ -25,24 +25,42 @@ use crate::{Error, Op};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// Deletes the originals of these runs, and then their journals.
-pub(crate) fn forget(store: &Store, runs: &[String]) -> io::Result<()> {
-    for run in runs {
-        let file = store.journal(run)?;
-        let (records, tail) = journal::read(&file)?;
-        let mut journal = Journal::new(file, tail);
+/// What pruning came to.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// The runs that keep nothing any more.
+    pub runs: Vec<RunInfo>,
+    /// What could not be deleted, one for each run that stays because of it. Such a run cannot be undone any more; each
+    /// later pruning tries again.
+    pub errors: Vec<Error>,
+}
+
+/// Deletes the originals of these runs, and then their journals. One that stays keeps no other from going, and nobody
+/// from working: an original that cannot be deleted (a flag, a folder that its owner may not write to) is no danger.
+/// Returns the runs that stay, and why.
+pub(crate) fn forget(store: &Store, runs: &[String]) -> Vec<(String, Error)> {
+    runs.iter().filter_map(|run| forget_one(store, run).err().map(|error| (run.clone(), error))).collect()
+}
+
+fn forget_one(store: &Store, run: &str) -> Result<(), Error> {
+    let failed = |e| Error::os(Op::KeepJournal, store.root().path.clone(), e);
+    let file = store.journal(run).map_err(failed)?;
+    let (records, tail) = journal::read(&file).map_err(failed)?;
+    let ledger = Ledger::replay(records);
+    let mut journal = Journal::new(file, tail);
+    if ledger.as_ref().is_none_or(|ledger| !ledger.forgotten) {
         journal.append(&Record::Forgotten);
-        journal.sync()?;
-        let mut whole = HashSet::new();
-        if let Some(ledger) = Ledger::replay(records) {
-            remove_asides(store, &ledger)?;
-            for step in ledger.steps.iter().filter(|step| went_whole(step)) {
-                whole.insert(kept_name(step.number)?);
-            }
-        }
-        store.delete_all(run, &whole)?;
+        journal.sync().map_err(failed)?;
     }
-    Ok(())
+    let (mut whole, mut beside) = (HashSet::new(), Ok(()));
+    if let Some(ledger) = ledger {
+        beside = remove_asides(store, &ledger);
+        for step in ledger.steps.iter().filter(|step| went_whole(step)) {
+            whole.insert(kept_name(step.number).map_err(failed)?);
+        }
+    }
+    // Where an original beside its old name stays, the journal does too: nothing else says what it is.
+    beside.and_then(|()| store.delete_all(run, &whole))
 }
 
 /// The runs of a root that are over, oldest first. Runs that are not stay, and so do journals that make no sense: what
@@ -115,44 +133,62 @@ fn is_over(run: &RunInfo, now: Time, followed: bool) -> bool {
     }
 }
 
-/// Prunes the runs whose days are over. They need not wait for a run to succeed.
-pub(crate) fn outdated(store: &Store) -> io::Result<()> {
-    forget(store, &Past::read(store)?.expired(None))
+/// Prunes the runs whose days are over. They need not wait for a run to succeed, and no run waits for them.
+pub(crate) fn outdated(store: &Store) {
+    match Past::read(store) {
+        Ok(past) => {
+            forget(store, &past.expired(None)).iter().for_each(|(_, error)| tracing::warn!("{error}"))
+        }
+        Err(error) => tracing::warn!(%error, "what is kept could not be looked through"),
+    }
 }
 
 /// Prunes after a run of the group `current`: what is expired, and the oldest beyond `limit` bytes. Returns the latter, which their
-/// term would have kept.
-pub(crate) fn after(store: &Store, current: &str, limit: Option<u64>) -> io::Result<Vec<RunInfo>> {
+/// term would have kept, and what stays.
+pub(crate) fn after(store: &Store, current: &str, limit: Option<u64>) -> io::Result<Pruned> {
     let mut past = Past::read(store)?;
     let expired = past.expired(Some(current));
-    forget(store, &expired)?;
+    let mut stay = forget(store, &expired);
     past.alive.retain(|run| !expired.contains(&run.run));
-    let Some(limit) = limit else { return Ok(Vec::new()) };
-    let beyond: Vec<RunInfo> = past.beyond(limit).into_iter().cloned().collect();
-    forget(store, &beyond.iter().map(|run| run.run.clone()).collect::<Vec<_>>())?;
-    Ok(beyond)
+    let mut beyond: Vec<RunInfo> = Vec::new();
+    if let Some(limit) = limit {
+        beyond.extend(past.beyond(limit).into_iter().cloned());
+        stay.extend(forget(store, &beyond.iter().map(|run| run.run.clone()).collect::<Vec<_>>()));
+    }
+    Ok(Pruned::of(beyond, stay))
+}
+
+impl Pruned {
+    pub(crate) fn of(mut runs: Vec<RunInfo>, stay: Vec<(String, Error)>) -> Self {
+        runs.retain(|run| stay.iter().all(|(stays, _)| *stays != run.run));
+        Self { runs, errors: stay.into_iter().map(|(_, error)| error).collect() }
+    }
 }
 
 /// Deletes what the runs up to and including `newest` keep for undo; without it, what all runs keep that are over.
-/// Nothing brings it back. Returns what was pruned.
-pub fn prune(root: &fcs_sys::Root, newest: Option<&str>) -> Result<Vec<RunInfo>, StartError> {
-    let failed = |e| StartError::Failed(Error::os(Op::CleanUp, root.path.clone(), e));
+/// Nothing brings it back. What earlier prunings could not delete is tried again.
+pub fn prune(root: &fcs_sys::Root, newest: Option<&str>) -> Result<Pruned, StartError> {
+    let failed = |e| StartError::Failed(Error::os(Op::ReadJournal, root.path.clone(), e));
     if super::Look::open(root).map_err(failed)?.is_none() {
-        return newest.map_or(Ok(Vec::new()), |run| Err(StartError::NoSuchRun(run.to_owned())));
+        return newest
+            .map_or_else(|| Ok(Pruned::default()), |run| Err(StartError::NoSuchRun(run.to_owned())));
     }
     super::locked(root, "pruning", |store| {
         let past = Past::read(store).map_err(failed)?;
         let end = match newest {
             None => past.alive.len(),
-            Some(newest) => match past.alive.iter().position(|run| run.run == newest) {
-                Some(at) => at + 1,
-                None => return Err(StartError::NoSuchRun(newest.to_owned())),
-            },
+            Some(newest) => {
+                let mut ids = past.alive.iter().map(|run| &run.run).chain(&past.dead);
+                if ids.all(|run| run != newest) {
+                    return Err(StartError::NoSuchRun(newest.to_owned()));
+                }
+                past.alive.iter().take_while(|run| *run.run <= *newest).count()
+            }
         };
         let go: Vec<RunInfo> = past.alive.into_iter().take(end).collect();
         let ids: Vec<String> = go.iter().map(|run| run.run.clone()).chain(past.dead).collect();
-        forget(store, &ids).map_err(failed)?;
-        Ok(go)
+        let stay = forget(store, &ids);
+        Ok(Pruned::of(go, stay))
     })
 }
 
@@ -161,21 +197,37 @@ fn went_whole(step: &LedgerStep) -> bool {
     !step.removes && step.before.is_some_and(|before| before.kind == Kind::Folder)
 }
 
-/// Deletes the originals that a run keeps outside the undo store.
-fn remove_asides(store: &Store, ledger: &Ledger) -> io::Result<()> {
+/// Deletes the originals that a run keeps outside the undo store; as far as it can, and tells the first that stays.
+fn remove_asides(store: &Store, ledger: &Ledger) -> Result<(), Error> {
     let mut way = Way::new(&store.root().dir);
+    let mut refused = None;
     for folder in &ledger.folders {
         for step in ledger.steps[folder.steps.clone()].iter().filter(|step| step.aside) {
-            let Some(dir) = if_there(way.open(&folder.path))? else { continue };
-            let aside = aside_name(&ledger.begin.run, step.number)?;
-            if went_whole(step) {
-                remove_tree(&dir, &aside)?;
-            } else {
-                if_there(dir.remove_file(&aside))?;
+            if let Err((path, e)) = remove_aside(&mut way, ledger, &folder.path, step) {
+                let path = crate::progress::full_path(&store.root().path, &path);
+                refused = refused.or_else(|| Some(Error::os(Op::Prune, path, e)));
             }
         }
     }
-    Ok(())
+    refused.map_or(Ok(()), Err)
+}
+
+fn remove_aside(
+    way: &mut Way,
+    ledger: &Ledger,
+    folder: &RelPath,
+    step: &LedgerStep,
+) -> Result<(), (RelPath, io::Error)> {
+    let aside = aside_name(&ledger.begin.run, step.number).map_err(|e| (folder.clone(), e))?;
+    let remove = |way: &mut Way| {
+        let Some(dir) = if_there(way.open(folder))? else { return Ok(()) };
+        if went_whole(step) {
+            remove_tree(&dir, &aside)
+        } else {
+            if_there(dir.remove_file(&aside)).map(|_| ())
+        }
+    };
+    remove(way).map_err(|e| (folder.join(&aside), e))
 }
 
 #[cfg(test)]

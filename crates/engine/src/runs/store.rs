@@ -10,7 +10,8 @@ use std::collections::HashSet;
 use std::io;
 
 use fcs_sys::{
-    Access, DirRef, FileRef, Handle, Metadata, Name, OsReason, Owner, Rename, Root, reason, write_all_at,
+    Access, DirRef, FileRef, Handle, Metadata, Name, OsReason, Owner, RelPath, Rename, Root, reason,
+    write_all_at,
 };
 
 use super::disk::if_there;
@@ -268,20 +269,26 @@ impl Store {
         [&self.undo, &self.runs, &self.fcs, &self.root.dir].into_iter().try_for_each(|dir| dir.sync())
     }
 
-    /// Deletes the originals of a run and then its journal. Only for a run whose journal says so.
+    /// Deletes the originals of a run and then its journal. Only for a run whose journal says so. Where one cannot be
+    /// deleted, the others are, the journal stays, and the first that stays is told.
     ///
     /// Folders among `whole` went there whole; any other was empty, and what is in it is somebody else's.
-    pub(super) fn delete_all(&self, run: &str, whole: &HashSet<Name>) -> io::Result<()> {
-        if let Some(kept) = if_there(self.undo.open_dir(&own(run)?))? {
-            for name in names(&kept)? {
-                if whole.contains(&name) {
-                    remove_tree(&kept, &name)?;
-                } else {
-                    remove_any(&kept, &name)?;
+    pub(super) fn delete_all(&self, run: &str, whole: &HashSet<Name>) -> Result<(), Error> {
+        let place = self.root.path.join(FOLDER).join(UNDO).join(run);
+        let failed = |e| Error::os(Op::Prune, place.clone(), e);
+        let mut refused = None;
+        if let Some(kept) = if_there(own(run).and_then(|run| self.undo.open_dir(&run))).map_err(failed)? {
+            for name in names(&kept).map_err(failed)? {
+                let removed =
+                    if whole.contains(&name) { remove_tree(&kept, &name) } else { remove_any(&kept, &name) };
+                if let Err(e) = removed {
+                    let path = RelPath::root().join(&name);
+                    let path = crate::progress::full_path(&place, &path);
+                    refused = refused.or_else(|| Some(Error::os(Op::Prune, path, e)));
                 }
             }
         }
-        self.delete_if_empty(run).map(|_| ())
+        refused.map_or_else(|| self.delete_if_empty(run).map(|_| ()).map_err(failed), Err)
     }
 
     /// Deletes the journal of a run that keeps nothing. Where the undo store holds something, whatever it is, both

@@ -23,7 +23,7 @@ pub fn run_result(state: RunState) -> &'static str {
         RunState::Recovered => "recovered",
         RunState::PartlyUndone => "partly undone",
         RunState::RolledBack => "undone",
-        RunState::Forgotten => "being pruned",
+        RunState::Forgotten => "pruned, not all deleted",
         RunState::Unreadable => "journal unreadable",
     }
 }

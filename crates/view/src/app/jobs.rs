@@ -404,7 +404,7 @@ pub(super) fn prune(folders: &Folders, side: Side, newest: &str) -> Event {
     let pruned = folders
         .are_still_there()
         .and_then(|()| runs::prune(root, Some(newest)).map_err(|error| start_trouble(&error, root)));
-    Event::Pruned(pruned.map(|runs| runs.len() as u64))
+    Event::Pruned(pruned.map(|pruned| pruned.runs.len() as u64))
 }
 
 /// Lists the runs on both folders.
