@@ -135,6 +135,40 @@ fn a_run_on_another_machine_is_seen_by_its_count_and_not_recovered() {
     assert!(told.len() == 2 && told.iter().all(|told| told.contains("may be running on far")), "{told:?}");
 }
 
+/// R4: one machine reaches a folder twice, directly and through a mount that leads back to it (sshfs, a loop of NFS), and
+/// the lock does not travel from the one to the other. The holder's process runs, so its run goes on undisturbed.
+#[test]
+fn a_run_of_this_machine_through_another_mount_is_not_recovered() {
+    let bench = bench();
+    let (root, lock) = (bench.roots().1, bench.right.join(".fcs/lock"));
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&told);
+    let mut other = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let pid = other.id();
+    let began = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let began = began.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().to_owned();
+    let result = copy_meanwhile(&bench, false, move || {
+        let other_mount = with_locks(&root, Act::Lie);
+        let text = std::fs::read_to_string(&lock).unwrap();
+        let field = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        let (process, since) = (field("process="), field("began="));
+        // As it is, by this process, and as another one of this machine would have it.
+        let others =
+            text.replace(&process, &format!("process={pid}")).replace(&since, &format!("began={began}"));
+        for entry in [text.clone(), with_sum(&others)] {
+            std::fs::write(&lock, &entry).unwrap();
+            let recovered = recover(&other_mount, How::Keep, &Control::default());
+            let Err(StartError::Locked { holder }) = recovered else { panic!("{recovered:?}") };
+            seen.lock().unwrap().push(holder);
+        }
+        std::fs::write(&lock, &text).unwrap();
+    });
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_eq!(result, RunResult::Completed, "the run was not disturbed");
+    assert_eq!(told.lock().unwrap().len(), 2);
+}
+
 /// E7: asking who holds the lock takes nothing, so that nobody is refused because of a question.
 #[test]
 fn a_question_keeps_nobody_out() {

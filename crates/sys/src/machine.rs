@@ -71,12 +71,18 @@ fn space() -> String {
     link.to_string_lossy().into_owned()
 }
 
-/// Field 22 of `/proc/PID/stat`; the name in field 2 may hold anything, so it is counted from behind its bracket.
+/// Field 22 of `/proc/PID/stat`; the name in field 2 may hold anything, so it is counted from behind its bracket. A process
+/// that has ended and that nobody has waited for (state Z) is not there, unless threads of it are (field 20).
 #[cfg(target_os = "linux")]
 fn began(process: u32) -> std::io::Result<u64> {
     let stat = std::fs::read(format!("/proc/{process}/stat"))?;
     let stat = String::from_utf8_lossy(&stat).into_owned();
-    let began = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)?.parse().ok());
+    let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+    let threads = fields.get(17).and_then(|threads| threads.parse::<u64>().ok());
+    if matches!(fields.first(), Some(&("Z" | "X"))) && threads.is_some_and(|threads| threads <= 1) {
+        return Err(std::io::ErrorKind::NotFound.into());
+    }
+    let began = fields.get(19).and_then(|began| began.parse().ok());
     began.ok_or_else(|| std::io::ErrorKind::InvalidData.into())
 }
 
@@ -125,6 +131,13 @@ mod tests {
             assert_eq!(other.runs(), Some(false), "the number is used by another one");
             let none = Machine { process: u32::MAX, ..this.clone() };
             assert_eq!(none.runs(), Some(false));
+            let mut ended =
+                std::process::Command::new("true").stdin(std::process::Stdio::piped()).spawn().unwrap();
+            let child = Machine { process: ended.id(), began: 0, ..this.clone() };
+            while child.runs() != Some(false) {
+                std::thread::yield_now();
+            }
+            ended.wait().unwrap();
             let restarted = Machine { boot: "another".into(), ..this.clone() };
             assert!(!restarted.shares_system(this));
             assert_eq!(user_name(0).as_deref(), Some("root"));

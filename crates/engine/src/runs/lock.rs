@@ -7,7 +7,8 @@
 //! needs to move it. Where there are no locks, the same entry stands in a file that only one can make.
 //!
 //! Invariants: asking who holds the lock does not take it. An entry is believed to be stale only when the system's lock
-//! speaks for all who could write here, its process is known to have ended, or its count stood still.
+//! speaks for all who could write here and its process is not known to run, its process is known to have ended, or its
+//! count stood still. Whoever finds its own entry gone works on no longer.
 
 use std::fmt::Write;
 use std::io;
@@ -112,13 +113,14 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct Held {
     beating: Arc<Beating>,
-    /// The folder of the lease, if there is no lock.
-    lease: Option<DirRef>,
 }
 
 #[derive(Debug)]
 struct Beating {
     file: FileRef,
+    /// Where its file is found by name, as whoever comes next finds it.
+    fcs: DirRef,
+    name: &'static str,
     entry: Mutex<Entry>,
     last: Mutex<Instant>,
     /// Each count is made durable, so that it gets to the server.
@@ -153,7 +155,7 @@ pub(super) fn take(fcs: &DirRef, file: &FileRef, who: &str) -> io::Result<Answer
                         return Ok(Answer::Taken(found.holder()));
                     }
                 }
-                return Held::begin(Arc::clone(file), entry, place, None).map(Answer::Held);
+                return Held::begin(Arc::clone(file), entry, place, (fcs, LOCK)).map(Answer::Held);
             }
             Ok(false) => refused = read(file),
             // Whatever the reason: where there is no lock, the lease does, and where nothing can be written, it cannot.
@@ -190,7 +192,7 @@ fn take_lease(fcs: &DirRef, entry: Entry, place: Place) -> io::Result<Answer> {
                 drop(made);
                 // Opened anew: the handle that makes a file may keep others from opening it.
                 let file = fcs.open_file(&lease, Access::ReadWrite)?;
-                return Held::begin(file, entry, place, Some(Arc::clone(fcs))).map(Answer::Held);
+                return Held::begin(file, entry, place, (fcs, LEASE)).map(Answer::Held);
             }
             Err(e) if reason(&e) == OsReason::AlreadyExists => {}
             Err(e) => return Err(e),
@@ -256,17 +258,19 @@ fn read_named(fcs: &DirRef, name: &str) -> Option<Entry> {
 fn runs(found: &Entry, again: &dyn Fn() -> Option<Entry>, reaches: bool) -> bool {
     let this = Machine::this();
     if found.machine.shares_system(this) {
-        if reaches {
-            return false;
-        }
+        // Asked even where the lock reaches: the holder may have come through a mount that leads back to this folder
+        // (sshfs), and its lock has stayed there.
         if (found.machine.process, found.machine.began) == (this.process, this.began) {
             return is_ours(&found.token);
         }
         if let Some(runs) = found.machine.runs() {
             return runs;
         }
+        if reaches {
+            return false;
+        }
     }
-    if is_known_stale(&found.token) {
+    if is_known_stale(found) {
         return false;
     }
     let began = Instant::now();
@@ -279,15 +283,18 @@ fn runs(found: &Entry, again: &dyn Fn() -> Option<Entry>, reaches: bool) -> bool
             None => return false,
         }
     }
-    KNOWN_STALE.lock().unwrap_or_else(PoisonError::into_inner).push(found.token.clone());
+    let mut known = KNOWN_STALE.lock().unwrap_or_else(PoisonError::into_inner);
+    known.retain(|known| known.token != found.token);
+    known.push(found.clone());
     false
 }
 
-/// Entries that were watched once: each command looks several times, and one wait is enough.
-static KNOWN_STALE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// Entries that were watched once: each command looks several times, and one wait is enough. With its count: a holder
+/// whose machine only slept moves it again, and is watched anew.
+static KNOWN_STALE: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
-fn is_known_stale(token: &str) -> bool {
-    KNOWN_STALE.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known == token)
+fn is_known_stale(found: &Entry) -> bool {
+    KNOWN_STALE.lock().unwrap_or_else(PoisonError::into_inner).contains(found)
 }
 
 /// What this process holds, and whether a thread moves the counts.
@@ -305,10 +312,17 @@ fn is_ours(token: &str) -> bool {
 }
 
 impl Held {
-    fn begin(file: FileRef, entry: Entry, place: Place, lease: Option<DirRef>) -> io::Result<Self> {
+    fn begin(
+        file: FileRef,
+        entry: Entry,
+        place: Place,
+        (fcs, name): (&DirRef, &'static str),
+    ) -> io::Result<Self> {
         write_all_at(&*file, &entry.text(), 0)?;
         let beating = Arc::new(Beating {
             file,
+            fcs: Arc::clone(fcs),
+            name,
             entry: Mutex::new(entry),
             last: Mutex::new(Instant::now()),
             sync: place == Place::Network,
@@ -322,7 +336,7 @@ impl Held {
             let thread = std::thread::Builder::new().name("fcs-lock".into()).spawn(beat_while_held);
             holding.beats = thread.is_ok();
         }
-        Ok(Self { beating, lease })
+        Ok(Self { beating })
     }
 
     /// Whether somebody else has taken the lock because this process did not move its count.
@@ -336,8 +350,8 @@ impl Held {
             return;
         }
         let _last = self.beating.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(fcs) = &self.lease {
-            let _ = own(LEASE).and_then(|lease| fcs.remove_file(&lease));
+        if self.beating.name == LEASE {
+            let _ = own(LEASE).and_then(|lease| self.beating.fcs.remove_file(&lease));
         } else {
             let mut free = vec![b' '; ENTRY_BYTES];
             (free[0], free[ENTRY_BYTES - 1]) = (b'\n', b'\n');
@@ -360,7 +374,7 @@ impl Beating {
             return;
         }
         let mut entry = self.entry.lock().unwrap_or_else(PoisonError::into_inner);
-        if read(&self.file).is_some_and(|now| now.token != entry.token) {
+        if self.is_gone(&entry.token) {
             self.lost.store(true, Ordering::SeqCst);
             return;
         }
@@ -371,6 +385,28 @@ impl Beating {
             let _ = self.file.sync();
         }
         *last = Instant::now();
+    }
+
+    /// Whether the entry that the next comer finds is not this one any more: somebody else's, none, or no file. Whoever
+    /// took it may be done already. What cannot be asked may still be there.
+    fn is_gone(&self, token: &str) -> bool {
+        let mut text = [0; ENTRY_BYTES];
+        for attempt in 0..TRIES {
+            let Ok(name) = own(self.name) else { return false };
+            let got = match if_there(self.fcs.open_file(&name, Access::Read)) {
+                Ok(Some(file)) => file.read_at(&mut text, 0),
+                Ok(None) => return true,
+                Err(_) => return false,
+            };
+            match got.map(|got| Entry::parse(&text[..got.min(ENTRY_BYTES)])) {
+                Ok(Some(now)) => return now.token != token,
+                // No file system promises that a read sees a whole write.
+                Ok(None) if attempt + 1 < TRIES => std::thread::sleep(PAUSE),
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
+        false
     }
 }
 
@@ -429,5 +465,44 @@ mod tests {
         assert!(!runs(&far, &|| Some(far.clone()), false), "its count stood still");
         assert!(began.elapsed() >= WATCH);
         assert!(!runs(&far, &|| unreachable!("watched once"), false));
+        // Its machine had only slept.
+        let later = Entry { beat: 2, ..far.clone() };
+        assert!(runs(&moved, &|| Some(later.clone()), false), "its count moves again");
+    }
+
+    /// R4: whoever took the lock may have given it up again, or have removed `.fcs` at its end.
+    #[test]
+    fn a_holder_whose_entry_is_gone_has_lost_the_lock() {
+        let tmp = tempfile::tempdir().unwrap();
+        let path = tmp.path().join(LOCK);
+        let fcs = fcs_sys::open_root(tmp.path()).unwrap().dir;
+        let hold = || {
+            std::fs::write(&path, "").unwrap();
+            let file = fcs.open_file(&own(LOCK).unwrap(), Access::ReadWrite).unwrap();
+            let Answer::Held(held) = take(&fcs, &file, "me").unwrap() else { panic!("nobody holds it") };
+            let beat = |held: &Held| {
+                // As if the time for the next one had come; what moves the counts may have come first.
+                if let Some(before) = Instant::now().checked_sub(BEAT) {
+                    *held.beating.last.lock().unwrap() = before;
+                }
+                held.beating.beat();
+                held.is_lost()
+            };
+            assert!(!beat(&held), "its entry is there");
+            (held, beat)
+        };
+        let (held, beat) = hold();
+        std::fs::write(&path, new_entry("another").text()).unwrap();
+        assert!(beat(&held), "somebody else's");
+        held.release();
+        assert!(read_named(&fcs, LOCK).is_some_and(|now| now.who == "another"), "and it stays that one's");
+        drop(held);
+        let (held, beat) = hold();
+        std::fs::write(&path, [b' '; ENTRY_BYTES]).unwrap();
+        assert!(beat(&held), "given up by somebody else");
+        drop(held);
+        let (held, beat) = hold();
+        std::fs::remove_file(&path).unwrap();
+        assert!(beat(&held), "no file");
     }
 }
