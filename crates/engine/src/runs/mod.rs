@@ -392,7 +392,7 @@ fn recover_in(store: &Store, how: How, control: &Control) -> Result<Vec<Account>
             continue;
         };
         if ledger.forgotten {
-            tell_of(prune::forget(store, &[run]), control);
+            tell_of(&prune::forget(store, &[run]), control);
         } else if ledger.end.is_some_and(|end| end.how == Ended::RolledBack) {
             // It took all of it back.
             store.delete_if_empty(&run).map_err(failed)?;
@@ -429,7 +429,7 @@ fn recover_one(
         journal.sync().map_err(failed)?;
         account.state = RunState::Recovered;
         if ledger.begin.forget {
-            tell_of(prune::forget(store, std::slice::from_ref(&account.run)), control);
+            tell_of(&prune::forget(store, std::slice::from_ref(&account.run)), control);
         }
         return Ok(account);
     }
@@ -452,7 +452,7 @@ fn name_holders(items: &mut [AccountItem], root: &Root) {
 }
 
 /// What could not be deleted keeps nothing from being in order.
-fn tell_of(stay: Vec<(String, Error)>, control: &Control) {
+fn tell_of(stay: &[(String, Error)], control: &Control) {
     stay.iter().for_each(|(_, error)| control.observer.error(error));
 }
 

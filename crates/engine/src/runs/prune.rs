@@ -137,7 +137,9 @@ fn is_over(run: &RunInfo, now: Time, followed: bool) -> bool {
 pub(crate) fn outdated(store: &Store) {
     match Past::read(store) {
         Ok(past) => {
-            forget(store, &past.expired(None)).iter().for_each(|(_, error)| tracing::warn!("{error}"))
+            for (_, error) in forget(store, &past.expired(None)) {
+                tracing::warn!("{error}");
+            }
         }
         Err(error) => tracing::warn!(%error, "what is kept could not be looked through"),
     }
