@@ -108,3 +108,13 @@ fn case_w4_room_that_holes_and_hard_links_need_is_named_beside_what_they_use() {
     let words = "2 sparse files and 2 names of files with several (hard links): 8 TiB in all, of which 0 B are in use";
     assert!(run.stderr.contains("is too full") && run.stderr.contains(words), "{run}");
 }
+
+/// 1970 and 1980 are what archives and reproducible builds date their files; FAT begins in 1980.
+#[test]
+fn case_t2_made_up_dates_on_an_ordinary_disk_are_different_dates() {
+    let bench = Bench::new();
+    bench.left("a", "newer", 0);
+    bench.right("a", "older", 315_532_800);
+    bench.run("sync", &["-y"]).expect_code(0);
+    assert_eq!(std::fs::read_to_string(bench.right.join("a")).unwrap(), "newer");
+}

@@ -13,13 +13,15 @@ use std::collections::HashMap;
 use fcs_sys::Time;
 
 use super::pair::duration_words;
-use crate::dates::{Steps, is_cut, is_out_of_range};
+use crate::dates::{Limits, Steps, is_cut, is_out_of_range};
 use crate::tree::{Entry, Tree};
 
 /// What the dates of both sides show, and how often it was needed.
 pub(super) struct Dates {
     left: HashMap<u64, u64>,
     right: HashMap<u64, u64>,
+    /// The volume of each root, and the limits that it may have. Of volumes below them none are known.
+    limits: [(u64, Limits); 2],
     cut: Cell<(u64, u64)>,
     out_of_range: Cell<u64>,
 }
@@ -27,7 +29,17 @@ pub(super) struct Dates {
 impl Dates {
     /// Looks at all dates of both sides.
     pub(super) fn of(left: &Tree, right: &Tree) -> Self {
-        Self { left: steps(left), right: steps(right), cut: Cell::default(), out_of_range: Cell::default() }
+        let (left_steps, right_steps) = (steps(left), steps(right));
+        let limits = |tree: &Tree, steps: &HashMap<u64, u64>| {
+            (tree.volume.id, Limits::of(&tree.volume, !steps.contains_key(&tree.volume.id)))
+        };
+        Self {
+            limits: [limits(left, &left_steps), limits(right, &right_steps)],
+            left: left_steps,
+            right: right_steps,
+            cut: Cell::default(),
+            out_of_range: Cell::default(),
+        }
     }
 
     /// Whether two modified times that differ are one on volumes that could keep both.
@@ -42,7 +54,13 @@ impl Dates {
             self.cut.set((count + 1, coarsest.max(step)));
             return true;
         }
-        let is_image = is_out_of_range(l, r) || is_out_of_range(r, l);
+        let limits = |side: usize, entry: &Entry| {
+            let (volume, limits) = self.limits[side];
+            if volume == entry.volume() { limits } else { Limits::NONE }
+        };
+        // What one volume shows twice it was given twice.
+        let is_image = left.volume() != right.volume()
+            && (is_out_of_range(l, r, limits(1, right)) || is_out_of_range(r, l, limits(0, left)));
         self.out_of_range.set(self.out_of_range.get() + u64::from(is_image));
         is_image
     }

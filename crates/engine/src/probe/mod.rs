@@ -194,5 +194,6 @@ fn empty(dir: &DirRef) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
+// The simulated disk is there on Unix only.
+#[cfg(all(test, unix))]
 mod tests;

@@ -117,7 +117,9 @@ fn by_content(dir: &DirRef, name: &Name, step: &LedgerStep, now: Seen) -> io::Re
             return Ok(There::New(now));
         }
     }
-    Ok(if looks_like_before && now.kind != Kind::Folder { There::Before } else { There::Other })
+    // Of a folder nothing but its kind lasts. A step that has one before never puts one there, so it is that one or
+    // somebody else's, and either is only ever left where it is or moved back to its name.
+    Ok(if looks_like_before { There::Before } else { There::Other })
 }
 
 /// Whether the file at a name has the content the run verified; `None` where no hash is known.

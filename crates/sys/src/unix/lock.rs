@@ -28,8 +28,18 @@ fn call(fd: BorrowedFd<'_>, command: libc::c_int, lock: &mut libc::flock) -> io:
 }
 
 /// Takes the lock if nobody has it.
+///
+/// A handle that only reads may take nothing but a shared lock, so there it is asked first whether anybody has one: two
+/// such handles can both get it in the same moment. Locks of this program are taken by handles that write.
 pub(super) fn exclusive(fd: BorrowedFd<'_>) -> io::Result<()> {
-    call(fd, libc::F_OFD_SETLK, &mut whole(libc::F_WRLCK))
+    match call(fd, libc::F_OFD_SETLK, &mut whole(libc::F_WRLCK)) {
+        Err(e) if e.raw_os_error() == Some(libc::EBADF) => {}
+        done => return done,
+    }
+    if is_held_by_other(fd)? {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    call(fd, libc::F_OFD_SETLK, &mut whole(libc::F_RDLCK))
 }
 
 /// Whether another handle has the lock.

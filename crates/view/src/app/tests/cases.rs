@@ -416,6 +416,7 @@ fn v1_stop_and_roll_back_inside_the_first_file_leaves_nothing() {
     assert_eq!(bench.listing("right"), before);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn room_that_earlier_runs_take_is_made_after_asking() {
     use fcs_testkit::image::{FsKind, for_each_image};
