@@ -37,7 +37,7 @@ pub(super) fn exclusive(fd: BorrowedFd<'_>) -> io::Result<()> {
         done => return done,
     }
     if is_held_by_other(fd)? {
-        return Err(io::ErrorKind::WouldBlock.into());
+        return Err(io::Error::from_raw_os_error(libc::EAGAIN));
     }
     call(fd, libc::F_OFD_SETLK, &mut whole(libc::F_RDLCK))
 }
