@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use fcs_sys::{DirRef, FileId, Kind, Metadata, Name};
+use fcs_sys::{DirRef, FileId, Fingerprint, Kind, Metadata, Name};
 
 use super::context::{Context, Volume};
 use crate::plan::{HeldFolder, Step};
@@ -49,7 +49,11 @@ fn is_folder_as_seen(
     }
     for (name, seen) in &held.items {
         let now = here.stat(name)?;
-        if is_another(&now) || !context.target_unchanged(volume.numbers, &now, seen) {
+        // Where a number is that of the place, what lies in a renamed folder has another one.
+        let moved_along =
+            now.id.may_be_after_rename(seen.id) && Fingerprint { id: seen.id, ..now.fingerprint() } == *seen;
+        let same = moved_along || context.target_unchanged(volume.numbers, &now, seen);
+        if is_another(&now) || !same {
             return Ok(false);
         }
     }
