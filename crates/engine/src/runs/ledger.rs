@@ -38,6 +38,8 @@ pub(crate) struct LedgerFolder {
     pub(crate) made: Option<FileId>,
     /// The run was about to make it, where nothing was.
     pub(crate) making: bool,
+    /// It, or a folder above it, is to be where an item of another kind was: that may still be there.
+    pub(crate) replaces: bool,
     /// Its steps, as positions in [`Ledger::steps`].
     pub(crate) steps: std::ops::Range<usize>,
 }
@@ -91,6 +93,10 @@ impl Ledger {
             elsewhere: true,
         };
         records.try_for_each(|record| ledger.apply(record))?;
+        let replacing: Vec<RelPath> = ledger.making_way().into_keys().collect();
+        for folder in ledger.folders.iter_mut().filter(|_| !replacing.is_empty()) {
+            folder.replaces = replacing.iter().any(|path| folder.path.starts_with(path));
+        }
         Some(ledger)
     }
 
@@ -104,6 +110,7 @@ impl Ledger {
                     record,
                     made: None,
                     making: false,
+                    replaces: false,
                     steps,
                 });
             }

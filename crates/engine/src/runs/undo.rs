@@ -590,10 +590,11 @@ pub(super) fn is_no_folder(error: &io::Error) -> bool {
     matches!(reason(error), OsReason::NotFound | OsReason::NotAFolder | OsReason::IsALink)
 }
 
-/// Opens a folder of a run. `None` if there is none, and none of the run's making: something else has its name.
+/// Opens a folder of a run. `None` if there is none, and none of the run's making: what it was to replace has its name.
+/// Anything else there, such as a link that another program put in its place, hides what the run may have left in it.
 pub(super) fn open_of_run(way: &mut Way, folder: &LedgerFolder) -> io::Result<Option<DirRef>> {
     match way.open(&folder.path) {
-        Err(e) if folder.record.create && is_no_folder(&e) => Ok(None),
+        Err(e) if folder.record.create && folder.replaces && is_no_folder(&e) => Ok(None),
         other => if_there(other),
     }
 }
