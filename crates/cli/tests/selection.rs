@@ -115,6 +115,6 @@ fn case_t2_made_up_dates_on_an_ordinary_disk_are_different_dates() {
     let bench = Bench::new();
     bench.left("a", "newer", 0);
     bench.right("a", "older", 315_532_800);
-    bench.run("sync", &["-y"]).expect_code(0);
+    let _ = bench.run("sync", &["-y"]).expect_code(0);
     assert_eq!(std::fs::read_to_string(bench.right.join("a")).unwrap(), "newer");
 }
