@@ -195,5 +195,6 @@ fn empty(dir: &DirRef) -> io::Result<()> {
 }
 
 // The simulated disk is there on Unix only.
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests;
