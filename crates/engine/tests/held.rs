@@ -126,10 +126,17 @@ fn with_one_failure(policy: RemoveDespiteFailures) -> (Bench, Report) {
         fs::create_dir_all(bench.left.join(folder)).unwrap();
         fs::create_dir_all(bench.right.join(folder)).unwrap();
     }
-    fs::write(bench.left.join("bad/f"), "moved here").unwrap();
-    common::age(&bench.left.join("bad/f"));
-    fs::write(bench.right.join("moved/old name"), "moved here").unwrap();
-    common::age(&bench.right.join("moved/old name"));
+    // The last one as a volume that keeps whole seconds has it.
+    let moved = [
+        (bench.left.join("bad/f"), 123_456_789),
+        (bench.right.join("moved/old name"), 123_456_789),
+        (bench.right.join("moved/cut name"), 0),
+    ];
+    for (path, nanos) in moved {
+        fs::write(&path, "moved here").unwrap();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::new(1_600_000_000, nanos);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    }
     for orphan in ["orphan", "bad/orphan", "bad/sub/orphan", "other/orphan", "other/deep/orphan", "moved/x"] {
         fs::create_dir_all(bench.right.join(orphan).parent().unwrap()).unwrap();
         fs::write(bench.right.join(orphan), orphan).unwrap();
@@ -152,11 +159,11 @@ fn with_one_failure(policy: RemoveDespiteFailures) -> (Bench, Report) {
 fn r1_a_failure_holds_back_only_what_it_can_concern() {
     let (bench, report) = with_one_failure(RemoveDespiteFailures::Unrelated);
     let stays = |path: &str| bench.right.join(path).exists();
-    assert!(stays("bad/orphan") && stays("moved/old name"));
+    assert!(stays("bad/orphan") && stays("moved/old name") && stays("moved/cut name"));
     for gone in ["orphan", "other/orphan", "other/deep/orphan", "moved/x"] {
         assert!(!stays(gone), "{gone}");
     }
-    for held in ["bad/orphan", "moved/old name", "bad/sub"] {
+    for held in ["bad/orphan", "moved/old name", "moved/cut name", "bad/sub"] {
         let item = item(&report, held);
         assert!(matches!(item.outcome, Outcome::Skipped { why: SkipReason::CopyFailed }), "{item:?}");
         assert_eq!(item.because_of.as_ref().unwrap().to_string(), "bad/f");
@@ -169,7 +176,7 @@ fn r1_what_is_removed_despite_failures_is_a_choice() {
     assert_eq!(report.counts.removed, 0);
     assert!(bench.right.join("other/deep/orphan").exists());
     let (bench, report) = with_one_failure(RemoveDespiteFailures::Always);
-    assert_eq!((report.counts.removed, report.counts.folders_removed), (7, 1));
+    assert_eq!((report.counts.removed, report.counts.folders_removed), (8, 1));
     assert!(!bench.right.join("bad/orphan").exists() && !bench.right.join("bad/sub").exists());
 }
 

@@ -14,6 +14,7 @@ use fcs_sys::{Fingerprint, Kind, RelPath, Time};
 
 use super::context::Context;
 use super::folders::Entered;
+use crate::dates::image;
 use crate::plan::{Removal, RemovalFolder};
 use crate::settings::RemoveDespiteFailures;
 
@@ -28,8 +29,8 @@ pub(super) struct Held {
     going: HashSet<RelPath>,
     /// Items that failed; everything below them is held.
     failed: HashSet<RelPath>,
-    /// By size and modified time, an item whose source looks so.
-    looks: HashMap<(u64, Time), RelPath>,
+    /// By size, the modified times of the sources of failed items.
+    looks: HashMap<u64, Vec<(Time, RelPath)>>,
     /// Folders in which something stays, and what that is because of.
     staying: HashMap<RelPath, RelPath>,
 }
@@ -66,7 +67,7 @@ impl Held {
         self.failed.insert(path.clone());
         // Empty files are alike whatever they are, and nothing is lost with one.
         if let Some(source) = source.filter(|source| source.kind == Kind::File && source.size > 0) {
-            self.looks.entry((source.size, source.modified)).or_insert_with(|| path.clone());
+            self.looks.entry(source.size).or_default().push((source.modified, path.clone()));
         }
     }
 
@@ -110,9 +111,11 @@ impl Held {
                 above = at.split().map(|(folder, _)| folder);
             }
         }
-        let looks = (item.expect.size, item.expect.modified);
-        let moved = if item.expect.kind == Kind::File { self.looks.get(&looks) } else { None };
-        moved.cloned()
+        // The target may have cut the date, or be unable to hold it.
+        let shown = item.expect.modified;
+        let is_moved = |given: Time| given == shown || image(given, shown).is_some();
+        let alike = self.looks.get(&item.expect.size).filter(|_| item.expect.kind == Kind::File)?;
+        alike.iter().find(|(given, _)| is_moved(*given)).map(|(_, path)| path.clone())
     }
 
     /// Something in a folder stays, so the folder does.
