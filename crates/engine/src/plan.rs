@@ -8,10 +8,13 @@
 //! whose items have changed since.
 
 mod kinds;
+mod refused;
 mod removals;
 
 pub use kinds::HeldFolder;
+pub use refused::Refused;
 
+use fcs_sys::user::User;
 use fcs_sys::{Fingerprint, Kind, Name, Place, Protection, RelPath, Time};
 
 use crate::Settings;
@@ -162,6 +165,8 @@ pub struct Plan {
     /// Items of the source that could not be read or examined, as paths below the target root: removals that they may
     /// concern are held back.
     pub unreadable: Vec<RelPath>,
+    /// What bits and owners keep this user from.
+    pub refused: Refused,
     /// Said once in the report.
     pub notes: Vec<String>,
     /// Totals.
@@ -399,6 +404,7 @@ struct Planner<'a> {
     work: Work,
     settings: &'a Settings,
     network: bool,
+    user: User,
     /// One byte per row.
     marks: Vec<u8>,
     plan: Plan,
@@ -414,6 +420,7 @@ impl<'a> Planner<'a> {
             work,
             settings,
             network,
+            user: User::now(),
             marks: vec![0; comparison.rows.len()],
             plan: Plan {
                 direction,
@@ -421,6 +428,7 @@ impl<'a> Planner<'a> {
                 removals: Vec::new(),
                 skipped: Vec::new(),
                 unreadable: Vec::new(),
+                refused: Refused::default(),
                 notes: comparison.notes.clone(),
                 totals: Totals::default(),
             },
@@ -437,6 +445,7 @@ impl<'a> Planner<'a> {
             self.emit(row);
         }
         self.emit_removals();
+        self.find_refused();
         self.note_foreign_folders();
         self.plan
     }
@@ -591,7 +600,7 @@ impl<'a> Planner<'a> {
 
     /// Whether this user may set the dates of the target's item.
     fn owns_target(&self, row: RowId) -> bool {
-        self.comparison.entry(row, self.target).is_none_or(|there| fcs_sys::user::owns(there.owner()))
+        self.comparison.entry(row, self.target).is_none_or(|there| self.user.owns(there.owner()))
     }
 
     /// Whether the target's file is newer than the source's by more than dates are compared with.

@@ -1,11 +1,12 @@
 //! What can be known to go wrong before anything is written. All problems at once.
 //!
-//! Invariant: nothing is written, not even to try; so whether this user may write below the target's root shows only
-//! in the run. This module must not know how a run works beyond the room it needs.
+//! Invariant: nothing is written, not even to try; where only trying would tell, the run does. This module must not know
+//! how a run works beyond the room it needs.
 
 mod apparent;
 mod kept;
 mod names;
+mod permission;
 mod protection;
 mod room;
 
@@ -115,7 +116,8 @@ pub fn check_roots(left: &Root, right: &Root, inner_left_out: bool) -> Vec<Probl
     vec![Problem { severity: Severity::Refuses, text }]
 }
 
-/// Checks a plan against its roots as they are now. Asks the target's volume; reads nothing else.
+/// Checks a plan against its roots as they are now. Asks the target's volume, and about items that permission bits seem to
+/// refuse; reads nothing else.
 pub fn check(plan: &Plan, source: &Root, target: &Root, settings: &Settings) -> Preflight {
     check_knowing(plan, source, target, None, settings)
 }
@@ -146,6 +148,9 @@ pub fn check_knowing(
     match target.dir.metadata().ok().and_then(|now| now.protection) {
         Some(protection) => found.problems.push(protection::of_root(protection, &to)),
         None => check_root(target.dir.may_change(), is_read_only, &to, &mut found.problems),
+    }
+    if !is_read_only {
+        permission::check(&plan.refused, source, target, &mut found.problems);
     }
     found.problems.extend(runs::obstacle(target).map(|text| Problem { severity: Severity::Refuses, text }));
     match volume {
@@ -358,16 +363,20 @@ impl Sample {
     }
 
     fn problem_of(&self, severity: Severity, text: impl FnOnce(&str, &str) -> String) -> Option<Problem> {
+        let how_many =
+            if self.count == 1 { "1 item is".to_owned() } else { format!("{} items are", self.count) };
+        self.which().map(|which| Problem { severity, text: text(&how_many, &which) })
+    }
+
+    /// The first ones and how many more there are, if there are any.
+    fn which(&self) -> Option<String> {
         if self.count == 0 {
             return None;
         }
-        let how_many =
-            if self.count == 1 { "1 item is".to_owned() } else { format!("{} items are", self.count) };
         let which: Vec<String> = self.first.iter().map(|p| escaped(p.as_bytes()).into_owned()).collect();
         let more = self.count - self.first.len() as u64;
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let which = which.join(", ") + &more;
-        Some(Problem { severity, text: text(&how_many, &which) })
+        Some(which.join(", ") + &more)
     }
 }
 

@@ -11,10 +11,11 @@ use std::path::Path;
 
 use common::Bench;
 use fcs_engine::plan::{Direction, Plan, plan_sync};
-use fcs_engine::report::RunResult;
+use fcs_engine::preflight::{self, Severity};
+use fcs_engine::report::{Outcome, RunResult};
 use fcs_engine::run::{OnError, RunOptions, run};
 use fcs_engine::runs::{RunState, undo};
-use fcs_engine::settings::{Newer, SetgidGroup, Undo};
+use fcs_engine::settings::{Newer, RemoveDespiteFailures, SetgidGroup, Undo};
 use fcs_testkit::skip::skip;
 use fcs_testkit::test_name;
 use fcs_testkit::user::{PLAIN_USER, as_plain_user, give_to_plain_user};
@@ -160,4 +161,109 @@ fn w3_newer_files_on_the_target_are_counted_or_kept() {
     assert_eq!((report.counts.copied, report.counts.skipped), (1, 1));
     assert_eq!(fs::read(bench.right.join("older")).unwrap(), b"right side");
     assert_eq!(fs::read(bench.right.join("newer")).unwrap(), b"left");
+}
+
+/// V10: what the plain user may not do shows before anything is written, once per kind, and comes true.
+#[test]
+fn v10_what_a_plain_user_may_not_read_or_change_is_known_before_the_run() {
+    let place = tempfile::tempdir().unwrap();
+    if let Err(why) = as_plain_user(|| ()) {
+        skip(test_name!(), &why.reason);
+        return;
+    }
+    mode(place.path(), 0o755);
+    let mut bench = Bench::at(place.path());
+    // Each removal is tried, whatever failed before.
+    bench.settings.remove_despite_failures = RemoveDespiteFailures::Always;
+    for folder in ["foreign", "foreign/deep", "sticky", "own", "open"] {
+        for side in [&bench.left, &bench.right] {
+            fs::create_dir(side.join(folder)).unwrap();
+        }
+    }
+    for file in
+        ["fine", "secret", "foreign/f", "foreign/deep/f", "sticky/f", "sticky/mine", "own/f", "open/f"]
+    {
+        fs::write(bench.left.join(file), "new").unwrap();
+    }
+    fs::create_dir(bench.right.join("empty")).unwrap();
+    for orphan in ["foreign/gone", "sticky/f", "sticky/mine", "sticky/gone"] {
+        fs::write(bench.right.join(orphan), "older content").unwrap();
+    }
+    let _ = give_to_plain_user(&bench.left);
+    chown(bench.left.join("secret"), Some(0), Some(0)).unwrap();
+    mode(&bench.left.join("secret"), 0o600);
+    for own in ["", "own", "sticky/mine"] {
+        chown(bench.right.join(own), Some(PLAIN_USER), Some(PLAIN_USER)).unwrap();
+    }
+    mode(&bench.right.join("sticky"), 0o1777);
+    mode(&bench.right.join("open"), 0o777);
+
+    let check = || {
+        let (left, right) = bench.roots();
+        let plan = sync_plan(&bench);
+        let found = preflight::check(&plan, &left, &right, &bench.settings).problems;
+        found
+            .into_iter()
+            .filter(|p| p.severity == Severity::ItemFails)
+            .map(|p| p.text.split_once(". ").unwrap().0.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let expected = [
+        "1 item is not copied, because you do not have permission to read: secret",
+        "In 2 folders of other owners nothing is added, replaced or removed, because you do not have permission: \
+         foreign, foreign/deep",
+        "2 items are not replaced or removed, because somebody else owns the item and a mode of its folder (the sticky \
+         bit) leaves that to the owner: sticky/f, sticky/gone",
+    ];
+    let failed = as_plain_user(|| {
+        assert_eq!(check(), expected);
+        let report = bench.run(&sync_plan(&bench));
+        let failed = report.items.iter().filter(|item| matches!(item.outcome, Outcome::Failed { .. }));
+        failed.map(|item| item.path.to_string()).collect::<std::collections::BTreeSet<_>>()
+    });
+    let expected = ["foreign/deep/f", "foreign/f", "foreign/gone", "secret", "sticky/f", "sticky/gone"];
+    assert_eq!(failed.unwrap().into_iter().collect::<Vec<_>>(), expected, "and nothing else fails");
+    assert_eq!(check(), [""; 0], "root may do it all");
+}
+
+/// V10: an access list may allow what the bits refuse, and only the system knows.
+#[test]
+fn v10_what_an_access_list_allows_is_not_called_refused() {
+    let place = tempfile::tempdir().unwrap();
+    if let Err(why) = as_plain_user(|| ()) {
+        skip(test_name!(), &why.reason);
+        return;
+    }
+    mode(place.path(), 0o755);
+    let bench = Bench::at(place.path());
+    fs::create_dir(bench.right.join("shared")).unwrap();
+    fs::create_dir(bench.left.join("shared")).unwrap();
+    for file in ["private", "shared/f"] {
+        fs::write(bench.left.join(file), "new").unwrap();
+    }
+    mode(&bench.left.join("private"), 0o600);
+    mode(&bench.right.join("shared"), 0o700);
+    chown(&bench.right, Some(PLAIN_USER), Some(PLAIN_USER)).unwrap();
+    for (item, rights) in [(bench.left.join("private"), "r--"), (bench.right.join("shared"), "rwx")] {
+        let rule = format!("u:{PLAIN_USER}:{rights}");
+        let set = std::process::Command::new("setfacl").args(["-m", &rule]).arg(&item).status();
+        if !set.is_ok_and(|status| status.success()) {
+            skip(test_name!(), "setfacl is missing, or the file system keeps no access lists");
+            return;
+        }
+    }
+    let found = as_plain_user(|| {
+        let (left, right) = bench.roots();
+        let plan = sync_plan(&bench);
+        // The group's bits are the list's mask; others have none.
+        assert_eq!(
+            (plan.refused.unreadable.len(), plan.refused.unwritable.len()),
+            (1, 1),
+            "{:?}",
+            plan.refused
+        );
+        preflight::check(&plan, &left, &right, &bench.settings).problems
+    });
+    let found: Vec<_> = found.unwrap().into_iter().filter(|p| p.severity == Severity::ItemFails).collect();
+    assert!(found.is_empty(), "{found:?}");
 }
