@@ -5,7 +5,7 @@
 //! the run begins; never by a dry run or a mere comparison, which leave no trace.
 //!
 //! Each kind of fact has a file of its own here, with a struct in [`VolumeProbe`] whose `Default` means "not known", a
-//! `wanted` that says whether these facts are in doubt on a volume, and an `ask` that tries them in a [`Scratch`]. To
+//! `wanted` that says whether these facts are in doubt on a volume, and an `ask` that tries them in a `Scratch`. To
 //! add one: a field, a line in [`wanted`] and a line in [`probe`].
 //!
 //! Invariants: what is not known is never taken for granted; a probe that fails is no error of the run; nothing of it
