@@ -66,34 +66,57 @@ fn read(root: &Root) -> Option<(Time, Time)> {
 
 #[cfg(test)]
 mod tests {
+    use fcs_testkit::sim::{Options, SimFs};
+
     use super::*;
+
+    fn old() -> Time {
+        Time::new(1_000_000_000, 5)
+    }
+
+    fn aged(options: Options) -> (SimFs, Root) {
+        let disk = SimFs::new(options);
+        let root = disk.root();
+        root.dir.set_times(Times { modified: Some(old()), created: None }).unwrap();
+        (disk, root)
+    }
 
     /// E13: a kill between the attribute and the giving back.
     #[test]
     fn the_time_of_a_root_comes_back_after_a_kill_unless_somebody_changed_the_root() {
-        let tmp = tempfile::tempdir_in(".").unwrap();
-        let root = fcs_sys::open_root(tmp.path()).unwrap();
-        let old = Time::new(1_000_000_000, 5);
-        let set = |time| root.dir.set_times(Times { modified: Some(time), created: None }).unwrap();
+        let (_, root) = aged(Options::default());
         let now = || root.dir.metadata().unwrap();
-        set(old);
-        let before = RootTime::keep(&root, &now());
-        if !before.kept {
-            return fcs_testkit::skip::skip("extended attributes", "the temporary folder keeps none");
-        }
+        assert!(RootTime::keep(&root, &now()).kept);
         restore(&root);
-        assert_eq!((now().modified, read(&root)), (old, None), "not touched yet");
+        assert_eq!((now().modified, read(&root)), (old(), None), "not touched yet");
 
         for foreign in [false, true] {
-            set(old);
+            let (disk, root) = aged(Options::default());
+            let now = || root.dir.metadata().unwrap();
             let _killed = RootTime::keep(&root, &now());
-            std::fs::create_dir(tmp.path().join(format!("made {foreign}"))).unwrap();
+            disk.mkdir("made");
+            assert_ne!(now().modified, old());
             let later = Time::new(now().modified.seconds() + 60, 0);
             if foreign {
-                set(later);
+                root.dir.set_times(Times { modified: Some(later), created: None }).unwrap();
             }
             restore(&root);
-            assert_eq!((now().modified, read(&root)), (if foreign { later } else { old }, None));
+            assert_eq!((now().modified, read(&root)), (if foreign { later } else { old() }, None));
         }
+    }
+
+    /// As on FAT, and on Windows.
+    #[test]
+    fn without_attributes_the_time_comes_back_but_not_after_a_kill() {
+        let (disk, root) = aged(Options { xattrs: false, ..Options::default() });
+        let now = || root.dir.metadata().unwrap();
+        let kept = RootTime::keep(&root, &now());
+        assert!(!kept.kept);
+        disk.mkdir("made");
+        let moved = now().modified;
+        restore(&root);
+        assert_eq!(now().modified, moved, "whoever was killed kept nothing");
+        kept.give_back(&root);
+        assert_eq!(now().modified, old());
     }
 }
