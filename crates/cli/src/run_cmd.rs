@@ -139,7 +139,7 @@ fn run_command(
         return Err(Failure::usage("Could not ask whether to go ahead: standard input is not a terminal.")
             .hint("Add -y to go ahead without asking, or --dry-run to see what would be done."));
     }
-    let mut session = open(control(how, screen))?;
+    let session = open(control(how, screen))?;
     let report_file = running
         .report
         .as_deref()
@@ -386,8 +386,14 @@ fn make_room(proposal: &mut Proposal<'_>, screen: &Screen, interrupt: &Interrupt
     let pruned =
         runs::prune(target, Some(&room.newest)).map_err(|error| unfinished::failure(&error, target))?;
     pruned.errors.iter().for_each(|error| screen.say(&format!("Warning: {error}")));
-    let source = proposal.session.folders.root(proposal.how.task.target().other());
-    let found = preflight::check(&proposal.proposed.plan, source, target, &proposal.session.settings);
+    let (folders, side) = (&proposal.session.folders, proposal.how.task.target());
+    let found = preflight::check_knowing(
+        &proposal.proposed.plan,
+        folders.root(side.other()),
+        target,
+        folders.probe(side),
+        &proposal.session.settings,
+    );
     proposal.proposed.preflight = found;
     for text in preview::problems(proposal, screen.err_style) {
         screen.say(&text);

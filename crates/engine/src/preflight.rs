@@ -15,7 +15,7 @@ use fcs_text::size;
 
 use crate::error::shown;
 use crate::plan::{Action, FolderPlan, Plan, Step};
-use crate::probe::VolumeProbe;
+use crate::probe::{self, VolumeProbe};
 use crate::settings::{ReadOnlyTargets, Undo};
 use crate::{Settings, runs};
 
@@ -122,7 +122,8 @@ pub fn check(plan: &Plan, source: &Root, target: &Root, settings: &Settings) -> 
     check_knowing(plan, source, target, None, settings)
 }
 
-/// As [`check`], where it was tried what the target's volume does.
+/// As [`check`], where it was tried what the target's volume does. Without that, what is known of its kind counts, and
+/// what only trying would tell is said to be so.
 pub fn check_knowing(
     plan: &Plan,
     source: &Root,
@@ -155,8 +156,11 @@ pub fn check_knowing(
     found.problems.extend(runs::obstacle(target).map(|text| Problem { severity: Severity::Refuses, text }));
     match volume {
         Ok(mut volume) => {
-            let unknown = VolumeProbe::default();
-            let probe = probe.unwrap_or(&unknown);
+            let known = probe::known(&target.dir, &volume);
+            if probe.is_none() && probe::is_open(&volume, &known) {
+                found.problems.extend(kept::untried(plan, &volume, &to));
+            }
+            let probe = probe.unwrap_or(&known);
             volume.case = probe.names.case.unwrap_or(volume.case);
             check_volume(plan, &volume, &to, settings, &mut found.problems);
             names::check(plan, &volume, &probe.names, &mut found.problems);

@@ -1,11 +1,11 @@
 //! Two folders opened, checked, scanned and compared; and one folder of a command that works on one.
 //!
-//! Invariant: nothing is written here, except by [`Folders::try_volume`]. Every refusal comes before the first folder is listed. This module must not
-//! know how progress is shown or how work is cancelled.
+//! Invariant: nothing is written here, except by [`Folders::try_volume`]. Every refusal comes before the first folder is
+//! listed. This module must not know how progress is shown or how work is cancelled.
 
 use std::fmt::Display;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fcs_engine::compare::{Comparison, Side, compare_after};
 use fcs_engine::error::shown;
@@ -34,7 +34,7 @@ pub struct Folders {
     /// Worth knowing about the two folders.
     pub warnings: Vec<String>,
     /// What the volumes of the left and the right folder were seen to do, where that was tried.
-    probes: [Option<VolumeProbe>; 2],
+    probes: [OnceLock<Option<VolumeProbe>>; 2],
 }
 
 impl Folders {
@@ -67,7 +67,7 @@ impl Folders {
         let has_created = |root: &Root| root.dir.volume().is_ok_and(|v| v.created == CreatedTime::Settable);
         let criteria = criteria_in_words(settings, has_created(&left) && has_created(&right));
         let warnings = others.into_iter().map(|problem| problem.text).collect();
-        Ok(Self { left, right, filter, criteria, warnings, probes: [None, None] })
+        Ok(Self { left, right, filter, criteria, warnings, probes: [OnceLock::new(), OnceLock::new()] })
     }
 
     /// One of the two folders.
@@ -78,18 +78,25 @@ impl Folders {
         }
     }
 
-    /// Tries what the volume of a folder does, in a folder of ours there that is gone again afterwards, so that the
+    /// Tries what the volume of a folder does, once, in a folder of ours there that is gone again afterwards, so that the
     /// comparison and the preview go by it. Only for who is about to write there: the caller has made sure that no run
     /// is in progress on it.
-    pub fn try_volume(&mut self, side: Side) {
-        let root = self.root(side);
-        let tried = root.dir.volume().ok().map(|facts| probe::probe(&root.dir, &facts));
-        self.probes[usize::from(side == Side::Right)] = tried;
+    pub fn try_volume(&self, side: Side) {
+        self.probes[usize::from(side == Side::Right)].get_or_init(|| {
+            let root = self.root(side);
+            root.dir.volume().ok().map(|facts| probe::probe(&root.dir, &facts))
+        });
+    }
+
+    /// Whether something about the volume of a folder is in doubt and was not tried yet.
+    pub fn is_untried(&self, side: Side) -> bool {
+        self.probes[usize::from(side == Side::Right)].get().is_none()
+            && self.root(side).dir.volume().is_ok_and(|facts| probe::wanted(&facts))
     }
 
     /// What the volume of a folder was seen to do, where that was tried.
     pub fn probe(&self, side: Side) -> Option<&VolumeProbe> {
-        self.probes[usize::from(side == Side::Right)].as_ref()
+        self.probes[usize::from(side == Side::Right)].get()?.as_ref()
     }
 
     /// Whether the paths that were confirmed still lead to the folders that were compared.

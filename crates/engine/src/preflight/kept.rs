@@ -6,6 +6,20 @@ use super::{Problem, Sample, Severity, path_of};
 use crate::plan::{Action, Plan};
 use crate::probe::VolumeProbe;
 
+/// That the volume was not tried, although only that would tell what it keeps.
+pub(super) fn untried(plan: &Plan, volume: &VolumeFacts, to: &str) -> Option<Problem> {
+    let makes = plan.folders.iter().any(|folder| folder.create || !folder.steps.is_empty());
+    makes.then(|| Problem {
+        severity: Severity::Warns,
+        text: format!(
+            "Which names, symbolic links and permissions the volume of {to} ({}) keeps shows only when it is tried, and \
+             nothing is written for a preview. It is tried when the run begins, and what turns out is shown before anything is \
+             copied.",
+            volume.file_system
+        ),
+    })
+}
+
 /// Checks what the plan copies against what was seen.
 pub(super) fn check(
     plan: &Plan,

@@ -27,7 +27,7 @@ impl Strictness {
     fn of(file_system: &str) -> Self {
         match file_system {
             "vfat" | "msdos" | "exfat" | "exFAT" | "FAT" | "FAT32" | "NTFS" | "ReFS" => Self::Always,
-            "ntfs" | "ntfs3" | "cifs" | "smb3" | "smbfs" => Self::Maybe,
+            "ntfs" | "ntfs3" | "fuseblk" | "cifs" | "smb3" | "smbfs" => Self::Maybe,
             _ => Self::None,
         }
     }
@@ -37,9 +37,8 @@ impl Strictness {
 pub(super) fn check(plan: &Plan, volume: &VolumeFacts, probe: &NameFacts, problems: &mut Vec<Problem>) {
     let strictness = Strictness::of(&volume.file_system);
     // A disk that will be used with Windows, and which a driver of this system lets have any name or almost.
-    let of_windows = strictness != Strictness::None
-        || volume.file_system == "fuseblk"
-        || probe.refused.as_ref().is_some_and(|refused| !refused.is_empty());
+    let of_windows =
+        strictness != Strictness::None || probe.refused.as_ref().is_some_and(|refused| !refused.is_empty());
     let folded = volume.case == CaseRule::Insensitive;
     // A Windows file system reached by Windows itself. Its own calls take the names that programs cannot type.
     let at_home = volume.name_units == NameUnits::Utf16;

@@ -16,7 +16,7 @@ fn plan_of(left: &Item, right: &Item) -> Plan {
 fn on_volume(plan: &Plan, volume: &VolumeFacts) -> Vec<(Severity, String)> {
     let mut problems = Vec::new();
     check_volume(plan, volume, "/target", &Settings::default(), &mut problems);
-    names::check(plan, volume, &crate::probe::NameFacts::default(), &mut problems);
+    names::check(plan, volume, &probe::NameFacts::default(), &mut problems);
     problems.into_iter().map(|p| (p.severity, p.text)).collect()
 }
 
@@ -272,4 +272,37 @@ fn where_room_is_short_what_earlier_runs_keep_is_told() {
     assert!(!texts(&settings).contains("Earlier runs"));
     let short = texts(&Settings { space_margin_bytes: u64::MAX, ..settings.clone() });
     assert!(short.contains("keep 13 B of originals for undo"), "{short}");
+}
+
+/// L5, L6, P3: a preview that may not write says what is known of the volume's kind, and that it is not known else.
+#[cfg(unix)] // The simulated disk is there on Unix only.
+#[test]
+fn what_was_not_tried_is_known_of_some_volumes_and_said_to_be_open_of_others() {
+    use fcs_testkit::sim::{Options, SimFs};
+    let link = Item::Link { text: b'x', modified: 0 };
+    let left = Item::folder(0, [("a?b", Item::file(1, 0)), ("link", link)]);
+    let plan = plan_of(&left, &Item::folder(0, []));
+    let source = tempfile::tempdir().unwrap();
+    let texts = |file_system: &str| {
+        let disk = SimFs::new(Options { file_system: file_system.into(), ..Options::fat() });
+        let ticks = disk.ticks();
+        let (source, target) = (open_root(source.path()).unwrap(), disk.root());
+        let found = check(&plan, &source, &target, &Settings::default());
+        assert_eq!(disk.ticks(), ticks, "nothing was written");
+        found.problems.into_iter().map(|p| (p.severity, p.text)).collect::<Vec<_>>()
+    };
+    let has = |texts: &[(Severity, String)], severity, part: &str| {
+        texts.iter().any(|(s, text)| *s == severity && text.contains(part))
+    };
+    let fat = texts("vfat");
+    assert!(has(&fat, Severity::Warns, "symbolic links, which the volume"), "{fat:?}");
+    assert!(has(&fat, Severity::Warns, "keeps no permissions or owners"), "{fat:?}");
+    assert!(has(&fat, Severity::ItemFails, "in a way that vfat does not allow"), "{fat:?}");
+    assert!(!has(&fat, Severity::Warns, "shows only when it is tried"), "{fat:?}");
+    let served = texts("fuseblk");
+    assert!(has(&served, Severity::Warns, "shows only when it is tried"), "{served:?}");
+    assert!(has(&served, Severity::Warns, "in a way that fuseblk may not allow"), "{served:?}");
+    assert!(!has(&served, Severity::Warns, "symbolic links, which the volume"), "{served:?}");
+    let own = texts("ext4");
+    assert!(!own.iter().any(|(_, text)| text.contains("tried") || text.contains("symbolic")), "{own:?}");
 }

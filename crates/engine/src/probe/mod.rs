@@ -65,10 +65,31 @@ pub(crate) fn in_doubt(facts: &VolumeFacts) -> bool {
         || matches!(&*facts.file_system, "vfat" | "msdos" | "exfat" | "ntfs" | "ntfs3" | "hfs" | "hfsplus")
 }
 
+/// What is known of a volume without trying, by its driver and by how its root looks: what a preview that writes nothing
+/// goes by. The FAT family has no links, permissions or owners on any system; what its items show instead is set once
+/// for the whole volume when it is mounted.
+pub fn known(dir: &DirRef, facts: &VolumeFacts) -> VolumeProbe {
+    let mut found = VolumeProbe { numbers: numbers::known(facts), ..VolumeProbe::default() };
+    if matches!(&*facts.file_system, "vfat" | "msdos" | "exfat" | "FAT" | "FAT32" | "exFAT") {
+        found.links.possible = Some(false);
+        let root = dir.metadata().ok();
+        // Attributes of Windows are no permissions.
+        if let Some(root) = root.filter(|root| root.owner.is_some()) {
+            found.modes = modes::by_mount(root.attributes);
+        }
+    }
+    found
+}
+
+/// Whether names, links and permissions that a volume takes are in doubt, which only [`probe`] clears up.
+pub(crate) fn is_open(facts: &VolumeFacts, found: &VolumeProbe) -> bool {
+    !facts.read_only && in_doubt(facts) && (found.links.possible.is_none() || found.modes.kept.is_none())
+}
+
 /// Tries what a volume does, in a folder of ours that is made in `dir` and removed again. Writes nothing where nothing
 /// is in doubt. Whatever goes wrong leaves the facts concerned unknown.
 pub fn probe(dir: &DirRef, facts: &VolumeFacts) -> VolumeProbe {
-    let mut found = VolumeProbe { numbers: numbers::known(facts), ..VolumeProbe::default() };
+    let mut found = known(dir, facts);
     if !wanted(facts) {
         return found;
     }

@@ -26,6 +26,17 @@ impl ModeFacts {
     }
 }
 
+/// What is so where each item shows what the mount says, which is seen at the root. Files may be given fewer bits than
+/// folders, so more may be said to be open than is.
+pub(super) fn by_mount(root: Attributes) -> ModeFacts {
+    ModeFacts {
+        kept: Some(false),
+        private_shows: Some(root.0 & 0o666),
+        owners_kept: Some(false),
+        xattrs: Some(false),
+    }
+}
+
 /// Whether these facts are in doubt.
 pub(super) fn wanted(facts: &VolumeFacts) -> bool {
     in_doubt(facts)

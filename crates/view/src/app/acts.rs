@@ -17,7 +17,7 @@ use fcs_front::task::Task;
 
 use super::jobs::{self, Event, Request, Rows, Wanted};
 use super::picker::Purpose;
-use super::{App, Confirm, Field, Orphans, Picker, Sheet, Unfinished, View};
+use super::{App, Confirm, Field, Orphans, Picker, Proposed, Sheet, Unfinished, View};
 use crate::carry::Memory;
 use crate::editor::Editor;
 use crate::filter::Chips;
@@ -372,10 +372,30 @@ impl App {
         if refused {
             return;
         }
+        if proposed.untried && !dry_run {
+            self.try_volume(proposed);
+            return;
+        }
         self.sheet = None;
         let control = self.begin(if dry_run { Kind::DryRun } else { Kind::Run });
         let logs = self.logs.clone();
         self.jobs.start("run", move |_| jobs::run(&proposed, dry_run, retries, logs.as_deref(), &control));
+    }
+
+    /// Tries what the target's volume keeps, now that it may be written to, before the run that was agreed to begins.
+    fn try_volume(&mut self, agreed: Arc<Proposed>) {
+        let (Some(Sheet::Confirm(confirm)), View::Loaded(loaded)) = (&mut self.sheet, &self.view) else {
+            return;
+        };
+        confirm.proposed = None;
+        let (rows, index) = (confirm.rows.clone(), Arc::clone(loaded.model.rows().shared_index()));
+        self.begin(Kind::Plan);
+        self.plans += 1;
+        let serial = self.plans;
+        self.jobs.start("try the volume", move |_| {
+            let proposed = jobs::try_volume(&agreed, &index, &rows);
+            Event::Tried(serial, Box::new(proposed), agreed)
+        });
     }
 
     /// Deletes what earlier runs keep, where that is all that stands against the plan on the sheet, and plans again.

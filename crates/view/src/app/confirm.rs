@@ -40,6 +40,8 @@ pub struct Proposed {
     /// Every problem known beforehand, worst first.
     pub problems: Vec<(Severity, String)>,
     pub(super) folders: Arc<Folders>,
+    /// What the target's volume keeps is in doubt, and only trying would tell.
+    pub(super) untried: bool,
 }
 
 impl Proposed {
@@ -47,6 +49,7 @@ impl Proposed {
         proposal: Proposal,
         folders: Arc<Folders>,
         settings: Settings,
+        untried: bool,
         ticked: &Bits,
         index: &Index,
     ) -> Self {
@@ -64,7 +67,27 @@ impl Proposed {
             proposal,
             settings,
             folders,
+            untried,
         }
+    }
+
+    /// Says first what was found out since it was agreed to, if anything was.
+    pub(super) fn tell_what_is_new(&mut self, agreed: &Self) {
+        let is_new = |problem: &&(Severity, String)| !agreed.problems.contains(problem);
+        let new = self.problems.iter().filter(is_new).count() as u64;
+        if new > 0 {
+            let text = format!(
+                "The volume that is written to was tried just now; nothing else was written yet. {} below.",
+                count(new, "line is new", "lines are new")
+            );
+            self.problems.insert(0, (Severity::Warns, text));
+        }
+    }
+
+    /// Whether nothing is known now that was not known when it was agreed to.
+    pub(super) fn is_as_agreed(&self, agreed: &Self) -> bool {
+        self.proposal.plan.totals == agreed.proposal.plan.totals
+            && self.problems.iter().all(|problem| agreed.problems.contains(problem))
     }
 
     /// Whether there is nothing to do.

@@ -43,6 +43,7 @@ impl App {
                 }
             }
             Event::Proposed(serial, proposed) => self.proposed(serial, *proposed),
+            Event::Tried(serial, proposed, agreed) => self.tried(serial, *proposed, &agreed),
             Event::Orphans(serial, orphans) => {
                 if serial == self.plans && self.is_in_use() {
                     self.busy = None;
@@ -132,6 +133,21 @@ impl App {
         confirm.proposed = Some(Arc::new(proposed));
         if std::mem::take(&mut self.dry_run_next) {
             self.go(true);
+        }
+    }
+
+    /// Goes on with what was agreed to, or asks again where trying the volume brought something new.
+    fn tried(&mut self, serial: u64, mut proposed: Proposed, agreed: &Proposed) {
+        if serial != self.plans {
+            return;
+        }
+        self.busy = None;
+        let Some(Sheet::Confirm(confirm)) = &mut self.sheet else { return };
+        let goes_on = proposed.is_as_agreed(agreed);
+        proposed.tell_what_is_new(agreed);
+        confirm.proposed = Some(Arc::new(proposed));
+        if goes_on {
+            self.go(false);
         }
     }
 

@@ -119,6 +119,8 @@ pub(super) enum Event {
     Waiting(Vec<Unfinished>),
     /// The plan that was asked for as the so manieth.
     Proposed(u64, Box<Proposed>),
+    /// The same plan once the volume was tried, and what was agreed to before that.
+    Tried(u64, Box<Proposed>, Arc<Proposed>),
     Ran(Result<Box<Ended>, Trouble>),
     Accounted {
         side: Side,
@@ -305,7 +307,21 @@ pub(super) fn prepare(
         Rows::Paths(paths) => at_paths(paths, comparison, task.target()),
     };
     let proposal = propose(task, folders, comparison, &|row| bits.has(row), &settings, None);
-    Proposed::new(proposal, Arc::clone(folders), settings, &bits, index)
+    let untried = !proposal.plan.folders.is_empty() && folders.is_untried(task.target());
+    Proposed::new(proposal, Arc::clone(folders), settings, untried, &bits, index)
+}
+
+/// Tries the volume that is written to, unless the run will be refused anyway, and makes the plan again. Only after it was
+/// agreed to write there.
+pub(super) fn try_volume(agreed: &Proposed, index: &Index, rows: &Rows) -> Proposed {
+    let (folders, task) = (&agreed.folders, agreed.proposal.task);
+    let in_progress = runs::in_progress(folders.root(task.target()));
+    if folders.are_still_there().is_ok() && !matches!(in_progress, Ok(Some(_))) {
+        folders.try_volume(task.target());
+    }
+    let again = prepare(task, folders, index, rows, agreed.settings.clone());
+    // Whatever kept it from being tried, the run will meet and say.
+    Proposed { untried: false, ..again }
 }
 
 fn at_paths(paths: &[RelPath], comparison: &Comparison, side: Side) -> Bits {
@@ -369,6 +385,7 @@ pub(super) fn run(
         retries,
         command: task.command().to_owned(),
         removed: task.removed_to(),
+        probe: folders.probe(task.target()).cloned(),
         ..RunOptions::default()
     };
     let ran = run_with_log(logs, folders, proposal, settings, &options, control);

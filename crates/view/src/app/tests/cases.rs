@@ -448,3 +448,68 @@ fn room_that_earlier_runs_take_is_made_after_asking() {
         assert_eq!(fs::metadata(image.mount_point().join("b.bin")).unwrap().len(), 30 << 20);
     });
 }
+
+/// L5, L6, P3: a volume of which only trying tells is tried once it was agreed to write there, and what that brings is
+/// agreed to again. A dry run writes nothing, and says that it was not tried.
+#[cfg(target_os = "linux")]
+#[test]
+fn l6_a_volume_in_doubt_is_tried_after_the_first_yes_and_before_anything_is_copied() {
+    use fcs_testkit::vices::{Call, Vice, Wicked};
+    let vices = [Vice::Forbids(":?"), Vice::ModesAre(0o777), Vice::Refuses(Call::Symlink, 1)];
+    let disk = match Wicked::new(&vices) {
+        Ok(disk) => disk,
+        Err(reason) => return fcs_testkit::skip::skip(fcs_testkit::test_name!(), &reason.reason),
+    };
+    let mut bench = Bench::new();
+    let target = disk.path().join("target");
+    fs::create_dir(&target).unwrap();
+    bench.app.set_folder(Side::Right, target.clone());
+    for name in ["a:b", "good", "private"] {
+        bench.write(&format!("left/{name}"), b"content");
+    }
+    std::os::unix::fs::symlink("good", bench.path("left/link")).unwrap();
+    bench.compare();
+    bench.plan_copy(Direction::LeftToRight);
+    let said = |bench: &Bench, part: &str| bench.proposed().problems.iter().any(|(_, t)| t.contains(part));
+    assert!(said(&bench, "shows only when it is tried"), "{:?}", bench.proposed().problems);
+
+    let dates = || {
+        let shown = fs::metadata(&target).unwrap();
+        (shown.modified().unwrap(), fs::read_dir(&target).unwrap().count())
+    };
+    let before = dates();
+    bench.app.go(true);
+    bench.until("a dry run", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
+    assert!(bench.ended().is_dry());
+    assert_eq!(dates(), before, "a dry run leaves no trace");
+
+    bench.app.close_sheet();
+    bench.plan_copy(Direction::LeftToRight);
+    bench.app.go(false);
+    bench.until("the trial", |app| {
+        matches!(&app.sheet, Some(Sheet::Confirm(c)) if c.proposed.as_ref().is_some_and(|p| !p.untried))
+            || matches!(app.sheet, Some(Sheet::Ended(_)))
+    });
+    for new in ["was tried just now", "does not take", "symbolic links, which", "keeps no permissions"] {
+        assert!(said(&bench, new), "{new}: {:?}", bench.proposed().problems);
+    }
+    assert!(!said(&bench, "shows only when it is tried"));
+    assert_eq!(dates(), before, "the trial is gone, nothing is copied yet, and the folder has its date");
+
+    bench.app.go(false);
+    bench.until("a run", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
+    assert_eq!(bench.ended().report.counts.copied, 2, "{:#?}", bench.ended().report);
+    bench.until("the comparison after it", |app| app.busy.is_none());
+
+    // Nothing new: the first yes is enough.
+    bench.write("left/more", b"content");
+    bench.app.close_sheet();
+    fs::remove_file(bench.path("left/a:b")).unwrap();
+    fs::remove_file(bench.path("left/link")).unwrap();
+    disk.set_vices(&[]);
+    bench.compare();
+    bench.plan_copy(Direction::LeftToRight);
+    bench.app.go(false);
+    bench.until("a run", |app| matches!(app.sheet, Some(Sheet::Ended(_) | Sheet::Trouble(_))));
+    assert!(target.join("more").exists());
+}
