@@ -52,7 +52,8 @@ pub fn of_removals(plan: &Plan, target: &Root) -> Vec<Access> {
     for folder in &plan.removals {
         match open(target, &folder.path) {
             Ok(dir) => {
-                let may_change = dir.may_change().unwrap_or(true);
+                let may_change = dir.may_change().unwrap_or(true)
+                    || dir.metadata().is_ok_and(|now| crate::lift::needed(&now).is_some());
                 found.extend(folder.items.iter().map(|item| of_item(item, &dir, may_change)));
             }
             Err(e) => found.extend(folder.items.iter().map(|_| of_error(&e))),

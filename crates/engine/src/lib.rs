@@ -22,6 +22,7 @@ pub mod filter;
 pub mod guard;
 mod handles;
 mod identity;
+mod lift;
 #[cfg(test)]
 mod model;
 pub mod plan;

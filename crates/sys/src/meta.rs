@@ -87,6 +87,12 @@ impl Attributes {
         }
     }
 
+    /// The bits of a folder with those added with which its owner may work in it; the same where they are there (Unix).
+    #[must_use]
+    pub fn lifted(self) -> Self {
+        if cfg!(windows) || self.0 & 0o300 == 0o300 { self } else { Self(self.0 | 0o700) }
+    }
+
     /// Without the bits that make a program run as its owner or group (Unix).
     #[must_use]
     pub fn without_set_id(self) -> Self {

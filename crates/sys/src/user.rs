@@ -78,6 +78,14 @@ pub fn bits_let_change(attributes: Attributes, owner: Option<Owner>) -> bool {
     User::now().bits_let_change(attributes, owner)
 }
 
+/// The bits with which this user may make, rename and remove names in a folder of its own that does not let it; `None`
+/// where nothing is in the way, and where only another user could take it out of the way.
+pub fn lifted(attributes: Attributes, owner: Option<Owner>) -> Option<Attributes> {
+    let (owner, user) = (owner?, user()?);
+    let lifted = attributes.lifted();
+    (user != 0 && user == owner.user && lifted != attributes).then_some(lifted)
+}
+
 /// The effective user; `None` where users have no numbers.
 #[cfg(unix)]
 #[allow(clippy::unnecessary_wraps)] // As where there are none.

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use fcs_sys::{DirRef, FileId, Fingerprint, Metadata, Name, OsReason, RelPath, Root, VolumeFacts};
+use fcs_sys::{
+    Attributes, DirRef, FileId, Fingerprint, Metadata, Name, OsReason, RelPath, Root, VolumeFacts,
+};
 
 use super::meter::Owed;
 use super::{OnError, RunOptions};
 use crate::identity::Numbers;
+use crate::lift::Lifted;
 use crate::plan::{Action, FolderPlan, Plan, Step};
 use crate::probe::{self, VolumeProbe};
 use crate::progress::{add, full_path};
@@ -57,6 +60,8 @@ pub(super) struct Context<'a> {
     volumes: Mutex<HashMap<u64, Arc<Volume>>>,
     /// What the root's volume was seen to do, where that is known already.
     probe: Option<VolumeProbe>,
+    /// Folders of the target whose permissions were lifted.
+    lifted: Mutex<Lifted>,
     /// Originals with several names of which this run displaced one: that moved the change time of the others.
     moved: Mutex<HashSet<FileId>>,
 }
@@ -205,6 +210,7 @@ impl<'a> Context<'a> {
             tally: Tally::default(),
             volumes: Mutex::default(),
             probe: options.probe.clone(),
+            lifted: Mutex::default(),
             moved: Mutex::default(),
         }
     }
@@ -381,6 +387,39 @@ impl<'a> Context<'a> {
             Some(code) => std::io::Error::from_raw_os_error(code),
             None => failed.kind().into(),
         })
+    }
+
+    /// Lets this user work in a folder of the target, which has `now` and in the journal this number and these
+    /// permissions.
+    pub(super) fn lift(
+        &self,
+        path: &RelPath,
+        dir: &DirRef,
+        now: &Metadata,
+        (number, listed): (usize, Option<Attributes>),
+    ) -> std::io::Result<()> {
+        let mut lifted = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
+        lifted.lift(path, dir, now, |was| match &self.log {
+            Some(log) if listed != Some(was) => {
+                log.promise([Record::LiftedFolder { folder: number as u32, was }])
+            }
+            _ => Ok(()),
+        })
+    }
+
+    /// What a folder of the target had before it was lifted, which now goes elsewhere.
+    pub(super) fn take_lifted(&self, path: &RelPath) -> Option<Attributes> {
+        self.lifted.lock().unwrap_or_else(PoisonError::into_inner).take(path)
+    }
+
+    /// Gives folders of the target back the permissions that they had. Whether all of them have them; trouble is told.
+    pub(super) fn give_back_lifted(&self) -> bool {
+        let left = self.lifted.lock().unwrap_or_else(PoisonError::into_inner).give_back(&self.target.dir);
+        let all = left.is_empty();
+        for (path, e) in left {
+            self.complain(&Error::os(Op::SetMetadata, self.target_path(&path), e));
+        }
+        all
     }
 
     /// Remembers a target that is about to be displaced and has further names.

@@ -41,6 +41,8 @@ impl Ending {
 
 /// Ends the run after its last step.
 pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
+    // Nothing more is changed in them by name, and what takes the run back lifts them for itself.
+    let all_given_back = context.give_back_lifted();
     let wish = wish(context);
     let mut take_it_back = wish != Wish::Keep;
     if context.log().is_some_and(RunLog::is_untidy) && !context.is_stopped() && !tidy(context) {
@@ -69,6 +71,9 @@ pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
     }
     let failed = context.failures();
     let how = if cancelled { Ended::Cancelled } else { Ended::Kept };
+    if !all_given_back {
+        return Ending::Unfinished;
+    }
     let Some(log) = context.take_log() else { return Ending::Kept };
     if let Err(e) = log.sync_kept() {
         context.complain(&log.error(e));

@@ -121,6 +121,10 @@ fn enter<'a>(
         let path = context.target_path(&plan.target_path);
         return Err(Error::new(Op::Change, path, ErrorKind::Protected(protection)));
     }
+    let listed = plan.expect_target.map(|before| before.attributes);
+    context
+        .lift(&plan.target_path, &target, &there, (index as usize, listed))
+        .map_err(|e| Error::os(Op::SetMetadata, context.target_path(&plan.target_path), e))?;
     if plan.create {
         context.made(index, there.id);
     }

@@ -17,9 +17,10 @@ use super::context::Context;
 use super::folders::Entered;
 use super::held::Held;
 use crate::identity::Numbers;
+use crate::lift::move_lifted;
 use crate::plan::{Removal, RemovalFolder};
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
-use crate::runs::{EmptiedFolder, Record, RemovedTo, kept_name, move_to};
+use crate::runs::{EmptiedFolder, Record, RemovedTo, kept_name};
 use crate::way::Way;
 use crate::{Error, ErrorKind, Op, TargetState};
 
@@ -197,10 +198,10 @@ fn not_synced(context: &Context<'_>, job: &Job<'_>, error: &io::Error, state: Ta
 
 /// Brings a removed item back to its name.
 fn put_back(context: &Context<'_>, dir: &DirRef, job: &Job<'_>) -> TargetState {
-    let back = context
-        .log()
-        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-        .and_then(|log| move_to(log.kept(), &kept_name(job.number)?, dir, &job.item.name));
+    let back = context.log().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound)).and_then(|log| {
+        let lift = |was| log.promise([Record::LiftedItem { step: job.number, was }]);
+        move_lifted(log.kept(), &kept_name(job.number)?, dir, &job.item.name, lift)
+    });
     if back.is_err() {
         context.set_untidy();
     }
@@ -265,6 +266,12 @@ fn seen<'a>(
         let error = Error::new(Op::Change, folder, ErrorKind::Protected(protection));
         return Err(error.with_target(TargetState::Original));
     }
+    if crate::lift::needed(&holds).is_some() {
+        let place = context.plan.removals.iter().position(|folder| std::ptr::eq(folder, job.folder));
+        let number = context.plan.folders.len() + place.unwrap_or_default();
+        let listed = Some(job.folder.expect.attributes).filter(|_| place.is_some());
+        context.lift(&job.folder.path, &dir, &holds, (number, listed)).map_err(os)?;
+    }
     let now = dir.stat(&job.item.name).map_err(|e| match reason(&e) {
         OsReason::NotFound => refuse(ErrorKind::TargetStale),
         _ => os(e),
@@ -312,7 +319,16 @@ fn remove<'a>(
             Err(e) => Err(os(e)),
         };
     }
-    match context.keep(&dir, &job.item.name, job.number) {
+    let lifted = if is_folder { context.take_lifted(&job.folder.path.join(&job.item.name)) } else { None };
+    let folder = lifted.map(|_| dir.open_dir(&job.item.name)).transpose().map_err(os)?;
+    let kept = context.keep(&dir, &job.item.name, job.number);
+    if let (Some(folder), Some(was)) = (folder, lifted) {
+        // Through the handle, wherever it is now. Where that fails, recovery does it.
+        if folder.set_attributes(was).is_err() {
+            context.set_untidy();
+        }
+    }
+    match kept {
         Ok(()) => {}
         // A folder of an overlay's lower layer cannot be renamed at all. What was in it is kept already.
         Err(e) if is_folder && reason(&e) == OsReason::OtherVolume => {

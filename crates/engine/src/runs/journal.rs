@@ -71,6 +71,12 @@ impl Journal {
         self.tail.other_version
     }
 
+    /// Adds a record and makes it durable.
+    pub(crate) fn write_down(&mut self, record: &Record) -> io::Result<()> {
+        self.append(record);
+        self.sync()
+    }
+
     /// Adds a record, to be written by the next [`Journal::sync`].
     pub(crate) fn append(&mut self, record: &Record) {
         // Plain data without maps or unknown lengths; were it ever refused, the next sync must not claim success.

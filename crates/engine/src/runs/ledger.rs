@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use fcs_sys::{FileId, Kind, Metadata, Name, RelPath, Time};
+use fcs_sys::{Attributes, FileId, Kind, Metadata, Name, RelPath, Time};
 
 use super::record::{Begin, EmptiedFolder, End, Ended, FolderRecord, Record, RemovedTo, Seen, VERSION};
 use super::{RunInfo, RunState};
@@ -32,6 +32,8 @@ pub(crate) struct Ledger {
 /// A folder in which the run worked.
 #[derive(Debug)]
 pub(crate) struct LedgerFolder {
+    /// As the journal numbers it.
+    pub(crate) number: u32,
     pub(crate) path: RelPath,
     pub(crate) record: FolderRecord,
     /// Its identity, if the run made it.
@@ -40,6 +42,8 @@ pub(crate) struct LedgerFolder {
     pub(crate) making: bool,
     /// It, or a folder above it, is to be where an item of another kind was: that may still be there.
     pub(crate) replaces: bool,
+    /// What it had before it was given permissions to work in it, where the list says something else.
+    pub(crate) lifted: Option<Attributes>,
     /// Its steps, as positions in [`Ledger::steps`].
     pub(crate) steps: std::ops::Range<usize>,
 }
@@ -64,6 +68,21 @@ pub(crate) struct LedgerStep {
     pub(crate) aside: bool,
     /// The original was an empty folder that was to be removed where it was.
     pub(crate) emptied: Option<EmptiedFolder>,
+    /// The item is a folder that had this before it was given permissions to be moved.
+    pub(crate) lifted: Option<Attributes>,
+}
+
+impl LedgerFolder {
+    /// The permissions that the folder had, as the journal tells it, at the times when it may have been given more.
+    pub(crate) fn had(&self) -> impl Iterator<Item = Attributes> + use<> {
+        let listed = if self.record.create {
+            // One that somebody else made there is none of ours.
+            self.record.wanted.filter(|_| self.made.is_some())
+        } else {
+            self.record.before
+        };
+        self.lifted.into_iter().chain(listed.map(|looks| looks.attributes))
+    }
 }
 
 impl LedgerStep {
@@ -106,11 +125,13 @@ impl Ledger {
             Record::Folder(record) => {
                 let steps = self.steps.len()..self.steps.len();
                 self.folders.push(LedgerFolder {
+                    number: self.folders.len() as u32,
                     path: record.path()?,
                     record,
                     made: None,
                     making: false,
                     replaces: false,
+                    lifted: None,
                     steps,
                 });
             }
@@ -129,6 +150,7 @@ impl Ledger {
                         committed: false,
                         aside: false,
                         emptied: None,
+                        lifted: None,
                     });
                 }
                 self.folders.last_mut()?.steps.end = self.steps.len();
@@ -150,6 +172,10 @@ impl Ledger {
             Record::Emptied { step, folder } => self.step_mut(step)?.emptied = Some(folder),
             Record::Anchor { file, created } => self.anchor = Some((file, created)),
             Record::Making { folder } => self.folders.get_mut(folder as usize)?.making = true,
+            Record::LiftedFolder { folder, was } => {
+                self.folders.get_mut(folder as usize)?.lifted = Some(was);
+            }
+            Record::LiftedItem { step, was } => self.step_mut(step)?.lifted = Some(was),
             Record::Aside { step } => self.step_mut(step)?.aside = true,
         }
         Some(())

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fcs_sys::{DirRef, FileRef, Fingerprint, Name, RelPath, Root, Time};
+use fcs_sys::{Attributes, DirRef, FileRef, Fingerprint, Name, RelPath, Root, Time};
 use fcs_text::utc_time;
 
 use super::journal::{self, Journal, Tail};
@@ -16,6 +16,7 @@ use super::record::{Begin, FolderLooks, FolderRecord, Record, RemovedTo, Seen, S
 use super::store::{Store, aside_name, kept_name, move_to};
 use super::{Pruned, RunId, StartError, prune, unfinished_in};
 use crate::Settings;
+use crate::lift::move_lifted;
 use crate::plan::Plan;
 use crate::settings::Undo;
 use crate::{Error, Op};
@@ -155,7 +156,8 @@ impl RunLog {
     /// Moves a displaced original into the undo store, or, where that lies on another volume, to a name of ours
     /// beside its old one.
     pub(crate) fn keep(&self, dir: &DirRef, name: &Name, step: u64) -> io::Result<()> {
-        if keep(&self.run, &self.kept, dir, name, step)? == Kept::Aside {
+        let write_down = |was| self.promise([Record::LiftedItem { step, was }]);
+        if keep(&self.run, &self.kept, dir, name, step, write_down)? == Kept::Aside {
             self.note(&Record::Aside { step });
         }
         Ok(())
@@ -251,9 +253,18 @@ pub(crate) enum Kept {
     Aside,
 }
 
-/// See [`RunLog::keep`].
-pub(crate) fn keep(run: &str, kept: &DirRef, dir: &DirRef, name: &Name, step: u64) -> io::Result<Kept> {
-    let Err(refused) = move_to(dir, name, kept, &kept_name(step)?) else { return Ok(Kept::InStore) };
+/// See [`RunLog::keep`] and [`move_lifted`].
+pub(crate) fn keep(
+    run: &str,
+    kept: &DirRef,
+    dir: &DirRef,
+    name: &Name,
+    step: u64,
+    write_down: impl FnOnce(Attributes) -> io::Result<()>,
+) -> io::Result<Kept> {
+    let Err(refused) = move_lifted(dir, name, kept, &kept_name(step)?, write_down) else {
+        return Ok(Kept::InStore);
+    };
     // On another volume the store can take nothing; anything else that is wrong with it is no reason to leave an
     // original under a name that says it is unfinished.
     let aside = aside_name(run, step)?;
@@ -263,9 +274,15 @@ pub(crate) fn keep(run: &str, kept: &DirRef, dir: &DirRef, name: &Name, step: u6
 /// Brings the folder that a step displaced from the undo store beside the name that it is to have again. An exchange between
 /// two folders would give it another modified time on XFS, where its entry `..` is written anew; moved, or exchanged
 /// within one folder, it keeps its own everywhere. Nothing has to be set then, which a crash could lose.
-pub(super) fn bring_beside(run: &str, kept: &DirRef, dir: &DirRef, step: u64) -> io::Result<Name> {
+pub(super) fn bring_beside(
+    run: &str,
+    kept: &DirRef,
+    dir: &DirRef,
+    step: u64,
+    write_down: impl FnOnce(Attributes) -> io::Result<()>,
+) -> io::Result<Name> {
     let aside = aside_name(run, step)?;
-    move_to(kept, &kept_name(step)?, dir, &aside)?;
+    move_lifted(kept, &kept_name(step)?, dir, &aside, write_down)?;
     Ok(aside)
 }
 

@@ -86,6 +86,20 @@ pub(crate) enum Record {
         /// What it looked like.
         folder: EmptiedFolder,
     },
+    /// A folder in which the run works is about to be given the permissions for it, and had others than the list says.
+    LiftedFolder {
+        /// Number of the folder.
+        folder: u32,
+        /// What it had.
+        was: Attributes,
+    },
+    /// A folder that is an item of the run is about to be given the permissions to be moved.
+    LiftedItem {
+        /// Number of the step.
+        step: u64,
+        /// What it had.
+        was: Attributes,
+    },
 }
 
 /// What a run is.

@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
-use fcs_sys::{DirRef, FileId, Kind, Name, OsReason, Rename, Root, Time, Times, reason};
+use fcs_sys::{Attributes, DirRef, FileId, Kind, Name, OsReason, RelPath, Rename, Root, Time, Times, reason};
 
 use super::disk::{Judge, There, has_content, if_there};
 use super::journal::Journal;
@@ -30,6 +30,7 @@ use super::store::{aside_name, damaged_name, kept_name, move_to, names, staged_n
 use super::undo::open_of_run;
 use super::{AccountItem, Deed, log};
 use crate::identity::Numbers;
+use crate::lift::{Lifted, move_lifted};
 use crate::progress::full_path;
 use crate::way::Way;
 use crate::{Error, ErrorKind, Op, TargetState};
@@ -66,6 +67,7 @@ pub(crate) fn settle(
     journal: &mut Journal,
 ) -> io::Result<Vec<AccountItem>> {
     let mut way = Way::new(&root.dir);
+    let mut lifted = Lifted::default();
     let mut items = Vec::new();
     let judge = Judge::of(ledger);
     let making_way = ledger.making_way().values().map(|&(_, step)| ledger.steps[step].number).collect();
@@ -97,6 +99,10 @@ pub(crate) fn settle(
                 continue;
             }
         };
+        if let Err(e) = lift(&mut lifted, folder, &dir, journal) {
+            items.push(failed(Op::SetMetadata, e));
+            continue;
+        }
         match settler.settle_folder(root, folder, &dir, &mut steps[folder.steps.clone()], journal, &mut items)
         {
             Ok(()) => {}
@@ -113,6 +119,8 @@ pub(crate) fn settle(
     for folder in folders.iter().rev().filter(|_| !*rolling_back) {
         finish_folder(&settler.judge, root, &mut way, folder, wanted.get(&folder.path).copied(), &mut items);
     }
+    items.extend(give_back_lifted(root, &mut way, lifted, folders));
+    give_back_lifted_items(&settler, &mut way, folders, steps, &mut items, root);
     for item in sync(root, folders, &mut way)? {
         if items.iter().all(|told| told.path != item.path) {
             items.push(item);
@@ -258,7 +266,8 @@ impl Settler<'_> {
                 }
                 let (original, is_stored) = match original {
                     Some((from, _)) if step.replaces_folder() && Arc::ptr_eq(from, self.kept) => {
-                        log::bring_beside(self.run, self.kept, dir, step.number)?;
+                        let lift = |was| journal.write_down(&Record::LiftedItem { step: step.number, was });
+                        log::bring_beside(self.run, self.kept, dir, step.number, lift)?;
                         (Some((dir, &aside)), false)
                     }
                     other => (other, is_stored),
@@ -347,7 +356,8 @@ impl Settler<'_> {
             // The folder was not made any more: better the old item than none.
             let stored = if_there(self.kept.stat(&stored))?.map(|_| (self.kept, &stored));
             let (from, name) = stored.unwrap_or((dir, &aside));
-            move_to(from, name, dir, &step.name)?;
+            let lift = |was| journal.write_down(&Record::LiftedItem { step: step.number, was });
+            move_lifted(from, name, dir, &step.name, lift)?;
             return Ok(Settled::Deed(Deed::BroughtBack));
         }
         Ok(match (there, is_kept) {
@@ -420,9 +430,26 @@ impl Settler<'_> {
         Ok(true)
     }
 
+    /// Where the item of a step may be.
+    fn places(
+        &self,
+        way: &mut Way,
+        folder: &LedgerFolder,
+        step: &LedgerStep,
+    ) -> io::Result<Vec<(DirRef, Name)>> {
+        let number = step.number;
+        let mut places = vec![(self.kept.clone(), kept_name(number)?)];
+        if let Some(dir) = open_of_run(way, folder)? {
+            let names = [step.name.clone(), staged_name(self.run, number)?, aside_name(self.run, number)?];
+            places.extend(names.map(|name| (dir.clone(), name)));
+        }
+        Ok(places)
+    }
+
     /// Moves an original to where `undo` finds it.
     fn keep(&self, dir: &DirRef, name: &Name, step: &LedgerStep, journal: &mut Journal) -> io::Result<()> {
-        if log::keep(self.run, self.kept, dir, name, step.number)? == log::Kept::Aside {
+        let lift = |was| journal.write_down(&Record::LiftedItem { step: step.number, was });
+        if log::keep(self.run, self.kept, dir, name, step.number, lift)? == log::Kept::Aside {
             journal.append(&Record::Aside { step: step.number });
         }
         Ok(())
@@ -571,6 +598,96 @@ fn finish_folder(
         Err(e) => {
             let error = Error::os(Op::SetMetadata, full_path(&root.path, &folder.path), e);
             items.push(AccountItem::left(folder.path.clone(), error));
+        }
+    }
+}
+
+/// Lets this user work in a folder of the run, see [`crate::lift`].
+pub(super) fn lift(
+    lifted: &mut Lifted,
+    folder: &LedgerFolder,
+    dir: &DirRef,
+    journal: &mut Journal,
+) -> io::Result<()> {
+    if fcs_sys::user::is_administrator() {
+        return Ok(());
+    }
+    lifted.lift(&folder.path, dir, &dir.metadata()?, |was| {
+        // Made durable by the run that listed it.
+        if folder.had().any(|had| had == was) {
+            return Ok(());
+        }
+        journal.write_down(&Record::LiftedFolder { folder: folder.number, was })
+    })
+}
+
+/// Gives folders back the permissions that they had, also those of which an attempt before this one was interrupted.
+pub(super) fn give_back_lifted(
+    root: &Root,
+    way: &mut Way,
+    mut lifted: Lifted,
+    folders: &[LedgerFolder],
+) -> Vec<AccountItem> {
+    let mut left = lifted.give_back(&root.dir);
+    for folder in folders.iter().rev() {
+        let given = open_of_run(way, folder).and_then(|dir| {
+            let Some(dir) = dir else { return Ok(()) };
+            for had in folder.had() {
+                if crate::lift::give_back(&*dir, had)? {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        // One that cannot be opened is told of where it matters.
+        if let Err(e) = given
+            && way.open(&folder.path).is_ok()
+        {
+            left.push((folder.path.clone(), e));
+        }
+    }
+    let error = |path: &RelPath, e| Error::os(Op::SetMetadata, full_path(&root.path, path), e);
+    left.into_iter().map(|(path, e)| AccountItem::left(path.clone(), error(&path, e))).collect()
+}
+
+/// As [`give_back_lifted`] for folders that are items of the run, wherever they are now.
+fn give_back_lifted_items(
+    settler: &Settler<'_>,
+    way: &mut Way,
+    folders: &[LedgerFolder],
+    steps: &[LedgerStep],
+    items: &mut Vec<AccountItem>,
+    root: &Root,
+) {
+    let closed = folders.iter().filter_map(|folder| {
+        let had = folder.had().find(|had| had.lifted() != *had)?;
+        Some((folder.path.clone(), had))
+    });
+    let closed: HashMap<RelPath, Attributes> = closed.collect();
+    for folder in folders {
+        for step in &steps[folder.steps.clone()] {
+            // A folder that was emptied is also one in which something was removed.
+            let emptied = (step.removes && step.intended && !closed.is_empty())
+                .then(|| closed.get(&folder.path.join(&step.name)))
+                .flatten();
+            let had: Vec<_> = step.lifted.into_iter().chain(emptied.copied()).collect();
+            if had.is_empty() {
+                continue;
+            }
+            let given = settler.places(way, folder, step).and_then(|places| {
+                places.iter().try_for_each(|(dir, name)| match if_there(dir.stat(name))? {
+                    Some(now) if now.kind == Kind::Folder => {
+                        let folder = dir.open_dir(name)?;
+                        had.iter().try_for_each(|&had| crate::lift::give_back(&*folder, had).map(|_| ()))
+                    }
+                    _ => Ok(()),
+                })
+            });
+            if let Err(e) = given {
+                let path = folder.path.join(&step.name);
+                let error = Error::os(Op::SetMetadata, full_path(&root.path, &path), e);
+                items.push(AccountItem::left(path, error));
+            }
         }
     }
 }

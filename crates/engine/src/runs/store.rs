@@ -406,7 +406,11 @@ pub(super) fn remove_tree(dir: &DirRef, name: &Name) -> io::Result<()> {
         let parent = up.clone().try_fold(DirRef::clone(dir), |dir, name| dir.open_dir(name))?;
         if !listed {
             let here = parent.open_dir(&last)?;
-            refuse_mount(&here.metadata()?, &top)?;
+            let now = here.metadata()?;
+            refuse_mount(&now, &top)?;
+            if let Some(wanted) = crate::lift::needed(&now) {
+                here.set_attributes(wanted)?;
+            }
             let mut folders = Vec::new();
             for name in names(&here)? {
                 match if_there(here.stat(&name))?.map(|item| item.kind) {

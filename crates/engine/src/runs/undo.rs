@@ -17,10 +17,11 @@ use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
 use super::log;
 use super::record::{Ended, Record, RemovedTo, Seen};
-use super::recover::sync;
+use super::recover::{give_back_lifted, lift, sync};
 use super::store::{Store, aside_name, kept_name, move_to, names, staged_name, taken_name};
 use super::{Account, AccountItem, Deed, RunState};
 use crate::identity::Numbers;
+use crate::lift::{Lifted, move_lifted};
 use crate::progress::full_path;
 use crate::way::Way;
 use crate::{Error, ErrorKind, Op};
@@ -39,8 +40,12 @@ pub(crate) fn take_back(
     }
     let root = store.root();
     let kept = store.kept(&ledger.begin.run)?;
+    let is_resumed = ledger.rolling_back;
     let mut back = Back {
         root,
+        ledger,
+        journal,
+        lifted: Lifted::default(),
         run: &ledger.begin.run,
         kept: &kept,
         judge: Judge::of(ledger),
@@ -82,17 +87,22 @@ pub(crate) fn take_back(
         };
         back.step(parent, step, Back::return_over_folder);
     }
+    // What only an attempt before this one can have lifted is looked for only where there was one.
+    let looked_at: &[LedgerFolder] = if is_resumed { &ledger.folders } else { &[] };
+    let lifted = std::mem::take(&mut back.lifted);
+    let left = give_back_lifted(root, &mut back.way, lifted, looked_at);
+    left.into_iter().for_each(|item| back.leave(item));
     let out_of_reach = sync(root, &ledger.folders, &mut back.way)?;
     out_of_reach.into_iter().for_each(|item| back.leave(item));
     kept.sync()?;
 
     back.clear_store(ledger)?;
-    let items = back.items;
+    let Back { items, journal, moved, returned, .. } = back;
     let run = ledger.begin.run.clone();
-    refresh(store, &run, &back.returned)?;
+    refresh(store, &run, &returned)?;
     let clean = items.iter().all(|item| !matches!(item.deed, Deed::Left | Deed::Foreign));
     let how = if clean { Ended::RolledBack } else { Ended::PartlyUndone };
-    back.moved.iter().for_each(|record| journal.append(record));
+    moved.iter().for_each(|record| journal.append(record));
     journal.append(&Ledger::end_record(how, 0));
     journal.sync()?;
     if clean {
@@ -105,6 +115,10 @@ pub(crate) fn take_back(
 /// A folder below the root, and what stands in it that was not finished.
 struct Back<'a> {
     root: &'a Root,
+    ledger: &'a Ledger,
+    journal: &'a mut Journal,
+    /// Folders whose permissions were lifted.
+    lifted: Lifted,
     run: &'a str,
     kept: &'a DirRef,
     judge: Judge,
@@ -144,7 +158,7 @@ type Act<'a> = fn(&mut Back<'a>, &DirRef, &RelPath, &LedgerStep) -> Result<Optio
 impl<'a> Back<'a> {
     fn step(&mut self, folder: &LedgerFolder, step: &LedgerStep, act: Act<'a>) {
         let path = folder.path.join(&step.name);
-        let done = match self.way.open(&folder.path) {
+        let done = match self.open(&folder.path) {
             // Also where nothing stands there: the later run removed it, and its undo brings it back.
             _ if self.shadowed.contains(&path) => Err(Refusal::Kind(ErrorKind::ChangedSince)),
             Ok(dir) => act(self, &dir, &folder.path, step),
@@ -165,6 +179,24 @@ impl<'a> Back<'a> {
         };
         self.refused.insert(folder.path.clone());
         self.items.push(AccountItem::left(path, error));
+    }
+
+    /// Opens a folder to work in it.
+    fn open(&mut self, path: &RelPath) -> io::Result<DirRef> {
+        let dir = self.way.open(path)?;
+        if !fcs_sys::user::is_administrator()
+            && crate::lift::needed(&dir.metadata()?).is_some()
+            && let Some(folder) = self.ledger.folders.iter().find(|folder| folder.path == *path)
+        {
+            lift(&mut self.lifted, folder, &dir, self.journal)?;
+        }
+        Ok(dir)
+    }
+
+    /// As [`move_to`], also for folders that their own permissions keep from it.
+    fn move_item(&mut self, from: &DirRef, name: &Name, to: &DirRef, step: &LedgerStep) -> io::Result<()> {
+        let record = |was| Record::LiftedItem { step: step.number, was };
+        move_lifted(from, name, to, &step.name, |was| self.journal.write_down(&record(was)))
     }
 
     /// Tells of a folder that could not be put in order, once.
@@ -222,7 +254,7 @@ impl<'a> Back<'a> {
         let there = if_there(dir.stat(&step.name))?;
         match (self.kept_original(dir, step)?, there) {
             (Some((from, name)), None) => {
-                move_to(&from, &name, dir, &step.name)?;
+                self.move_item(&from, &name, dir, step)?;
                 Ok(Some(Deed::BroughtBack))
             }
             (Some(_), Some(_)) => Err(Refusal::Kind(ErrorKind::Os(OsReason::AlreadyExists))),
@@ -251,7 +283,7 @@ impl<'a> Back<'a> {
     fn return_over_folder(
         &mut self,
         dir: &DirRef,
-        _: &RelPath,
+        path: &RelPath,
         step: &LedgerStep,
     ) -> Result<Option<Deed>, Refusal> {
         // An interrupted attempt may have come as far as this.
@@ -270,7 +302,8 @@ impl<'a> Back<'a> {
                 return Ok(Some(Deed::BroughtBack));
             }
             Some(Kind::Folder) => {
-                let folder = dir.open_dir(&step.name)?;
+                // Where its own permissions would keep it from being moved.
+                let folder = self.open(&path.join(&step.name))?;
                 if !names(&folder)?.is_empty() {
                     return Err(not_empty());
                 }
@@ -343,7 +376,7 @@ impl<'a> Back<'a> {
             There::New(now) if self.is_untouched(dir, &now, step)? => {}
             // Taken away already, before an interruption.
             There::Nothing => {
-                move_to(&from, &name, dir, &step.name)?;
+                self.move_item(&from, &name, dir, step)?;
                 return Ok(Some(Deed::BroughtBack));
             }
             _ => return Err(Refusal::Kind(ErrorKind::ChangedSince)),
@@ -351,7 +384,8 @@ impl<'a> Back<'a> {
         if !step.replaces_folder() || !Arc::ptr_eq(&from, self.kept) {
             return self.exchange(dir, path, step, &from, name);
         }
-        let beside = log::bring_beside(self.run, self.kept, dir, step.number)?;
+        let lift = |was| self.journal.write_down(&Record::LiftedItem { step: step.number, was });
+        let beside = log::bring_beside(self.run, self.kept, dir, step.number, lift)?;
         let done = self.exchange(dir, path, step, dir, beside.clone());
         // What is not needed, or could not return, goes with the run.
         match (&done, self.leftovers.last_mut()) {
@@ -370,10 +404,15 @@ impl<'a> Back<'a> {
     /// Moves an original that did not get its name into the undo store, where it was.
     fn keep_again(&mut self, dir: &DirRef, name: &Name, step: &LedgerStep) {
         if !matches!(self.judge.look(dir, name, step), Ok(There::Nothing | There::New(_)))
-            && !matches!(log::keep(self.run, self.kept, dir, name, step.number), Ok(log::Kept::InStore))
+            && !self.is_kept_again(dir, name, step)
         {
             self.moved.push(Record::Aside { step: step.number });
         }
+    }
+
+    fn is_kept_again(&mut self, dir: &DirRef, name: &Name, step: &LedgerStep) -> bool {
+        let lift = |was| self.journal.write_down(&Record::LiftedItem { step: step.number, was });
+        matches!(log::keep(self.run, self.kept, dir, name, step.number, lift), Ok(log::Kept::InStore))
     }
 
     /// Exchanges the new item at a name with the original, which waits at another.
@@ -565,7 +604,7 @@ impl<'a> Back<'a> {
     /// Removes a folder that the run made. One that is not empty stays, so nobody else's loses anything.
     fn remove_made(&mut self, path: &RelPath, was_made: bool) -> io::Result<Option<Deed>> {
         let Some((parent, name)) = path.split() else { return Ok(None) };
-        let parent = match self.way.open(&parent) {
+        let parent = match self.open(&parent) {
             Ok(parent) => parent,
             Err(e) if is_no_folder(&e) => return Ok(None),
             Err(e) => return Err(e),
