@@ -206,6 +206,37 @@ fn case_r8_a_root_whose_volume_is_missing_is_neither_a_source_nor_a_target() {
     assert!(bench.left.join("same1").exists());
 }
 
+/// On a first run there is no memory, but the system's own table of volumes.
+#[test]
+fn case_r8_a_volume_of_the_systems_table_that_is_not_mounted_is_missed_at_the_first_run() {
+    let mut bench = bench();
+    let disk = bench.dir.path().join("my disk");
+    fs::create_dir(&disk).unwrap();
+    let table = bench.dir.path().join("fstab");
+    let at = disk.display().to_string().replace(' ', "\\040");
+    fs::write(&table, format!("LABEL=BACKUP {at} ext4 noauto,user 0 0\n")).unwrap();
+    // The program with this table in the place of the system's, for itself alone.
+    let seen = bench.dir.path().join("fcs");
+    let script = format!(
+        "#!/bin/sh\nexec unshare -m sh -c 'mount --bind \"{}\" /etc/fstab && exec \"{}\" \"$@\"' fcs \"$@\"\n",
+        table.display(),
+        env!("CARGO_BIN_EXE_fcs")
+    );
+    fs::write(&seen, script).unwrap();
+    fs::set_permissions(&seen, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    bench.fcs = fcs_testkit::bin::Fcs::new(&seen);
+    if bench.fcs.run(["--version"]).code != 0 {
+        return skip(test_name!(), "a table of mounts of its own needs root and /etc/fstab");
+    }
+    let words = format!("A volume is to be mounted at {} (/etc/fstab) and is not there", disk.display());
+    let refused = bench.run_on("copy", &["-y"], &bench.left, &disk).expect_code(8);
+    assert!(refused.stderr.contains(&words), "{refused}");
+    assert_eq!(fs::read_dir(&disk).unwrap().count(), 0, "the plain folder is not filled");
+    let _volume = mounted_or_skip!(Mounted::tmpfs(&disk));
+    let _ = bench.run_on("copy", &["-y"], &bench.left, &disk).expect_code(0);
+    assert!(disk.join("same1").exists());
+}
+
 #[test]
 fn case_r9_what_the_system_keeps_at_the_top_of_a_volume_is_left_alone() {
     let bench = bench();

@@ -81,7 +81,7 @@ pub struct Proposal {
     pub excess: Option<Excess>,
     /// What goes cannot be brought back.
     pub removes_for_good: bool,
-    /// Disks that were there at the last run and seem to be missing, in words.
+    /// Disks that were there at the last run, or are to be there, and seem to be missing, in words.
     pub missing_volumes: Vec<String>,
     /// What is mounted at the two folders.
     pub(crate) mounts: Vec<Mounts>,
@@ -128,9 +128,8 @@ pub fn propose(
         };
     let excess = guard::excess(removed, comparison.tree(side).items(), allowed, settings);
     let mounts = volumes::now(folders, comparison);
-    let missing_volumes = run_log::folder()
-        .map(|logs| volumes::missing(&logs, &mounts, folders, comparison, side, &plan))
-        .unwrap_or_default();
+    let logs = run_log::folder();
+    let missing_volumes = volumes::missing(logs.as_deref(), &mounts, folders, comparison, side, &plan);
     Proposal { task, plan, preflight, excess, removes_for_good, missing_volumes, mounts }
 }
 

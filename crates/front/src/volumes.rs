@@ -1,8 +1,10 @@
-//! What was mounted where at the last run, to notice a disk that is missing now.
+//! What is to be mounted where, to notice a disk that is missing now.
 //!
 //! A disk that is not mounted looks like an empty folder. As a source it makes the backup look superfluous; as a target
-//! it lets the plain folder below fill the system's own disk. Neither can be seen from the two folders alone, and what
-//! lies on the target (its journal) is away together with the disk, so this is kept with the user's own state.
+//! it lets the plain folder below fill the system's own disk. Neither can be seen from the two folders alone. What was
+//! mounted at the last run is kept with the user's own state, because what lies on the target (its journal) is away
+//! together with the disk. Before there is such a memory, the system's own table of volumes counts, and the folders in
+//! which desktops mount what is plugged in. Where another disk may get the same letter (Windows), its number is kept.
 //!
 //! Invariant: only paths are kept, and the file changes only when what is mounted does. What cannot be read or written
 //! is no memory, and stops nothing. This module must not know how a user is asked.
@@ -14,7 +16,7 @@ use fcs_engine::compare::{Comparison, Side};
 use fcs_engine::error::shown;
 use fcs_engine::plan::Plan;
 use fcs_engine::tree::Tree;
-use fcs_sys::{Nesting, Root, nesting, open_root};
+use fcs_sys::{Nesting, RelPath, Root, nesting, open_root};
 use serde_json::{Value, json};
 
 use crate::folders::Folders;
@@ -31,6 +33,8 @@ pub struct Mounts {
     on: String,
     /// Paths below the root.
     inside: Vec<String>,
+    /// The number of the volume, where that outlasts its mount.
+    volume: Option<u64>,
 }
 
 impl Mounts {
@@ -41,11 +45,18 @@ impl Mounts {
             root: root.path.to_str()?.to_owned(),
             on: mount_of(&root.path)?.to_str()?.to_owned(),
             inside: inside.collect::<Option<_>>()?,
+            volume: tree.volume.lasting_id(),
         })
     }
 
     fn to_json(&self) -> Value {
-        json!({ "on": self.on, "inside": self.inside })
+        match self.volume {
+            // As text: not every reader of JSON takes 64 bits.
+            Some(volume) => {
+                json!({ "on": self.on, "inside": self.inside, "volume": format!("{volume:016x}") })
+            }
+            None => json!({ "on": self.on, "inside": self.inside }),
+        }
     }
 
     fn from_json(root: &str, value: &Value) -> Option<Self> {
@@ -54,6 +65,10 @@ impl Mounts {
             root: root.to_owned(),
             on: value.get("on")?.as_str()?.to_owned(),
             inside: inside.map(|path| path.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+            volume: value
+                .get("volume")
+                .and_then(Value::as_str)
+                .and_then(|hex| u64::from_str_radix(hex, 16).ok()),
         })
     }
 }
@@ -112,17 +127,34 @@ pub fn remember(logs: &Path, mounts: &[Mounts], target: &Root) {
     }
 }
 
-/// Disks that were there at the last run and seem to be missing, as far as this plan would do harm, in words.
+/// Disks that were there at the last run, or are to be there, and seem to be missing, as far as this plan would do harm,
+/// in words. Without a folder of logs there is no memory of the last run.
 pub fn missing(
-    logs: &Path,
+    logs: Option<&Path>,
     now: &[Mounts],
     folders: &Folders,
     comparison: &Comparison,
     target: Side,
     plan: &Plan,
 ) -> Vec<String> {
-    let Some(file) = file(logs) else { return Vec::new() };
-    let known = read(&file);
+    let known = logs.and_then(file).map(|file| read(&file)).unwrap_or_default();
+    // The table may spell a folder through links; roots are spelled without.
+    let expected = fcs_sys::expected_mounts().into_iter().map(|at| {
+        let above = at.parent().and_then(|above| std::fs::canonicalize(above).ok());
+        above.zip(at.file_name()).map_or_else(|| at.clone(), |(above, name)| above.join(name))
+    });
+    missing_of(&known, &expected.collect::<Vec<_>>(), now, folders, comparison, target, plan)
+}
+
+fn missing_of(
+    known: &BTreeMap<String, Value>,
+    expected: &[PathBuf],
+    now: &[Mounts],
+    folders: &Folders,
+    comparison: &Comparison,
+    target: Side,
+    plan: &Plan,
+) -> Vec<String> {
     let mut found = Vec::new();
     for side in [Side::Left, Side::Right] {
         let root = folders.root(side);
@@ -133,35 +165,205 @@ pub fn missing(
             continue;
         }
         let Some(is) = now.iter().find(|mounts| Path::new(&mounts.root) == root.path) else { continue };
-        let Some(was) = known.get(&is.root).and_then(|value| Mounts::from_json(&is.root, value)) else {
-            continue;
-        };
         let tree = comparison.tree(side);
-        let gone = |folder: &Path| {
-            let consequence = if is_target {
-                "what is copied would fill the disk below it"
-            } else {
-                "what the other folder has of it would be removed"
-            };
-            format!(
-                "At the last run a volume was mounted at {}; now there is none, so {consequence}. Mount it first.",
-                shown(folder)
-            )
+        let consequence = if is_target {
+            "what is copied would fill the disk below it"
+        } else {
+            "what the other folder has of it would be removed"
         };
-        let lost_root = was.on != is.on && Path::new(&was.on).starts_with(&is.on);
-        if lost_root && (is_target || tree.items() == 0) {
-            found.push(gone(Path::new(&was.on)));
+        let was = known.get(&is.root).and_then(|value| Mounts::from_json(&is.root, value));
+        if let Some(was) = &was {
+            let gone = |folder: &Path| {
+                let text = format!(
+                    "At the last run a volume was mounted at {}; now there is none, so {consequence}. Mount it first.",
+                    shown(folder)
+                );
+                (folder.to_owned(), text)
+            };
+            let lost_root = was.on != is.on && Path::new(&was.on).starts_with(&is.on);
+            if lost_root && (is_target || tree.items() == 0) {
+                found.push(gone(Path::new(&was.on)));
+            }
+            let lost = was.inside.iter().filter(|path| !is.inside.contains(path) && !lost_root);
+            let empty = lost.filter(|path| !has_items(tree, Path::new(path)));
+            found.extend(empty.map(|path| gone(&root.path.join(path))));
+            if was.volume.zip(is.volume).is_some_and(|(was, is)| was != is) {
+                let text = format!(
+                    "{} lies on another volume than at the last run. Check that the right disk is there.",
+                    shown(&root.path)
+                );
+                found.push((root.path.clone(), text));
+            }
         }
-        let lost = was.inside.iter().filter(|path| !is.inside.contains(path) && !lost_root);
-        let empty = lost.filter(|path| !has_items(tree, path));
-        found.extend(empty.map(|path| gone(&root.path.join(path))));
+        for at in expected.iter().filter(|at| is_missing(at, is, &root.path, tree, is_target, plan)) {
+            let text = format!(
+                "A volume is to be mounted at {} (/etc/fstab) and is not there, so {consequence}. Mount it first.",
+                shown(at)
+            );
+            found.push((at.clone(), text));
+        }
+        // Who went on without one at the last run is not asked each time.
+        let plugged =
+            place_of_plugged_in(&root.path).filter(|at| is_target && !Path::new(&is.on).starts_with(at));
+        if let Some(at) = plugged.filter(|_| was.is_none()) {
+            let text = format!(
+                "{} is where a volume is mounted once it is plugged in, and none is, so {consequence}. Plug it in or mount \
+                 it first.",
+                shown(&at)
+            );
+            found.push((at, text));
+        }
     }
-    found
+    // One disk can be missing for several reasons.
+    let mut told = Vec::new();
+    found.retain(|(at, _)| {
+        !told.contains(at) && {
+            told.push(at.clone());
+            true
+        }
+    });
+    found.into_iter().map(|(_, text)| text).collect()
+}
+
+/// Whether nothing is mounted at a place of the system's table, and the plan does harm there.
+fn is_missing(at: &Path, is: &Mounts, root: &Path, tree: &Tree, is_target: bool, plan: &Plan) -> bool {
+    if root.starts_with(at) {
+        return !Path::new(&is.on).starts_with(at) && (is_target || tree.items() == 0);
+    }
+    let Ok(inside) = at.strip_prefix(root) else { return false };
+    let is_there = is.inside.iter().any(|mounted| Path::new(mounted) == inside);
+    let below = |path: &RelPath| path.to_path().starts_with(inside);
+    let harms = || {
+        if is_target {
+            plan.folders.iter().any(|f| below(&f.target_path) && (f.create || !f.steps.is_empty()))
+        } else {
+            plan.removals.iter().any(|folder| below(&folder.path))
+        }
+    };
+    !is_there && tree.find(inside).is_some() && !has_items(tree, inside) && harms()
+}
+
+/// The folder, at or above `path`, that desktops make for a volume that is plugged in: `/run/media/USER/VOLUME`,
+/// `/media/USER/VOLUME`, and `/Volumes/VOLUME` on macOS.
+fn place_of_plugged_in(path: &Path) -> Option<PathBuf> {
+    let depths = [("/run/media", 4), ("/media", 3), ("/Volumes", 2)];
+    let (_, depth) = depths.into_iter().find(|(above, _)| path.starts_with(above))?;
+    // The root of all is a component too.
+    let place: PathBuf = path.components().take(depth + 1).collect();
+    (place.components().count() == depth + 1).then_some(place)
 }
 
 /// Whether a tree has anything in the folder at a path.
-fn has_items(tree: &Tree, path: &str) -> bool {
-    tree.find(Path::new(path))
+fn has_items(tree: &Tree, path: &Path) -> bool {
+    tree.find(path)
         .and_then(|node| tree.folder_of(node))
         .is_some_and(|folder| tree.children(folder).len() > 0 || tree.folder_error(folder).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use fcs_engine::plan::{Direction, plan_sync};
+    use fcs_engine::{Control, Settings};
+
+    use super::*;
+
+    /// `l` and `r` with one file each of which the other has nothing, and an empty `disk` in `l` that `r` has something in.
+    struct Pair {
+        _tmp: tempfile::TempDir,
+        folders: Folders,
+        comparison: Comparison,
+        now: Vec<Mounts>,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let tmp = tempfile::tempdir().unwrap();
+            for folder in ["l/disk", "r/disk"] {
+                std::fs::create_dir_all(tmp.path().join(folder)).unwrap();
+            }
+            for file in ["l/a", "r/disk/b"] {
+                std::fs::write(tmp.path().join(file), "x").unwrap();
+            }
+            let settings = Settings::default();
+            let (l, r) = (tmp.path().join("l"), tmp.path().join("r"));
+            let folders = Folders::open(&l, &r, &[], &[], &settings).unwrap();
+            let comparison = folders.compare(&settings, &Control::default()).unwrap();
+            let now = now(&folders, &comparison);
+            assert_eq!(now.len(), 2);
+            Self { _tmp: tmp, folders, comparison, now }
+        }
+
+        fn path(&self, side: Side, below: &str) -> PathBuf {
+            self.folders.root(side).path.join(below)
+        }
+
+        fn missing(
+            &self,
+            known: &BTreeMap<String, Value>,
+            expected: &[PathBuf],
+            target: Side,
+        ) -> Vec<String> {
+            let settings = Settings::default();
+            let plan = plan_sync(&self.comparison, Direction::to(target), &|_| true, &settings);
+            missing_of(known, expected, &self.now, &self.folders, &self.comparison, target, &plan)
+        }
+    }
+
+    /// R8 on a first run: the system's own table names a volume that is not there.
+    #[test]
+    fn r8_a_volume_of_the_systems_table_that_is_not_mounted_is_missed_without_any_memory() {
+        let pair = Pair::new();
+        let none = BTreeMap::new();
+        let expect = |at: PathBuf, target| pair.missing(&none, &[at], target);
+        let source = expect(pair.path(Side::Left, "disk"), Side::Right);
+        assert!(source[0].contains("would be removed") && source[0].contains("(/etc/fstab)"), "{source:?}");
+        let root = pair.path(Side::Right, "");
+        let target = expect(root.clone(), Side::Right);
+        assert!(target.len() == 1 && target[0].contains("would fill the disk"), "{target:?}");
+        assert_eq!(expect(root.parent().unwrap().to_owned(), Side::Right).len(), 1, "above the root");
+        let fine = [
+            // What is in a folder was copied there or is the volume's own.
+            expect(pair.path(Side::Right, "disk"), Side::Right),
+            // Filled from the other side, it would not be the disk that is; but nothing is copied there.
+            expect(pair.path(Side::Right, "nowhere"), Side::Right),
+            expect(pair.path(Side::Left, "disk/below"), Side::Right),
+            expect("/somewhere/else".into(), Side::Right),
+            // What the root lies on is mounted.
+            pair.missing(&none, &[PathBuf::from(&pair.now[0].on)], Side::Right),
+        ];
+        assert_eq!(fine, [(); 5].map(|()| Vec::<String>::new()));
+        let filled = expect(pair.path(Side::Left, "disk"), Side::Left);
+        assert!(filled.len() == 1 && filled[0].contains("would fill the disk"), "{filled:?}");
+    }
+
+    /// R8 where a letter may be another disk's (Windows).
+    #[test]
+    fn r8_another_volume_under_the_same_path_is_noticed() {
+        let mut pair = Pair::new();
+        for mounts in &mut pair.now {
+            mounts.volume = Some(0xFEDC_BA98_7654_3210);
+        }
+        let mut known: BTreeMap<_, _> = pair.now.iter().map(|m| (m.root.clone(), m.to_json())).collect();
+        assert_eq!(pair.missing(&known, &[], Side::Right), [""; 0]);
+        let other = Mounts { volume: Some(7), ..pair.now[1].clone() };
+        known.insert(other.root.clone(), other.to_json());
+        let told = pair.missing(&known, &[], Side::Right);
+        assert!(told.len() == 1 && told[0].contains("another volume than at the last run"), "{told:?}");
+        let before = Mounts { volume: None, ..other };
+        known.insert(before.root.clone(), before.to_json());
+        assert_eq!(pair.missing(&known, &[], Side::Right), [""; 0], "a memory without numbers");
+    }
+
+    #[test]
+    fn r8_the_places_of_what_is_plugged_in_are_known() {
+        let place = |path: &str| place_of_plugged_in(Path::new(path)).map(|at| at.display().to_string());
+        if cfg!(unix) {
+            assert_eq!(place("/run/media/me/STICK/a/b").as_deref(), Some("/run/media/me/STICK"));
+            assert_eq!(place("/media/me/STICK").as_deref(), Some("/media/me/STICK"));
+            assert_eq!(place("/Volumes/STICK/a").as_deref(), Some("/Volumes/STICK"));
+        }
+        for other in ["/media/disk", "/run/media/me", "/mnt/a/b/c", "/mediaeval/a/b", "/"] {
+            assert_eq!(place(other), None, "{other}");
+        }
+    }
 }

@@ -44,7 +44,7 @@ pub mod planted {
 
 pub use buffer::AlignedBuffer;
 pub use fault::{OsReason, reason};
-pub use machine::{Machine, user_name};
+pub use machine::{Machine, expected_mounts, user_name};
 pub use meta::{Attributes, FileId, Fingerprint, Kind, LinkTarget, Metadata, Owner, Protection, Times};
 pub use name::{BadName, Name, RelPath, escaped};
 pub use root::{Nesting, Root, RootError, is_unc, nesting, open_root, unc_share};

@@ -1,7 +1,9 @@
-//! Which machine and which process this is, so that another one can tell whether the holder of a lock still runs.
+//! Which machine and which process this is, so that another one can tell whether the holder of a lock still runs; and
+//! what the machine's own lists say.
 //!
 //! A process number alone says little: numbers are used again, every machine has its own, and so has every container.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 /// A process, told apart from every other one on any machine, as far as the system lets one tell.
@@ -116,9 +118,54 @@ pub fn user_name(user: u32) -> Option<String> {
     })
 }
 
+/// Where the system is told to mount volumes, whether one is there now or not (`/etc/fstab`); empty where there is no such
+/// list. The root of all is not among them.
+pub fn expected_mounts() -> Vec<PathBuf> {
+    if cfg!(not(unix)) {
+        return Vec::new();
+    }
+    mount_points(&std::fs::read_to_string("/etc/fstab").unwrap_or_default())
+}
+
+/// Source: fstab(5). The second field, with blanks written as `\040` and the like; comments begin with `#`.
+fn mount_points(table: &str) -> Vec<PathBuf> {
+    let lines = table.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
+    let fields = lines.filter_map(|line| line.split_ascii_whitespace().nth(1));
+    fields.filter_map(unescaped).map(PathBuf::from).filter(|path| path.parent().is_some()).collect()
+}
+
+/// A field without its escapes; `None` if it is no absolute path, as with swap space.
+fn unescaped(field: &str) -> Option<String> {
+    let mut rest = field.as_bytes();
+    let mut bytes = Vec::with_capacity(rest.len());
+    while let Some((&first, after)) = rest.split_first() {
+        let octal =
+            after.get(..3).filter(|_| first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
+        if let Some(byte) = octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            bytes.push(byte);
+            rest = &after[3..];
+        } else {
+            bytes.push(first);
+            rest = after;
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|path| path.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_table_of_volumes_names_where_they_are_to_be_mounted() {
+        let table = "# device  point  type\n\
+                     /dev/sda1 / ext4 defaults 0 1\n\
+                     UUID=1-2\t/mnt/my\\040disk  exfat noauto\n  \n\
+                     \t# /dev/x /no\n/dev/sda2 none swap sw 0 0\nonly\n\
+                     server:/x /srv/a\\134b nfs\n/dev/y /odd\\9 ext4\n";
+        let found: Vec<_> = mount_points(table).into_iter().map(|path| path.display().to_string()).collect();
+        assert_eq!(found, ["/mnt/my disk", "/srv/a\\b", "/odd\\9"]);
+    }
 
     #[test]
     fn this_process_runs_and_one_that_has_ended_does_not() {

@@ -107,6 +107,14 @@ pub struct VolumeFacts {
     pub lasting_numbers: bool,
 }
 
+impl VolumeFacts {
+    /// A number that tells the volume from others also after it was away, such as its serial number; `None` where
+    /// [`VolumeFacts::id`] is only good while it is mounted (Unix), or made up by a server.
+    pub fn lasting_id(&self) -> Option<u64> {
+        (cfg!(windows) && self.place != Place::Network && self.id != 0).then_some(self.id)
+    }
+}
+
 /// Room on a volume for the current user, in bytes; quotas included where the system tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Space {
