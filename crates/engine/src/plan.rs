@@ -1,8 +1,8 @@
 //! Turns a comparison into steps. Pure: reads no disk, so it can be tested by properties and shown to the user as it
 //! is.
 //!
-//! A file that differs in its dates alone is copied like any other: equal size and unequal dates say nothing about
-//! the content.
+//! A file that differs in its dates alone is copied like any other, because equal size and unequal dates say nothing
+//! about the content; unless the comparison has read both and found them equal: then only its dates are set.
 //!
 //! Invariant: every step says what source and target looked like when they were compared; the run refuses a step
 //! whose items have changed since.
@@ -20,7 +20,7 @@ use fcs_sys::{Fingerprint, Kind, Name, Place, Protection, RelPath, Time};
 use crate::Settings;
 use crate::compare::{Comparison, RowId, Side, Verdict};
 use crate::report::{ActionKind, Chosen, SkipReason};
-use crate::settings::{Newer, ReplaceKinds, Strategy, Verify};
+use crate::settings::{ContentCheck, Newer, ReplaceKinds, Strategy, Verify};
 use crate::tree::{Entry, NameOrder};
 
 /// Which side is the source.
@@ -45,6 +45,8 @@ pub enum Action {
     },
     /// Makes a symbolic link with the same text.
     CopyLink,
+    /// Gives a file, of which the comparison found the content equal, the source's dates.
+    SetTimes,
 }
 
 /// One file or link to bring over.
@@ -188,6 +190,8 @@ pub struct Totals {
     pub replaced_newer: u64,
     /// Links to make or replace.
     pub links: u64,
+    /// Files with equal content that are given their dates.
+    pub file_times: u64,
     /// Files and links to remove.
     pub removed_files: u64,
     /// Folders to remove.
@@ -215,6 +219,7 @@ impl Step {
     pub fn kind(&self) -> ActionKind {
         match (self.action, self.expect_target) {
             (Action::CopyLink, _) => ActionKind::CopyLink,
+            (Action::SetTimes, _) => ActionKind::FileTimes,
             (Action::CopyFile { .. }, None) => ActionKind::CopyNew,
             (Action::CopyFile { .. }, Some(_)) => ActionKind::Replace,
         }
@@ -252,6 +257,7 @@ impl Plan {
             + t.new_files
             + t.replaced_files
             + t.links
+            + t.file_times
             + t.removed_files
             + t.removed_folders
     }
@@ -365,6 +371,7 @@ enum Deed {
     Nothing,
     Copy,
     CopyLink,
+    SetTimes,
     MakeFolder,
     FolderTimes,
     Remove,
@@ -510,7 +517,7 @@ impl<'a> Planner<'a> {
         for row in (0..rows).rev() {
             let deed = self.deed(row);
             let wanted = match deed {
-                Deed::Copy | Deed::CopyLink => self.has(row, SELECTED),
+                Deed::Copy | Deed::CopyLink | Deed::SetTimes => self.has(row, SELECTED),
                 Deed::MakeFolder => self.has(row, SELECTED | TOUCHED),
                 Deed::FolderTimes => {
                     anything |= self.has(row, SELECTED);
@@ -566,6 +573,7 @@ impl<'a> Planner<'a> {
             Kind::File if self.settings.newer == Newer::Keep && self.is_newer_on_target(row) => {
                 Deed::Skip(SkipReason::Newer)
             }
+            Kind::File if self.differs_in_dates_alone(row) => Deed::SetTimes,
             Kind::File => Deed::Copy,
             Kind::Symlink => Deed::CopyLink,
             Kind::Folder if one_sided => Deed::MakeFolder,
@@ -601,6 +609,27 @@ impl<'a> Planner<'a> {
     /// Whether this user may set the dates of the target's item.
     fn owns_target(&self, row: RowId) -> bool {
         self.comparison.entry(row, self.target).is_none_or(|there| self.user.owns(there.owner()))
+    }
+
+    /// Whether the two files of a row were read and found equal, so that giving the target's its dates is all there is to
+    /// do. Not where other names of it would get them too, nor where only its owner could.
+    fn differs_in_dates_alone(&self, row: RowId) -> bool {
+        let comparison = self.comparison;
+        let Verdict::Different(found) = comparison.row(row).verdict else { return false };
+        let (Some(here), Some(there)) =
+            (comparison.entry(row, self.source), comparison.entry(row, self.target))
+        else {
+            return false;
+        };
+        comparison.content != ContentCheck::Off
+            && !found.size
+            && !found.content
+            && there.kind == Kind::File
+            && here.size == there.size
+            && !here.is_placeholder()
+            && !there.is_placeholder()
+            && !there.is_hard_linked()
+            && self.owns_target(row)
     }
 
     /// Whether the target's file is newer than the source's by more than dates are compared with.
@@ -655,10 +684,18 @@ impl<'a> Planner<'a> {
     /// The step for a file or link, counted; `None` if the row is no such thing or not planned.
     fn step(&mut self, row: RowId) -> Option<Step> {
         let deed = self.deed(row);
-        if !self.has(row, PLANNED) || !matches!(deed, Deed::Copy | Deed::CopyLink) {
+        if !self.has(row, PLANNED) {
             return None;
         }
         let source = self.comparison.entry(row, self.source)?;
+        let action = match deed {
+            Deed::Copy => {
+                Action::CopyFile { strategy: self.strategy(source), verify: self.verify(source.size) }
+            }
+            Deed::CopyLink => Action::CopyLink,
+            Deed::SetTimes => Action::SetTimes,
+            _ => return None,
+        };
         let target = self.comparison.entry(row, self.target);
         // Names were checked when they were listed.
         let name = |side| Name::new(self.comparison.name_on(row, side)).ok();
@@ -666,11 +703,7 @@ impl<'a> Planner<'a> {
         let step = Step {
             source_name: name(self.source)?,
             target_name: name(self.target)?,
-            action: if deed == Deed::CopyLink {
-                Action::CopyLink
-            } else {
-                Action::CopyFile { strategy: self.strategy(source), verify: self.verify(source.size) }
-            },
+            action,
             expect_source: source.fingerprint(),
             expect_target: target.map(Entry::fingerprint),
             goes_along: if replaces_folder { self.what_goes_along(row)? } else { Vec::new() },
@@ -709,9 +742,16 @@ impl<'a> Planner<'a> {
         let newer =
             step.expect_target.is_some_and(|old| self.is_later(old.modified, step.expect_source.modified));
         let totals = &mut self.plan.totals;
-        let Action::CopyFile { strategy, verify } = step.action else {
-            totals.links += 1;
-            return;
+        let (strategy, verify) = match step.action {
+            Action::CopyFile { strategy, verify } => (strategy, verify),
+            Action::CopyLink => {
+                totals.links += 1;
+                return;
+            }
+            Action::SetTimes => {
+                totals.file_times += 1;
+                return;
+            }
         };
         let size = step.expect_source.size;
         let tally = |(files, bytes): &mut (u64, u64)| {

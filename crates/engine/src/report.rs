@@ -115,6 +115,8 @@ pub enum ActionKind {
     CreateFolder,
     /// Times of an existing folder were set.
     FolderTimes,
+    /// Dates of a file with equal content were set.
+    FileTimes,
     /// A file was copied to a free name.
     CopyNew,
     /// A file was copied over an existing one.
@@ -327,6 +329,8 @@ pub struct Counts {
     pub folders_created: u64,
     /// Existing folders whose times were set.
     pub folder_times: u64,
+    /// Files with equal content whose dates were set.
+    pub file_times: u64,
     /// Files and links removed.
     pub removed: u64,
     /// Folders removed.
@@ -354,6 +358,12 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Whether anything was made, changed or removed.
+    pub fn any_change(&self) -> bool {
+        let made = self.copied + self.folders_created + self.removed + self.folders_removed;
+        made + self.file_times + self.folder_times > 0
+    }
+
     /// Adds one item.
     pub fn add(&mut self, item: &ItemReport) {
         use crate::ErrorKind as K;
@@ -362,6 +372,7 @@ impl Counts {
                 match item.action {
                     ActionKind::CreateFolder => self.folders_created += 1,
                     ActionKind::FolderTimes => self.folder_times += 1,
+                    ActionKind::FileTimes => self.file_times += 1,
                     ActionKind::CopyNew | ActionKind::Replace | ActionKind::CopyLink => {
                         self.copied += 1;
                         self.bytes_copied += item.bytes;

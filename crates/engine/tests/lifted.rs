@@ -9,22 +9,17 @@ mod common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Bench, age, assert_no_strays, assert_no_strays_beside};
+use common::{Bench, age, assert_no_strays, assert_no_strays_beside, dies_at};
 use fcs_engine::plan::{Direction, Plan, plan_sync};
 use fcs_engine::report::RunResult;
 use fcs_engine::run::{OnError, RemovedTo, RunOptions, run};
 use fcs_engine::runs::{Account, How, RunState, recover, undo};
 use fcs_engine::settings::Undo;
-use fcs_testkit::faulty::{Act, Call, wrap};
 use fcs_testkit::listing::{Listing, Options, diff, listing};
 use fcs_testkit::skip::skip;
 use fcs_testkit::test_name;
 use fcs_testkit::user::{as_plain_user, give_to_plain_user};
-
-const EIO: i32 = 5;
 
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -185,44 +180,6 @@ fn p2_a_run_that_rolls_back_leaves_each_mode_as_it_was() {
         })
         .unwrap();
     });
-}
-
-/// Carries something out that dies at its `n`th change of the target; whether it came so far.
-fn dies_at(n: usize, bench: &Bench, what: impl FnOnce(&fcs_sys::Root)) -> bool {
-    let count = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&count);
-    let changes = [
-        Call::CreateFile,
-        Call::CreateDir,
-        Call::RenameNoReplace,
-        Call::RenameExchange,
-        Call::RenameReplace,
-        Call::HardLink,
-        Call::RemoveFile,
-        Call::RemoveDir,
-        Call::SetTimes,
-        Call::SetAttributes,
-        Call::Write,
-        Call::Sync,
-        Call::SyncVolume,
-    ];
-    let dead = wrap(
-        &bench.roots().1,
-        "target",
-        Arc::new(move |event| {
-            if counted.load(Ordering::SeqCst) >= n {
-                return Act::Fail(EIO);
-            }
-            let is_change = changes.contains(&event.call);
-            if is_change && counted.fetch_add(1, Ordering::SeqCst) + 1 >= n {
-                Act::Fail(EIO)
-            } else {
-                Act::Go
-            }
-        }),
-    );
-    what(&dead);
-    count.load(Ordering::SeqCst) >= n
 }
 
 /// Every place at which a run can die, and every place at which its undo can.

@@ -52,11 +52,10 @@ pub fn headline(report: &Report, task: Task) -> String {
     };
     let what = format!("{what} in {}", seconds(report.seconds));
     let stays = if matches!(task, Task::Copy(_)) { "What was copied stays" } else { "What was done stays" };
-    let changed = c.copied + c.removed + c.folders_removed + c.folders_created + c.folder_times > 0;
     match report.result {
         RunResult::Completed => format!("Done: {what}."),
         RunResult::CompletedWithFailures => format!("Done with failures: {what}."),
-        RunResult::Cancelled if !changed => "Stopped before anything was changed.".to_owned(),
+        RunResult::Cancelled if !c.any_change() => "Stopped before anything was changed.".to_owned(),
         RunResult::Cancelled => format!("Stopped: {what}. {stays}; the rest is as it was."),
         RunResult::RolledBack => "Rolled back: the folder is as it was before the run.".to_owned(),
         RunResult::PartlyRolledBack => {
@@ -96,6 +95,10 @@ pub fn facts(report: &Report) -> Vec<Line> {
     if c.not_verified > 0 {
         fact("not verified", format!("{} as asked", number(c.not_verified)));
     }
+    if c.file_times > 0 {
+        let files = count(c.file_times, "file with equal content", "files with equal content");
+        fact("times only", format!("{files} given the dates of the other side; nothing else was copied"));
+    }
     if c.folders_created + c.folder_times > 0 {
         fact(
             "folders",
@@ -129,20 +132,19 @@ pub fn undo_lasts(report: &Report, task: Task) -> Option<String> {
         report.result,
         RunResult::Completed | RunResult::CompletedWithFailures | RunResult::Cancelled
     );
-    let did = c.copied + c.folders_created + c.folder_times + c.removed + c.folders_removed > 0;
     let until = match report.settings.undo {
         Undo::Off => return None,
         Undo::Last => "until the next run".to_owned(),
         Undo::Days(days) => format!("for {}", count(days, "day", "days")),
     };
-    (stays && did && task.removed_to() == RemovedTo::Undo).then_some(until)
+    (stays && c.any_change() && task.removed_to() == RemovedTo::Undo).then_some(until)
 }
 
 /// `+` for what is new, `*` for what was replaced, `-` for what was removed, `<` for what was rolled back, `!` for
 /// what failed or was left alone.
 pub fn item_sign(item: &ItemReport) -> char {
     match (&item.outcome, item.action) {
-        (Outcome::Done { .. }, ActionKind::Replace | ActionKind::FolderTimes) => '*',
+        (Outcome::Done { .. }, ActionKind::Replace | ActionKind::FileTimes | ActionKind::FolderTimes) => '*',
         (Outcome::Done { .. }, ActionKind::Remove | ActionKind::RemoveFolder) => '-',
         (Outcome::Done { .. }, _) => '+',
         (Outcome::RolledBack, _) => '<',

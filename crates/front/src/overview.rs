@@ -136,7 +136,7 @@ impl Planned {
     fn step(folder: &FolderPlan, step: &Step) -> Self {
         let (bytes, file) = match step.action {
             Action::CopyFile { strategy, verify } => (step.expect_source.size, Some((strategy, verify))),
-            Action::CopyLink => (0, None),
+            Action::CopyLink | Action::SetTimes => (0, None),
         };
         Self {
             path: folder.target_path.join(&step.target_name),
@@ -183,7 +183,7 @@ impl Planned {
     pub fn what(&self) -> String {
         match self.action {
             ActionKind::CreateFolder | ActionKind::RemoveFolder | ActionKind::None => String::new(),
-            ActionKind::FolderTimes => "times only".to_owned(),
+            ActionKind::FileTimes | ActionKind::FolderTimes => "times only".to_owned(),
             ActionKind::CopyLink => "link".to_owned(),
             ActionKind::CopyNew | ActionKind::Replace | ActionKind::Remove => size(self.bytes),
         }
@@ -303,6 +303,11 @@ fn what_is_done(plan: &Plan) -> String {
         (t.replaced_files, "file replaced", "files replaced"),
         (t.links, "link", "links"),
         (t.create_folders, "new folder", "new folders"),
+        (
+            t.file_times,
+            "file with equal content given its times",
+            "files with equal content given their times",
+        ),
         (t.folder_times, "folder time", "folder times"),
     ];
     let words: Vec<_> =

@@ -43,6 +43,8 @@ pub enum Access {
     /// `InvalidInput` where the file system cannot. Reads of any offset and length work; the backend aligns them.
     /// That it was opened so proves nothing unless [`VolumeFacts::uncached_reads_device`] says so.
     ReadUncached,
+    /// To set dates, and to sync them.
+    SetTimes,
     /// To read and to write, for our own journal and lock; never for a file of the user.
     ReadWrite,
 }

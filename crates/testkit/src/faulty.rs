@@ -414,7 +414,7 @@ impl Dir for FaultyDir {
         let call = match access {
             Access::Read => Call::OpenFile,
             Access::ReadUncached => Call::OpenUncached,
-            Access::ReadWrite => Call::OpenWritable,
+            Access::SetTimes | Access::ReadWrite => Call::OpenWritable,
         };
         let inner = self.on(call, name, || self.inner.open_file(name, access))?;
         Ok(self.file(name, inner))

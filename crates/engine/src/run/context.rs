@@ -460,7 +460,7 @@ impl<'a> Context<'a> {
     pub(super) fn item(folder: &FolderPlan, step: &Step) -> ItemReport {
         let (strategy, bytes) = match step.action {
             Action::CopyFile { strategy, .. } => (Some(strategy), step.expect_source.size),
-            Action::CopyLink => (None, 0),
+            Action::CopyLink | Action::SetTimes => (None, 0),
         };
         ItemReport {
             path: folder.target_path.join(&step.target_name),

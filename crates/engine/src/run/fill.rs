@@ -93,13 +93,16 @@ pub(super) fn stage<'a>(
     }
     match job.step.action {
         Action::CopyLink => stage_link(context, job, name),
-        Action::CopyFile { .. } => stage_file(context, job, name, attempt, current, buffer),
+        // Dates are set by `times.rs`; were such a step to come here, a whole copy would be right as well.
+        Action::CopyFile { .. } | Action::SetTimes => {
+            stage_file(context, job, name, attempt, current, buffer)
+        }
     }
 }
 
 /// What keeps the target of a step from being replaced. Told before anything is written: the last rename would fail
 /// with a missing permission, which is not the reason.
-fn protected(context: &Context<'_>, step: &Step) -> Option<ErrorKind> {
+pub(super) fn protected(context: &Context<'_>, step: &Step) -> Option<ErrorKind> {
     let marked = |target: Fingerprint| {
         context.settings.read_only_targets == ReadOnlyTargets::Fail
             && target.kind == Kind::File

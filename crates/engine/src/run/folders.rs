@@ -10,7 +10,7 @@ use super::fill::is_small;
 use super::meter::Owed;
 use super::{metadata, removals, streams};
 use crate::identity::Numbers;
-use crate::plan::FolderPlan;
+use crate::plan::{Action, FolderPlan};
 use crate::report::{ActionKind, Evidence, ItemReport, NotKept, Outcome, SkipReason};
 use crate::settings::Verify;
 use crate::way::Way;
@@ -72,7 +72,9 @@ pub(super) fn feed<'a>(
         match enter(context, &mut walker, plan, index as u32) {
             Ok((folder, id)) => {
                 let folder = Arc::new(folder);
-                for (number, step) in (first..).zip(&plan.steps) {
+                // Dates are set when everything is copied.
+                let copies = (first..).zip(&plan.steps).filter(|(_, step)| step.action != Action::SetTimes);
+                for (number, step) in copies {
                     let job =
                         Job { folder: Arc::clone(&folder), step, number, owed: Arc::new(Owed::of(step)) };
                     let queue = if is_small(context, step.expect_source.size) { small } else { large };

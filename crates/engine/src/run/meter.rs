@@ -23,7 +23,7 @@ impl Owed {
         let size = step.expect_source.size;
         let (copy, verify) = match step.action {
             Action::CopyFile { verify, .. } => (size, if verify { size } else { 0 }),
-            Action::CopyLink => (0, 0),
+            Action::CopyLink | Action::SetTimes => (0, 0),
         };
         Self { copy: copy.into(), verify: verify.into() }
     }

@@ -25,6 +25,7 @@ mod removals;
 mod replaced;
 mod staged;
 mod streams;
+mod times;
 mod verify;
 mod worker;
 
@@ -111,6 +112,7 @@ pub fn run(
         None
     } else {
         let entered = carry_out(&context);
+        times::carry_out(&context, &entered);
         removals::carry_out(&context, &entered, options.removed);
         ending::end(&mut context, &entered).result()
     };

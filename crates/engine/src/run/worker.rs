@@ -153,7 +153,7 @@ fn planted_sync(staged: &Staged<'_>) -> bool {
 fn describe(context: &Context<'_>, job: &Job<'_>) -> CurrentFile {
     let (strategy, will_verify) = match job.step.action {
         Action::CopyFile { strategy, verify } => (strategy.strategy(), verify),
-        Action::CopyLink => ("link", false),
+        Action::CopyLink | Action::SetTimes => ("link", false),
     };
     let _ = context;
     CurrentFile {

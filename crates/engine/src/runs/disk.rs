@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 
-use fcs_sys::{Access, DirRef, Kind, Name, OsReason, reason};
+use fcs_sys::{Access, DirRef, Kind, Metadata, Name, OsReason, reason};
 
 use super::ledger::{Ledger, LedgerStep};
 use super::record::Seen;
@@ -38,6 +38,14 @@ impl Judge {
     /// For the numbers of a journal.
     pub(crate) fn of(ledger: &Ledger) -> Self {
         Self { elsewhere: ledger.elsewhere, volumes: RefCell::default() }
+    }
+
+    /// Whether an item is the file of a step that sets dates, whatever dates it has.
+    pub(crate) fn is_dated(&self, dir: &DirRef, now: &Metadata, step: &LedgerStep) -> io::Result<bool> {
+        let Some(before) = step.before else { return Ok(false) };
+        let now = Seen::of(now);
+        let same_number = self.numbers(dir)? == Numbers::ProveNothing || now.file == before.file;
+        Ok(same_number && now.kind == before.kind && now.size == before.size)
     }
 
     /// What the journal's numbers prove in a folder.

@@ -6,7 +6,9 @@ use std::collections::{HashMap, HashSet};
 
 use fcs_sys::{Attributes, FileId, Kind, Metadata, Name, RelPath, Time};
 
-use super::record::{Begin, EmptiedFolder, End, Ended, FolderRecord, Record, RemovedTo, Seen, VERSION};
+use super::record::{
+    Begin, Dates, EmptiedFolder, End, Ended, FolderRecord, Record, RemovedTo, Seen, VERSION,
+};
 use super::{RunInfo, RunState};
 
 /// A run as its journal tells it.
@@ -68,6 +70,8 @@ pub(crate) struct LedgerStep {
     pub(crate) aside: bool,
     /// The original was an empty folder that was to be removed where it was.
     pub(crate) emptied: Option<EmptiedFolder>,
+    /// Only the dates of the item are set: what they were, and what they are to be.
+    pub(crate) times: Option<[Dates; 2]>,
     /// The item is a folder that had this before it was given permissions to be moved.
     pub(crate) lifted: Option<Attributes>,
 }
@@ -150,6 +154,7 @@ impl Ledger {
                         committed: false,
                         aside: false,
                         emptied: None,
+                        times: None,
                         lifted: None,
                     });
                 }
@@ -174,6 +179,10 @@ impl Ledger {
             Record::Making { folder } => self.folders.get_mut(folder as usize)?.making = true,
             Record::LiftedFolder { folder, was } => {
                 self.folders.get_mut(folder as usize)?.lifted = Some(was);
+            }
+            Record::SettingTimes { step, was, wanted } => {
+                let step = self.step_mut(step)?;
+                (step.intended, step.times) = (true, Some([was, wanted]));
             }
             Record::LiftedItem { step, was } => self.step_mut(step)?.lifted = Some(was),
             Record::Aside { step } => self.step_mut(step)?.aside = true,
@@ -223,7 +232,11 @@ impl Ledger {
         if self.begin.removed == RemovedTo::RecycleBin {
             return 0;
         }
-        let kept = self.steps.iter().filter(|step| step.committed).filter_map(|step| step.before);
+        let kept = self
+            .steps
+            .iter()
+            .filter(|step| step.committed && step.times.is_none())
+            .filter_map(|step| step.before);
         let files = kept.filter(|before| before.kind == Kind::File);
         files.fold(0, |sum, before| sum.saturating_add(before.size))
     }

@@ -44,7 +44,7 @@ pub use record::RemovedTo;
 
 pub(crate) use ledger::Ledger;
 pub(crate) use log::RunLog;
-pub(crate) use record::{Begin, EmptiedFolder, Ended, Record, Seen, VERSION};
+pub(crate) use record::{Begin, Dates, EmptiedFolder, Ended, Record, Seen, VERSION};
 pub(crate) use recover::settle;
 pub(crate) use store::{aside_name, kept_name, move_to, staged_name};
 pub(crate) use undo::take_back;

@@ -93,6 +93,15 @@ pub(crate) enum Record {
         /// What it had.
         was: Attributes,
     },
+    /// The dates of a file are about to be set, and nothing else of it.
+    SettingTimes {
+        /// Number of the step.
+        step: u64,
+        /// The dates that it has.
+        was: Dates,
+        /// Those that it is to have.
+        wanted: Dates,
+    },
     /// A folder that is an item of the run is about to be given the permissions to be moved.
     LiftedItem {
         /// Number of the step.
@@ -249,6 +258,15 @@ pub(crate) struct StepRecord {
     pub(crate) removes: bool,
 }
 
+/// The dates of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Dates {
+    /// Modified time.
+    pub(crate) modified: Time,
+    /// Created time, where it is known and can be set.
+    pub(crate) created: Option<Time>,
+}
+
 /// What an item looked like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen {
@@ -313,6 +331,18 @@ impl Seen {
     pub(crate) fn is_after_rename(&self, other: &Self) -> bool {
         let of_place = |seen: &Self| seen.file.1 == FileId::OF_PLACE;
         self.is(other) || of_place(self) && of_place(other) && self.looks_like(other)
+    }
+}
+
+impl Dates {
+    /// As they are set.
+    pub(crate) fn times(self) -> Times {
+        Times { modified: Some(self.modified), created: self.created }
+    }
+
+    /// Whether an item that has `now` has these, as far as the volume can hold them.
+    pub(crate) fn are_those_of(self, now: &Metadata) -> bool {
+        now.modified == self.modified || crate::dates::image(self.modified, now.modified).is_some()
     }
 }
 

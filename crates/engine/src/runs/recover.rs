@@ -25,7 +25,7 @@ use fcs_sys::{Attributes, DirRef, FileId, Kind, Name, OsReason, RelPath, Rename,
 use super::disk::{Judge, There, has_content, if_there};
 use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
-use super::record::{Record, RemovedTo, Seen};
+use super::record::{Dates, Record, RemovedTo, Seen};
 use super::store::{aside_name, damaged_name, kept_name, move_to, names, staged_name, step_of};
 use super::undo::open_of_run;
 use super::{AccountItem, Deed, log};
@@ -154,7 +154,9 @@ impl Settler<'_> {
                 continue;
             }
             let path = folder.path.join(&step.name);
-            let settled = if step.removes {
+            let settled = if let Some(dates) = step.times {
+                self.settle_times(dir, step, dates)
+            } else if step.removes {
                 self.settle_removal(dir, step, journal)
             } else {
                 self.settle_step(dir, step, journal)
@@ -336,6 +338,22 @@ impl Settler<'_> {
                 Ok(Settled::Deed(Deed::KeptOld))
             }
         }
+    }
+
+    /// A file of which only the dates were to be set is whole either way; whether it has them shows.
+    fn settle_times(
+        &self,
+        dir: &DirRef,
+        step: &LedgerStep,
+        [was, wanted]: [Dates; 2],
+    ) -> Result<Settled, Trouble> {
+        let Some(now) = if_there(dir.stat(&step.name))? else { return Ok(Settled::Untouched) };
+        let is_the_file = self.judge.is_dated(dir, &now, step)?;
+        Ok(if is_the_file && wanted.are_those_of(&now) && now.modified != was.modified {
+            Settled::Committed(Some(Seen::of(&now)))
+        } else {
+            Settled::Untouched
+        })
     }
 
     fn settle_removal(

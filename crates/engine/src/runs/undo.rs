@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
-use fcs_sys::{DirRef, Kind, Name, OsReason, RelPath, Rename, Root, reason};
+use fcs_sys::{Access, DirRef, Kind, Name, OsReason, RelPath, Rename, Root, reason};
 
 use super::disk::{Judge, There, has_content, if_there};
 use super::journal::Journal;
@@ -73,7 +73,11 @@ pub(crate) fn take_back(
     }
     for folder in &ledger.folders {
         for step in steps(folder).filter(|step| !step.removes) {
-            let act = if step.before.is_some() { Back::return_replaced } else { Back::take_away };
+            let act = match step {
+                step if step.times.is_some() => Back::return_times,
+                step if step.before.is_some() => Back::return_replaced,
+                _ => Back::take_away,
+            };
             back.step(folder, step, act);
         }
     }
@@ -353,6 +357,39 @@ impl<'a> Back<'a> {
             return Ok(Some((self.kept.clone(), stored)));
         }
         self.original(dir, step)
+    }
+
+    /// Gives a file, of which only the dates were set, those that it had.
+    fn return_times(
+        &mut self,
+        dir: &DirRef,
+        _: &RelPath,
+        step: &LedgerStep,
+    ) -> Result<Option<Deed>, Refusal> {
+        let changed = || Refusal::Kind(ErrorKind::ChangedSince);
+        let Some([was, _]) = step.times else { return Ok(None) };
+        let now = if_there(dir.stat(&step.name))?.ok_or_else(changed)?;
+        if !self.judge.is_dated(dir, &now, step)? {
+            return Err(changed());
+        }
+        if now.modified == was.modified && was.created.is_none_or(|was| now.created == Some(was)) {
+            // By an attempt before this one.
+            return Ok(Some(Deed::BroughtBack));
+        }
+        let seen = Seen::of(&now);
+        let as_left = step.new.is_some_and(|new| new.modified == seen.modified);
+        if !as_left || !self.is_untouched(dir, &seen, step)? {
+            return Err(changed());
+        }
+        let file = dir.open_file(&step.name, Access::SetTimes)?;
+        if file.metadata()?.id != now.id {
+            return Err(changed());
+        }
+        file.set_times(was.times())?;
+        if !dir.volume()?.sync_volume {
+            file.sync()?;
+        }
+        Ok(Some(Deed::BroughtBack))
     }
 
     fn return_replaced(

@@ -206,3 +206,52 @@ pub fn age(path: &Path) {
     let time = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000, 123_456_789);
     std::fs::File::open(path).unwrap().set_modified(time).unwrap();
 }
+
+/// Carries something out that dies at its `n`th change of the target; whether it came so far.
+pub fn dies_at(n: usize, bench: &Bench, what: impl FnOnce(&Root)) -> bool {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use fcs_testkit::faulty::Call;
+
+    const EIO: i32 = 5;
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let changes = [
+        Call::CreateFile,
+        Call::CreateDir,
+        Call::RenameNoReplace,
+        Call::RenameExchange,
+        Call::RenameReplace,
+        Call::HardLink,
+        Call::RemoveFile,
+        Call::RemoveDir,
+        Call::SetTimes,
+        Call::SetAttributes,
+        Call::Write,
+        Call::Sync,
+        Call::SyncVolume,
+    ];
+    let dead = wrap(
+        &bench.roots().1,
+        "target",
+        Arc::new(move |event| {
+            if counted.load(Ordering::SeqCst) >= n {
+                return Act::Fail(EIO);
+            }
+            let is_change = changes.contains(&event.call);
+            if is_change && counted.fetch_add(1, Ordering::SeqCst) + 1 >= n {
+                Act::Fail(EIO)
+            } else {
+                Act::Go
+            }
+        }),
+    );
+    what(&dead);
+    count.load(Ordering::SeqCst) >= n
+}
+
+/// What tells a file from any other on its volume.
+pub fn number_of(path: &Path) -> fcs_sys::FileId {
+    let root = open_root(path.parent().unwrap()).unwrap();
+    root.dir.stat(&fcs_sys::Name::new(path.file_name().unwrap().as_encoded_bytes()).unwrap()).unwrap().id
+}

@@ -119,6 +119,10 @@ impl Dir for WindowsDir {
         let how = match access {
             Access::Read => Open::existing(fs::FILE_GENERIC_READ),
             Access::ReadWrite => Open::existing(fs::FILE_GENERIC_READ | fs::FILE_GENERIC_WRITE),
+            // Only who may write, were it at the end, may sync.
+            Access::SetTimes => {
+                Open::existing(fs::FILE_GENERIC_READ | fs::FILE_WRITE_ATTRIBUTES | fs::FILE_APPEND_DATA)
+            }
             Access::ReadUncached => {
                 Open::existing(fs::FILE_GENERIC_READ).with(nt::FILE_NO_INTERMEDIATE_BUFFERING)
             }
@@ -126,7 +130,7 @@ impl Dir for WindowsDir {
         let handle = self.open(name, how, Kind::File)?;
         Ok(Arc::new(match access {
             Access::ReadUncached => WindowsFile::uncached(handle)?,
-            Access::Read | Access::ReadWrite => WindowsFile::new(handle),
+            Access::Read | Access::SetTimes | Access::ReadWrite => WindowsFile::new(handle),
         }))
     }
 

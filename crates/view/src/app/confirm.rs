@@ -117,11 +117,12 @@ pub(super) fn items(plan: &Plan) -> u64 {
 /// From the number that was ticked to the number of items that are done, with all that lies between.
 fn what_becomes_of(ticked: &Bits, comparison: &Comparison, proposal: &Proposal) -> String {
     let plan = &proposal.plan;
-    let (all, items) = (u64::from(ticked.count()), items(plan));
+    let (all, items) = (u64::from(ticked.count()), items(plan).saturating_sub(plan.totals.file_times));
     let of = |wanted: &dyn Fn(RowId) -> bool| ticked.iter().filter(|&row| wanted(row)).count() as u64;
     let verdict = |row| comparison.row(row).verdict;
     let same = of(&|row| verdict(row) == Verdict::Same);
-    let dates = of(&|row| matches!(verdict(row), Verdict::Different(_)) && comparison.is_folder(row));
+    let folders = of(&|row| matches!(verdict(row), Verdict::Different(_)) && comparison.is_folder(row));
+    let dates = folders + plan.totals.file_times;
     let left_alone = plan.skipped.len() as u64;
     let asked = all.saturating_sub(same + dates + left_alone);
     let verb = if matches!(proposal.task, Task::Orphans(..)) { "to delete" } else { "to copy" };
@@ -144,16 +145,21 @@ fn what_becomes_of(ticked: &Bits, comparison: &Comparison, proposal: &Proposal) 
     text
 }
 
-/// What is said of files whose content is known to be equal: that they are copied nevertheless.
+/// What is said of files whose content is known to be equal: only their dates are set, unless that cannot be.
 fn times_only(ticked: &Bits, index: &Index, proposal: &Proposal) -> Option<Fact> {
     if matches!(proposal.task, Task::Orphans(..)) {
         return None;
     }
     let files = ticked.iter().filter(|&row| index.has_equal_content(row)).count() as u64;
-    let text = format!(
-        "{} with equal content differ in times only; a copy brings the times with the whole file",
-        count(files, "file", "files")
-    );
+    let set = proposal.plan.totals.file_times;
+    let mut text = format!("{} with equal content differ in times only", count(files, "file", "files"));
+    text += match files.saturating_sub(set) {
+        0 => "; nothing else of them is written",
+        rest if rest == files => "; each is copied whole, because it has several names or another owner",
+        _ => {
+            "; those with several names or another owner are copied whole, of the others nothing else is written"
+        }
+    };
     (files > 0).then_some(Fact { name: "Times only", text })
 }
 

@@ -93,6 +93,7 @@ fn what_became_of_all(report: &Report, plan: &Plan) -> Line {
     let planned = items(plan) + plan.skipped.len() as u64;
     let parts = [
         (c.copied, "copied"),
+        (c.file_times, "given their times"),
         (c.folders_created, if c.folders_created == 1 { "folder made" } else { "folders made" }),
         (c.removed + c.folders_removed, "removed"),
         (c.failed, "failed"),
@@ -209,8 +210,10 @@ impl Ended {
             RunResult::Completed | RunResult::CompletedWithFailures | RunResult::Cancelled
         );
         // Any change is one: a run can have set the dates of folders alone.
-        let did = c.copied + c.folders_created + c.folder_times + c.removed + c.folders_removed > 0;
-        stays && did && self.task.removed_to() == RemovedTo::Undo && self.report.settings.undo != Undo::Off
+        stays
+            && c.any_change()
+            && self.task.removed_to() == RemovedTo::Undo
+            && self.report.settings.undo != Undo::Off
     }
 
     /// The failures as text, for the clipboard.
@@ -234,7 +237,7 @@ fn decisions(plan: &Plan) -> Vec<(String, String)> {
     let planned = planned(plan, &[]).map(|item| {
         let path = if item.path.is_root() { "./".to_owned() } else { item.name() };
         let deed = match item.sign() {
-            _ if item.action == ActionKind::FolderTimes => "",
+            _ if matches!(item.action, ActionKind::FileTimes | ActionKind::FolderTimes) => "",
             '+' => "new",
             '-' => "removed",
             _ => "replaced",
