@@ -51,7 +51,13 @@ pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
 
 /// The criteria by which two items differ, by name.
 pub(crate) fn difference_names(d: Differences) -> Vec<&'static str> {
-    let all = [("size", d.size), ("created", d.created), ("modified", d.modified), ("content", d.content)];
+    let all = [
+        ("size", d.size),
+        ("created", d.created),
+        ("modified", d.modified),
+        ("content", d.content),
+        ("name", d.spelling),
+    ];
     all.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
@@ -211,6 +217,9 @@ impl<'a> Rows<'a> {
         }
         if d.content {
             parts.push(self.content_difference(id));
+        }
+        if d.spelling {
+            parts.push("name spelled differently".to_owned());
         }
         parts.join(", ")
     }

@@ -55,6 +55,8 @@ pub enum Op {
     UsePattern,
     /// Making, replacing or removing something in a folder.
     Change,
+    /// Giving an item another spelling of its name.
+    Rename,
 }
 
 impl Op {
@@ -80,6 +82,7 @@ impl Op {
             Self::ReadJournal => "read the journal of a run in",
             Self::UsePattern => "use the pattern",
             Self::Change => "change what is in",
+            Self::Rename => "rename",
         }
     }
 }

@@ -10,9 +10,11 @@
 mod kinds;
 mod refused;
 mod removals;
+mod renames;
 
 pub use kinds::HeldFolder;
 pub use refused::Refused;
+pub use renames::{Renamed, RenamedIn};
 
 use fcs_sys::user::User;
 use fcs_sys::{Fingerprint, Kind, Name, Place, Protection, RelPath, Time};
@@ -162,6 +164,9 @@ pub struct Plan {
     /// What is removed once everything is copied. Deepest first: a folder's own list comes before the list in which it
     /// is itself an item.
     pub removals: Vec<RemovalFolder>,
+    /// Items that are given the source's spelling of their names, once everything else is done. Deepest first, so that
+    /// each path is as it was until its own turn.
+    pub renames: Vec<RenamedIn>,
     /// Items left alone.
     pub skipped: Vec<Skip>,
     /// Items of the source that could not be read or examined, as paths below the target root: removals that they may
@@ -192,6 +197,8 @@ pub struct Totals {
     pub links: u64,
     /// Files with equal content that are given their dates.
     pub file_times: u64,
+    /// Items that are given another spelling of their names.
+    pub renamed: u64,
     /// Files and links to remove.
     pub removed_files: u64,
     /// Folders to remove.
@@ -258,6 +265,7 @@ impl Plan {
             + t.replaced_files
             + t.links
             + t.file_times
+            + t.renamed
             + t.removed_files
             + t.removed_folders
     }
@@ -372,6 +380,8 @@ enum Deed {
     Copy,
     CopyLink,
     SetTimes,
+    /// Nothing but another spelling of its name.
+    Rename,
     MakeFolder,
     FolderTimes,
     Remove,
@@ -433,6 +443,7 @@ impl<'a> Planner<'a> {
                 direction,
                 folders: Vec::new(),
                 removals: Vec::new(),
+                renames: Vec::new(),
                 skipped: Vec::new(),
                 unreadable: Vec::new(),
                 refused: Refused::default(),
@@ -452,6 +463,7 @@ impl<'a> Planner<'a> {
             self.emit(row);
         }
         self.emit_removals();
+        self.emit_renames();
         self.find_refused();
         self.note_foreign_folders();
         self.plan
@@ -519,7 +531,7 @@ impl<'a> Planner<'a> {
             let wanted = match deed {
                 Deed::Copy | Deed::CopyLink | Deed::SetTimes => self.has(row, SELECTED),
                 Deed::MakeFolder => self.has(row, SELECTED | TOUCHED),
-                Deed::FolderTimes => {
+                Deed::FolderTimes | Deed::Rename => {
                     anything |= self.has(row, SELECTED);
                     false
                 }
@@ -570,6 +582,7 @@ impl<'a> Planner<'a> {
             Kind::File if source.is_placeholder() && !self.settings.read_placeholders => {
                 Deed::Skip(SkipReason::Placeholder)
             }
+            Kind::File | Kind::Symlink if self.differs_in_spelling_alone(row) => Deed::Rename,
             Kind::File if self.settings.newer == Newer::Keep && self.is_newer_on_target(row) => {
                 Deed::Skip(SkipReason::Newer)
             }

@@ -117,6 +117,8 @@ pub enum ActionKind {
     FolderTimes,
     /// Dates of a file with equal content were set.
     FileTimes,
+    /// An item was given another spelling of its name.
+    Rename,
     /// A file was copied to a free name.
     CopyNew,
     /// A file was copied over an existing one.
@@ -331,6 +333,8 @@ pub struct Counts {
     pub folder_times: u64,
     /// Files with equal content whose dates were set.
     pub file_times: u64,
+    /// Items that were given another spelling of their names.
+    pub renamed: u64,
     /// Files and links removed.
     pub removed: u64,
     /// Folders removed.
@@ -361,7 +365,7 @@ impl Counts {
     /// Whether anything was made, changed or removed.
     pub fn any_change(&self) -> bool {
         let made = self.copied + self.folders_created + self.removed + self.folders_removed;
-        made + self.file_times + self.folder_times > 0
+        made + self.renamed + self.file_times + self.folder_times > 0
     }
 
     /// Adds one item.
@@ -372,6 +376,7 @@ impl Counts {
                 match item.action {
                     ActionKind::CreateFolder => self.folders_created += 1,
                     ActionKind::FolderTimes => self.folder_times += 1,
+                    ActionKind::Rename => self.renamed += 1,
                     ActionKind::FileTimes => self.file_times += 1,
                     ActionKind::CopyNew | ActionKind::Replace | ActionKind::CopyLink => {
                         self.copied += 1;

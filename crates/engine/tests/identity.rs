@@ -336,7 +336,7 @@ fn r10_a_folder_that_cannot_be_renamed_goes_and_comes_back() {
     assert!(!right.join("new").exists());
 }
 
-/// The pairing half of L4: other capital letters are no difference where a volume does not tell them apart.
+/// L4: other capital letters are the same item where a volume does not tell them apart, and it is renamed.
 #[test]
 fn l4_another_spelling_is_no_orphan_and_no_failure() {
     const NAME: &str = "l4_another_spelling_is_no_orphan_and_no_failure";
@@ -359,4 +359,11 @@ fn l4_another_spelling_is_no_orphan_and_no_failure() {
     assert_all_done(&sync(&open_root(left.path()).unwrap(), &open_root(&right).unwrap(), &last()));
     assert_eq!(fs::read(right.join("README.txt")).unwrap(), b"the new text");
     assert_eq!(fs::read(right.join("Dir/f")).unwrap(), b"in it");
+    let mut names: Vec<_> = fs::read_dir(&right)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.retain(|name| name != ".fcs");
+    names.sort();
+    assert_eq!(names, ["Dir", "README.txt"]);
 }

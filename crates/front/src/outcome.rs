@@ -95,6 +95,9 @@ pub fn facts(report: &Report) -> Vec<Line> {
     if c.not_verified > 0 {
         fact("not verified", format!("{} as asked", number(c.not_verified)));
     }
+    if c.renamed > 0 {
+        fact("renamed", count(c.renamed, "item to the source's spelling", "items to the source's spelling"));
+    }
     if c.file_times > 0 {
         let files = count(c.file_times, "file with equal content", "files with equal content");
         fact("times only", format!("{files} given the dates of the other side; nothing else was copied"));
@@ -144,7 +147,10 @@ pub fn undo_lasts(report: &Report, task: Task) -> Option<String> {
 /// what failed or was left alone.
 pub fn item_sign(item: &ItemReport) -> char {
     match (&item.outcome, item.action) {
-        (Outcome::Done { .. }, ActionKind::Replace | ActionKind::FileTimes | ActionKind::FolderTimes) => '*',
+        (
+            Outcome::Done { .. },
+            ActionKind::Replace | ActionKind::Rename | ActionKind::FileTimes | ActionKind::FolderTimes,
+        ) => '*',
         (Outcome::Done { .. }, ActionKind::Remove | ActionKind::RemoveFolder) => '-',
         (Outcome::Done { .. }, _) => '+',
         (Outcome::RolledBack, _) => '<',

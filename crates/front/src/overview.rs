@@ -8,7 +8,7 @@ use fcs_engine::access::Access;
 use fcs_engine::compare::Side;
 use fcs_engine::error::shown;
 use fcs_engine::guard::Excess;
-use fcs_engine::plan::{Action, FolderPlan, Plan, Removal, RemovalFolder, Step};
+use fcs_engine::plan::{Action, FolderPlan, Plan, Removal, RemovalFolder, Renamed, RenamedIn, Step};
 use fcs_engine::preflight::Severity;
 use fcs_engine::report::{ActionKind, Chosen};
 use fcs_engine::run::RemovedTo;
@@ -116,6 +116,8 @@ pub struct Planned {
     pub file: Option<(Chosen, bool)>,
     /// Whether something is there already.
     pub replaces: bool,
+    /// The name that an item is given, where only its spelling changes.
+    pub renamed_to: Option<String>,
     /// How an item to be removed looks now, where that was asked.
     pub access: Option<Access>,
 }
@@ -129,8 +131,21 @@ impl Planned {
             bytes: 0,
             file: None,
             replaces: action == ActionKind::FolderTimes,
+            renamed_to: None,
             access: None,
         })
+    }
+
+    fn rename(folder: &RenamedIn, item: &Renamed) -> Self {
+        Self {
+            path: folder.path.join(&item.from),
+            action: ActionKind::Rename,
+            bytes: 0,
+            file: None,
+            replaces: true,
+            renamed_to: Some(item.to.to_string()),
+            access: None,
+        }
     }
 
     fn step(folder: &FolderPlan, step: &Step) -> Self {
@@ -144,6 +159,7 @@ impl Planned {
             bytes,
             file,
             replaces: step.expect_target.is_some(),
+            renamed_to: None,
             access: None,
         }
     }
@@ -156,6 +172,7 @@ impl Planned {
             bytes: if item.expect.kind == Kind::File { item.expect.size } else { 0 },
             file: None,
             replaces: false,
+            renamed_to: None,
             access,
         }
     }
@@ -184,6 +201,9 @@ impl Planned {
         match self.action {
             ActionKind::CreateFolder | ActionKind::RemoveFolder | ActionKind::None => String::new(),
             ActionKind::FileTimes | ActionKind::FolderTimes => "times only".to_owned(),
+            ActionKind::Rename => {
+                format!("renamed to {}", self.renamed_to.as_deref().unwrap_or("the source's spelling"))
+            }
             ActionKind::CopyLink => "link".to_owned(),
             ActionKind::CopyNew | ActionKind::Replace | ActionKind::Remove => size(self.bytes),
         }
@@ -211,11 +231,14 @@ pub fn slash(action: ActionKind) -> &'static str {
     }
 }
 
-/// What the plan makes and replaces, folders before what is in them.
+/// What the plan makes and replaces, folders before what is in them; then what it renames.
 pub fn copied(plan: &Plan) -> impl Iterator<Item = Planned> + '_ {
-    plan.folders.iter().flat_map(|folder| {
+    let copied = plan.folders.iter().flat_map(|folder| {
         Planned::folder(folder).into_iter().chain(folder.steps.iter().map(|step| Planned::step(folder, step)))
-    })
+    });
+    let renamed = plan.renames.iter().rev();
+    copied
+        .chain(renamed.flat_map(|folder| folder.items.iter().map(move |item| Planned::rename(folder, item))))
 }
 
 /// What the plan removes, folders before what is in them, as people read a tree; the plan has them the other way
@@ -308,6 +331,7 @@ fn what_is_done(plan: &Plan) -> String {
             "file with equal content given its times",
             "files with equal content given their times",
         ),
+        (t.renamed, "name spelled anew", "names spelled anew"),
         (t.folder_times, "folder time", "folder times"),
     ];
     let words: Vec<_> =

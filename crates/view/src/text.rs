@@ -80,7 +80,13 @@ pub fn exact_time(at: Time, zone: &TimeZone) -> String {
 }
 
 fn different(d: Differences) -> String {
-    let ways = [(d.size, "size"), (d.content, "content"), (d.created, "created"), (d.modified, "modified")];
+    let ways = [
+        (d.size, "size"),
+        (d.content, "content"),
+        (d.created, "created"),
+        (d.modified, "modified"),
+        (d.spelling, "name"),
+    ];
     let ways: Vec<&str> = ways.into_iter().filter_map(|(is, word)| is.then_some(word)).collect();
     if ways.is_empty() { "Different".to_owned() } else { format!("Different: {}", ways.join(", ")) }
 }

@@ -35,6 +35,8 @@ pub struct Differences {
     pub modified: bool,
     /// The bytes differ, or for links the text.
     pub content: bool,
+    /// The names are one on a volume that does not tell capital letters from small ones, and are spelled differently.
+    pub spelling: bool,
 }
 
 /// What the comparison says about one row.

@@ -137,8 +137,8 @@ pub(super) fn notes(left: &Tree, right: &Tree, settings: &Settings) -> Vec<Strin
     notes
 }
 
-/// Pairs whose names differ in capital and small letters only, which is no difference where a volume does not tell
-/// these apart. Copying keeps the target's spelling.
+/// Pairs whose names differ in capital and small letters only, which are one item where a volume does not tell these
+/// apart.
 pub(super) fn spelling_note(rows: &[Row], left: &Tree, right: &Tree) -> Option<String> {
     if left.order() == NameOrder::Exact {
         return None;
@@ -154,8 +154,8 @@ pub(super) fn spelling_note(rows: &[Row], left: &Tree, right: &Tree) -> Option<S
         more => format!("{} items are", more + 1),
     };
     Some(format!(
-        "{count} spelled with other capital letters on the other side, such as {l} and {r}. That is no difference on \
-         these volumes, and copying keeps the spelling of the target."
+        "{count} spelled with other capital letters on the other side, such as {l} and {r}. Each is one item on these \
+         volumes; a copy renames the target's."
     ))
 }
 
@@ -428,7 +428,11 @@ impl Pairer<'_> {
             return Verdict::Same;
         }
         let mut let_pass = false;
-        let mut found = Differences::default();
+        // The roots are paired whatever they are called.
+        let spelling = self.left.order() == NameOrder::Folded
+            && !self.rows.is_empty()
+            && self.left.name(left_node) != self.right.name(right_node);
+        let mut found = Differences { spelling, ..Differences::default() };
         let dates_count = left.kind != Kind::Symlink || self.rules.link_dates;
         if self.rules.modified && left.modified != right.modified && dates_count {
             let apart = self.rules.apart(left.modified, right.modified);

@@ -119,12 +119,14 @@ fn names_that_fold_to_one_are_a_clash_on_every_row_involved_and_below() {
 }
 
 #[test]
-fn spelling_that_is_no_difference_is_told_once_and_each_side_keeps_its_own() {
+fn another_spelling_is_a_difference_of_its_own_and_told_once() {
     let f = || Item::file(1, 0);
     let left = Item::folder(0, [("Readme", f()), ("Sub", Item::folder(0, [("IN", f())])), ("alike", f())]);
     let right = Item::folder(0, [("readme", f()), ("sub", Item::folder(0, [("in", f())])), ("alike", f())]);
     let comparison = compare_models(&left, &right, Folded, &Settings::default());
-    assert!(comparison.summary.identical());
+    assert_eq!((comparison.summary.different, comparison.summary.same), (3, 1));
+    let only = Verdict::Different(Differences { spelling: true, ..Differences::default() });
+    assert_eq!(comparison.rows.iter().filter(|row| row.verdict == only).count(), 3);
     let told: Vec<_> = comparison.notes.iter().filter(|note| note.contains("capital letters")).collect();
     assert_eq!(told.len(), 1, "{:?}", comparison.notes);
     assert!(told[0].starts_with("3 items are") && told[0].contains("such as Readme and readme."), "{told:?}");
@@ -235,7 +237,7 @@ fn expected(left: &Item, right: &Item, at: &RelPath) -> Verdict {
         return Verdict::KindClash;
     }
     let different = |size, modified, content| {
-        let d = Differences { size, modified, content, created: false };
+        let d = Differences { size, modified, content, ..Differences::default() };
         if d == Differences::default() { Verdict::Same } else { Verdict::Different(d) }
     };
     match (left.at(at), right.at(at)) {

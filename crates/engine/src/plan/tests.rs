@@ -121,7 +121,7 @@ fn strategy_and_verification_follow_size_place_and_settings() {
 }
 
 #[test]
-fn a_paired_name_keeps_the_targets_spelling() {
+fn a_paired_name_is_replaced_in_the_targets_spelling_and_then_renamed() {
     let left =
         Item::folder(0, [("Dir", Item::folder(0, [("New", Item::file(1, 0)), ("OLD", Item::file(1, 0))]))]);
     let right = Item::folder(0, [("dir", Item::folder(0, [("old", Item::file(2, 0))]))]);
@@ -137,7 +137,17 @@ fn a_paired_name_keeps_the_targets_spelling() {
             (b"OLD".as_slice(), b"old".as_slice(), ActionKind::Replace),
         ]
     );
-    assert_eq!(plan.totals.bytes_replaced, 2);
+    assert_eq!((plan.totals.bytes_replaced, plan.totals.renamed), (2, 2));
+    let renames: Vec<_> = plan
+        .renames
+        .iter()
+        .flat_map(|folder| {
+            folder.items.iter().map(|item| (folder.path.clone(), item.from.clone(), item.to.clone()))
+        })
+        .map(|(path, from, to)| (path.to_string(), from.to_string(), to.to_string()))
+        .collect();
+    let row = |path: &str, from: &str, to: &str| (path.to_owned(), from.to_owned(), to.to_owned());
+    assert_eq!(renames, [row("dir", "old", "OLD"), row("", "dir", "Dir")], "the deepest first");
 }
 
 /// Does to a model what a run does to a disk: whatever is made, replaced or removed changes its folder's modified

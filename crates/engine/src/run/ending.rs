@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::context::Context;
 use super::folders::{self, Entered};
+use super::renames;
 use crate::progress::{OnCancel, Phase};
 use crate::report::{ActionKind, Outcome, RunResult};
 use fcs_text::{size, utc_time};
@@ -42,24 +43,35 @@ impl Ending {
 /// Ends the run after its last step.
 pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
     // Nothing more is changed in them by name, and what takes the run back lifts them for itself.
-    let all_given_back = context.give_back_lifted();
+    let mut in_order = context.give_back_lifted();
     let wish = wish(context);
     let mut take_it_back = wish != Wish::Keep;
-    if context.log().is_some_and(RunLog::is_untidy) && !context.is_stopped() && !tidy(context) {
+    let give_up = |context: &Context<'_>| {
         folders::give_up(context, entered);
+        renames::give_up(context, context.why_stopping());
+    };
+    if context.log().is_some_and(RunLog::is_untidy) && !context.is_stopped() && !tidy(context) {
+        give_up(context);
         return Ending::Unfinished;
     }
     if context.is_stopped() {
-        folders::give_up(context, entered);
+        give_up(context);
         return Ending::Unfinished;
     }
     if take_it_back {
-        folders::give_up(context, entered);
+        give_up(context);
     } else {
         context.control.progress.enter(Phase::Finish);
         folders::finish(context, entered);
         // A folder may have failed only now.
         take_it_back = context.is_aborted();
+        if take_it_back {
+            renames::give_up(context, context.why_stopping());
+        } else {
+            in_order &= renames::carry_out(context);
+            in_order &= context.give_back_lifted();
+            take_it_back = context.is_aborted();
+        }
     }
     let (changed, committed) = (context.has_changed(), context.commits() > 0);
     let cancelled = context.control.cancel.is_cancelled();
@@ -71,7 +83,7 @@ pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
     }
     let failed = context.failures();
     let how = if cancelled { Ended::Cancelled } else { Ended::Kept };
-    if !all_given_back {
+    if !in_order {
         return Ending::Unfinished;
     }
     let Some(log) = context.take_log() else { return Ending::Kept };

@@ -22,6 +22,7 @@ mod held;
 mod metadata;
 mod meter;
 mod removals;
+mod renames;
 mod replaced;
 mod staged;
 mod streams;
@@ -203,6 +204,7 @@ fn dry_run(context: &Context<'_>) {
         }
     }
     removals::dry_run(context);
+    renames::give_up(context, SkipReason::DryRun);
 }
 
 fn finish_report(context: Context<'_>, started: (Time, Instant), result: Option<RunResult>) -> Report {

@@ -70,6 +70,8 @@ pub(crate) struct LedgerStep {
     pub(crate) aside: bool,
     /// The original was an empty folder that was to be removed where it was.
     pub(crate) emptied: Option<EmptiedFolder>,
+    /// The item is only given this other spelling of its name.
+    pub(crate) respelled: Option<Name>,
     /// Only the dates of the item are set: what they were, and what they are to be.
     pub(crate) times: Option<[Dates; 2]>,
     /// The item is a folder that had this before it was given permissions to be moved.
@@ -90,6 +92,11 @@ impl LedgerFolder {
 }
 
 impl LedgerStep {
+    /// Whether what was there is displaced by it.
+    pub(crate) fn keeps_original(&self) -> bool {
+        self.times.is_none() && self.respelled.is_none()
+    }
+
     /// Whether a whole folder was at the name.
     pub(crate) fn replaces_folder(&self) -> bool {
         !self.removes && self.before.is_some_and(|before| before.kind == Kind::Folder)
@@ -154,6 +161,7 @@ impl Ledger {
                         committed: false,
                         aside: false,
                         emptied: None,
+                        respelled: None,
                         times: None,
                         lifted: None,
                     });
@@ -179,6 +187,10 @@ impl Ledger {
             Record::Making { folder } => self.folders.get_mut(folder as usize)?.making = true,
             Record::LiftedFolder { folder, was } => {
                 self.folders.get_mut(folder as usize)?.lifted = Some(was);
+            }
+            Record::Respells { step, to } => {
+                let name = Name::new(to.as_slice()).ok().filter(|name| !name.is_reserved())?;
+                self.step_mut(step)?.respelled = Some(name);
             }
             Record::SettingTimes { step, was, wanted } => {
                 let step = self.step_mut(step)?;
@@ -216,6 +228,22 @@ impl Ledger {
         found
     }
 
+    /// Numbers of the steps whose items another step gives another spelling of their names.
+    pub(crate) fn respelled_too(&self) -> HashSet<u64> {
+        let steps = || {
+            self.folders.iter().flat_map(|folder| {
+                self.steps[folder.steps.clone()].iter().map(move |step| (&folder.path, step))
+            })
+        };
+        let respelled = steps().filter(|(_, step)| step.respelled.is_some());
+        let respelled: HashSet<RelPath> = respelled.map(|(path, step)| path.join(&step.name)).collect();
+        if respelled.is_empty() {
+            return HashSet::new();
+        }
+        let too = steps().filter(|(path, step)| respelled.contains(&path.join(&step.name)));
+        too.map(|(_, step)| step.number).collect()
+    }
+
     /// Whether it was interrupted: neither over nor being let go.
     pub(crate) fn is_unfinished(&self) -> bool {
         self.end.is_none() && !self.forgotten
@@ -235,7 +263,7 @@ impl Ledger {
         let kept = self
             .steps
             .iter()
-            .filter(|step| step.committed && step.times.is_none())
+            .filter(|step| step.committed && step.keeps_original())
             .filter_map(|step| step.before);
         let files = kept.filter(|before| before.kind == Kind::File);
         files.fold(0, |sum, before| sum.saturating_add(before.size))

@@ -314,6 +314,22 @@ fn list(
         });
         list_folder(&folder.path, false, Some(looks(&folder.expect, None)), None, steps, journal)?;
     }
+    let mut next = plan.folders.iter().map(|folder| folder.steps.len()).sum::<usize>() as u64
+        + plan.removals.iter().map(|folder| folder.items.len()).sum::<usize>() as u64
+        + 1;
+    for folder in &plan.renames {
+        let steps = folder.items.iter().map(|item| StepRecord {
+            name: item.from.as_bytes().to_vec(),
+            before: None,
+            removes: false,
+        });
+        list_folder(&folder.path, false, Some(looks(&folder.expect, None)), None, steps, journal)?;
+        for item in &folder.items {
+            journal.append(&Record::Respells { step: next, to: item.to.as_bytes().to_vec() });
+            next += 1;
+        }
+        journal.write_if_long()?;
+    }
     journal.append(&Record::Ready);
     Ok(())
 }

@@ -24,6 +24,7 @@ mod obstacle;
 mod prune;
 mod record;
 mod recover;
+mod respell;
 mod root_time;
 mod store;
 mod undo;
@@ -46,6 +47,7 @@ pub(crate) use ledger::Ledger;
 pub(crate) use log::RunLog;
 pub(crate) use record::{Begin, Dates, EmptiedFolder, Ended, Record, Seen, VERSION};
 pub(crate) use recover::settle;
+pub(crate) use respell::{Respelled, keep_date, respell};
 pub(crate) use store::{aside_name, kept_name, move_to, staged_name};
 pub(crate) use undo::take_back;
 

@@ -93,6 +93,13 @@ pub(crate) enum Record {
         /// What it had.
         was: Attributes,
     },
+    /// A step only gives its item another spelling of its name. Part of the list.
+    Respells {
+        /// Number of the step.
+        step: u64,
+        /// The name that it is to have, as bytes.
+        to: Vec<u8>,
+    },
     /// The dates of a file are about to be set, and nothing else of it.
     SettingTimes {
         /// Number of the step.

@@ -26,6 +26,7 @@ use super::disk::{Judge, There, has_content, if_there};
 use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
 use super::record::{Dates, Record, RemovedTo, Seen};
+use super::respell;
 use super::store::{aside_name, damaged_name, kept_name, move_to, names, staged_name, step_of};
 use super::undo::open_of_run;
 use super::{AccountItem, Deed, log};
@@ -66,12 +67,15 @@ pub(crate) fn settle(
     ledger: &mut Ledger,
     journal: &mut Journal,
 ) -> io::Result<Vec<AccountItem>> {
-    let mut way = Way::new(&root.dir);
     let mut lifted = Lifted::default();
-    let mut items = Vec::new();
+    // Everything else goes by the paths of before.
+    let back = respell::go_back(root, ledger, journal, &mut lifted, &|_, step| step.intended);
+    let mut items = back.items;
+    items.retain(|item| ledger.rolling_back || item.deed == Deed::Left);
+    let mut way = Way::new(&root.dir);
     let judge = Judge::of(ledger);
     let making_way = ledger.making_way().values().map(|&(_, step)| ledger.steps[step].number).collect();
-    let Ledger { begin, folders, steps, rolling_back, .. } = ledger;
+    let Ledger { begin, folders, steps, rolling_back, .. } = &mut *ledger;
     let stored = names(kept)?;
     let stored = stored.iter().filter_map(|name| std::str::from_utf8(name.as_bytes()).ok()?.parse().ok());
     let settler = Settler {
@@ -119,12 +123,16 @@ pub(crate) fn settle(
     for folder in folders.iter().rev().filter(|_| !*rolling_back) {
         finish_folder(&settler.judge, root, &mut way, folder, wanted.get(&folder.path).copied(), &mut items);
     }
+    let rolling_back = *rolling_back;
     items.extend(give_back_lifted(root, &mut way, lifted, folders));
     give_back_lifted_items(&settler, &mut way, folders, steps, &mut items, root);
     for item in sync(root, folders, &mut way)? {
         if items.iter().all(|told| told.path != item.path) {
             items.push(item);
         }
+    }
+    if !rolling_back {
+        items.extend(respell::go_forward(root, ledger, journal, &back.steps));
     }
     kept.sync()?;
     Ok(items)
@@ -146,7 +154,7 @@ impl Settler<'_> {
             crate::probe::remove_leftovers(dir);
         }
         let ours: BTreeSet<u64> = there.iter().filter_map(|name| step_of(self.run, name)).collect();
-        for step in steps {
+        for step in steps.iter_mut().filter(|step| step.respelled.is_none()) {
             let lies_around =
                 ours.contains(&step.number) || (!step.committed && self.stored.contains(&step.number));
             let in_order = !lies_around && (!step.intended || step.committed);

@@ -15,11 +15,11 @@ use fcs_sys::{Access, DirRef, Kind, Name, OsReason, RelPath, Rename, Root, reaso
 use super::disk::{Judge, There, has_content, if_there};
 use super::journal::Journal;
 use super::ledger::{Ledger, LedgerFolder, LedgerStep};
-use super::log;
 use super::record::{Ended, Record, RemovedTo, Seen};
 use super::recover::{give_back_lifted, lift, sync};
 use super::store::{Store, aside_name, kept_name, move_to, names, staged_name, taken_name};
 use super::{Account, AccountItem, Deed, RunState};
+use super::{log, respell};
 use crate::identity::Numbers;
 use crate::lift::{Lifted, move_lifted};
 use crate::progress::full_path;
@@ -46,6 +46,7 @@ pub(crate) fn take_back(
         ledger,
         journal,
         lifted: Lifted::default(),
+        respelled: ledger.respelled_too(),
         run: &ledger.begin.run,
         kept: &kept,
         judge: Judge::of(ledger),
@@ -60,9 +61,12 @@ pub(crate) fn take_back(
         returned: Vec::new(),
         moved: Vec::new(),
     };
-    let steps =
-        |folder: &LedgerFolder| ledger.steps[folder.steps.clone()].iter().filter(|step| step.committed);
+    let steps = |folder: &LedgerFolder| {
+        let steps = ledger.steps[folder.steps.clone()].iter();
+        steps.filter(|step| step.committed && step.respelled.is_none())
+    };
     // What made way for a folder returns when that is gone.
+    back.respell();
     let making_way = ledger.making_way();
     let waits: HashSet<u64> = making_way.values().map(|&(_, step)| ledger.steps[step].number).collect();
     for folder in ledger.folders.iter().rev() {
@@ -123,6 +127,8 @@ struct Back<'a> {
     journal: &'a mut Journal,
     /// Folders whose permissions were lifted.
     lifted: Lifted,
+    /// Steps whose items the run also renamed, which moved their change times.
+    respelled: HashSet<u64>,
     run: &'a str,
     kept: &'a DirRef,
     judge: Judge,
@@ -183,6 +189,32 @@ impl<'a> Back<'a> {
         };
         self.refused.insert(folder.path.clone());
         self.items.push(AccountItem::left(path, error));
+    }
+
+    /// Gives items that only got another spelling of their names the one that they had, before anything goes by paths.
+    fn respell(&mut self) {
+        let mut refused = Vec::new();
+        let shadowed = self.shadowed;
+        let refuse = std::cell::RefCell::new(&mut refused);
+        let is_meant = |path: &RelPath, step: &LedgerStep| {
+            let is_shadowed = step.committed && shadowed.contains(path);
+            if is_shadowed {
+                refuse.borrow_mut().push(path.clone());
+            }
+            step.committed && !is_shadowed
+        };
+        let back = respell::go_back(self.root, self.ledger, self.journal, &mut self.lifted, &is_meant);
+        let refused = refused.into_iter().map(|path| {
+            let error = AccountItem::refusal(self.root, &path, ErrorKind::ChangedSince);
+            AccountItem::left(path, error)
+        });
+        self.returned.extend(back.moved);
+        for item in back.items.into_iter().chain(refused) {
+            if item.deed == Deed::Left {
+                self.refused.extend(item.path.split().map(|(parent, _)| parent));
+            }
+            self.items.push(item);
+        }
     }
 
     /// Opens a folder to work in it.
@@ -534,6 +566,9 @@ impl<'a> Back<'a> {
         // A link cannot be changed, only be replaced, and its times are as durable as chance has it.
         if known || new.changed.is_none() || now.file != new.file || now.kind == Kind::Symlink {
             return Ok(true);
+        }
+        if self.respelled.contains(&step.number) {
+            return Ok(has_content(dir, &step.name, step)? != Some(false));
         }
         // The content was looked at already.
         if self.judge.numbers(dir)? == Numbers::ProveNothing {

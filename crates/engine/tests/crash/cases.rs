@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use fcs_engine::compare::compare;
 use fcs_engine::filter::Filter;
-use fcs_engine::plan::{Direction, Plan, plan_sync};
+use fcs_engine::plan::{Action, Direction, Plan, plan_sync};
 use fcs_engine::report::{ActionKind, ItemReport, Outcome, Report};
 use fcs_engine::run::{OnError, RunOptions, run};
 use fcs_engine::runs::undo;
 use fcs_engine::scan::scan_pair;
-use fcs_engine::settings::{Strategy, Undo};
+use fcs_engine::settings::{ContentCheck, Strategy, Undo};
 use fcs_engine::{Cancel, Control, Observer, OnCancel, Settings};
 use fcs_sys::{Kind, Root, Time};
 use fcs_testkit::faulty::{Act, Call, Event, Script, wrap};
@@ -45,9 +45,13 @@ pub enum Scenario {
     FileOverFolder,
     /// L3: a folder with something in it takes the place of a file.
     FolderOverFile,
+    /// V16: files with equal content are given the other dates.
+    Dates,
+    /// L4: items are given another spelling of their names, one that is replaced too.
+    Respell,
 }
 
-pub const SCENARIOS: [Scenario; 14] = [
+pub const SCENARIOS: [Scenario; 16] = [
     Scenario::New,
     Scenario::Replace,
     Scenario::Delete,
@@ -62,6 +66,8 @@ pub const SCENARIOS: [Scenario; 14] = [
     Scenario::Mixed,
     Scenario::FileOverFolder,
     Scenario::FolderOverFile,
+    Scenario::Dates,
+    Scenario::Respell,
 ];
 
 /// What the disk can do, and how long originals are kept.
@@ -148,6 +154,8 @@ pub struct Expect {
     /// Something failed and the rest stays: a folder that was to go may have a time of its own, and times of folders
     /// alone are nothing that could be undone.
     pub partial: bool,
+    /// Some items are the same ones under either spelling of their names.
+    pub respelled: bool,
     pub way: Way,
 }
 
@@ -237,6 +245,22 @@ impl Scenario {
             put(fs, "stays", 100, 1);
         }
         match self {
+            Self::Dates => {
+                put(left, "d/new", 600, 2);
+                for (seed, name) in [(3, "d/equal"), (4, "equal")] {
+                    put(left, name, 50, seed);
+                    put(right, name, 50, seed);
+                    right.set_modified(name, Time::new(1_000_000_000 - seed as i64, 9));
+                }
+            }
+            Self::Respell => {
+                put(left, "D/New", 600, 2);
+                right.mkdir("d");
+                put(left, "Equal", 50, 3);
+                put(right, "equal", 50, 3);
+                put(left, "D/Edited", 60, 4);
+                put(right, "d/edited", 50, 5);
+            }
             Self::New => put(left, "new", 700, 2),
             Self::Replace => {
                 put(left, "f", 700, 2);
@@ -304,7 +328,7 @@ impl Scenario {
                 (Self::FileOverFolder, false) | (Self::FolderOverFile, true) => &["kind/sub", "kind"][..],
                 _ => &[],
             };
-            let folders = ["d", "e", "gone", "gone/sub", "made", "made/empty", "dated"];
+            let folders = ["d", "D", "e", "gone", "gone/sub", "made", "made/empty", "dated"];
             for &folder in folders.iter().chain(kind) {
                 // Only one scenario is about the times of folders that are on both sides.
                 let seconds = if self == Self::MetadataOnly { seconds } else { 3_000 };
@@ -325,6 +349,7 @@ impl Scenario {
             ..Settings::default()
         };
         match self {
+            Self::Dates => settings.compare_content = ContentCheck::Blake3,
             Self::ThreeGroups => settings.batch_max_files = 1,
             Self::Large => settings.batch_max_file_bytes = 1000,
             Self::LargeStaged => {
@@ -400,7 +425,9 @@ pub struct Bench {
 
 impl Bench {
     pub fn new(scenario: Scenario, way: Way) -> Self {
-        let left = SimFs::new(Options { volume: 1, path: "/source".into(), ..Options::default() });
+        let ignores_case = scenario == Scenario::Respell;
+        let left =
+            SimFs::new(Options { volume: 1, path: "/source".into(), ignores_case, ..Options::default() });
         let right = way.disk();
         scenario.make(&left, &right);
         Self { scenario, way, left, right, settings: scenario.settings(&way), source_script: None }
@@ -440,6 +467,7 @@ impl Bench {
             done: Vec::new(),
             goes_back: false,
             partial: false,
+            respelled: self.scenario == Scenario::Respell,
             way: self.way,
         }
     }
@@ -458,7 +486,8 @@ fn begins_an_item(event: &Event<'_>) -> bool {
 /// Lets the last item fail, once there is something to be taken back where items are committed one by one.
 fn last_fails(bench: &Bench, watch: &Arc<Watch>, fired: &Arc<AtomicUsize>) -> Script {
     let plan = bench.plan();
-    let copies: usize = plan.folders.iter().map(|folder| folder.steps.len()).sum();
+    // Dates are set without making anything.
+    let copies = plan.steps().filter(|(_, step)| step.action != Action::SetTimes).count();
     let items = copies + plan.removals.iter().map(|folder| folder.items.len()).sum::<usize>();
     let (watch, fired, begun) = (Arc::clone(watch), Arc::clone(fired), AtomicUsize::new(0));
     let waits = bench.scenario == Scenario::ThreeGroups;

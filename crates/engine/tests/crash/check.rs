@@ -64,6 +64,15 @@ pub fn strays(found: &Tree) -> Option<&str> {
     found.keys().find(|path| path.split('/').any(|name| name.starts_with(".fcs"))).map(String::as_str)
 }
 
+/// The item of a path, under either spelling where that is the same.
+fn get<'a>(tree: &'a Tree, path: &str, expect: &Expect) -> Option<&'a Item> {
+    tree.get(path).or_else(|| {
+        let mut spelled =
+            tree.iter().filter(|(other, _)| expect.respelled && other.eq_ignore_ascii_case(path));
+        spelled.next().map(|(_, item)| item)
+    })
+}
+
 /// Every name holds its complete old or its complete new item, and nothing else is there.
 pub fn whole(fs: &SimFs, expect: &Expect) -> Result<Tree, String> {
     let found = tree(fs, &expect.way);
@@ -76,7 +85,7 @@ pub fn whole_tree(found: &Tree, expect: &Expect) -> Result<(), String> {
         return Err(format!("stray {path}"));
     }
     for (path, item) in found {
-        let (old, new) = (expect.old.get(path), expect.new.get(path));
+        let (old, new) = (get(&expect.old, path, expect), get(&expect.new, path, expect));
         let matches = |wanted: Option<&Item>| wanted.is_some_and(|wanted| same(item, wanted));
         if !matches(old) && !matches(new) {
             return Err(format!("{path} is neither old nor new: {}", line(path, item)));
@@ -87,11 +96,15 @@ pub fn whole_tree(found: &Tree, expect: &Expect) -> Result<(), String> {
         }
     }
     for path in expect.old.keys() {
-        if !found.contains_key(path) && expect.new.contains_key(path) {
+        if get(found, path, expect).is_none() && get(&expect.new, path, expect).is_some() {
             return Err(format!("{path} is missing"));
         }
     }
-    Ok(())
+    let twice = |path: &&String| found.keys().any(|other| other != *path && other.eq_ignore_ascii_case(path));
+    match found.keys().find(|path| expect.respelled && twice(path)) {
+        Some(path) => Err(format!("{path} is there twice")),
+        None => Ok(()),
+    }
 }
 
 /// The tree is as it was, times of folders included.
@@ -115,9 +128,13 @@ fn as_before(fs: &SimFs, found: &Tree, expect: &Expect) -> Result<(), String> {
 /// What was reported as done is there.
 fn promises(found: &Tree, expect: &Expect, point: usize) -> Result<(), String> {
     for (at, path) in expect.done.iter().filter(|(at, _)| *at <= point) {
-        let (now, new) = (found.get(path), expect.new.get(path));
+        let (now, new) = (get(found, path, expect), get(&expect.new, path, expect));
         let kept = match (now, new) {
-            (Some(now), Some(new)) => now == new,
+            // A file whose copy failed may have been renamed all the same.
+            (Some(now), Some(new)) => {
+                let renamed = expect.partial && expect.respelled;
+                now == new || renamed && get(&expect.old, path, expect) == Some(now)
+            }
             (None, None) => true,
             // The root's own times.
             _ => path.is_empty() || path == ".",

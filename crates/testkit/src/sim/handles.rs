@@ -267,7 +267,7 @@ impl Dir for SimDir {
             file_system: state.options.file_system.clone(),
             place: Place::Local,
             read_only: state.options.read_only,
-            case: CaseRule::Sensitive,
+            case: if state.options.ignores_case { CaseRule::Insensitive } else { CaseRule::Sensitive },
             time_granularity_nanos: state.options.time_granularity_nanos.max(1),
             created: if state.options.created { CreatedTime::Settable } else { CreatedTime::ReadOnly },
             max_name: 255,

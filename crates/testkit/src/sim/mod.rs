@@ -103,6 +103,8 @@ pub struct Options {
     /// A read past the cache comes from the device. Off imitates Linux file systems that take the flag and answer from
     /// cached pages (Btrfs, ext4 with `data=journal`).
     pub uncached_reads_device: bool,
+    /// The volume says that it does not tell capital letters from small ones, so that names are paired without. It does.
+    pub ignores_case: bool,
     /// Who has every item open, as it tells when it is asked.
     pub holders: Vec<String>,
     /// What the volume calls its file system.
@@ -129,6 +131,7 @@ impl Default for Options {
             time_granularity_nanos: 1,
             lasting_numbers: true,
             uncached_reads_device: false,
+            ignores_case: false,
             holders: Vec::new(),
             file_system: "simfs".into(),
             path: "/sim".into(),

@@ -93,6 +93,7 @@ fn what_became_of_all(report: &Report, plan: &Plan) -> Line {
     let planned = items(plan) + plan.skipped.len() as u64;
     let parts = [
         (c.copied, "copied"),
+        (c.renamed, "renamed"),
         (c.file_times, "given their times"),
         (c.folders_created, if c.folders_created == 1 { "folder made" } else { "folders made" }),
         (c.removed + c.folders_removed, "removed"),
@@ -237,7 +238,13 @@ fn decisions(plan: &Plan) -> Vec<(String, String)> {
     let planned = planned(plan, &[]).map(|item| {
         let path = if item.path.is_root() { "./".to_owned() } else { item.name() };
         let deed = match item.sign() {
-            _ if matches!(item.action, ActionKind::FileTimes | ActionKind::FolderTimes) => "",
+            _ if matches!(
+                item.action,
+                ActionKind::Rename | ActionKind::FileTimes | ActionKind::FolderTimes
+            ) =>
+            {
+                ""
+            }
             '+' => "new",
             '-' => "removed",
             _ => "replaced",
