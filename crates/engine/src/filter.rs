@@ -7,6 +7,7 @@
 //! The wildcard grammar and its errors are those of `globset`. Its own matcher is not used, because there `?` stands
 //! for one byte and a class such as `[é]` for any byte of the letter; here both stand for characters.
 
+use std::path::MAIN_SEPARATOR;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -33,6 +34,8 @@ impl Filter {
     /// root; a pattern that matches a folder takes everything below with it. Excludes win. With any include, only
     /// files and links that match one (or lie in a folder that does) take part; folders stay, because they hold them.
     ///
+    /// Where the system separates names by `\`, that is a `/` too. Elsewhere it takes the meaning from what follows.
+    ///
     /// A leading `/` matches at the root only, a trailing `/` folders only. `*` and `?` do not match `/`; `**` does,
     /// as a whole component. With `ignore_case`, letters of all scripts match as on case-insensitive volumes.
     ///
@@ -42,16 +45,27 @@ impl Filter {
     }
 
     /// As [`Filter::new`], for roots of which a user may have written the whole path: a pattern that begins with one of
-    /// `roots` (absolute, with `/` between names), or with `./`, is matched against the rest, at the root only.
+    /// `roots` (absolute, with `/` between names), or with `./`, is matched against the rest, at the root only. With
+    /// `ignore_case` the root may be written in another case.
     pub fn below(
         roots: &[String],
         include: &[String],
         exclude: &[String],
         ignore_case: bool,
     ) -> Result<Self> {
+        Self::as_written(MAIN_SEPARATOR, roots, include, exclude, ignore_case)
+    }
+
+    fn as_written(
+        separator: char,
+        roots: &[String],
+        include: &[String],
+        exclude: &[String],
+        ignore_case: bool,
+    ) -> Result<Self> {
         Ok(Self {
-            include: Patterns::new(roots, include, ignore_case)?,
-            exclude: Patterns::new(roots, exclude, ignore_case)?,
+            include: Patterns::new(separator, roots, include, ignore_case)?,
+            exclude: Patterns::new(separator, roots, exclude, ignore_case)?,
             ignore_case,
         })
     }
@@ -156,23 +170,30 @@ impl Used {
 }
 
 /// What is left of a pattern below one of the roots, with the `/` that keeps it there; `None` if it begins otherwise.
-fn below_root<'p>(pattern: &'p str, roots: &[String]) -> Option<&'p str> {
+fn below_root<'p>(pattern: &'p str, roots: &[String], ignore_case: bool) -> Option<&'p str> {
     let rest = |prefix: &str| {
-        let rest = pattern.strip_prefix(prefix)?;
-        (rest.starts_with('/') && rest.len() > 1).then_some(rest)
+        let (begin, rest) = pattern.split_at_checked(prefix.len())?;
+        let same = begin == prefix || ignore_case && fold(begin.as_bytes()) == fold(prefix.as_bytes());
+        (same && rest.starts_with('/') && rest.len() > 1).then_some(rest)
     };
     rest(".").or_else(|| roots.iter().find_map(|root| rest(root.trim_end_matches('/'))))
 }
 
 impl Patterns {
-    fn new(roots: &[String], patterns: &[String], ignore_case: bool) -> Result<Option<Self>> {
+    fn new(
+        separator: char,
+        roots: &[String],
+        patterns: &[String],
+        ignore_case: bool,
+    ) -> Result<Option<Self>> {
         if patterns.is_empty() {
             return Ok(None);
         }
         let (mut names, mut paths) = (Vec::new(), Vec::new());
         for (number, written) in patterns.iter().enumerate() {
-            let pattern = below_root(written, roots).unwrap_or(written);
-            let bad = || Error::new(Op::UsePattern, pattern, ErrorKind::BadPattern);
+            let bad = || Error::new(Op::UsePattern, written, ErrorKind::BadPattern);
+            let slashed = written.replace(separator, "/");
+            let pattern = below_root(&slashed, roots, ignore_case).unwrap_or(&slashed);
             let (core, folders_only) = match pattern.strip_suffix('/') {
                 Some(core) => (core, true),
                 None => (pattern, false),
@@ -418,6 +439,28 @@ mod tests {
         }
         let f = Filter::below(&roots[..1], &[], &["/home/me/L".into(), "L/cache".into()], false).unwrap();
         assert!(takes(&f, "cache") && !takes(&f, "home/me/L"), "no more than what is written");
+    }
+
+    #[test]
+    fn case_w2_paths_are_understood_as_the_system_spells_them() {
+        let below = |separator, pattern: &str, ignore_case| {
+            let roots = ["C:/Users/me/L".to_owned(), "//srv/share/R".to_owned(), "D:/".to_owned()];
+            Filter::as_written(separator, &roots, &[], &[pattern.to_owned()], ignore_case).unwrap()
+        };
+        let whole = [r"C:\Users\me\L\cache", r"c:\USERS\me/l\CACHE\", r"\\srv\share\r\cache", r"D:\cache"];
+        for pattern in whole.into_iter().chain([r".\cache", r"\cache", "/cache"]) {
+            let f = below('\\', pattern, true);
+            assert!(!takes(&f, "cache/") && !takes(&f, "cache/x") && takes(&f, "q/cache"), "{pattern}");
+        }
+        let f = below('\\', r"a\*.o", false);
+        assert!(!takes(&f, "a/b.o") && takes(&f, "q/a/b.o"));
+        let f = below('\\', r"[[]x\", false);
+        assert!(!takes(&f, "[x/") && takes(&f, "[x"));
+        // Where a name may hold what separates elsewhere.
+        let f = below('/', r"\[x", false);
+        assert!(!takes(&f, "[x") && takes(&f, "x"));
+        let f = below('/', r"c:/users/me/l/cache", false);
+        assert!(takes(&f, "cache"), "the case of a root counts as that of names does");
     }
 
     #[test]
