@@ -64,7 +64,7 @@ fn read(root: &Root) -> Option<(Time, Time)> {
     Some((time()?, time()?))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use fcs_testkit::sim::{Options, SimFs};
 
