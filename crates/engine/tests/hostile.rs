@@ -20,6 +20,8 @@ use fcs_engine::runs::{
 };
 use fcs_engine::settings::Undo;
 use fcs_testkit::faulty::{Act, Call, wrap};
+use fcs_testkit::vices::{Vice, Wicked};
+use fcs_testkit::{skip, test_name};
 
 const EIO: i32 = 5;
 
@@ -301,12 +303,94 @@ fn folders_made_below_a_set_gid_folder_get_their_mode_when_they_are_recovered() 
     bench.run_script = None;
     let deep = bench.right.join("shared/made/deep");
     assert!(fired.load(Ordering::SeqCst) > 0 && mode(&deep) == 0o2700, "as made: {:o}", mode(&deep));
-    // Whoever looked into it changed its mode: only the journal knows whose it is.
-    set(&deep, 0o2711);
     let accounts = recover(&bench.roots().1, How::Keep, &bench.control).unwrap();
     assert!(accounts.iter().all(fcs_engine::runs::Account::is_clean), "{accounts:#?}");
     assert_eq!((mode(&bench.right.join("shared/made")), mode(&deep)), (0o750, 0o755), "{accounts:#?}");
     assert_eq!(mode(&bench.right.join("shared")), 0o2775);
+}
+
+/// The journal says that the run was about to make it, and the program was killed before it did.
+#[test]
+fn a_folder_that_somebody_else_made_where_the_run_was_about_to_is_left_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    for how in [How::Keep, How::RollBack] {
+        let (bench, made) = interrupted_at(Bench::new(), Call::CreateDir, false);
+        std::fs::create_dir(&made).unwrap();
+        std::fs::set_permissions(&made, PermissionsExt::from_mode(0o711)).unwrap();
+        let looks = |path: &Path| {
+            let now = std::fs::metadata(path).unwrap();
+            (now.modified().unwrap(), now.permissions().mode())
+        };
+        let before = looks(&made);
+        let accounts = recover(&bench.roots().1, how, &bench.control).unwrap();
+        assert!(!accounts.is_empty() && made.exists(), "{how:?}: {accounts:#?}");
+        assert_eq!(looks(&made), before, "{how:?}: {accounts:#?}");
+    }
+}
+
+#[test]
+fn a_folder_that_somebody_made_in_place_of_the_runs_stays_when_that_is_undone() {
+    let mut bench = Bench::new();
+    std::fs::create_dir(bench.left.join("made")).unwrap();
+    bench.settings.undo = Undo::Last;
+    let run = bench.copy().run;
+    let made = bench.right.join("made");
+    // Another one of that name, which cannot have got the number of the first.
+    std::fs::create_dir(bench.right.join("other")).unwrap();
+    std::fs::remove_dir(&made).unwrap();
+    std::fs::rename(bench.right.join("other"), &made).unwrap();
+    let account = undo(&bench.roots().1, Some(&run), &bench.control).unwrap();
+    assert!(made.exists(), "{account:#?}");
+}
+
+/// When it has its mode and time, the journal alone tells whose it is.
+#[test]
+fn a_folder_that_the_run_made_and_finished_is_known_after_a_kill() {
+    let (bench, made) = interrupted_at(Bench::new(), Call::SetTimes, true);
+    assert!(made.exists());
+    let accounts = recover(&bench.roots().1, How::RollBack, &bench.control).unwrap();
+    assert!(accounts.iter().all(fcs_engine::runs::Account::is_clean), "{accounts:#?}");
+    assert!(!made.exists(), "{accounts:#?}");
+}
+
+/// Where all folders look alike, the journal tells whose they are.
+#[test]
+fn a_folder_that_shows_no_mode_is_known_by_the_journal() {
+    let disk = match Wicked::new(&[Vice::ModesAre(0o777)]) {
+        Ok(disk) => disk,
+        Err(reason) => return skip(test_name!(), &reason.reason),
+    };
+    let mut bench = Bench::new();
+    bench.right = disk.path().join("right");
+    std::fs::create_dir(&bench.right).unwrap();
+    let (bench, made) = interrupted_at(bench, Call::CreateDir, true);
+    assert!(made.exists());
+    let accounts = recover(&bench.roots().1, How::RollBack, &bench.control).unwrap();
+    assert!(!made.exists(), "{accounts:#?}");
+}
+
+/// A run that is to make an empty folder and is killed at a call for it, done or not. With the folder's path.
+fn interrupted_at(mut bench: Bench, at: Call, done: bool) -> (Bench, PathBuf) {
+    bench.settings.undo = Undo::Last;
+    std::fs::create_dir(bench.left.join("made")).unwrap();
+    let (killed, hit) = (std::sync::atomic::AtomicBool::new(false), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&hit);
+    let plan = bench.plan();
+    let mut bench = bench.script_all(move |event| {
+        if event.side != "target" {
+            return Act::Go;
+        }
+        if event.call == at && event.path.to_string() == "made" && !killed.swap(true, Ordering::SeqCst) {
+            count.fetch_add(1, Ordering::SeqCst);
+            return if done { Act::Go } else { Act::Fail(EIO) };
+        }
+        if killed.load(Ordering::SeqCst) { Act::Fail(EIO) } else { Act::Go }
+    });
+    let _ = bench.try_run(&plan);
+    assert_eq!(hit.load(Ordering::SeqCst), 1);
+    bench.run_script = None;
+    let made = bench.right.join("made");
+    (bench, made)
 }
 
 #[test]

@@ -138,6 +138,15 @@ pub fn probe_all(dir: &DirRef) -> io::Result<VolumeProbe> {
     Ok(found)
 }
 
+/// Whether a new folder of ours can be told there by its looks ([`fcs_sys::Attributes::is_as_made`]): not where all folders
+/// look alike. An error where that could not be tried.
+pub(crate) fn shows_as_made(dir: &DirRef) -> io::Result<bool> {
+    let scratch = Scratch::make(dir)?;
+    let made = scratch.dir().metadata();
+    scratch.remove()?;
+    Ok(made?.attributes.is_as_made())
+}
+
 /// A folder of ours in which things are tried. Removed by [`Scratch::remove`], not when dropped: that can fail.
 pub(crate) struct Scratch {
     root: DirRef,

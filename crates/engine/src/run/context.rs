@@ -285,6 +285,11 @@ impl<'a> Context<'a> {
         self.commits() + self.made.load(Ordering::Relaxed)
     }
 
+    /// Whether the run has made any folder so far.
+    pub(super) fn has_made_folders(&self) -> bool {
+        self.made.load(Ordering::Relaxed) > 0
+    }
+
     /// Whether the target is another than before in any way, times of folders included, so that there is something to
     /// undo.
     pub(super) fn has_changed(&self) -> bool {
@@ -297,7 +302,7 @@ impl<'a> Context<'a> {
     }
 
     /// Writes down that a folder is about to be made: whoever finds it after an interruption knows by that whose it is,
-    /// whatever it looks like. Without that it may not be made.
+    /// also where all folders look alike. Without that it may not be made.
     pub(super) fn will_make(&self, folder: u32) -> std::io::Result<()> {
         self.log.as_ref().map_or(Ok(()), |log| log.note_now(&Record::Making { folder }))
     }

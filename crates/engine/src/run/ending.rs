@@ -62,6 +62,11 @@ pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
         give_up(context);
     } else {
         context.control.progress.enter(Phase::Finish);
+        // Once a folder has its metadata, nothing but the journal tells that the run made it.
+        if context.has_made_folders() && !context.promise([]) {
+            folders::give_up(context, entered);
+            return Ending::Unfinished;
+        }
         folders::finish(context, entered);
         // A folder may have failed only now.
         take_it_back = context.is_aborted();

@@ -4,13 +4,13 @@
 //! ([`crate::identity`]). Else the content decides: what has the size, the time and the hash of the new item is the new
 //! item. On FAT in Windows not even a rename keeps a number.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 
-use fcs_sys::{Access, DirRef, Kind, Metadata, Name, OsReason, reason};
+use fcs_sys::{Access, DirRef, FileId, Kind, Metadata, Name, OsReason, Root, reason};
 
-use super::ledger::{Ledger, LedgerStep};
+use super::ledger::{Ledger, LedgerFolder, LedgerStep};
 use super::record::Seen;
 use crate::identity::Numbers;
 
@@ -32,12 +32,14 @@ pub(crate) struct Judge {
     /// See [`Ledger::elsewhere`].
     elsewhere: bool,
     volumes: RefCell<HashMap<u64, Numbers>>,
+    /// Whether all folders of the root's volume look alike, where that was tried.
+    alike: Cell<Option<bool>>,
 }
 
 impl Judge {
     /// For the numbers of a journal.
     pub(crate) fn of(ledger: &Ledger) -> Self {
-        Self { elsewhere: ledger.elsewhere, volumes: RefCell::default() }
+        Self { elsewhere: ledger.elsewhere, volumes: RefCell::default(), alike: Cell::default() }
     }
 
     /// Whether an item is the file of a step that sets dates, whatever dates it has.
@@ -64,6 +66,35 @@ impl Judge {
         let numbers = Numbers::on(&dir.volume()?);
         self.volumes.borrow_mut().insert(id, numbers);
         Ok(numbers)
+    }
+
+    /// Whether the folder that is `now` at the path of one that the run was to make is that one. `dir` is any folder on its
+    /// volume.
+    ///
+    /// Until the journal says so, the looks of a new folder tell. Where all folders look alike, it must do that the run was
+    /// about to make one; elsewhere that proves nothing, because somebody else may have made one there since.
+    pub(crate) fn is_made_by_run(
+        &self,
+        root: &Root,
+        folder: &LedgerFolder,
+        dir: &DirRef,
+        now: &Metadata,
+    ) -> io::Result<bool> {
+        let number = |id: FileId| (id.file, id.file_high);
+        match folder.made {
+            Some(made) => Ok(number(made) == number(now.id) || self.numbers(dir)? == Numbers::ProveNothing),
+            None => Ok(now.attributes.is_as_made() || folder.making && self.look_alike(root, now.id.volume)),
+        }
+    }
+
+    /// Whether a new folder of ours looks like any other on a volume. What cannot be tried is not taken for granted.
+    fn look_alike(&self, root: &Root, volume: u64) -> bool {
+        let alike = self.alike.get().unwrap_or_else(|| {
+            let alike = matches!(crate::probe::shows_as_made(&root.dir), Ok(false));
+            self.alike.set(Some(alike));
+            alike
+        });
+        alike && root.dir.metadata().is_ok_and(|root| root.id.volume == volume)
     }
 
     /// Looks at a name that belongs to `step`.

@@ -65,7 +65,8 @@ pub(crate) enum Record {
         /// Number of the step.
         step: u64,
     },
-    /// A folder is about to be made, where nothing was. What stands there later without [`Record::Made`] is that folder.
+    /// A folder is about to be made, where nothing was. What stands there later without [`Record::Made`] is that folder
+    /// if it looks as made, or if nothing does on that volume.
     Making {
         /// Number of the folder.
         folder: u32,

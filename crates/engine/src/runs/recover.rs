@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
-use fcs_sys::{Attributes, DirRef, FileId, Kind, Name, OsReason, RelPath, Rename, Root, Time, Times, reason};
+use fcs_sys::{Attributes, DirRef, Kind, Name, OsReason, RelPath, Rename, Root, Time, Times, reason};
 
 use super::disk::{Judge, There, has_content, if_there};
 use super::journal::Journal;
@@ -114,7 +114,7 @@ pub(crate) fn settle(
         }
     }
     if !*rolling_back {
-        adopt_folders(root, &mut way, folders, journal, &mut items)?;
+        adopt_folders(&settler.judge, root, &mut way, folders, journal, &mut items)?;
     }
     // A folder is listed once for what is copied to it and once for what is removed from it; only the former says what time
     // it gets.
@@ -549,38 +549,44 @@ impl From<io::Error> for Trouble {
     }
 }
 
-/// Finds the folders the run made before it could say so: the journal says that it was about to, or, where a power cut
-/// took that record, they are still for their owner only. That they are its own is written down before they are given
-/// their looks, after which nothing else would tell.
+/// Finds the folders the run made before it could say so ([`Judge::is_made_by_run`]). That they are its own is durable
+/// before any folder is given its looks, after which nothing else would tell: also of those of which the run said so, which
+/// a power cut may still take.
 fn adopt_folders(
+    judge: &Judge,
     root: &Root,
     way: &mut Way,
     folders: &mut [LedgerFolder],
     journal: &mut Journal,
     items: &mut Vec<AccountItem>,
 ) -> io::Result<()> {
-    let mut found = false;
     for (index, folder) in (0..).zip(folders.iter_mut()) {
         if !folder.record.create || folder.made.is_some() {
             continue;
         }
-        let now = open_of_run(way, folder).and_then(|dir| dir.map(|dir| dir.metadata()).transpose());
-        let now = match now {
-            Ok(Some(now)) => now,
-            Ok(None) => continue,
+        let ours = open_of_run(way, folder).and_then(|dir| {
+            let Some(dir) = dir else { return Ok(None) };
+            let now = dir.metadata()?;
+            Ok(judge.is_made_by_run(root, folder, &dir, &now)?.then_some(now))
+        });
+        match ours {
+            Ok(Some(now)) => {
+                folder.made = Some(now.id);
+                journal.append(&Record::Made { folder: index, id: now.id });
+            }
+            Ok(None) => {}
             Err(e) => {
                 let error = Error::os(Op::Open, full_path(&root.path, &folder.path), e);
                 items.push(AccountItem::left(folder.path.clone(), error));
-                continue;
             }
-        };
-        if folder.making || now.attributes.is_as_made() {
-            folder.made = Some(now.id);
-            journal.append(&Record::Made { folder: index, id: now.id });
-            found = true;
         }
     }
-    if found { journal.sync() } else { Ok(()) }
+    // Said again even if the run said so: what an interrupted writer left may end inside a block, which a power cut can
+    // spoil once more when the journal grows. The next record is behind a block that is whole and durable.
+    let mut made = (0..).zip(folders.iter()).filter_map(|(index, folder)| Some((index, folder.made?)));
+    let Some((folder, id)) = made.next() else { return Ok(()) };
+    journal.append(&Record::Made { folder, id });
+    journal.sync()
 }
 
 /// Gives a folder its looks: one the run made those it was to have, any other its old time, as long as it is not
@@ -595,15 +601,13 @@ fn finish_folder(
 ) {
     let looks = if folder.record.create { folder.record.wanted } else { folder.record.before };
     let Some(looks) = looks else { return };
-    let number = |id: FileId| (id.file, id.file_high);
     // The owner may not be the source's, so a program must not run as one.
     let attributes = looks.attributes.without_set_id();
     let finished = open_of_run(way, folder).and_then(|dir| {
         let Some(dir) = dir else { return Ok(false) };
         let now = dir.metadata()?;
-        let by_path = judge.numbers(&dir)? == Numbers::ProveNothing;
-        let is_ours = folder.made.is_some_and(|made| by_path || number(made) == number(now.id));
-        if folder.record.create && !is_ours {
+        let is_ours = || judge.is_made_by_run(root, folder, &dir, &now);
+        if folder.record.create && !(folder.made.is_some() && is_ours()?) {
             return Ok(false);
         }
         let dress = folder.record.create && now.attributes != attributes;

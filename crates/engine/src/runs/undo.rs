@@ -661,7 +661,7 @@ impl<'a> Back<'a> {
                 }
                 Ok(None)
             }),
-            None => self.remove_made(&folder.path, folder.made.is_some()),
+            None => self.remove_made(folder),
         };
         match done {
             Ok(deed) => self.items.extend(deed.map(|deed| AccountItem::done(folder.path.clone(), deed))),
@@ -673,9 +673,9 @@ impl<'a> Back<'a> {
         }
     }
 
-    /// Removes a folder that the run made. One that is not empty stays, so nobody else's loses anything.
-    fn remove_made(&mut self, path: &RelPath, was_made: bool) -> io::Result<Option<Deed>> {
-        let Some((parent, name)) = path.split() else { return Ok(None) };
+    /// Removes a folder that the run made. One that is not empty stays, and so does one that somebody else made.
+    fn remove_made(&mut self, folder: &LedgerFolder) -> io::Result<Option<Deed>> {
+        let Some((parent, name)) = folder.path.split() else { return Ok(None) };
         let parent = match self.open(&parent) {
             Ok(parent) => parent,
             Err(e) if is_no_folder(&e) => return Ok(None),
@@ -684,7 +684,10 @@ impl<'a> Back<'a> {
         let Some(now) = if_there(parent.stat(&name))? else { return Ok(None) };
         if now.kind != Kind::Folder {
             // What it was to replace is still there, or there again.
-            return if was_made { Err(io::ErrorKind::AlreadyExists.into()) } else { Ok(None) };
+            return if folder.made.is_some() { Err(io::ErrorKind::AlreadyExists.into()) } else { Ok(None) };
+        }
+        if !self.judge.is_made_by_run(self.root, folder, &parent, &now)? {
+            return Ok(None);
         }
         parent.remove_dir(&name)?;
         Ok(Some(Deed::RemovedFolder))
