@@ -228,3 +228,33 @@ fn who_has_a_file_open_is_asked_of_the_disk_that_refused() {
     let text = failed.expect("the fault fired");
     assert!(text.contains("another program has it open: a program (process 7)"), "{text}");
 }
+
+/// What is in a folder that a file replaced is kept too: it is listed, and counts when room is short.
+#[test]
+fn what_is_in_a_kept_folder_counts_as_kept() {
+    let source = SimFs::new(Options { volume: 1, ..Options::default() });
+    let target = SimFs::new(Options { volume: 2, limit_bytes: Some(1_000_000), ..Options::default() });
+    source.put("x", b"now a file", 0o644, Time::new(7, 0));
+    source.put("y", b"as it was", 0o644, Time::new(7, 0));
+    target.put("x/deep/large", &[1; 300_000], 0o644, Time::new(7, 0));
+    target.put("x/small", b"12345", 0o644, Time::new(7, 0));
+    let settings = Settings {
+        replace_kinds: fcs_engine::settings::ReplaceKinds::Always,
+        undo_max_percent: 50,
+        ..Settings::default()
+    };
+    let report = copy(&source, &target, &settings, Arc::new(|_| Act::Go));
+    let kept = |run: &str| {
+        let runs = fcs_engine::runs::list(&target.root()).unwrap();
+        runs.into_iter().find(|info| info.run == run).map(|info| info.kept_bytes)
+    };
+    assert_eq!(kept(&report.run), Some(300_005));
+
+    source.put("y", b"as it is now", 0o644, Time::new(8, 0));
+    let second = copy(&source, &target, &settings, Arc::new(|_| Act::Go));
+    assert!(kept(&report.run).is_some() && second.notes.is_empty(), "{:?}", second.notes);
+    source.put("y", b"once more", 0o644, Time::new(9, 0));
+    let third = copy(&source, &target, &Settings { undo_max_percent: 20, ..settings }, Arc::new(|_| Act::Go));
+    assert_eq!(kept(&report.run), None, "{:?}", third.notes);
+    assert!(third.notes.iter().any(|note| note.contains("293.0 KiB")), "{:?}", third.notes);
+}

@@ -255,16 +255,11 @@ impl Ledger {
         kept && !self.forgotten
     }
 
-    /// Bytes of the originals that the run displaced or removed, as far as it keeps them.
+    /// Bytes of the files that the run displaced or removed, as far as it keeps them; without what is in folders.
     pub(crate) fn kept_bytes(&self) -> u64 {
-        if self.begin.removed == RemovedTo::RecycleBin {
-            return 0;
-        }
-        let kept = self
-            .steps
-            .iter()
-            .filter(|step| step.committed && step.keeps_original())
-            .filter_map(|step| step.before);
+        let binned = self.begin.removed == RemovedTo::RecycleBin;
+        let kept = |step: &&LedgerStep| step.committed && step.keeps_original() && !(step.removes && binned);
+        let kept = self.steps.iter().filter(kept).filter_map(|step| step.before);
         let files = kept.filter(|before| before.kind == Kind::File);
         files.fold(0, |sum, before| sum.saturating_add(before.size))
     }

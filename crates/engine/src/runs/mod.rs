@@ -251,21 +251,27 @@ pub fn list(root: &Root) -> crate::Result<Vec<RunInfo>> {
     let mut runs = Vec::new();
     for run in look.run_ids().map_err(failed)?.into_iter().rev() {
         let kept = look.kept_bytes(&run).map_err(failed)?;
-        runs.extend(look_at(&look, &run, kept));
+        runs.extend(look_at(&look, &run, kept).map(|(mut info, ledger)| {
+            let beside = ledger.map_or(0, |ledger| prune::bytes_beside(root, &ledger));
+            info.kept_bytes = info.kept_bytes.saturating_add(beside);
+            info
+        }));
     }
     Ok(runs)
 }
 
-/// One run; `None` if another process has let it go since it was listed.
-fn look_at(look: &Look, run: &str, kept: u64) -> Option<RunInfo> {
+/// One run, with its ledger if that can be read; `None` if another process has let it go since it was listed.
+fn look_at(look: &Look, run: &str, kept: u64) -> Option<(RunInfo, Option<Ledger>)> {
     let file = match look.journal(run) {
         Ok(file) => file?,
-        Err(_) => return Some(blank(run, kept, RunState::Unreadable)),
+        Err(_) => return Some((blank(run, kept, RunState::Unreadable), None)),
     };
     let ledger = journal::read(&file).ok().and_then(|(records, _)| Ledger::replay(records));
     // Originals without a whole list of what was to be done: the list was damaged.
     let ledger = ledger.filter(|ledger| ledger.ready || kept == 0);
-    Some(ledger.map_or_else(|| blank(run, kept, RunState::Unreadable), |ledger| ledger.info(kept)))
+    let info =
+        ledger.as_ref().map_or_else(|| blank(run, kept, RunState::Unreadable), |ledger| ledger.info(kept));
+    Some((info, ledger))
 }
 
 /// Lists the runs on a root that wait for recovery; none while another process works on the root. Changes nothing.
@@ -275,7 +281,7 @@ pub fn unfinished(root: &Root) -> crate::Result<Vec<RunInfo>> {
     let mut runs = Vec::new();
     for run in look.run_ids().map_err(failed)?.into_iter().rev() {
         // What they keep is not asked for: this is called before every command.
-        let info = look_at(&look, &run, 0);
+        let info = look_at(&look, &run, 0).map(|(info, _)| info);
         runs.extend(info.filter(|run| run.state == RunState::Unfinished));
     }
     if !runs.is_empty() && in_progress(root)?.is_some() {
@@ -292,7 +298,8 @@ pub fn unreadable(root: &Root) -> crate::Result<Vec<RunInfo>> {
     let Some(look) = Look::open(root).map_err(failed)? else { return Ok(Vec::new()) };
     let mut runs = Vec::new();
     for run in look.run_ids().map_err(failed)? {
-        runs.extend(look_at(&look, &run, 0).filter(|run| run.state == RunState::Unreadable));
+        let info = look_at(&look, &run, 0).map(|(info, _)| info);
+        runs.extend(info.filter(|run| run.state == RunState::Unreadable));
     }
     if !runs.is_empty() && in_progress(root)?.is_some() {
         runs.clear();

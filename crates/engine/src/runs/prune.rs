@@ -11,13 +11,13 @@
 use std::collections::HashSet;
 use std::io;
 
-use fcs_sys::{Kind, RelPath, Time};
+use fcs_sys::{DirRef, Kind, RelPath, Root, Time};
 
 use super::disk::if_there;
 use super::journal::{self, Journal};
 use super::ledger::{Ledger, LedgerStep};
 use super::record::{Ended, Record};
-use super::store::{Store, aside_name, kept_name, remove_tree};
+use super::store::{Store, aside_name, kept_name, remove_tree, tree_bytes};
 use super::{RunInfo, StartError};
 use crate::settings::Undo;
 use crate::way::Way;
@@ -82,7 +82,10 @@ impl Past {
                 dead.push(run);
             } else if ledger.end.is_some() {
                 // The list says what was there; nobody wants to wait for each original to be asked at each run's end.
-                alive.push(ledger.info(ledger.kept_bytes()));
+                // Only of what is in a folder it says nothing.
+                let folders =
+                    bytes_of(store.root(), &ledger, store.kept_if_there(&run)?.as_ref(), went_whole);
+                alive.push(ledger.info(ledger.kept_bytes().saturating_add(folders)));
             }
         }
         Ok(Self { alive, dead })
@@ -169,7 +172,7 @@ impl Pruned {
 
 /// Deletes what the runs up to and including `newest` keep for undo; without it, what all runs keep that are over.
 /// Nothing brings it back. What earlier prunings could not delete is tried again.
-pub fn prune(root: &fcs_sys::Root, newest: Option<&str>) -> Result<Pruned, StartError> {
+pub fn prune(root: &Root, newest: Option<&str>) -> Result<Pruned, StartError> {
     let failed = |e| StartError::Failed(Error::os(Op::ReadJournal, root.path.clone(), e));
     if super::Look::open(root).map_err(failed)?.is_none() {
         return newest
@@ -197,6 +200,35 @@ pub fn prune(root: &fcs_sys::Root, newest: Option<&str>) -> Result<Pruned, Start
 /// Whether the original of a step is a folder that was replaced with everything in it.
 fn went_whole(step: &LedgerStep) -> bool {
     !step.removes && step.before.is_some_and(|before| before.kind == Kind::Folder)
+}
+
+/// Bytes of the originals that a run keeps outside its undo store. What cannot be asked is not counted.
+pub(super) fn bytes_beside(root: &Root, ledger: &Ledger) -> u64 {
+    bytes_of(root, ledger, None, |step| step.aside)
+}
+
+/// Bytes of the originals of some steps, in the undo store `kept` and beside their names.
+fn bytes_of(root: &Root, ledger: &Ledger, kept: Option<&DirRef>, wanted: fn(&LedgerStep) -> bool) -> u64 {
+    let mut way = Way::new(&root.dir);
+    let mut bytes = 0u64;
+    for folder in &ledger.folders {
+        let kept_steps = ledger.steps[folder.steps.clone()].iter();
+        for step in kept_steps.filter(|step| step.committed && step.keeps_original() && wanted(step)) {
+            let mut found = || -> io::Result<u64> {
+                let stored = kept.map_or(Ok(0), |kept| tree_bytes(kept, &kept_name(step.number)?))?;
+                if !step.aside {
+                    return Ok(stored);
+                }
+                let Some(dir) = if_there(way.open(&folder.path))? else { return Ok(stored) };
+                Ok(tree_bytes(&dir, &aside_name(&ledger.begin.run, step.number)?)?.saturating_add(stored))
+            };
+            match found() {
+                Ok(more) => bytes = bytes.saturating_add(more),
+                Err(error) => tracing::debug!(%error, "what a run keeps could not be asked"),
+            }
+        }
+    }
+    bytes
 }
 
 /// Deletes the originals that a run keeps outside the undo store; as far as it can, and tells the first that stays.

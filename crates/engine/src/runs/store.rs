@@ -87,13 +87,7 @@ impl Look {
     pub(crate) fn kept_bytes(&self, run: &str) -> io::Result<u64> {
         let Some(undo) = if_there(self.fcs.open_dir(&own(UNDO)?))? else { return Ok(0) };
         let Some(store) = if_there(undo.open_dir(&own(run)?))? else { return Ok(0) };
-        let mut bytes = 0;
-        for name in names(&store)? {
-            bytes += if_there(store.stat(&name))?
-                .filter(|item| item.kind == fcs_sys::Kind::File)
-                .map_or(0, |item| item.size);
-        }
-        Ok(bytes)
+        names(&store)?.iter().try_fold(0, |sum, name| Ok(tree_bytes(&store, name)?.saturating_add(sum)))
     }
 
     /// Who holds the lock, if somebody does.
@@ -264,6 +258,11 @@ impl Store {
         open_or_make(&self.undo, run)
     }
 
+    /// The undo store of a run, if it has one.
+    pub(crate) fn kept_if_there(&self, run: &str) -> io::Result<Option<DirRef>> {
+        if_there(self.undo.open_dir(&own(run)?))
+    }
+
     /// Makes the names of a new journal and its undo store durable, up to the root.
     pub(crate) fn sync_names(&self) -> io::Result<()> {
         [&self.undo, &self.runs, &self.fcs, &self.root.dir].into_iter().try_for_each(|dir| dir.sync())
@@ -432,6 +431,31 @@ pub(super) fn remove_tree(dir: &DirRef, name: &Name) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Bytes of the files in an item of ours; 0 if it is not there. What is mounted in it is not of it. Depth costs no handles.
+pub(super) fn tree_bytes(dir: &DirRef, name: &Name) -> io::Result<u64> {
+    let Some(top) = if_there(dir.stat(name))? else { return Ok(0) };
+    let (mut bytes, mut ahead) = (0u64, Vec::new());
+    match top.kind {
+        fcs_sys::Kind::File => bytes = top.size,
+        fcs_sys::Kind::Folder => ahead.push(vec![name.clone()]),
+        _ => {}
+    }
+    while let Some(path) = ahead.pop() {
+        let way = path.iter().try_fold(DirRef::clone(dir), |dir, name| dir.open_dir(name));
+        let Some(here) = if_there(way)? else { continue };
+        for name in names(&here)? {
+            let Some(item) = if_there(here.stat(&name))? else { continue };
+            match item.kind {
+                _ if refuse_mount(&item, &top).is_err() => {}
+                fcs_sys::Kind::File => bytes = bytes.saturating_add(item.size),
+                fcs_sys::Kind::Folder => ahead.push(path.iter().cloned().chain([name]).collect()),
+                _ => {}
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// An error where something is mounted at an item of the tree `top`. A second mount of a folder of the same volume has that
