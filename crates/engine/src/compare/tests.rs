@@ -110,7 +110,7 @@ fn names_that_fold_to_one_are_a_clash_on_every_row_involved_and_below() {
             (path("A"), Verdict::NameClash),
             (path("A/x"), Verdict::NameClash),
             (path("a"), Verdict::NameClash),
-            (path("B"), Verdict::Same),
+            (path("B"), Verdict::Different(Differences { spelling: true, ..Differences::default() })),
         ]
     );
     assert_eq!(clashing.path_on(3, Side::Right), path("b"), "each side keeps its spelling");

@@ -147,7 +147,7 @@ fn a_paired_name_is_replaced_in_the_targets_spelling_and_then_renamed() {
         .map(|(path, from, to)| (path.to_string(), from.to_string(), to.to_string()))
         .collect();
     let row = |path: &str, from: &str, to: &str| (path.to_owned(), from.to_owned(), to.to_owned());
-    assert_eq!(renames, [row("dir", "old", "OLD"), row("", "dir", "Dir")], "the deepest first");
+    assert_eq!(renames, [row("dir", "old", "OLD"), row(".", "dir", "Dir")], "the deepest first");
 }
 
 /// Does to a model what a run does to a disk: whatever is made, replaced or removed changes its folder's modified
