@@ -20,7 +20,7 @@ use fcs_sys::user::User;
 use fcs_sys::{Fingerprint, Kind, Name, Place, Protection, RelPath, Time};
 
 use crate::Settings;
-use crate::compare::{Comparison, RowId, Side, Verdict};
+use crate::compare::{Comparison, RowId, Side, Verdict, keeps_permissions};
 use crate::report::{ActionKind, Chosen, SkipReason};
 use crate::settings::{ContentCheck, Newer, ReplaceKinds, Strategy, Verify};
 use crate::tree::{Entry, NameOrder};
@@ -421,6 +421,8 @@ struct Planner<'a> {
     work: Work,
     settings: &'a Settings,
     network: bool,
+    /// On one side at least permissions and owners are made up, and say nothing.
+    made_up_permissions: bool,
     user: User,
     /// One byte per row.
     marks: Vec<u8>,
@@ -437,6 +439,9 @@ impl<'a> Planner<'a> {
             work,
             settings,
             network,
+            made_up_permissions: [&comparison.left, &comparison.right]
+                .iter()
+                .any(|tree| !keeps_permissions(&tree.volume)),
             user: User::now(),
             marks: vec![0; comparison.rows.len()],
             plan: Plan {
@@ -625,7 +630,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Whether the two files of a row were read and found equal, so that giving the target's its dates is all there is to
-    /// do. Not where other names of it would get them too, nor where only its owner could.
+    /// do. Not where other names of it would get them too, nor where only its owner could; and where the two have other
+    /// permissions or owners a whole copy brings those along.
     fn differs_in_dates_alone(&self, row: RowId) -> bool {
         let comparison = self.comparison;
         let Verdict::Different(found) = comparison.row(row).verdict else { return false };
@@ -643,6 +649,9 @@ impl<'a> Planner<'a> {
             && !there.is_placeholder()
             && !there.is_hard_linked()
             && self.owns_target(row)
+            && (self.made_up_permissions
+                || here.attributes == there.attributes
+                    && (!self.settings.keep_owner || here.owner() == there.owner()))
     }
 
     /// Whether the target's file is newer than the source's by more than dates are compared with.

@@ -266,7 +266,12 @@ impl<'a> Model<'a> {
         if !differs(here, there, &self.policy.settings) {
             return false;
         }
-        if here.kind == Kind::File && there.mode & 0o222 == 0 {
+        let reads = self.policy.settings.compare_content != ContentCheck::Off;
+        let same = (here.size, here.mode, &here.content) == (there.size, there.mode, &there.content);
+        if here.kind == Kind::File && reads && same {
+            // Only its date is set, and nothing is opened to be read.
+            self.after.insert(path.into(), Item { mtime: here.mtime, ..there.clone() });
+        } else if here.kind == Kind::File && there.mode & 0o222 == 0 {
             self.refused.push(path.into());
         } else {
             self.after.insert(path.into(), here.clone());

@@ -103,6 +103,14 @@ fn v16_dates_are_set_only_of_what_was_read() {
     let linked = bench();
     fs::hard_link(linked.right.join("a"), linked.right.join("again")).unwrap();
     assert_eq!(linked.plan().totals.file_times, 2);
+    // A whole copy brings the permissions along.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let private = bench();
+        fs::set_permissions(private.left.join("a"), fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(private.plan().totals.file_times, 2);
+    }
     // A newer file that is kept keeps its dates too.
     let mut newer = bench();
     newer.settings.newer = Newer::Keep;

@@ -21,7 +21,7 @@ use crate::settings::ContentCheck;
 use crate::tree::{NodeId, Tree};
 use crate::{Control, Error, ErrorKind, Op, Result, Settings};
 
-pub(crate) use pair::duration_words;
+pub(crate) use pair::{duration_words, keeps_permissions};
 pub use rows::Walk;
 
 /// Which ways two items differ.

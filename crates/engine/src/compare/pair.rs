@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use fcs_sys::{CreatedTime, Kind};
+use fcs_sys::{CreatedTime, Kind, VolumeFacts};
 
 use super::dates::Dates;
 use super::{Differences, Row, RowId, Side, Summary, Verdict};
@@ -540,15 +540,16 @@ pub(super) fn summarise(rows: &[Row], left: &Tree, right: &Tree, settings: &Sett
     s
 }
 
+/// Whether the permissions and owners that a volume shows are those of its items, and not made up for all of them.
+pub(crate) fn keeps_permissions(volume: &VolumeFacts) -> bool {
+    let made_up = ["fuse", "vfat", "msdos", "exfat", "ntfs"];
+    !cfg!(windows) && !made_up.iter().any(|name| volume.file_system.starts_with(name))
+}
+
 /// Says how many pairs that are equal by every criterion have other permissions or another owner. Silent where a file
 /// system makes those up, which is then true of every item on it.
 pub(super) fn permissions_note(rows: &[Row], left: &Tree, right: &Tree) -> Option<String> {
-    let keeps = |tree: &Tree| {
-        let name = tree.volume.file_system.as_str();
-        !cfg!(windows)
-            && !["fuse", "vfat", "msdos", "exfat", "ntfs"].iter().any(|made_up| name.starts_with(made_up))
-    };
-    if !keeps(left) || !keeps(right) {
+    if !keeps_permissions(&left.volume) || !keeps_permissions(&right.volume) {
         return None;
     }
     let (mut modes, mut owners) = (0u64, 0u64);

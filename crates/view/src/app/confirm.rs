@@ -155,9 +155,11 @@ fn times_only(ticked: &Bits, index: &Index, proposal: &Proposal) -> Option<Fact>
     let mut text = format!("{} with equal content differ in times only", count(files, "file", "files"));
     text += match files.saturating_sub(set) {
         0 => "; nothing else of them is written",
-        rest if rest == files => "; each is copied whole, because it has several names or another owner",
+        rest if rest == files => {
+            "; each is copied whole, because it has several names, or another owner or permissions"
+        }
         _ => {
-            "; those with several names or another owner are copied whole, of the others nothing else is written"
+            "; those with several names, or another owner or permissions, are copied whole, of the others nothing else is written"
         }
     };
     (files > 0).then_some(Fact { name: "Times only", text })
