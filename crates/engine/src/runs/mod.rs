@@ -190,6 +190,10 @@ pub enum Deed {
     FinishedFolder,
     /// The original was brought back.
     BroughtBack,
+    /// The item has the name again that it had.
+    NameBack,
+    /// The file has the dates again that it had.
+    DatesBack,
     /// The new item was taken away; nothing was there before.
     TakenAway,
     /// A folder the run had made was removed.

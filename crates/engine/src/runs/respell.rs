@@ -94,7 +94,7 @@ pub(super) fn go_back(
                 Ok(Some(done))
             });
             match done {
-                Ok(Some(Respelled::Done)) => back.items.push(AccountItem::done(path, Deed::BroughtBack)),
+                Ok(Some(Respelled::Done)) => back.items.push(AccountItem::done(path, Deed::NameBack)),
                 Ok(Some(Respelled::Ignored) | None) => {}
                 Err(e) if matches!(reason(&e), OsReason::NotFound | OsReason::NotAFolder) => {}
                 Err(e) => {

@@ -178,7 +178,7 @@ impl<'a> Back<'a> {
         };
         let error = match done {
             Ok(deed) => {
-                if deed == Some(Deed::BroughtBack) {
+                if matches!(deed, Some(Deed::BroughtBack | Deed::DatesBack)) {
                     self.note_return(folder, step);
                 }
                 self.items.extend(deed.map(|deed| AccountItem::done(path, deed)));
@@ -406,7 +406,7 @@ impl<'a> Back<'a> {
         }
         if now.modified == was.modified && was.created.is_none_or(|was| now.created == Some(was)) {
             // By an attempt before this one.
-            return Ok(Some(Deed::BroughtBack));
+            return Ok(Some(Deed::DatesBack));
         }
         let seen = Seen::of(&now);
         let as_left = step.new.is_some_and(|new| new.modified == seen.modified);
@@ -421,7 +421,7 @@ impl<'a> Back<'a> {
         if !dir.volume()?.sync_volume {
             file.sync()?;
         }
-        Ok(Some(Deed::BroughtBack))
+        Ok(Some(Deed::DatesBack))
     }
 
     fn return_replaced(

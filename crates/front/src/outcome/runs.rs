@@ -99,7 +99,7 @@ pub fn deed_sign(item: &AccountItem) -> char {
         Deed::KeptOld => '=',
         Deed::KeptRemoved | Deed::TakenAway | Deed::RemovedFolder => '-',
         Deed::FinishedFolder => '*',
-        Deed::BroughtBack => '<',
+        Deed::BroughtBack | Deed::NameBack | Deed::DatesBack => '<',
         Deed::Foreign | Deed::Left => '!',
     }
 }
@@ -112,6 +112,8 @@ pub fn deed_words(item: &AccountItem) -> &'static str {
         Deed::KeptRemoved => "stays removed",
         Deed::FinishedFolder => "given its permissions and times",
         Deed::BroughtBack => "the original is back",
+        Deed::NameBack => "it has its old name again",
+        Deed::DatesBack => "it has its old dates again",
         Deed::TakenAway => "taken away; nothing was there before",
         Deed::RemovedFolder => "the folder is removed; it was not there before",
         Deed::Foreign => CHANGED_SINCE,
