@@ -338,6 +338,11 @@ impl<'a> Context<'a> {
         self.note(&Record::Committed { step, new });
     }
 
+    /// So many removals are durable with one that was [`Context::committed`].
+    pub(super) fn committed_along(&self, steps: u64) {
+        add(&self.committed, steps);
+    }
+
     /// Moves a displaced original into the undo store.
     pub(super) fn keep(&self, dir: &DirRef, name: &Name, step: u64) -> std::io::Result<()> {
         self.log.as_ref().map_or(Ok(()), |log| log.keep(dir, name, step))

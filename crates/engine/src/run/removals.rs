@@ -1,8 +1,8 @@
 //! Removes what the plan says, once everything is copied: deepest first, each item only while it is what was seen.
 //!
 //! An item leaves its name by a rename into the undo store, so that it can be looked at once more before the removal
-//! stands, and comes back if it is not what the plan saw. A folder goes only when it is empty, or whole into the recycle
-//! bin (`removals/whole.rs`).
+//! stands, and comes back if it is not what the plan saw. A folder goes whole where it holds exactly what the plan lists
+//! (`removals/whole.rs`), else when it is empty.
 //!
 //! Invariant: never more goes than is listed, and nothing that a failure holds back (`held.rs`).
 
@@ -40,8 +40,7 @@ pub(super) fn carry_out(context: &Context<'_>, entered: &[Entered], to: RemovedT
         (first..).zip(items).map(|(number, (folder, item))| Job { folder, item, number }).collect();
     let mut ways = Ways { target: Way::new(&context.target.dir), source: Asker::new(context.source) };
     let mut held = Held::new(context, entered);
-    let jobs =
-        if to == RemovedTo::RecycleBin { whole::recycle(context, &mut ways, jobs, &mut held) } else { jobs };
+    let jobs = whole::carry_out(context, &mut ways, jobs, to, &mut held);
     for group in jobs.chunks(context.batch_files.max(1)) {
         let mut go = Vec::with_capacity(group.len());
         for job in group {
@@ -247,7 +246,19 @@ fn item(job: &Job<'_>, outcome: Outcome) -> ItemReport {
     }
 }
 
-/// The folder an item lies in and how it looks, if it is what the plan saw and nothing protects it.
+/// Lets this user take an item out of its folder, which is `dir` and has `holds`.
+fn lift(context: &Context<'_>, job: &Job<'_>, dir: &DirRef, holds: &Metadata) -> io::Result<()> {
+    if crate::lift::needed(holds).is_none() {
+        return Ok(());
+    }
+    let place = context.plan.removals.iter().position(|folder| std::ptr::eq(folder, job.folder));
+    let number = context.plan.folders.len() + place.unwrap_or_default();
+    let listed = Some(job.folder.expect.attributes).filter(|_| place.is_some());
+    context.lift(&job.folder.path, dir, holds, (number, listed))
+}
+
+/// The folder an item lies in and how it looks, if it is what the plan saw and nothing protects it. This user may take it
+/// out of there then.
 fn seen<'a>(
     context: &Context<'_>,
     ways: &mut Ways<'a>,
@@ -266,12 +277,7 @@ fn seen<'a>(
         let error = Error::new(Op::Change, folder, ErrorKind::Protected(protection));
         return Err(error.with_target(TargetState::Original));
     }
-    if crate::lift::needed(&holds).is_some() {
-        let place = context.plan.removals.iter().position(|folder| std::ptr::eq(folder, job.folder));
-        let number = context.plan.folders.len() + place.unwrap_or_default();
-        let listed = Some(job.folder.expect.attributes).filter(|_| place.is_some());
-        context.lift(&job.folder.path, &dir, &holds, (number, listed)).map_err(os)?;
-    }
+    lift(context, job, &dir, &holds).map_err(os)?;
     let now = dir.stat(&job.item.name).map_err(|e| match reason(&e) {
         OsReason::NotFound => refuse(ErrorKind::TargetStale),
         _ => os(e),

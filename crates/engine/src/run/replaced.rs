@@ -34,7 +34,8 @@ pub(super) fn is_as_seen(
             .all(|held| is_folder_as_seen(context, volume, (dir, name), held, expected.id).unwrap_or(false))
 }
 
-fn is_folder_as_seen(
+/// Whether one of the folders below `name` is as it was seen; `top` is the identity of the folder at `name`.
+pub(super) fn is_folder_as_seen(
     context: &Context<'_>,
     volume: &Volume,
     (dir, name): (&DirRef, &Name),

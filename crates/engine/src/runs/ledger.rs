@@ -76,6 +76,10 @@ pub(crate) struct LedgerStep {
     pub(crate) times: Option<[Dates; 2]>,
     /// The item is a folder that had this before it was given permissions to be moved.
     pub(crate) lifted: Option<Attributes>,
+    /// Numbers of the removals that are done when this one is: the folder goes with all that is in it.
+    pub(crate) carries: Vec<u64>,
+    /// Number of the removal that this one is done with.
+    pub(crate) within: Option<u64>,
 }
 
 impl LedgerFolder {
@@ -100,6 +104,11 @@ impl LedgerStep {
     /// Whether a whole folder was at the name.
     pub(crate) fn replaces_folder(&self) -> bool {
         !self.removes && self.before.is_some_and(|before| before.kind == Kind::Folder)
+    }
+
+    /// Whether the original is a folder that was kept with everything in it.
+    pub(crate) fn went_whole(&self) -> bool {
+        self.replaces_folder() || !self.carries.is_empty()
     }
 }
 
@@ -164,6 +173,8 @@ impl Ledger {
                         respelled: None,
                         times: None,
                         lifted: None,
+                        carries: Vec::new(),
+                        within: None,
                     });
                 }
                 self.folders.last_mut()?.steps.end = self.steps.len();
@@ -178,6 +189,8 @@ impl Ledger {
             Record::Committed { step, new } => {
                 let step = self.step_mut(step)?;
                 (step.intended, step.committed, step.new) = (true, true, new);
+                let carries = step.carries.clone();
+                self.commit_carried(&carries)?;
             }
             Record::RollBack => (self.rolling_back, self.end) = (true, None),
             Record::End(end) => (self.rolling_back, self.end) = (false, Some(end)),
@@ -198,6 +211,18 @@ impl Ledger {
             }
             Record::LiftedItem { step, was } => self.step_mut(step)?.lifted = Some(was),
             Record::Aside { step } => self.step_mut(step)?.aside = true,
+            Record::Whole { step, below } => {
+                below.iter().try_for_each(|&number| {
+                    self.step_mut(number)?.within = Some(step);
+                    Some(())
+                })?;
+                self.step_mut(step)?.carries = below;
+            }
+            Record::Apart { step } => {
+                for number in std::mem::take(&mut self.step_mut(step)?.carries) {
+                    self.step_mut(number)?.within = None;
+                }
+            }
         }
         Some(())
     }
@@ -206,6 +231,14 @@ impl Ledger {
     pub(crate) fn locate(&mut self, journal: &Metadata) {
         let now = ((journal.id.file, journal.id.file_high), journal.created);
         self.elsewhere = self.anchor != Some(now);
+    }
+
+    fn commit_carried(&mut self, carries: &[u64]) -> Option<()> {
+        for &number in carries {
+            let step = self.step_mut(number)?;
+            (step.intended, step.committed) = (true, true);
+        }
+        Some(())
     }
 
     fn step_mut(&mut self, number: u64) -> Option<&mut LedgerStep> {

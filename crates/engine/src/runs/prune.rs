@@ -11,7 +11,7 @@
 use std::collections::HashSet;
 use std::io;
 
-use fcs_sys::{DirRef, Kind, RelPath, Root, Time};
+use fcs_sys::{DirRef, RelPath, Root, Time};
 
 use super::disk::if_there;
 use super::journal::{self, Journal};
@@ -55,7 +55,7 @@ fn forget_one(store: &Store, run: &str) -> Result<(), Error> {
     let (mut whole, mut beside) = (HashSet::new(), Ok(()));
     if let Some(ledger) = ledger {
         beside = remove_asides(store, &ledger);
-        for step in ledger.steps.iter().filter(|step| went_whole(step)) {
+        for step in ledger.steps.iter().filter(|step| step.went_whole()) {
             whole.insert(kept_name(step.number).map_err(failed)?);
         }
     }
@@ -82,9 +82,13 @@ impl Past {
                 dead.push(run);
             } else if ledger.end.is_some() {
                 // The list says what was there; nobody wants to wait for each original to be asked at each run's end.
-                // Only of what is in a folder it says nothing.
-                let folders =
-                    bytes_of(store.root(), &ledger, store.kept_if_there(&run)?.as_ref(), went_whole);
+                // Only of what is in a folder that was replaced it says nothing.
+                let folders = bytes_of(
+                    store.root(),
+                    &ledger,
+                    store.kept_if_there(&run)?.as_ref(),
+                    LedgerStep::replaces_folder,
+                );
                 alive.push(ledger.info(ledger.kept_bytes().saturating_add(folders)));
             }
         }
@@ -197,11 +201,6 @@ pub fn prune(root: &Root, newest: Option<&str>) -> Result<Pruned, StartError> {
     })
 }
 
-/// Whether the original of a step is a folder that was replaced with everything in it.
-fn went_whole(step: &LedgerStep) -> bool {
-    !step.removes && step.before.is_some_and(|before| before.kind == Kind::Folder)
-}
-
 /// Bytes of the originals that a run keeps outside its undo store. What cannot be asked is not counted.
 pub(super) fn bytes_beside(root: &Root, ledger: &Ledger) -> u64 {
     bytes_of(root, ledger, None, |step| step.aside)
@@ -255,7 +254,7 @@ fn remove_aside(
     let aside = aside_name(&ledger.begin.run, step.number).map_err(|e| (folder.clone(), e))?;
     let remove = |way: &mut Way| {
         let Some(dir) = if_there(way.open(folder))? else { return Ok(()) };
-        if went_whole(step) {
+        if step.went_whole() {
             remove_tree(&dir, &aside)
         } else {
             if_there(dir.remove_file(&aside)).map(|_| ())

@@ -117,6 +117,19 @@ pub(crate) enum Record {
         /// What it had.
         was: Attributes,
     },
+    /// The folder of a removal is about to go with all that is in it. That is what other removals were to take out one by
+    /// one: they are done when it is.
+    Whole {
+        /// Number of the step.
+        step: u64,
+        /// Numbers of the others.
+        below: Vec<u64>,
+    },
+    /// It did not go so, and each removal is done by itself.
+    Apart {
+        /// Number of the step.
+        step: u64,
+    },
 }
 
 /// What a run is.

@@ -113,6 +113,7 @@ pub(crate) fn settle(
             Err(e) => items.push(failed(Op::List, e)),
         }
     }
+    settle_carried(folders, steps, &mut items);
     if !*rolling_back {
         adopt_folders(&settler.judge, root, &mut way, folders, journal, &mut items)?;
     }
@@ -546,6 +547,23 @@ enum Trouble {
 impl From<io::Error> for Trouble {
     fn from(e: io::Error) -> Self {
         Self::Os(e)
+    }
+}
+
+/// What went with a folder that was found in the undo store stays removed with it, as the record of that folder says.
+fn settle_carried(folders: &[LedgerFolder], steps: &mut [LedgerStep], items: &mut Vec<AccountItem>) {
+    let done: BTreeSet<u64> = steps
+        .iter()
+        .filter(|step| step.committed && !step.carries.is_empty())
+        .map(|step| step.number)
+        .collect();
+    for folder in folders.iter().filter(|_| !done.is_empty()) {
+        for step in &mut steps[folder.steps.clone()] {
+            if !step.committed && step.within.is_some_and(|folder| done.contains(&folder)) {
+                step.committed = true;
+                items.push(AccountItem::done(folder.path.join(&step.name), Deed::KeptRemoved));
+            }
+        }
     }
 }
 

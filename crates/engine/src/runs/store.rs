@@ -19,6 +19,7 @@ use super::lock::{self, Answer, Held, LOCK};
 use super::root_time::{self, RootTime};
 use super::{RunId, StartError};
 use crate::identity::Numbers;
+use crate::way::Way;
 use crate::{Error, Op};
 
 pub(super) const FOLDER: &str = ".fcs";
@@ -83,7 +84,7 @@ impl Look {
         if_there(runs.open_file(&journal_name(run)?, Access::Read))
     }
 
-    /// Bytes of the originals a run keeps in its undo store.
+    /// Bytes of the originals a run keeps in its undo store, those in folders that went there whole too.
     pub(crate) fn kept_bytes(&self, run: &str) -> io::Result<u64> {
         let Some(undo) = if_there(self.fcs.open_dir(&own(UNDO)?))? else { return Ok(0) };
         let Some(store) = if_there(undo.open_dir(&own(run)?))? else { return Ok(0) };

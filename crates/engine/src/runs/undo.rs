@@ -59,6 +59,7 @@ pub(crate) fn take_back(
         refused: HashSet::new(),
         leftovers: Vec::new(),
         returned: Vec::new(),
+        returned_whole: HashSet::new(),
         moved: Vec::new(),
     };
     let steps = |folder: &LedgerFolder| {
@@ -147,6 +148,8 @@ struct Back<'a> {
     leftovers: Vec<(Option<RelPath>, Name)>,
     /// Originals that came back: as they were before the run, and as they are now.
     returned: Vec<(Seen, Seen)>,
+    /// Removals of folders that came back with all that was in them.
+    returned_whole: HashSet<u64>,
     /// New items that were taken from their names and put back.
     moved: Vec<Record>,
 }
@@ -168,6 +171,11 @@ type Act<'a> = fn(&mut Back<'a>, &DirRef, &RelPath, &LedgerStep) -> Result<Optio
 impl<'a> Back<'a> {
     fn step(&mut self, folder: &LedgerFolder, step: &LedgerStep, act: Act<'a>) {
         let path = folder.path.join(&step.name);
+        if self.waits_in_store(step) {
+            // It goes the way of the folder that it went with, and why that stays is told.
+            self.refused.insert(folder.path.clone());
+            return;
+        }
         let done = match self.open(&folder.path) {
             // Also where nothing stands there: the later run removed it, and its undo brings it back.
             _ if self.shadowed.contains(&path) => Err(Refusal::Kind(ErrorKind::ChangedSince)),
@@ -180,6 +188,7 @@ impl<'a> Back<'a> {
             Ok(deed) => {
                 if matches!(deed, Some(Deed::BroughtBack | Deed::DatesBack)) {
                     self.note_return(folder, step);
+                    self.returned_whole.extend((!step.carries.is_empty()).then_some(step.number));
                 }
                 self.items.extend(deed.map(|deed| AccountItem::done(path, deed)));
                 return;
@@ -215,6 +224,12 @@ impl<'a> Back<'a> {
             }
             self.items.push(item);
         }
+    }
+
+    /// Whether what a step removed is in the undo store, in a folder that went whole and did not come back.
+    fn waits_in_store(&self, step: &LedgerStep) -> bool {
+        let stored = step.within.and_then(|folder| kept_name(folder).ok());
+        stored.is_some_and(|name| self.kept.stat(&name).is_ok())
     }
 
     /// Opens a folder to work in it.
@@ -307,7 +322,8 @@ impl<'a> Back<'a> {
                 Ok(None)
             }
             (None, Some(now)) if step.before.is_some_and(|before| Seen::of(&now).looks_like(&before)) => {
-                Ok(None)
+                let came_along = step.within.is_some_and(|folder| self.returned_whole.contains(&folder));
+                Ok(came_along.then_some(Deed::BroughtBack))
             }
             (None, _) if self.removed == RemovedTo::RecycleBin => Err(Refusal::Kind(ErrorKind::InRecycleBin)),
             (None, _) => Err(Refusal::Kind(ErrorKind::OriginalLost)),

@@ -23,6 +23,7 @@ use fcs_testkit::sim::{Item, Options, Recording, SimFs};
 pub type Tree = BTreeMap<String, Item>;
 
 const EIO: i32 = 5;
+const EXDEV: i32 = 18;
 const EOPNOTSUPP: i32 = 95;
 const RUN: &str = "r1";
 
@@ -33,7 +34,10 @@ pub enum Scenario {
     Replace,
     Delete,
     FolderCreate,
+    /// R9: a folder goes whole.
     FolderRemove,
+    /// R9: a folder that was to go whole cannot be renamed at first, and is taken apart.
+    FolderApart,
     Links,
     OneGroup,
     ThreeGroups,
@@ -51,12 +55,13 @@ pub enum Scenario {
     Respell,
 }
 
-pub const SCENARIOS: [Scenario; 16] = [
+pub const SCENARIOS: [Scenario; 17] = [
     Scenario::New,
     Scenario::Replace,
     Scenario::Delete,
     Scenario::FolderCreate,
     Scenario::FolderRemove,
+    Scenario::FolderApart,
     Scenario::Links,
     Scenario::OneGroup,
     Scenario::ThreeGroups,
@@ -274,7 +279,7 @@ impl Scenario {
                 put(left, "made/f", 600, 2);
                 left.mkdir("made/empty");
             }
-            Self::FolderRemove => {
+            Self::FolderRemove | Self::FolderApart => {
                 put(right, "gone/f", 600, 2);
                 right.mkdir("gone/sub");
                 right.set_mode("gone/sub", 0o711);
@@ -449,6 +454,8 @@ impl Bench {
             on_error,
             ..RunOptions::default()
         };
+        let script =
+            if self.scenario == Scenario::FolderApart { Some(held_at_first(script)) } else { script };
         let target = self.way.scripted(&self.right, script);
         let source = self.left.root();
         let source = match &self.source_script {
@@ -483,12 +490,26 @@ fn begins_an_item(event: &Event<'_>) -> bool {
     }
 }
 
+/// Refuses the first rename of the folder, as where it lies on another volume.
+fn held_at_first(script: Option<Script>) -> Script {
+    let held = AtomicUsize::new(0);
+    Arc::new(move |event| {
+        let is_whole = begins_an_item(event) && event.path.as_bytes() == b"gone";
+        if is_whole && held.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Act::Fail(EXDEV);
+        }
+        script.as_ref().map_or(Act::Go, |script| script(event))
+    })
+}
+
 /// Lets the last item fail, once there is something to be taken back where items are committed one by one.
 fn last_fails(bench: &Bench, watch: &Arc<Watch>, fired: &Arc<AtomicUsize>) -> Script {
     let plan = bench.plan();
     // Dates are set without making anything.
     let copies = plan.steps().filter(|(_, step)| step.action != Action::SetTimes).count();
-    let items = copies + plan.removals.iter().map(|folder| folder.items.len()).sum::<usize>();
+    let removals = plan.removals.iter().map(|folder| folder.items.len()).sum::<usize>();
+    // A folder goes by one rename; where that fails it is taken apart, as far as that goes.
+    let items = copies + if bench.scenario == Scenario::FolderRemove { 1 } else { removals };
     let (watch, fired, begun) = (Arc::clone(watch), Arc::clone(fired), AtomicUsize::new(0));
     let waits = bench.scenario == Scenario::ThreeGroups;
     let path = Mutex::new(None);
@@ -544,7 +565,10 @@ pub fn record_run(scenario: Scenario, way: Way, ending: Ending) -> Case {
     let control = Control { cancel, observer: Arc::clone(&watch) as Arc<dyn Observer>, ..Control::default() };
     let fired = Arc::new(AtomicUsize::new(0));
     let script = ending.fails().then(|| {
-        let copies_files = !matches!(scenario, Scenario::Delete | Scenario::FolderRemove | Scenario::Links);
+        let copies_files = !matches!(
+            scenario,
+            Scenario::Delete | Scenario::FolderRemove | Scenario::FolderApart | Scenario::Links
+        );
         if ending == Ending::FailureKept && copies_files {
             rereading_fails(&fired)
         } else {

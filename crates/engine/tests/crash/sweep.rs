@@ -49,6 +49,7 @@ pub fn all() -> Result<Swept, String> {
         Scenario::Links,
         Scenario::FolderCreate,
         Scenario::FolderRemove,
+        Scenario::FolderApart,
         Scenario::Mixed,
         Scenario::Large,
         Scenario::FileOverFolder,

@@ -240,10 +240,14 @@ impl World {
 
     /// Whether `what` stands at `path` or in the undo store.
     pub fn still_has(&self, path: &str, what: &There) -> bool {
-        let mut places = vec![self.right.join(path)];
-        let stores = self.right.join(".fcs/undo");
-        for store in std::fs::read_dir(stores).into_iter().flatten() {
-            places.extend(std::fs::read_dir(store.unwrap().path()).unwrap().map(|kept| kept.unwrap().path()));
+        let (mut places, mut at) = (vec![self.right.join(path)], 0);
+        places.push(self.right.join(".fcs/undo"));
+        // Folders that went whole are in the store with all that was in them.
+        while let Some(place) = places.get(at).cloned() {
+            at += 1;
+            if at > 1 && place.symlink_metadata().is_ok_and(|item| item.is_dir()) {
+                places.extend(std::fs::read_dir(&place).unwrap().map(|kept| kept.unwrap().path()));
+            }
         }
         places.iter().any(|place| there(place) == *what)
     }
