@@ -320,6 +320,19 @@ fn options(window: &mut Window, ui: &mut Ui, pal: &Palette) {
             app.set_setting("time_tolerance_nanos", &state.tolerance);
         }
     });
+    ui.columns(2, |columns| {
+        let mut clock = app.settings().ignore_whole_hours > 0;
+        let help = "Dates exactly an hour apart count as equal: a stick that was written before the clock was changed. \
+                    The settings take more hours.";
+        if columns[0].checkbox(&mut clock, "Ignore a clock change").on_hover_text(help).changed() {
+            app.set_setting("ignore_whole_hours", if clock { "1" } else { "0" });
+        }
+        let mut stay = app.settings().one_file_system;
+        let help = "What is mounted inside one of the two folders is left out on both sides";
+        if columns[1].checkbox(&mut stay, "Stay on one volume").on_hover_text(help).changed() {
+            app.set_setting("one_file_system", if stay { "true" } else { "false" });
+        }
+    });
     ui.add_space(4.0);
     widgets::heading(ui, "Patterns (separate with ;)");
     for (label, text, is_include) in

@@ -18,7 +18,7 @@ use fcs_engine::compare::{RowId, Side};
 use fcs_engine::plan::Direction;
 use fcs_engine::report::RunResult;
 use fcs_engine::run::RunOptions;
-use fcs_engine::settings::Verify;
+use fcs_engine::settings::{Newer, Verify};
 use fcs_engine::{Control, Settings};
 use fcs_front::folders::Folders;
 use fcs_front::settings_file::SettingsFile;
@@ -644,6 +644,28 @@ fn what_is_verified_is_remembered() {
     assert_eq!(bench.app().settings().verify, Verify::Off);
     bench.app_mut().finish();
     assert_eq!(SettingsFile::read(bench.path("home/settings.toml")).unwrap().settings().verify, Verify::Off);
+}
+
+/// W3, W5: what is about this plan is chosen on its sheet, for it alone; what is about a comparison, where that is.
+#[test]
+fn what_a_copy_and_a_comparison_meet_is_chosen_where_one_looks_for_it() {
+    let mut bench = small();
+    bench.compare();
+    bench.button("Tick all differences on the left");
+    bench.button("Copy 2 to the right");
+    bench.planned();
+    assert!(bench.is_enabled("Copy 2 items to the right"));
+    bench.press(Role::RadioButton, "Newer files: Leave alone");
+    bench.planned();
+    assert!(bench.is_enabled("Copy 1 item to the right"), "{:#?}", bench.all());
+    assert_eq!(bench.app().settings().newer, Newer::Replace, "for this plan alone");
+    bench.button("Cancel");
+
+    bench.button("What counts");
+    bench.press(Role::CheckBox, "Stay on one volume");
+    bench.press(Role::CheckBox, "Ignore a clock change");
+    let settings = bench.app().settings();
+    assert!(settings.one_file_system && settings.ignore_whole_hours == 1);
 }
 
 #[test]

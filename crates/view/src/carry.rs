@@ -36,7 +36,12 @@ impl Memory {
         let new = |old: RowId| found.get(&old).copied();
         let open: Vec<RowId> = self.open.iter().filter_map(new).collect();
         for side in [Side::Left, Side::Right] {
-            let rows: Vec<RowId> = self.ticked[side as usize].iter().filter_map(new).collect();
+            // What has become of two kinds since was not agreed to as such.
+            let is_as_ticked =
+                |old, row| !model.rows().index().clashes().has(row) || self.index.clashes().has(old);
+            let ticked = self.ticked[side as usize].iter();
+            let rows: Vec<RowId> =
+                ticked.filter_map(|old| new(old).filter(|&row| is_as_ticked(old, row))).collect();
             model.tick_rows(side, &rows);
         }
         model.set_sort(self.sort);

@@ -25,6 +25,7 @@ pub struct Index {
     chips: [Bits; Group::ALL.len()],
     work: Bits,
     known: Bits,
+    clashes: Bits,
     notable: Bits,
     inside: Bits,
     /// Rows whose two dates differ and are alike to the second: without fractions they would be shown alike.
@@ -43,6 +44,7 @@ impl Index {
             chips: std::array::from_fn(|_| none()),
             work: none(),
             known: none(),
+            clashes: none(),
             notable: none(),
             inside: none(),
             close_dates: none(),
@@ -60,6 +62,9 @@ impl Index {
                 index.folders.add(id);
             }
             index.add_verdict(id, row.verdict, existence);
+            if row.verdict == Verdict::KindClash && index.is_replaceable_clash(id) {
+                index.clashes.add(id);
+            }
             if let Verdict::Different(differences) = row.verdict
                 && index.has_close_dates(id, differences)
             {
@@ -77,6 +82,15 @@ impl Index {
         let close = |a: Option<Time>, b: Option<Time>| matches!((a, b), (Some(a), Some(b)) if a.seconds() == b.seconds());
         differences.modified && close(Some(left.modified), Some(right.modified))
             || differences.created && close(left.created(), right.created())
+    }
+
+    /// Whether the row itself is of two kinds, and not only below one that is, and a copy could put one for the other.
+    fn is_replaceable_clash(&self, row: RowId) -> bool {
+        let above = self.comparison.row(row).parent;
+        let kinds = [Side::Left, Side::Right].map(|side| self.entry(row, side).map(|entry| entry.kind));
+        row != Comparison::ROOT
+            && self.comparison.row(above).verdict != Verdict::KindClash
+            && kinds.iter().all(|kind| kind.is_some_and(|kind| kind != Kind::Other))
     }
 
     /// Whether this comparison has read both files and found them equal, so that only their dates differ.
@@ -168,6 +182,12 @@ impl Index {
         &self.known
     }
 
+    /// Rows with items of two kinds of which one could take the place of the other, whole. They are not [`Index::known`],
+    /// and nothing ticks them but a click on their own box.
+    pub fn clashes(&self) -> &Bits {
+        &self.clashes
+    }
+
     /// Rows that want to be looked at: what is in [`Index::work`], and what is not [`Index::known`].
     pub fn notable(&self) -> &Bits {
         &self.notable
@@ -217,8 +237,9 @@ impl Index {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let sets = [&self.folders, &self.work, &self.known, &self.notable, &self.inside, &self.close_dates];
-        let sets = sets.into_iter().chain(&self.on).chain(&self.chips);
+        let sets = [&self.folders, &self.work, &self.known, &self.clashes];
+        let sets = sets.into_iter().chain([&self.notable, &self.inside, &self.close_dates]);
+        let sets = sets.chain(&self.on).chain(&self.chips);
         self.names.bytes() + sets.map(Bits::bytes).sum::<usize>()
     }
 }

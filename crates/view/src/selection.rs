@@ -2,8 +2,9 @@
 //! removed.
 //!
 //! Invariant: a row is ticked on a side only if that side has an item there and enough is known about the row to act on
-//! it. Clashes, unreadable and not comparable rows are never ticked, neither with many nor alone: the engine would do
-//! nothing with them but note that they were skipped. Ticks do not depend on what is visible, open or sorted. What acts
+//! it. Clashes of names, unreadable and not comparable rows are never ticked, neither with many nor alone: the engine would
+//! do nothing with them but note that they were skipped. Where two kinds clash only a click on that very row ticks it, and
+//! then everything in it, because it goes whole or not at all. Ticks do not depend on what is visible, open or sorted. What acts
 //! on many rows ticks only what the filter matches, and says how much it left out; but it unticks everything, because
 //! nothing may be copied that the user believes unticked. This module must not know the filter, only its matches.
 
@@ -66,7 +67,7 @@ impl Selection {
 
     /// Whether a row has a box to tick on a side.
     pub fn can_tick(&self, row: RowId, side: Side) -> bool {
-        self.index.on(side).has(row) && self.index.known().has(row)
+        self.index.on(side).has(row) && (self.index.known().has(row) || self.index.clashes().has(row))
     }
 
     /// Whether a row is ticked on a side.
@@ -127,6 +128,7 @@ impl Selection {
         if !stands_for_others && self.ticked[side as usize].add(row) {
             change.ticked += 1;
         }
+        change.ticked += self.tick_clash(row, side);
         if self.work.has(row) && !matching.has(row) {
             change.left_out -= 1;
         }
@@ -135,14 +137,25 @@ impl Selection {
         change
     }
 
-    /// Ticks rows one by one, with nothing that is below them, as far as they have boxes.
+    /// Ticks rows one by one, with nothing that is below them, as far as they have boxes. What is of two kinds has
+    /// everything below it, as ever.
     pub(crate) fn tick_alone(&mut self, rows: &[RowId], side: Side) {
         for &row in rows {
-            if self.can_tick(row, side) && self.ticked[side as usize].add(row) {
-                self.counts[side as usize] += 1;
+            if self.can_tick(row, side) {
+                let itself = u32::from(self.ticked[side as usize].add(row));
+                self.counts[side as usize] += itself + self.tick_clash(row, side);
             }
         }
         self.draw_marks(side);
+    }
+
+    /// Ticks what is below a row of two kinds, where it is one: half of a folder must not take the place of a file.
+    fn tick_clash(&mut self, row: RowId, side: Side) -> u32 {
+        if !self.index.clashes().has(row) {
+            return 0;
+        }
+        let (ticked, on) = (&mut self.ticked[side as usize], self.index.on(side));
+        self.index.below(row).map(|level| ticked.add_common(level, &[on])).sum()
     }
 
     /// Whether something below a row could be acted on.

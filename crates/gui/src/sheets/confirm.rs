@@ -7,7 +7,7 @@ use egui::{Context, RichText, TextEdit, Ui, vec2};
 use fcs_engine::preflight::Severity;
 use fcs_front::overview;
 use fcs_front::task::Task;
-use fcs_view::app::{App, Confirm, Proposed, Sheet};
+use fcs_view::app::{App, Choice, Confirm, Proposed, Sheet};
 use fcs_view::text;
 
 use crate::bottom;
@@ -22,6 +22,7 @@ enum Act {
     /// Deletes what earlier runs keep.
     MakeRoom,
     Verify(fcs_engine::settings::Verify),
+    Choose(Choice, bool),
     Cancel,
 }
 
@@ -84,6 +85,7 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
         Some(Act::Go { dry_run }) => app.go(dry_run),
         Some(Act::MakeRoom) => app.make_room(),
         Some(Act::Verify(verify)) => app.set_verify(verify),
+        Some(Act::Choose(choice, replace)) => app.choose(choice, replace),
         Some(Act::Cancel) => app.close_sheet(),
         None => {}
     }
@@ -104,6 +106,9 @@ fn body(confirm: &mut Confirm, settings: &fcs_engine::Settings, ui: &mut Ui, pal
     if copies {
         ui.add_space(4.0);
         ui.horizontal_wrapped(|ui| act = verify(settings, ui, pal));
+    }
+    for &choice in &proposed.choices {
+        ui.horizontal_wrapped(|ui| act = choose(choice, &proposed, ui, pal).or(act.take()));
     }
     if let Some(text) = confirm.hidden_words() {
         problem(Severity::Warns, &text, ui, pal);
@@ -146,6 +151,22 @@ fn places(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {
 
 fn verify(settings: &fcs_engine::Settings, ui: &mut Ui, pal: &Palette) -> Option<Act> {
     bottom::verify_choice(settings, ui, pal).0.map(Act::Verify)
+}
+
+/// What becomes of something on the target, for this plan alone.
+fn choose(choice: Choice, proposed: &Proposed, ui: &mut Ui, pal: &Palette) -> Option<Act> {
+    let mut act = None;
+    ui.label(RichText::new(choice.words()).color(pal.weak));
+    let replaces = choice.replaces(&proposed.settings);
+    for (replace, words) in [(true, choice.replace_words()), (false, "Leave alone")] {
+        ui.add_space(4.0);
+        let radio = widgets::radio(ui, replaces == replace, words);
+        name(ui, &radio, &format!("{}: {words}", choice.words()));
+        if radio.clicked() && replaces != replace {
+            act = Some(Act::Choose(choice, replace));
+        }
+    }
+    act
 }
 
 fn problems(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {

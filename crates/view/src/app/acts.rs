@@ -17,7 +17,7 @@ use fcs_front::task::Task;
 
 use super::jobs::{self, Event, Request, Rows, Wanted};
 use super::picker::Purpose;
-use super::{App, Confirm, Field, Orphans, Picker, Proposed, Sheet, Unfinished, View};
+use super::{App, Choice, Confirm, Field, Orphans, Picker, Proposed, Sheet, Unfinished, View};
 use crate::carry::Memory;
 use crate::editor::Editor;
 use crate::filter::Chips;
@@ -261,6 +261,17 @@ impl App {
         self.plan_again();
     }
 
+    /// Decides for the plan on the sheet alone what becomes of something that it meets on the target.
+    pub fn choose(&mut self, choice: Choice, replace: bool) {
+        if self.busy.is_some() {
+            return;
+        }
+        if let Some(Sheet::Confirm(confirm)) = &mut self.sheet {
+            confirm.choose(choice, replace);
+            self.plan_again();
+        }
+    }
+
     /// Changes a setting by name; a value that is refused changes nothing and is said.
     pub fn set_setting(&mut self, name: &str, value: &str) {
         match self.file.set(name, value) {
@@ -354,6 +365,7 @@ impl App {
         settings.compare_existence = loaded.settings.compare_existence;
         settings.time_tolerance_nanos = loaded.settings.time_tolerance_nanos;
         settings.ignore_whole_hours = loaded.settings.ignore_whole_hours;
+        confirm.give_choices(&mut settings);
         self.begin(Kind::Plan);
         self.plans += 1;
         let serial = self.plans;

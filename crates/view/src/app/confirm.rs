@@ -11,11 +11,14 @@ use fcs_engine::error::shown;
 use fcs_engine::guard::Excess;
 use fcs_engine::plan::{Direction, Plan};
 use fcs_engine::preflight::{MakeRoom, Severity};
+use fcs_engine::report::SkipReason;
 use fcs_engine::run::RemovedTo;
 use fcs_engine::runs::RunId;
+use fcs_engine::settings::{Newer, ReadOnlyTargets, ReplaceKinds};
 use fcs_front::folders::Folders;
 use fcs_front::overview::{self, Fact};
 use fcs_front::task::{Proposal, Task};
+use fcs_sys::Kind;
 use fcs_text::{count, number};
 
 use super::jobs::Rows;
@@ -24,6 +27,72 @@ use crate::index::Index;
 
 /// Paths shown; the rest is counted.
 const SHOWN_PATHS: usize = 10;
+
+/// What becomes of something that the plan meets on the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Files that are newer there.
+    Newer,
+    /// Items that are of another kind there.
+    Kinds,
+    /// Files that are marked read-only there, where that is more than missing permission (Windows).
+    ReadOnly,
+}
+
+impl Choice {
+    /// What it is about.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Newer => "Newer files",
+            Self::Kinds => "Another kind",
+            Self::ReadOnly => "Read-only files",
+        }
+    }
+
+    /// What replacing them is called.
+    pub fn replace_words(self) -> &'static str {
+        match self {
+            Self::Newer | Self::ReadOnly => "Replace",
+            Self::Kinds => "Replace, with all that is in them",
+        }
+    }
+
+    /// Whether they are replaced by a copy with these settings.
+    pub fn replaces(self, settings: &Settings) -> bool {
+        match self {
+            Self::Newer => settings.newer == Newer::Replace,
+            Self::Kinds => settings.replace_kinds == ReplaceKinds::Always,
+            Self::ReadOnly => settings.read_only_targets == ReadOnlyTargets::Replace,
+        }
+    }
+
+    fn set(self, settings: &mut Settings, replace: bool) {
+        match (self, replace) {
+            (Self::Newer, true) => settings.newer = Newer::Replace,
+            (Self::Newer, false) => settings.newer = Newer::Keep,
+            (Self::Kinds, true) => settings.replace_kinds = ReplaceKinds::Always,
+            (Self::Kinds, false) => settings.replace_kinds = ReplaceKinds::Sync,
+            (Self::ReadOnly, true) => settings.read_only_targets = ReadOnlyTargets::Replace,
+            (Self::ReadOnly, false) => settings.read_only_targets = ReadOnlyTargets::Fail,
+        }
+    }
+
+    /// What there is to be decided about in a plan, whatever was decided.
+    fn of(plan: &Plan) -> Vec<Self> {
+        let skipped = |why| plan.skipped.iter().any(|skip| skip.why == why);
+        let makes_way = || plan.removed().any(|(_, item)| item.makes_way);
+        let marked = || {
+            let targets = plan.steps().filter_map(|(_, step)| step.expect_target);
+            targets
+                .into_iter()
+                .any(|there| there.kind == Kind::File && there.attributes.has_read_only_attribute())
+        };
+        let newer = plan.totals.replaced_newer > 0 || skipped(SkipReason::Newer);
+        let kinds = plan.totals.replaced_kinds > 0 || makes_way() || skipped(SkipReason::KindClash);
+        let all = [(Self::Newer, newer), (Self::Kinds, kinds), (Self::ReadOnly, marked())];
+        all.into_iter().filter(|(_, is_there)| *is_there).map(|(choice, _)| choice).collect()
+    }
+}
 
 /// A plan with all that is known about it.
 pub struct Proposed {
@@ -40,6 +109,8 @@ pub struct Proposed {
     /// Every problem known beforehand, worst first.
     pub problems: Vec<(Severity, String)>,
     pub(super) folders: Arc<Folders>,
+    /// What can be decided for this plan alone, because it is about something in it.
+    pub choices: Vec<Choice>,
     /// What the target's volume keeps is in doubt, and only trying would tell.
     pub(super) untried: bool,
 }
@@ -59,8 +130,11 @@ impl Proposed {
         let mut facts = overview::facts(&proposal, &settings);
         facts.insert(0, Fact { name: "Ticked", text: what_becomes_of(ticked, comparison, &proposal) });
         facts.splice(1..1, times_only(ticked, index, &proposal));
+        let choices =
+            if matches!(proposal.task, Task::Orphans(..)) { Vec::new() } else { Choice::of(&proposal.plan) };
         Self {
             facts,
+            choices,
             more: items.saturating_sub(examples.len() as u64),
             examples: examples.iter().map(ToString::to_string).collect(),
             problems: problems(&proposal),
@@ -103,8 +177,7 @@ impl Proposed {
 
     /// The number that must be typed before this may go ahead.
     pub fn must_type(&self) -> Option<u64> {
-        let totals = &self.proposal.plan.totals;
-        let removed = totals.removed_files + totals.removed_folders;
+        let removed = self.proposal.plan.items_that_go();
         (self.proposal.excess.is_some() || self.proposal.removes_for_good).then_some(removed)
     }
 }
@@ -184,11 +257,22 @@ pub struct Confirm {
     /// So many of the items were ticked and then hidden by a filter.
     pub hidden: u64,
     pub(super) rows: Rows,
+    /// What was decided for this plan, beside the settings.
+    chosen: Vec<(Choice, bool)>,
 }
 
 impl Confirm {
     pub(super) fn new(task: Task, rows: Rows, hidden: u64) -> Self {
-        Self { task, proposed: None, typed: String::new(), retries: None, hidden, rows }
+        Self { task, proposed: None, typed: String::new(), retries: None, hidden, rows, chosen: Vec::new() }
+    }
+
+    pub(super) fn choose(&mut self, choice: Choice, replace: bool) {
+        self.chosen.retain(|(other, _)| *other != choice);
+        self.chosen.push((choice, replace));
+    }
+
+    pub(super) fn give_choices(&self, settings: &mut Settings) {
+        self.chosen.iter().for_each(|(choice, replace)| choice.set(settings, *replace));
     }
 
     /// What earlier runs keep, if the run may go ahead once that is deleted.

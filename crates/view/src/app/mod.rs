@@ -39,7 +39,7 @@ use crate::keep::Kept;
 use crate::log::{Level, Log};
 use crate::running::{Kind, Running};
 
-pub use confirm::{Confirm, Proposed};
+pub use confirm::{Choice, Confirm, Proposed};
 pub use jobs::{Loaded, Runs, Unfinished};
 pub use orphans::{LARGE, Orphans, Statistics};
 pub use outcome::{Done, Ended, Failure, FailureLine, Tone};

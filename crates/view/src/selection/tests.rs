@@ -21,6 +21,16 @@ fn is_work(comparison: &Comparison, row: RowId, side: Side) -> bool {
     counts && comparison.node(row, side).is_some()
 }
 
+/// Whether the row itself is of two kinds of which one can take the place of the other.
+fn is_clash(comparison: &Comparison, row: RowId) -> bool {
+    let verdict = |row| comparison.row(row).verdict;
+    verdict(row) == Verdict::KindClash
+        && verdict(comparison.row(row).parent) != Verdict::KindClash
+        && SIDES
+            .iter()
+            .all(|&side| comparison.entry(row, side).is_some_and(|entry| entry.kind != Kind::Other))
+}
+
 /// Whether nothing is ticked that has no box, and the count is the number of ticks.
 fn is_sound(selection: &Selection, comparison: &Comparison) -> bool {
     SIDES.into_iter().all(|side| {
@@ -30,8 +40,13 @@ fn is_sound(selection: &Selection, comparison: &Comparison) -> bool {
             && ticked.iter().all(|&row| {
                 use Verdict::{KindClash, NameClash, NotComparable, Unreadable};
                 let verdict = comparison.row(row).verdict;
+                // What lies in an item of two kinds is ticked with it, and only with it.
+                let with_clash = std::iter::successors(Some(row), |&row| {
+                    (row != Comparison::ROOT).then(|| comparison.row(row).parent)
+                })
+                .any(|row| is_clash(comparison, row) && selection.is_ticked(row, side));
                 comparison.node(row, side).is_some()
-                    && !matches!(verdict, KindClash | NameClash | Unreadable | NotComparable)
+                    && (!matches!(verdict, KindClash | NameClash | Unreadable | NotComparable) || with_clash)
             })
     })
 }
@@ -90,7 +105,9 @@ proptest! {
                     selection.tick_all_differences(side, &matching)
                 }
                 _ => {
-                    let below = |r: RowId| is_in(comparison, r, row) && wanted(r);
+                    let whole = is_clash(comparison, row) && comparison.node(row, side).is_some();
+                    let goes_along = |r: RowId| whole && comparison.node(r, side).is_some();
+                    let below = |r: RowId| is_in(comparison, r, row) && (wanted(r) || goes_along(r));
                     let shown = expected_mark(&selection, comparison, row, side);
                     let holds_work = all.clone().any(|r| {
                         r != row && is_in(comparison, r, row) && is_work(comparison, r, side)
@@ -222,7 +239,7 @@ fn a_folder_takes_only_what_differs_and_a_same_row_is_ticked_by_itself() {
     assert_eq!(selection.mark(at("d"), Side::Left), Mark::Partly, "the folder above shows it");
     selection.toggle(at("d"), Side::Left, &all);
     assert_eq!(selection.mark(at("d"), Side::Left), Mark::On, "a part is completed");
-    assert_eq!(selection.toggle(at("clash"), Side::Left, &all), Change::default());
+    assert_eq!(selection.toggle(at("clash"), Side::Left, &all).ticked, 1, "by its own box alone");
     assert_eq!(selection.toggle(at("d/right"), Side::Left, &all), Change::default(), "no box on that side");
 }
 

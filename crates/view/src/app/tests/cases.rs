@@ -1,5 +1,7 @@
 //! What people met in the window: each test has the number of its case.
 
+use fcs_engine::compare::RowId;
+
 use super::*;
 
 fn orphans(app: &mut App) -> &mut Orphans {
@@ -512,4 +514,78 @@ fn l6_a_volume_in_doubt_is_tried_after_the_first_yes_and_before_anything_is_copi
     bench.app.go(false);
     bench.until("a run", |app| matches!(app.sheet, Some(Sheet::Ended(_) | Sheet::Trouble(_))));
     assert!(target.join("more").exists());
+}
+
+/// Clicks the left box of a row.
+fn click(bench: &mut Bench, row: RowId) {
+    bench.app.loaded_mut().unwrap().model.toggle(row, Side::Left);
+    bench.app.count_ticks();
+}
+
+/// L3, W3: what a copy does with newer files and with items of another kind is decided on the sheet, for that plan alone.
+#[test]
+fn l3_an_item_of_another_kind_is_ticked_by_its_own_box_alone_and_replaced_only_if_that_is_chosen() {
+    let mut bench = Bench::new();
+    bench.write("left/new", b"new");
+    bench.write("left/kind/in/deep", b"a folder on the left");
+    bench.write("right/kind", b"a file on the right");
+    bench.write("left/newer", b"left");
+    bench.write("right/newer", b"right, and later");
+    let early = std::time::UNIX_EPOCH + Duration::from_hours(24);
+    fs::File::options().write(true).open(bench.path("left/newer")).unwrap().set_modified(early).unwrap();
+    bench.compare();
+    bench.app.tick_all(Side::Left);
+    assert_eq!(bench.app.ticked(Side::Left).0, 2, "all differences, without what is of another kind");
+    let row = |bench: &Bench, path: &str| {
+        let comparison = bench.app.loaded().unwrap().comparison();
+        (0..comparison.rows.len() as RowId).find(|&row| comparison.path(row).to_string() == path).unwrap()
+    };
+    let kind = row(&bench, "kind");
+    click(&mut bench, kind);
+    assert_eq!(bench.app.ticked(Side::Left).0, 5, "with all that is in it");
+
+    bench.app.copy(Direction::LeftToRight);
+    let planned = |app: &App| matches!(&app.sheet, Some(Sheet::Confirm(c)) if c.proposed.is_some());
+    bench.until("a plan", planned);
+    assert_eq!(bench.proposed().choices, [Choice::Newer, Choice::Kinds]);
+    let plan = &bench.proposed().proposal.plan;
+    assert_eq!((plan.totals.replaced_newer, plan.totals.removed_files, plan.skipped.len()), (1, 0, 1));
+
+    bench.app.choose(Choice::Newer, false);
+    bench.until("another plan", planned);
+    bench.app.choose(Choice::Kinds, true);
+    bench.until("another plan", planned);
+    assert_eq!(bench.proposed().choices, [Choice::Newer, Choice::Kinds], "they can be taken back");
+    let plan = &bench.proposed().proposal.plan;
+    assert_eq!((plan.totals.replaced_newer, plan.totals.removed_files, plan.totals.new_files), (0, 1, 2));
+    assert_eq!(
+        bench.app.settings().replace_kinds,
+        fcs_engine::settings::ReplaceKinds::Sync,
+        "this plan alone"
+    );
+    if let (Some(number), Some(Sheet::Confirm(confirm))) =
+        (bench.proposed().must_type(), &mut bench.app.sheet)
+    {
+        confirm.typed = number.to_string();
+    }
+    bench.app.go(false);
+    bench.until("a run", |app| matches!(app.sheet, Some(Sheet::Ended(_))));
+    assert_eq!(fs::read(bench.path("right/kind/in/deep")).unwrap(), b"a folder on the left");
+    assert_eq!(fs::read(bench.path("right/newer")).unwrap(), b"right, and later");
+    assert!(bench.path("right/new").exists());
+}
+
+/// Ticks are taken over by path to the next comparison; a folder that is to take the place of a file keeps all of its own.
+#[test]
+fn l3_what_is_of_two_kinds_is_taken_over_whole_to_the_next_comparison() {
+    let mut bench = Bench::new();
+    bench.write("left/kind/in/deep", b"a folder on the left");
+    bench.write("right/kind", b"a file on the right");
+    bench.compare();
+    let comparison = bench.app.loaded().unwrap().comparison();
+    let kind = (0..comparison.rows.len() as RowId).find(|&row| comparison.path(row).to_string() == "kind");
+    click(&mut bench, kind.unwrap());
+    assert_eq!(bench.app.ticked(Side::Left).0, 3);
+    bench.compare();
+    assert_eq!(bench.app.ticked(Side::Left).0, 3);
 }
