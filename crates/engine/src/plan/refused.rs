@@ -6,7 +6,7 @@
 
 use fcs_sys::{Kind, RelPath};
 
-use super::{Comparison, PLANNED, Planner, REMOVED, TOUCHED};
+use super::{Deed, PLANNED, Planner, REMOVED, SELECTED};
 use crate::compare::RowId;
 use crate::tree::Entry;
 
@@ -28,19 +28,32 @@ impl Planner<'_> {
             return;
         }
         let mut found = Refused::default();
-        for row in 0..self.comparison.rows.len() as RowId {
+        let rows = self.comparison.rows.len() as RowId;
+        // Dates are set without changing a name.
+        let changes_name = |row: RowId| match self.deed(row) {
+            Deed::Copy | Deed::CopyLink | Deed::MakeFolder => self.has(row, PLANNED),
+            Deed::Rename => self.has(row, SELECTED),
+            Deed::Remove => self.has(row, REMOVED),
+            Deed::SetTimes | Deed::FolderTimes | Deed::Nothing | Deed::Skip(_) => false,
+        };
+        let mut loses_or_gains = vec![false; rows as usize];
+        for row in (1..rows).filter(|&row| changes_name(row)) {
+            loses_or_gains[self.comparison.row(row).parent as usize] = true;
             let (here, there) =
                 (self.comparison.entry(row, self.source), self.comparison.entry(row, self.target));
-            let copied = here.filter(|here| here.kind == Kind::File && self.has(row, PLANNED));
+            let copied = here.filter(|_| self.deed(row) == Deed::Copy);
             if copied.is_some_and(|here| !self.user.bits_let_read(here.attributes, here.owner())) {
                 found.unreadable.push(self.comparison.path_on(row, self.source));
             }
-            let Some(there) = there.filter(|_| row != Comparison::ROOT) else { continue };
-            if there.kind == Kind::Folder && self.has(row, TOUCHED) && self.may_not_change(there) {
-                found.unwritable.push(self.comparison.path_on(row, self.target));
-            }
-            if self.has(row, PLANNED | REMOVED) && self.is_kept_off(row, there) {
+            if there.is_some_and(|there| self.is_kept_off(row, there)) {
                 found.kept_off.push(self.comparison.path_on(row, self.target));
+            }
+        }
+        for row in (1..rows).filter(|&row| loses_or_gains[row as usize]) {
+            let there = self.comparison.entry(row, self.target);
+            let folder = there.filter(|there| there.kind == Kind::Folder);
+            if folder.is_some_and(|folder| self.may_not_change(folder)) {
+                found.unwritable.push(self.comparison.path_on(row, self.target));
             }
         }
         self.plan.refused = found;

@@ -19,7 +19,6 @@ use super::lock::{self, Answer, Held, LOCK};
 use super::root_time::{self, RootTime};
 use super::{RunId, StartError};
 use crate::identity::Numbers;
-use crate::way::Way;
 use crate::{Error, Op};
 
 pub(super) const FOLDER: &str = ".fcs";
