@@ -30,6 +30,15 @@ pub(crate) fn run(args: &RecoverArgs, what: LeftoversChoice, root: &Root, screen
     let control = Control::default();
     let found =
         runs::leftovers(root, source.as_ref(), &control).map_err(|e| Failure::new(Code::Failed, e))?;
+    if let Some(above) = runs::root_above(root) {
+        screen.say(&format!(
+            "{} lies in {}, which has runs of its own. What they left here is not listed and stays as it is: it is put in \
+             order there, with {}.",
+            shown(&root.path),
+            shown(&above.path),
+            unfinished::command("recover", &above)
+        ));
+    }
     let clearing = match what {
         LeftoversChoice::List => None,
         LeftoversChoice::Delete => Some(Clearing::Delete),

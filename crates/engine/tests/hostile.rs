@@ -16,7 +16,8 @@ use fcs_engine::plan::plan_orphans;
 use fcs_engine::report::RunResult;
 use fcs_engine::run::{RunOptions, run};
 use fcs_engine::runs::{
-    Clearing, How, RunState, clear_leftovers, leftovers, list, recover, undo, unfinished, unreadable,
+    Clearing, How, RunState, clear_leftovers, leftovers, list, recover, root_above, undo, unfinished,
+    unreadable,
 };
 use fcs_engine::settings::Undo;
 use fcs_testkit::faulty::{Act, Call, wrap};
@@ -189,6 +190,40 @@ fn what_lies_about_without_a_journal_is_told_and_deleted_only_if_it_is_elsewhere
             "{what}: a journal that says nothing is of no use any more"
         );
     }
+}
+
+/// What an interrupted run left in a folder below its root is none of that folder's leftovers, although there is no journal
+/// in it.
+#[test]
+fn a_folder_below_the_root_of_a_run_has_none_of_its_files_as_leftovers() {
+    let mut bench = Bench::new();
+    bench.settings.undo = Undo::Last;
+    for side in [&bench.left, &bench.right] {
+        std::fs::create_dir(side.join("sub")).unwrap();
+    }
+    std::fs::write(bench.left.join("sub/f"), "the new one").unwrap();
+    std::fs::write(bench.right.join("sub/f"), "old").unwrap();
+    std::fs::write(bench.right.join("sub/elsewhere too"), "old").unwrap();
+    let mut bench = bench.script(|event| match event.call {
+        Call::RenameNoReplace if event.path.to_string().contains(".part") => Act::Fail(EIO),
+        _ => Act::Go,
+    });
+    assert_eq!(bench.copy().result, RunResult::Stopped);
+    bench.run_script = None;
+    let sub = fcs_sys::open_root(&bench.right.join("sub")).unwrap();
+    let ours = || {
+        let names = std::fs::read_dir(bench.right.join("sub")).unwrap();
+        names.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with(".fcs-")).count()
+    };
+    assert_eq!(ours(), 1, "the original under a staged name");
+    assert!(leftovers(&sub, None, &bench.control).unwrap().is_empty());
+    for what in [Clearing::Delete, Clearing::Restore] {
+        assert!(clear_leftovers(&sub, None, what, &bench.control).unwrap().is_empty(), "{what:?}");
+    }
+    assert_eq!(ours(), 1);
+    assert_eq!(root_above(&sub).unwrap().path, bench.roots().1.path);
+    recover(&bench.roots().1, How::RollBack, &bench.control).unwrap();
+    assert_eq!(std::fs::read(bench.right.join("sub/f")).unwrap(), b"old");
 }
 
 /// R5: what was copied from is still there, so unfinished copies of it may go.

@@ -2,12 +2,13 @@
 //! of which nothing says any more what they are.
 //!
 //! Invariants: a leftover is deleted only if a file beside it has the same content, so that it is not the only copy of
-//! anything. What belongs to a run with a journal is none, and what lies in a folder below that has a `.fcs` of its own is
-//! that folder's. Nothing outside the root is looked at but what the caller
-//! gives to compare with.
+//! anything. What belongs to a run with a journal is none, also where that lies in a folder above, and what lies in a
+//! folder below that has a `.fcs` of its own is that folder's. Nothing outside the root is looked at but the journals of
+//! the folders above and what the caller gives to compare with.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
+use std::path::{Path, PathBuf};
 
 use fcs_sys::{Access, DirRef, Kind, Name, OsReason, RelPath, Root, Time, reason};
 use serde::Serialize;
@@ -67,7 +68,32 @@ pub struct Cleared {
 pub fn leftovers(root: &Root, source: Option<&Root>, control: &Control) -> crate::Result<Vec<Leftover>> {
     let failed = |e| Error::os(Op::List, root.path.clone(), e);
     let known = known_runs(root).map_err(failed)?;
-    find(root, source, control, &|run| !known.contains(run)).map_err(failed)
+    let mut found = find(root, source, control, &|run| !known.contains(run)).map_err(failed)?;
+    leave_new(root, &mut found).map_err(failed)?;
+    Ok(found)
+}
+
+/// Leaves out what belongs to runs of a folder above that began meanwhile: no lock keeps those out, but each has its
+/// journal before its first file.
+fn leave_new(root: &Root, found: &mut Vec<Leftover>) -> io::Result<()> {
+    let known = if found.is_empty() { HashSet::new() } else { known_runs(root)? };
+    found.retain(|leftover| !known.contains(&leftover.run));
+    Ok(())
+}
+
+/// The nearest folder above a root that has journals of its own: what its runs left in the root is for it to put in
+/// order, and is none of the root's leftovers.
+pub fn root_above(root: &Root) -> Option<Root> {
+    let has_none = |above: &Root| -> io::Result<bool> {
+        Ok(Look::open(above)?.map_or_else(|| Ok(Vec::new()), |look| look.run_ids())?.is_empty())
+    };
+    roots_above(root).find(|above| matches!(has_none(above), Ok(false)))
+}
+
+/// The folders above a root, nearest first; not those that cannot be opened.
+fn roots_above(root: &Root) -> impl Iterator<Item = Root> {
+    let above: Vec<PathBuf> = root.path.ancestors().skip(1).map(Path::to_owned).collect();
+    above.into_iter().filter_map(|path| fcs_sys::open_root(&path).ok())
 }
 
 /// Deletes or restores them.
@@ -80,7 +106,8 @@ pub fn clear_leftovers(
     let failed = |e| StartError::Failed(Error::os(Op::CleanUp, root.path.clone(), e));
     super::locked(root, "clearing of leftovers", |store| {
         let known = known_runs(root).map_err(failed)?;
-        let found = find(root, source, control, &|run| !known.contains(run)).map_err(failed)?;
+        let mut found = find(root, source, control, &|run| !known.contains(run)).map_err(failed)?;
+        leave_new(root, &mut found).map_err(failed)?;
         let mut way = Way::new(&root.dir);
         let mut done = Vec::new();
         for leftover in found {
@@ -123,8 +150,20 @@ pub(super) fn of_runs(root: &Root, runs: &HashSet<String>) -> io::Result<HashSet
     Ok(found)
 }
 
-/// Runs whose journal says what belongs to them.
+/// Runs that are not lost: those of the root whose journal says what belongs to them, and those of the folders above that
+/// have a journal, whether it can be read from here or not.
 fn known_runs(root: &Root) -> io::Result<HashSet<String>> {
+    let mut known = known_runs_of(root)?;
+    for above in roots_above(root) {
+        // Most folders above have no journals, or are not for this user to read.
+        if let Ok(Some(look)) = Look::open(&above) {
+            known.extend(look.run_ids().unwrap_or_default());
+        }
+    }
+    Ok(known)
+}
+
+fn known_runs_of(root: &Root) -> io::Result<HashSet<String>> {
     let Some(look) = Look::open(root)? else { return Ok(HashSet::new()) };
     let mut known = HashSet::new();
     for run in look.run_ids()? {

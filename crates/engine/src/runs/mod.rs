@@ -38,7 +38,7 @@ use crate::settings::Undo;
 use crate::{Control, Error, ErrorKind, Op};
 
 pub use id::{BadRunId, RunId};
-pub use leftovers::{Cleared, Clearing, Leftover, clear_leftovers, leftovers};
+pub use leftovers::{Cleared, Clearing, Leftover, clear_leftovers, leftovers, root_above};
 pub use obstacle::obstacle;
 pub use prune::{Pruned, prune};
 pub use record::RemovedTo;
