@@ -140,7 +140,6 @@ vices! {
     owners_lie [Vice::OwnersLie]
     chmod_is_refused [Vice::Refuses(Call::Chmod, libc::EPERM)]
     chown_is_refused [Vice::Refuses(Call::Chown, libc::EPERM)]
-    renames_in_two_steps [Vice::RenamesInTwoSteps]
     no_exchange [Vice::Refuses(Call::Exchange, libc::EINVAL)]
     no_rename_without_replacing [Vice::Refuses(Call::NoReplace, libc::EINVAL)]
     neither_exchange_nor_without_replacing [
@@ -172,7 +171,7 @@ vices! {
     all_at_once [
         Vice::NumbersLast(1), Vice::Refuses(Call::Link, libc::EIO),
         Vice::TimeStep(Duration::from_secs(2)), Vice::TimeRange(315_532_800, 4_354_819_198), Vice::NoChangeTime,
-        Vice::ModesAre(0o777), Vice::OwnersLie, Vice::IgnoresCase, Vice::FollowsLinks, Vice::RenamesInTwoSteps,
+        Vice::ModesAre(0o777), Vice::OwnersLie, Vice::IgnoresCase, Vice::FollowsLinks,
         Vice::Refuses(Call::Fsync, libc::ENOSYS), Vice::Refuses(Call::FsyncDir, libc::EINVAL),
         Vice::Refuses(Call::Statfs, libc::EIO), Vice::Refuses(Call::Flock, libc::ENOLCK),
         Vice::Refuses(Call::Xattr, libc::ENOSYS), Vice::Refuses(Call::Exchange, libc::EINVAL),

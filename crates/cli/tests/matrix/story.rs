@@ -413,7 +413,7 @@ impl Trial {
         let Place::Wicked(wicked) = &self.place else { return };
         let idle = |vice: &&Vice| match vice {
             // A plain user gives nothing away, and a program may replace files without such a rename.
-            Vice::Refuses(Call::Chown | Call::Replace, _) | Vice::RenamesInTwoSteps => false,
+            Vice::Refuses(Call::Chown | Call::Replace, _) => false,
             vice => wicked.fired(vice) == 0,
         };
         let idle: Vec<_> = vices.iter().filter(idle).collect();

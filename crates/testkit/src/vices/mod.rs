@@ -60,8 +60,6 @@ pub enum Vice {
     SizeZero(&'static str),
     /// A file of this name grows a little whenever it is read from its beginning.
     Grows(&'static str),
-    /// A rename over a file takes the old one away first: for a moment the name is free.
-    RenamesInTwoSteps,
     /// Attributes set on a symbolic link are those of what it points at (`sshfs`).
     FollowsLinks,
     /// Names with one of these characters are refused as invalid.

@@ -101,8 +101,7 @@ impl Server {
         (to_node, to): (INodeNo, &OsStr),
         flags: RenameFlags,
     ) -> Result<(), Errno> {
-        let mut guard = self.lock();
-        let disk = &mut *guard;
+        let disk = &mut *self.lock();
         let (from_dir, to_dir) = (disk.number(from_node), disk.number(to_node));
         disk.allowed(to)?;
         let exchange = flags.contains(RenameFlags::RENAME_EXCHANGE);
@@ -146,18 +145,11 @@ impl Server {
                     return Err(if dir { Errno::ENOTDIR } else { Errno::EISDIR });
                 }
                 disk.remove(to_node, &spelled, dir)?;
-                if disk.has(&Vice::RenamesInTwoSteps) {
-                    drop(guard);
-                    std::thread::sleep(Duration::from_millis(1));
-                    guard = self.lock();
-                }
             }
-            let disk = &mut *guard;
             disk.entries(from_dir)?.remove(&from);
             disk.entries(to_dir)?.insert(spelled.clone(), moving);
             disk.objects.get_mut(&moving).ok_or(Errno::ESTALE)?.name.clone_from(&spelled);
         }
-        let disk = &mut *guard;
         disk.moved((from_dir, &from), (to_dir, &spelled), exchange);
         disk.touch(moving, false);
         disk.touch(from_dir, true);

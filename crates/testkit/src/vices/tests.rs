@@ -260,34 +260,6 @@ fn sizes_and_inodes_are_told_as_none() {
 }
 
 #[test]
-fn a_rename_over_a_file_can_be_seen_in_the_middle() {
-    let seen_missing = |root: &Path| {
-        fs::write(root.join("f"), "old").unwrap();
-        let stop = std::sync::atomic::AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let watch = scope.spawn(|| {
-                let mut missing = false;
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    missing |= fs::symlink_metadata(root.join("f")).is_err();
-                }
-                missing
-            });
-            for _ in 0..50 {
-                fs::write(root.join("g"), "new").unwrap();
-                fs::rename(root.join("g"), root.join("f")).unwrap();
-            }
-            stop.store(true, std::sync::atomic::Ordering::Relaxed);
-            watch.join().unwrap()
-        })
-    };
-    match with_and_without(&Vice::RenamesInTwoSteps, seen_missing) {
-        // Whether the watcher looks at the right moment is up to the scheduler; that nothing shows without, is not.
-        Ok((_, without)) => assert!(!without),
-        Err(reason) => skip(test_name!(), &reason.reason),
-    }
-}
-
-#[test]
 fn what_is_set_on_a_link_reaches_what_it_points_at() {
     assert_seen!(Vice::FollowsLinks, (12, 0), (0, 12), |root: &Path| {
         fs::write(root.join("outside"), "").unwrap();
