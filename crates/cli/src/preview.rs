@@ -113,7 +113,11 @@ pub(crate) fn problems(proposal: &Proposal<'_>, style: Style) -> Vec<String> {
         ),
     };
     let found = overview::problems(&proposal.proposed, proposal.refuses(), &advice);
-    let line = |(severity, text): (Severity, String)| {
+    let is_missing = |text: &String| proposal.proposed.missing_volumes.contains(text);
+    let line = |(severity, mut text): (Severity, String)| {
+        if is_missing(&text) && !proposal.how.accept_missing_volumes {
+            text.push_str(" --accept-missing-volumes goes on without it.");
+        }
         let tone = if severity == Severity::Warns { Tone::Changed } else { Tone::Bad };
         format!("{} {text}", style.paint(tone, overview::head(severity)))
     };

@@ -170,6 +170,7 @@ fn case_r8_a_source_volume_that_is_not_mounted_removes_nothing() {
     let words = format!("At the last run a volume was mounted at {}; now there is none", disk.display());
     let refused = bench.run("sync", &["-y"]).expect_code(8);
     assert!(refused.stderr.contains(&format!("Refused: {words}")), "{refused}");
+    assert!(refused.stderr.contains("--accept-missing-volumes goes on without it."), "{refused}");
     let dry = bench.run("sync", &["-n"]).expect_code(0);
     assert!(dry.stderr.contains(&format!("Note: {words}")), "{dry}");
     assert_eq!(bench.seen(), before);
