@@ -79,9 +79,14 @@ impl App {
             Event::Pruned(result) => {
                 self.busy = None;
                 match result {
-                    Ok(n) => {
-                        let runs = count(n, "earlier run", "earlier runs");
-                        self.tell(Level::Done, &format!("Deleted what {runs} kept for undo."));
+                    Ok(pruned) => {
+                        if !pruned.runs.is_empty() {
+                            let runs = count(pruned.runs.len() as u64, "earlier run", "earlier runs");
+                            self.tell(Level::Done, &format!("Deleted what {runs} kept for undo."));
+                        }
+                        for error in &pruned.errors {
+                            self.tell(Level::Warning, &error.to_string());
+                        }
                         self.plan_again();
                     }
                     Err(trouble) => self.could_not(trouble),

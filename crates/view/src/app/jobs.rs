@@ -132,8 +132,8 @@ pub(super) enum Event {
     Orphans(u64, Box<Orphans>),
     /// How the items to be removed look now, asked for as the so manieth look.
     Accesses(u64, HashMap<RowId, Access>),
-    /// How many earlier runs do not keep their originals any more.
-    Pruned(Result<u64, Trouble>),
+    /// Earlier runs do not keep their originals any more, but for what could not be deleted.
+    Pruned(Result<runs::Pruned, Trouble>),
     /// A file was written: what it is, and where, or why not.
     Saved(&'static str, Result<PathBuf, Trouble>),
     Imported(Result<Box<SettingsFile>, Trouble>),
@@ -421,7 +421,7 @@ pub(super) fn prune(folders: &Folders, side: Side, newest: &str) -> Event {
     let pruned = folders
         .are_still_there()
         .and_then(|()| runs::prune(root, Some(newest)).map_err(|error| start_trouble(&error, root)));
-    Event::Pruned(pruned.map(|pruned| pruned.runs.len() as u64))
+    Event::Pruned(pruned)
 }
 
 /// Lists the runs on both folders.

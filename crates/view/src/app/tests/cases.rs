@@ -589,3 +589,16 @@ fn l3_what_is_of_two_kinds_is_taken_over_whole_to_the_next_comparison() {
     bench.compare();
     assert_eq!(bench.app.ticked(Side::Left).0, 3);
 }
+
+/// R7: originals that could not be deleted still take up the room that was to be made.
+#[test]
+fn r7_what_could_not_be_deleted_to_make_room_is_told() {
+    let mut bench = Bench::new();
+    let error = fcs_engine::Error::new(fcs_engine::Op::Prune, "kept", fcs_engine::ErrorKind::TargetStale);
+    let text = error.to_string();
+    let pruned = fcs_engine::runs::Pruned { runs: Vec::new(), errors: vec![error] };
+    bench.app.take(Event::Pruned(Ok(pruned)));
+    let lines = bench.app.log.lines();
+    assert!(lines.iter().any(|line| line.level == Level::Warning && line.text == text), "{lines:#?}");
+    assert!(lines.iter().all(|line| line.level != Level::Done), "nothing was deleted: {lines:#?}");
+}
