@@ -236,7 +236,7 @@ fn what_is_in_a_kept_folder_counts_as_kept() {
     let target = SimFs::new(Options { volume: 2, limit_bytes: Some(1_000_000), ..Options::default() });
     source.put("x", b"now a file", 0o644, Time::new(7, 0));
     source.put("y", b"as it was", 0o644, Time::new(7, 0));
-    target.put("x/deep/large", &[1; 300_000], 0o644, Time::new(7, 0));
+    target.put("x/deep/large", &vec![1; 300_000], 0o644, Time::new(7, 0));
     target.put("x/small", b"12345", 0o644, Time::new(7, 0));
     let settings = Settings {
         replace_kinds: fcs_engine::settings::ReplaceKinds::Always,

@@ -65,6 +65,7 @@ fn read(root: &Root) -> Option<(Time, Time)> {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use fcs_testkit::sim::{Options, SimFs};
 
