@@ -157,6 +157,25 @@ fn l3_a_folder_that_is_not_known_whole_stays() {
     assert_eq!(fs::read(bench.right.join("x/keep.bak")).unwrap(), b"kept");
 }
 
+/// A pattern that takes in what is in a folder leaves out the file that has the folder's name on the target.
+#[test]
+fn l3_a_file_that_a_pattern_leaves_out_is_named_where_a_folder_cannot_be_made() {
+    let bench = Bench::new();
+    fs::create_dir(bench.left.join("x")).unwrap();
+    fs::write(bench.left.join("x/a.jpg"), "picture").unwrap();
+    fs::write(bench.right.join("x"), "file").unwrap();
+    let (left, right) = bench.roots();
+    let filter = fcs_engine::filter::Filter::new(&["x/*.jpg".to_owned()], &[], false).unwrap();
+    let (a, b) =
+        fcs_engine::scan::scan_pair(&left, &right, &filter, &bench.settings, &bench.control).unwrap();
+    let (a, b) = (Arc::new(a), Arc::new(b));
+    let comparison =
+        fcs_engine::compare::compare((&left, a), (&right, b), &bench.settings, &bench.control).unwrap();
+    let report = bench.run(&plan_sync(&comparison, Direction::LeftToRight, &|_| true, &bench.settings));
+    assert_eq!(failure(&report, "x").kind, ErrorKind::KindClash, "and not that it changed");
+    assert_eq!(fs::read(bench.right.join("x")).unwrap(), b"file");
+}
+
 /// A file on the left, and opposite it a folder with a file and an empty folder some way down.
 fn file_over_deep_folder(undo: Undo) -> Bench {
     with_deep_folder(Bench::new(), undo)

@@ -156,7 +156,10 @@ fn create(context: &Context<'_>, walker: &mut Walker, plan: &FolderPlan, index: 
             Error::new(Op::Create, path(), refused).with_target(TargetState::Absent)
         }
         OsReason::AlreadyExists => {
-            Error::new(Op::Create, path(), ErrorKind::TargetStale).with_target(TargetState::Original)
+            // What a pattern leaves out was not seen, and to compare again would not show it.
+            let in_the_way = parent.stat(&name).is_ok_and(|now| now.kind != fcs_sys::Kind::Folder);
+            let kind = if in_the_way { ErrorKind::KindClash } else { ErrorKind::TargetStale };
+            Error::new(Op::Create, path(), kind).with_target(TargetState::Original)
         }
         _ => Error::os(Op::Create, path(), e).with_target(TargetState::Absent),
     });
