@@ -330,6 +330,8 @@ impl Held {
             over: AtomicBool::new(false),
         });
         let mut holding = HOLDING.lock().unwrap_or_else(PoisonError::into_inner);
+        // Else who takes thousands of locks between two beats looks through all of them each time.
+        holding.held.retain(|held| held.strong_count() > 0);
         holding.held.push(Arc::downgrade(&beating));
         if !holding.beats {
             // Refused: the lock itself still holds where there is one.
