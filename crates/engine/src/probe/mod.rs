@@ -22,7 +22,7 @@ mod storage;
 
 use std::io;
 
-use fcs_sys::{DirRef, Kind, Metadata, Name, Place, Times, VolumeFacts};
+use fcs_sys::{DirRef, Kind, Metadata, Name, OsReason, Place, Times, VolumeFacts, reason};
 
 pub use dates::DateFacts;
 pub use links::LinkFacts;
@@ -147,6 +147,10 @@ pub(crate) fn shows_as_made(dir: &DirRef) -> io::Result<bool> {
     Ok(made?.attributes.is_as_made())
 }
 
+/// How often, and how long after each other, a scratch folder is tried to be removed.
+const MOST_TRIES: u32 = 20;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// A folder of ours in which things are tried. Removed by [`Scratch::remove`], not when dropped: that can fail.
 pub(crate) struct Scratch {
     root: DirRef,
@@ -180,7 +184,17 @@ impl Scratch {
         let Self { root, before, name, dir } = self;
         empty(&dir)?;
         drop(dir);
-        root.remove_dir(&name)?;
+        let mut tries = 0;
+        while let Err(error) = root.remove_dir(&name) {
+            // A program that serves a volume may learn a moment later that a removed file is closed, and keep its
+            // folder until then.
+            tries += 1;
+            if reason(&error) != OsReason::FolderNotEmpty || tries > MOST_TRIES {
+                return Err(error);
+            }
+            std::thread::sleep(PAUSE);
+            empty(&root.open_dir(&name)?)?;
+        }
         let _ = root.set_times(Times { modified: Some(before.modified), created: None });
         Ok(())
     }
@@ -214,12 +228,19 @@ pub(crate) fn remove_leftovers(root: &DirRef) {
     }
 }
 
-/// Removes what is in a scratch folder: only one level, so nothing that anybody else put there goes with it.
+/// Removes what is in a scratch folder: only one level, so nothing that anybody else put there goes with it. What is gone
+/// by itself was a name that the driver gave a removed file until its last handle was closed.
 fn empty(dir: &DirRef) -> io::Result<()> {
     let mut names = Vec::new();
     dir.list(&mut |listed| names.extend(Name::new(listed.name).ok()))?;
     for name in names {
-        if dir.stat(&name)?.kind == Kind::Folder { dir.remove_dir(&name)? } else { dir.remove_file(&name)? }
+        let removed = dir.stat(&name).and_then(|now| {
+            if now.kind == Kind::Folder { dir.remove_dir(&name) } else { dir.remove_file(&name) }
+        });
+        match removed {
+            Err(e) if reason(&e) != OsReason::NotFound => return Err(e),
+            _ => {}
+        }
     }
     Ok(())
 }
