@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fcs_engine::compare::Side;
 use fcs_engine::error::shown;
-use fcs_engine::runs::{self, How, RunInfo, StartError};
+use fcs_engine::runs::{self, How, RunInfo, RunState, StartError};
 use fcs_front::outcome::{start_trouble, unfinished_in_words, unreadable_in_words};
 use fcs_sys::Root;
 
@@ -38,8 +38,8 @@ pub(crate) fn settle_root(
     screen: &Arc<Screen>,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
-    let found = match runs::unfinished(root) {
-        Ok(found) => found,
+    let (found, unreadable): (Vec<_>, Vec<_>) = match runs::troubled(root) {
+        Ok(found) => found.into_iter().partition(|run| run.state == RunState::Unfinished),
         Err(error) => {
             // Of another user, perhaps. A run on this folder will look again, and not begin.
             screen.say(&format!("Note: {error}"));
@@ -47,9 +47,7 @@ pub(crate) fn settle_root(
         }
     };
     if found.is_empty() {
-        if let Ok(unreadable) = runs::unreadable(root)
-            && !unreadable.is_empty()
-        {
+        if !unreadable.is_empty() {
             let what = unreadable_in_words(root, &unreadable);
             screen.say(&format!("Note: {what} {} shows what lies about.", command("recover", root)));
         }

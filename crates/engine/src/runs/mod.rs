@@ -280,17 +280,8 @@ fn look_at(look: &Look, run: &str, kept: u64) -> Option<(RunInfo, Option<Ledger>
 
 /// Lists the runs on a root that wait for recovery; none while another process works on the root. Changes nothing.
 pub fn unfinished(root: &Root) -> crate::Result<Vec<RunInfo>> {
-    let failed = |e| Error::os(Op::ReadJournal, root.path.clone(), e);
-    let Some(look) = Look::open(root).map_err(failed)? else { return Ok(Vec::new()) };
-    let mut runs = Vec::new();
-    for run in look.run_ids().map_err(failed)?.into_iter().rev() {
-        // What they keep is not asked for: this is called before every command.
-        let info = look_at(&look, &run, 0).map(|(info, _)| info);
-        runs.extend(info.filter(|run| run.state == RunState::Unfinished));
-    }
-    if !runs.is_empty() && in_progress(root)?.is_some() {
-        runs.clear();
-    }
+    let mut runs = troubled(root)?;
+    runs.retain(|run| run.state == RunState::Unfinished);
     Ok(runs)
 }
 
@@ -298,12 +289,20 @@ pub fn unfinished(root: &Root) -> crate::Result<Vec<RunInfo>> {
 /// another version; none while another process works on the root. What such a run left behind is found by [`leftovers`].
 /// Changes nothing.
 pub fn unreadable(root: &Root) -> crate::Result<Vec<RunInfo>> {
+    let mut runs = troubled(root)?;
+    runs.retain(|run| run.state == RunState::Unreadable);
+    Ok(runs)
+}
+
+/// Both [`unfinished`] and [`unreadable`] runs, newest first, from one reading of the journals: before every command.
+pub fn troubled(root: &Root) -> crate::Result<Vec<RunInfo>> {
     let failed = |e| Error::os(Op::ReadJournal, root.path.clone(), e);
     let Some(look) = Look::open(root).map_err(failed)? else { return Ok(Vec::new()) };
     let mut runs = Vec::new();
-    for run in look.run_ids().map_err(failed)? {
+    for run in look.run_ids().map_err(failed)?.into_iter().rev() {
+        // What they keep is not asked for.
         let info = look_at(&look, &run, 0).map(|(info, _)| info);
-        runs.extend(info.filter(|run| run.state == RunState::Unreadable));
+        runs.extend(info.filter(|run| matches!(run.state, RunState::Unfinished | RunState::Unreadable)));
     }
     if !runs.is_empty() && in_progress(root)?.is_some() {
         runs.clear();
