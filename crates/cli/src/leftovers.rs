@@ -51,7 +51,7 @@ pub(crate) fn run(args: &RecoverArgs, what: LeftoversChoice, root: &Root, screen
                 .for_each(|leftover| json::print(screen, &Event { event: "leftover", item: leftover }));
             end(Code::Done, screen);
         } else if found.is_empty() {
-            screen.line(&format!("Nothing lies about on {} that has no journal.", shown(&root.path)));
+            screen.line(&format!("No leftovers without a journal on {}.", shown(&root.path)));
         } else {
             found.iter().for_each(|leftover| screen.line(&line(leftover)));
         }
@@ -107,7 +107,7 @@ pub(crate) fn tell(root: &Root, unreadable: &[RunInfo], as_json: bool, screen: &
             screen.say(&unreadable_in_words(root, unreadable));
         }
         screen.say(&format!(
-            "{} ({}) of interrupted runs on {} lie about, and no journal says what they are:",
+            "{} ({}) left behind by interrupted runs on {}; no journal says what they are:",
             count(found.len() as u64, "file", "files"),
             size(bytes),
             shown(&root.path)

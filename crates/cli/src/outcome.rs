@@ -44,7 +44,7 @@ pub(crate) fn summary(report: &Report, task: Task, target: &Root, told: &[String
     }
     lines.extend(
         outcome::undo_lasts(report, task)
-            .map(|until| format!("{} takes it back, {until}.", unfinished::command("undo", target))),
+            .map(|until| format!("{} undoes this run, {until}.", unfinished::command("undo", target))),
     );
     lines.join("\n")
 }

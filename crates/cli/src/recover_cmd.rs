@@ -66,7 +66,7 @@ fn choose(wished: How, screen: &Screen) -> Result<How, Failure> {
             _ => Err(refused()),
         };
     }
-    let question = "Put it in order? [y = keep what was done, r = roll it back, N = leave it] ";
+    let question = "Recover it? [y = keep what was done, r = roll it back, N = leave it] ";
     match ask(question, screen).as_deref() {
         Some("y" | "yes" | "k" | "keep") => Ok(How::Keep),
         Some("r" | "rollback" | "roll back") => Ok(How::RollBack),

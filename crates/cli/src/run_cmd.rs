@@ -405,7 +405,7 @@ fn make_room(proposal: &mut Proposal<'_>, screen: &Screen, interrupt: &Interrupt
 fn leaves(target: &Root) -> String {
     format!(
         "The run is not finished: unfinished copies (.fcs-….part) may lie in the folder. Every file that has its own \
-         name is complete, and no original is lost.\nHint: {} puts it in order.",
+         name is complete, and no original is lost.\nHint: {} recovers the run.",
         unfinished::command("recover", target)
     )
 }
@@ -516,6 +516,6 @@ fn show_result(session: &Session, report: &Report, told: &[String], how: How, co
     }
     if code == Code::RecoveryNeeded {
         let target = session.folders.root(how.task.target());
-        screen.say(&format!("Hint: {} puts it in order.", unfinished::command("recover", target)));
+        screen.say(&format!("Hint: {} recovers the run.", unfinished::command("recover", target)));
     }
 }

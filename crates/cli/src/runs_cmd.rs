@@ -47,7 +47,7 @@ pub(crate) fn run(args: &RunsArgs, screen: &Arc<Screen>) -> Outcome {
     // One that is still going on is nobody's fault.
     if unfinished && runs::unfinished(&root).is_ok_and(|runs| !runs.is_empty()) {
         if !args.json {
-            screen.say(&format!("Hint: {} puts it in order.", unfinished::command("recover", &root)));
+            screen.say(&format!("Hint: {} recovers the run.", unfinished::command("recover", &root)));
         }
         return Ok(Code::RecoveryNeeded);
     }

@@ -49,7 +49,7 @@ pub(crate) fn settle_root(
     if found.is_empty() {
         if !unreadable.is_empty() {
             let what = unreadable_in_words(root, &unreadable);
-            screen.say(&format!("Note: {what} {} shows what lies about.", command("recover", root)));
+            screen.say(&format!("Note: {what} {} lists what is left behind.", command("recover", root)));
         }
         return Ok(());
     }
@@ -58,7 +58,7 @@ pub(crate) fn settle_root(
     }
     interrupt.idle("Nothing was changed.");
     screen.say(&unfinished_in_words(root, &found));
-    let question = "Put it in order now? [y = keep what was done, r = roll it back, N = not now] ";
+    let question = "Recover it now? [y = keep what was done, r = roll it back, N = not now] ";
     let how = match ask(question, screen).as_deref() {
         Some("y" | "yes" | "k" | "keep") => How::Keep,
         Some("r" | "rollback" | "roll back") => How::RollBack,
@@ -66,7 +66,7 @@ pub(crate) fn settle_root(
     };
     match recover_cmd::recover(root, how, false, screen, interrupt)? {
         Code::Done => Ok(()),
-        code => Err(Failure::new(code, "The folder is not in order yet.")),
+        code => Err(Failure::new(code, "The run is not recovered yet.")),
     }
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn failure(error: &StartError, root: &Root) -> Failure {
     let failure = Failure::from(start_trouble(error, root));
     match error {
         StartError::Unfinished(_) => failure.hint(format_args!(
-            "{} shows what can be done and puts it in order; with -y it keeps what was done without asking.",
+            "{} shows what can be done and recovers the run; with -y it keeps what was done without asking.",
             command("recover", root)
         )),
         StartError::NoSuchRun(_) => failure.hint(format_args!("{} lists them.", command("runs", root))),

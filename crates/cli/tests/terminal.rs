@@ -305,7 +305,7 @@ fn the_second_interrupt_says_what_it_leaves() {
     let told = String::from_utf8_lossy(&told);
     assert_eq!(run.code, 130, "{told}");
     assert!(told.contains("Stopped at once.") && told.contains(".part"), "{told}");
-    assert!(told.contains(&format!("`fcs recover {}` puts it in order", bench.right.display())), "{told}");
+    assert!(told.contains(&format!("`fcs recover {}` recovers the run", bench.right.display())), "{told}");
     let _ = bench.run_on_right("recover", &["-y"]).expect_code(0);
 }
 

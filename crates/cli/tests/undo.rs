@@ -14,7 +14,7 @@ fn a_copy_is_taken_back_whole() {
     let bench = Bench::with_differences();
     let before = bench.seen();
     let run = bench.run("copy", &["-y"]).expect_code(0);
-    assert!(run.stdout.contains("` takes it back, for 30 days."), "{run}");
+    assert!(run.stdout.contains("` undoes this run, for 30 days."), "{run}");
     assert_ne!(bench.seen(), before);
     let undone = bench.run_on_right("undo", &["-y"]).expect_code(0);
     assert!(undone.stdout.contains("< sub/size.txt  the original is back\n"), "{undone}");

@@ -544,7 +544,7 @@ fn the_second_interrupt_ends_at_once_and_says_what_it_leaves() {
     copying.press();
     copying.wait_for("press again");
     copying.press();
-    copying.wait_for("puts it in order");
+    copying.wait_for("recovers the run");
     let status = copying.child.wait().unwrap();
     assert_eq!(status.code(), Some(130));
     drop(copying.out);

@@ -63,7 +63,7 @@ pub fn headline(report: &Report, task: Task) -> String {
         }
         RunResult::Stopped => {
             format!(
-                "Stopped, because the run must be put in order first: {what}, and nothing further was changed."
+                "Stopped, because the run must be recovered first: {what}, and nothing further was changed."
             )
         }
         RunResult::DryRun => "Dry run: nothing was written.".to_owned(),

@@ -39,7 +39,7 @@ Examples:
   fcs recover /mnt/b/Photos             Show it, ask, put it in order
   fcs recover -y /mnt/b/Photos          Keep what was done
   fcs recover -y --rollback /mnt/b      Bring back what was there before
-  fcs recover --leftovers list /mnt/b   What lies about without a journal";
+  fcs recover --leftovers list /mnt/b   Leftovers without a journal";
 
 pub(super) const DOCTOR_EXAMPLES: &str = "\
 ROOT is a folder that you copy to or from. What its volume does is tried in a
@@ -141,7 +141,7 @@ pub(crate) struct RunsArgs {
     pub(crate) color: When,
 }
 
-/// What becomes of what lies about without a journal.
+/// What becomes of leftovers without a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LeftoversChoice {
     List,

@@ -66,7 +66,7 @@ pub fn unfinished_in_words(root: &Root, found: &[RunInfo]) -> String {
 pub fn unreadable_in_words(root: &Root, found: &[RunInfo]) -> String {
     let runs: Vec<String> = found.iter().map(|run| printable(&run.run).into_owned()).collect();
     format!(
-        "The journal of {} on {} cannot be read: {}. Unfinished copies and originals of it may lie about.",
+        "The journal of {} on {} cannot be read: {}. It may have left unfinished copies and originals behind.",
         count(found.len() as u64, "run", "runs"),
         shown(&root.path),
         runs.join(", ")
@@ -118,7 +118,7 @@ pub fn deed_words(item: &AccountItem) -> &'static str {
         Deed::RemovedFolder => "the folder is removed; it was not there before",
         Deed::Foreign => CHANGED_SINCE,
         Deed::Left if item.error.as_ref().is_some_and(|e| e.kind == ErrorKind::ChangedSince) => CHANGED_SINCE,
-        Deed::Left => "could not be put in order",
+        Deed::Left => "could not be restored",
     }
 }
 
