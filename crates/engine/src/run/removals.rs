@@ -212,8 +212,17 @@ fn sync(context: &Context<'_>, gone: &[(&Job<'_>, DirRef)]) -> io::Result<()> {
     if gone.is_empty() {
         return Ok(());
     }
-    // Where items are before where they were, for file systems that could keep the one without the other.
-    context.log().map_or(Ok(()), |log| log.kept().sync())?;
+    // Where items are before where they were, for file systems that could keep the one without the other. Not where one
+    // sync makes both durable at once: on Btrfs that of a folder alone leaves a moved file with both names after a power
+    // cut, and the next undo would find its name taken.
+    if let Some(log) = context.log() {
+        let kept = log.kept();
+        let (on, volume) = (kept.metadata()?.id.volume, context.volume_of(kept)?);
+        let all = gone.iter().all(|(_, dir)| dir.metadata().is_ok_and(|now| now.id.volume == on));
+        if !(all && volume.syncs_whole()) {
+            kept.sync()?;
+        }
+    }
     let mut synced: Option<&RelPath> = None;
     let mut whole = None;
     for (job, dir) in gone {
