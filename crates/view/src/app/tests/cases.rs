@@ -555,7 +555,7 @@ fn l3_an_item_of_another_kind_is_ticked_by_its_own_box_alone_and_replaced_only_i
     bench.until("another plan", planned);
     bench.app.choose(Choice::Kinds, true);
     bench.until("another plan", planned);
-    assert_eq!(bench.proposed().choices, [Choice::Newer, Choice::Kinds], "they can be taken back");
+    assert_eq!(bench.proposed().choices, [Choice::Newer, Choice::Kinds], "they can be changed again");
     let plan = &bench.proposed().proposal.plan;
     assert_eq!((plan.totals.replaced_newer, plan.totals.removed_files, plan.totals.new_files), (0, 1, 2));
     assert_eq!(
