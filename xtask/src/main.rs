@@ -5,6 +5,8 @@
 
 #[cfg(target_os = "linux")]
 mod bench;
+mod deny;
+mod documents;
 mod sh;
 mod tally;
 mod test;
@@ -15,6 +17,7 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask test     everything a change must pass: format, lints, tests, documentation
+    quick                       what takes minutes, no root and no screen: format, lints, unit and engine tests
 cargo xtask bench    fcs against cp, rsync and rclone on a file system in memory (Linux, as root)
     [small|large|compare|all]   which contest (default: all)
     window                      the window's figures at a million rows: actions, frames, memory
@@ -27,6 +30,7 @@ cargo xtask torture  kills and power cuts for fcs on file systems in memory (Lin
     kill [--kills N]            kill it at every system call that changes something (default: 5000)
     power [--images N]          cut the power at every write (default: 2600)
     states [--exhaustive N] [--samples N]  more crash states of the simulated disk (any system, not as root)
+    fuzz [--seconds N]          other inputs for the fuzz targets (default: 60 s each; any system, not as root)
     --fs LIST                   which of ext4,xfs,btrfs; power also knows ext4-noauto
     --seed S                    repeat a torture
     --slice                     a part that takes about a minute
@@ -41,8 +45,26 @@ cargo xtask help     this text
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let result = match args.split_first().map(|(chore, rest)| (chore.as_str(), rest)) {
+    let result = if std::env::var_os(test::PLANTED).is_some() {
+        test::rustc_with_planted_faults(&args)
+    } else {
+        chore(&args)
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does what the words ask for; a chore that nobody knows ends the program.
+fn chore(args: &[String]) -> Result<bool, String> {
+    match args.split_first().map(|(chore, rest)| (chore.as_str(), rest)) {
         Some(("test", [])) => test::run(),
+        Some(("test", [what])) if what == "quick" => test::quick(),
         #[cfg(target_os = "linux")]
         Some(("bench", rest)) => bench::run(rest),
         Some(("torture", rest)) => torture::run(rest),
@@ -54,15 +76,7 @@ fn main() -> ExitCode {
         }
         _ => {
             eprint!("{HELP}");
-            return ExitCode::from(2);
-        }
-    };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("xtask: {error}");
-            ExitCode::FAILURE
+            std::process::exit(2);
         }
     }
 }

@@ -148,7 +148,7 @@ fn apt(args: &[&str]) -> bool {
     apt_get(args).status().is_ok_and(|status| status.success())
 }
 
-/// An apt-get that neither asks nor waits for ever.
+/// An apt-get that neither asks nor waits without end.
 pub(crate) fn apt_get(args: &[&str]) -> Command {
     let limits = ["-q", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20"];
     let mut command = Command::new("apt-get");

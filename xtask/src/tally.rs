@@ -23,7 +23,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Takes in one line of a test program's output.
+    /// Counts one line of a test program's output.
     pub(crate) fn line(&mut self, line: &str) {
         if let Some(counts) = line.strip_prefix("test result: ") {
             let count = |what: &str| {
@@ -47,7 +47,7 @@ impl Tally {
         }
     }
 
-    /// Takes in the skip log, lines of `name<TAB>reason`. A test that skips several times is one test.
+    /// Counts the skip log, lines of `name<TAB>reason`. A test that skips several times is one test.
     pub(crate) fn skip_log(&mut self, log: &str) {
         for line in log.lines() {
             let (name, reason) = line.split_once('\t').unwrap_or((line, "no reason given"));
@@ -65,23 +65,23 @@ impl Tally {
         }
     }
 
-    /// Takes in a check that is no test of the harness.
+    /// Counts a check that is no test of the harness.
     pub(crate) fn count(&mut self, passed: bool) {
         *(if passed { &mut self.returned } else { &mut self.failed }) += 1;
     }
 
-    /// Takes in a check that did not run.
+    /// Counts a check that did not run.
     pub(crate) fn skip(&mut self, name: &str, reason: &str) {
         self.skips.insert(name.to_owned(), reason.to_owned());
     }
 
-    /// Takes in a check that cannot run on a system like this one, whatever is installed.
+    /// Counts a check that cannot run on a system like this one, whatever is installed.
     pub(crate) fn skip_unjudged(&mut self, name: &str, reason: &str) {
         self.skip(name, reason);
         self.unjudged.insert(name.to_owned());
     }
 
-    /// Takes in the tests of another system. Its skips keep their names behind `prefix`, and are judged apart.
+    /// Counts the tests of another system. Its skips keep their names behind `prefix`, and are judged apart.
     pub(crate) fn absorb(&mut self, other: Self, prefix: &str) {
         self.returned += other.returned;
         self.failed += other.failed;
@@ -95,7 +95,7 @@ impl Tally {
         }
     }
 
-    /// Takes in that a test program died before it could count: that is at least one failure.
+    /// Counts that a test program died before it could count: that is at least one failure.
     pub(crate) fn died_uncounted(&mut self) {
         self.failed = self.failed.max(1);
     }
@@ -106,6 +106,11 @@ impl Tally {
         for (name, reason) in &self.skips {
             println!("{name}: {reason}");
         }
+    }
+
+    /// How many tests did not run.
+    pub(crate) fn skipped(&self) -> usize {
+        self.skips.len()
     }
 
     /// The last line of the test chore.

@@ -1,8 +1,10 @@
 //! `cargo xtask torture`: builds the release `fcs` and the torture program, and runs the one on the other; or visits
-//! more crash states of the simulated disk than the tests do.
+//! more crash states of the simulated disk, or gives the fuzz targets more inputs, than the tests do.
 //!
 //! Invariant: the result is that of the torture program. Where a tool is missing, what needs it is named as skipped.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::process::{Command, Stdio};
 
 use crate::sh::{self, Needed};
@@ -21,15 +23,8 @@ const NEEDED_RSYNC: Needed = ("rsync", "rsync");
 
 /// Runs the crash suite with a larger budget and another seed each time; true when it found nothing.
 fn states(args: &[String]) -> Result<bool, String> {
-    let mut chosen = [("--exhaustive", 1000), ("--samples", 100), ("--seed", u64::from(std::process::id()))];
-    let mut args = args.iter();
-    while let Some(option) = args.next() {
-        let Some((_, value)) = chosen.iter_mut().find(|(name, _)| name == option) else {
-            return Err(format!("torture states knows no {option}"));
-        };
-        let given = args.next().and_then(|text| text.parse().ok());
-        *value = given.ok_or_else(|| format!("{option} wants a number"))?;
-    }
+    let chosen = [("--exhaustive", 1000), ("--samples", 100), ("--seed", u64::from(std::process::id()))];
+    let chosen = numbers(args, chosen)?;
     let mut suite =
         sh::cargo(&["test", "-p", "fcs-engine", "--test", "crash", "no_crash", "--", "--nocapture"]);
     for ((option, value), variable) in
@@ -41,14 +36,58 @@ fn states(args: &[String]) -> Result<bool, String> {
     suite.status().map(|status| status.success()).map_err(|error| format!("cargo does not start: {error}"))
 }
 
+/// Gives each fuzz target other inputs for longer; true when none was at fault.
+fn fuzz(args: &[String]) -> Result<bool, String> {
+    let chosen = numbers(args, [("--seconds", 60), ("--seed", u64::from(std::process::id()))])?;
+    let corpus = sh::repository().join("fuzz").join("corpus");
+    let said = |error: std::io::Error| format!("Could not list {}: {error}", corpus.display());
+    let mut unseen = BTreeSet::new();
+    for entry in fs::read_dir(&corpus).map_err(said)? {
+        unseen.insert(entry.map_err(said)?.file_name().to_string_lossy().into_owned());
+    }
+    // One after the other: each is to have a processor for itself.
+    let targets = ["--lib", "fuzz_", "--", "--nocapture", "--test-threads=1"];
+    let mut suite = sh::cargo(&["test", "--workspace", "--exclude", "fcs-gui", "--no-fail-fast"]);
+    suite.args(targets).env("FCS_FUZZ_FOUND", sh::target_dir().join("fuzz")).stdout(Stdio::piped());
+    for ((option, value), variable) in chosen.iter().zip(["FCS_FUZZ_SECONDS", "FCS_FUZZ_SEED"]) {
+        println!("{option} {value}");
+        suite.env(variable, value.to_string());
+    }
+    let said = |error| format!("cargo does not start: {error}");
+    let mut suite = suite.spawn().map_err(said)?;
+    let passed = sh::show(&mut suite, |line| {
+        let target = line.strip_prefix("fuzz ").and_then(|rest| rest.split_once(':'));
+        unseen.remove(target.map_or("", |(target, _)| target));
+    });
+    for target in &unseen {
+        println!("FAILED: nothing was given to {target}, which has a corpus");
+    }
+    Ok(passed.map_err(said)?.success() && unseen.is_empty())
+}
+
+/// The numbers that options ask for, in place of those in `chosen`.
+fn numbers<const N: usize>(
+    args: &[String],
+    mut chosen: [(&'static str, u64); N],
+) -> Result<[(&'static str, u64); N], String> {
+    let mut args = args.iter();
+    while let Some(option) = args.next() {
+        let Some((_, value)) = chosen.iter_mut().find(|(name, _)| name == option) else {
+            return Err(format!("torture knows no {option} here"));
+        };
+        let given = args.next().and_then(|text| text.parse().ok());
+        *value = given.ok_or_else(|| format!("{option} wants a number"))?;
+    }
+    Ok(chosen)
+}
+
 /// Runs the torture with `args`, which are its own; true when it found nothing.
 pub(crate) fn run(args: &[String]) -> Result<bool, String> {
-    if let Some((kind, rest)) = args.split_first()
-        && kind == "states"
-    {
-        return states(rest);
+    match args.split_first().map(|(kind, rest)| (kind.as_str(), rest)) {
+        Some(("states", rest)) => states(rest),
+        Some(("fuzz", rest)) => fuzz(rest),
+        _ => Ok(found(args)?.is_empty()),
     }
-    Ok(found(args)?.is_empty())
 }
 
 /// Runs the torture of the real program and returns what it found, a line each; nothing when all was well.

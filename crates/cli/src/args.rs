@@ -5,6 +5,7 @@
 
 mod runs;
 mod transfer;
+pub(crate) mod values;
 
 use std::path::PathBuf;
 
@@ -13,9 +14,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use fcs_engine::Settings;
 
-use crate::values::{Assignment, Criteria, Jobs, Tolerance};
+use self::values::{Assignment, Criteria, Jobs, Tolerance, whole_number};
 
-pub(crate) use runs::{DoctorArgs, LeftoversChoice, RecoverArgs, RunsArgs, UndoArgs};
+pub(crate) use runs::{DoctorArgs, LeftoversChoice, RecoverArgs, RunsArgs, UndoArgs, UpTo};
 pub(crate) use transfer::{
     CopyArgs, Copying, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Removing, Running,
     SideChoice, SyncArgs,
@@ -25,15 +26,15 @@ pub(crate) use transfer::{
 const EXAMPLES: &str = "\
 Examples:
   fcs demo                            See it work on two small folders
-  fcs compare Photos /mnt/b/Photos    List what differs; nothing is changed
-  fcs copy -n Photos /mnt/b/Photos    Say what would be copied, and how
-  fcs copy Photos /mnt/b/Photos       Copy what differs and prove it arrived
-  fcs undo /mnt/b/Photos              Take the last copy back
+  fcs compare Photos /mnt/b/Photos    List the differences; nothing is changed
+  fcs copy -n Photos /mnt/b/Photos    List what would be copied, and how
+  fcs copy Photos /mnt/b/Photos       Copy the differences and verify them
+  fcs undo /mnt/b/Photos              Undo the last run
   fcs gui Photos /mnt/b/Photos        Do the same in a window
   fcs settings                        List every threshold with its meaning
 
-LEFT and RIGHT always mean what is in these folders; a trailing slash changes
-nothing. `fcs help COMMAND` tells more about a command.";
+LEFT and RIGHT always mean the contents of these folders; a trailing slash
+changes nothing. `fcs help COMMAND` explains a command.";
 
 const COMPARE_EXAMPLES: &str = "\
 Lines begin with a mark:
@@ -45,11 +46,11 @@ Lines begin with a mark:
 
 Examples:
   fcs compare a b                           By existence, size and times
-  fcs compare --criteria size,content a b   Read files; times do not count
+  fcs compare --criteria size,content a b   Read files; ignore times
   fcs compare --tolerance 2s a /mnt/stick   For dates on a FAT volume
   fcs compare --json a b | jq .             One JSON object per line";
 
-/// Compare two folders, copy what differs, prove that it arrived.
+/// Compare two folders, copy the differences, verify every copy.
 #[derive(Debug, Parser)]
 #[command(
     name = "fcs",
@@ -71,35 +72,35 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List what differs between two folders
+    /// List the differences between two folders
     #[command(after_help = COMPARE_EXAMPLES, after_long_help = format!("{COMPARE_EXAMPLES}\n\n{}", crate::exit::EXPLAINED))]
     Compare(CompareArgs),
-    /// Copy what LEFT has and RIGHT lacks or has differently, and verify it
+    /// Copy new and changed items from LEFT to RIGHT, and verify them
     #[command(after_help = transfer::COPY_EXAMPLES, after_long_help = format!("{}\n\n{}", transfer::COPY_EXAMPLES, crate::exit::EXPLAINED))]
     Copy(CopyArgs),
-    /// Copy as `copy` does, then remove what only RIGHT has
+    /// Copy as `copy` does, then remove items that only RIGHT has
     #[command(after_help = transfer::SYNC_EXAMPLES, after_long_help = format!("{}\n\n{}", transfer::SYNC_EXAMPLES, crate::exit::EXPLAINED))]
     Sync(SyncArgs),
-    /// Remove what only one of two folders has
+    /// Remove items that only one of the two folders has
     #[command(after_help = transfer::ORPHANS_EXAMPLES, after_long_help = format!("{}\n\n{}", transfer::ORPHANS_EXAMPLES, crate::exit::EXPLAINED))]
     Orphans(OrphansArgs),
-    /// Undo the last run on a folder: restores what it replaced or deleted, removes what it created
+    /// Undo the last run on a folder: restore what it replaced or deleted, remove what it created
     #[command(after_help = runs::UNDO_EXAMPLES, after_long_help = format!("{}\n\n{}", runs::UNDO_EXAMPLES, crate::exit::EXPLAINED))]
     Undo(UndoArgs),
-    /// List the runs on a folder: when, what, how they ended, whether they can be undone; delete what they keep
+    /// List the runs on a folder and their results; prune the originals that they keep
     #[command(after_help = runs::RUNS_EXAMPLES, after_long_help = format!("{}\n\n{}", runs::RUNS_EXAMPLES, crate::exit::EXPLAINED))]
     Runs(RunsArgs),
-    /// Put a run in order that was interrupted by a crash, a power failure or force
+    /// Recover a run that was interrupted by a crash, a power failure or a kill
     #[command(after_help = runs::RECOVER_EXAMPLES, after_long_help = format!("{}\n\n{}", runs::RECOVER_EXAMPLES, crate::exit::EXPLAINED))]
     Recover(RecoverArgs),
-    /// Say what the volume of a folder keeps, takes and lets be proven
+    /// Report what the volume of a folder supports: names, dates, permissions, locks, evidence
     #[command(after_help = runs::DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
     /// Open the window, on two folders or on none
     Gui(GuiArgs),
-    /// Show compare, copy and verification on two small folders made for the purpose
+    /// Show compare, copy and verification on two small example folders
     Demo(DemoArgs),
-    /// List, read or change the settings that hold from run to run
+    /// List, read or change the saved settings
     Settings(SettingsArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
@@ -119,34 +120,34 @@ pub(crate) struct Pair {
     pub(crate) right: PathBuf,
 }
 
-/// What counts as a difference, and which items take part.
+/// What is compared, and which items are included.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "What counts")]
+#[command(next_help_heading = "Compare by")]
 pub(crate) struct CompareOptions {
-    /// What counts besides existence: size, created, modified, and at most one of content (BLAKE3 hash), sha512, bytes
+    /// Criteria besides existence: size, created, modified, and at most one of content (BLAKE3 hash), sha512, bytes
     ///
-    /// A list such as size,modified,content. Only files of equal size on both sides are ever read. Items on one side
-    /// only always count; `--set compare_existence=off` changes that.
+    /// A list such as size,modified,content. Only files of equal size on both sides are read. Items on one side only
+    /// are always differences; `--set compare_existence=off` changes that.
     #[arg(long, value_name = "LIST")]
     pub(crate) criteria: Option<Criteria>,
 
-    /// How far apart two times may be and still be equal: exact, or a time such as 2s; 10ms if not given
+    /// Treat times that are at most this far apart as equal: exact, or a time such as 2s; 10ms by default
     #[arg(long, value_name = "TIME")]
     pub(crate) tolerance: Option<Tolerance>,
 
-    /// Times that are up to N whole hours apart are equal (1 if no number is given), as after a change of the clock
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    /// Treat times that are up to N whole hours apart as equal (by default 1), as after a clock change
+    #[arg(long, value_name = "N", value_parser = whole_number, num_args = 0..=1, require_equals = true, default_missing_value = "1")]
     pub(crate) ignore_whole_hours: Option<u64>,
 
     /// Do not enter folders where another volume is mounted, on either side
     #[arg(short = 'x', long)]
     pub(crate) one_file_system: bool,
 
-    /// Leave out what matches; may be repeated. Without a slash the pattern is matched against names
+    /// Exclude matching items; may be repeated. A pattern without a slash matches names
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<String>,
 
-    /// Take in only what matches; may be repeated. Exclusions win
+    /// Include only matching items; may be repeated. Exclusions win
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<String>,
 }
@@ -155,11 +156,11 @@ pub(crate) struct CompareOptions {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Settings for this run")]
 pub(crate) struct Tuning {
-    /// How many folders are listed, and files hashed or copied, at once: 1 to 64
+    /// Number of folders listed, and of files hashed or copied, at once: 1 to 64
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<Jobs>,
 
-    /// Read files whose content is only in the cloud, which downloads them; without it they are left alone
+    /// Read files whose content is only in the cloud, which downloads them; by default they are left alone
     #[arg(long)]
     pub(crate) fetch_placeholders: bool,
 
@@ -180,13 +181,13 @@ pub(crate) enum When {
 
 /// How much is shown.
 #[derive(Debug, Default, Clone, Args)]
-#[command(next_help_heading = "What is shown")]
+#[command(next_help_heading = "Output")]
 pub(crate) struct Show {
-    /// Show only what cannot be left out: differences, failures, questions
+    /// Show only differences, failures and questions
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
-    /// Show more: equal items and reasons (compare), each item as it is done (the others)
+    /// Show more: equal items and reasons (compare), each finished item (other commands)
     #[arg(short, long)]
     pub(crate) verbose: bool,
 
@@ -221,20 +222,20 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) tuning: Tuning,
 
-    /// The shape of the output
-    #[arg(long, value_enum, value_name = "SHAPE", default_value_t, help_heading = "What is shown")]
+    /// Shape of the output
+    #[arg(long, value_enum, value_name = "SHAPE", default_value_t, help_heading = "Output")]
     pub(crate) format: Format,
 
     /// Print one JSON object per line: the rows, then notes, then the summary
-    #[arg(long, conflicts_with = "format", help_heading = "What is shown")]
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
     pub(crate) json: bool,
 
-    /// End each line with NUL instead of a line end, and print names as they are, byte for byte
+    /// End each line with NUL, and print names byte for byte
     #[arg(
         short = '0',
         long = "null",
         conflicts_with_all = ["json", "format"],
-        help_heading = "What is shown"
+        help_heading = "Output"
     )]
     pub(crate) null: bool,
 
@@ -245,7 +246,7 @@ pub(crate) struct CompareArgs {
 /// Arguments of `fcs gui`.
 #[derive(Debug, Args)]
 pub(crate) struct GuiArgs {
-    /// The first folder; without folders, the window offers those used last
+    /// The first folder; without folders, the window offers recent ones
     #[arg(value_name = "LEFT", value_hint = clap::ValueHint::DirPath, requires = "right")]
     pub(crate) left: Option<PathBuf>,
 
@@ -257,7 +258,7 @@ pub(crate) struct GuiArgs {
 /// Arguments of `fcs demo`.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Where to make the two folders: an empty or new folder; a temporary one if left out
+    /// Create the two folders in this new or empty folder; by default in a temporary one
     #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
 
@@ -288,7 +289,7 @@ pub(crate) enum SettingsAction {
         #[arg(value_parser = setting_names(), hide_possible_values = true)]
         name: String,
     },
-    /// Change one value and keep it
+    /// Change one value and save it
     Set {
         /// The setting
         #[arg(value_parser = setting_names(), hide_possible_values = true)]
@@ -296,13 +297,13 @@ pub(crate) enum SettingsAction {
         /// The value, in the setting's unit or with one, such as 64MiB or 2s
         value: String,
     },
-    /// Go back to the default of one setting, or of all
+    /// Reset one setting, or all, to the default
     Reset {
-        /// The setting; all of them if it is left out
+        /// The setting; all of them by default
         #[arg(value_parser = setting_names(), hide_possible_values = true)]
         name: Option<String>,
     },
-    /// Print where the settings are kept
+    /// Print the path of the settings file
     Path,
 }
 

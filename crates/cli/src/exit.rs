@@ -3,9 +3,9 @@
 //! Invariant: 0 means that everything asked for was done, or that nothing differs; anything less has a code of its
 //! own, so that a script never takes a doubtful result for a good one.
 
+use fcs_app::outcome::is_left_alone;
 use fcs_engine::compare::Summary;
 use fcs_engine::report::{Outcome, Report, RunResult};
-use fcs_front::outcome::is_left_alone;
 
 /// What `--help` and the manual say about the codes.
 pub(crate) const EXPLAINED: &str = "\
@@ -13,19 +13,19 @@ Exit codes:
   0    done; for compare: nothing differs
   1    compare: something differs
   2    a command, folder or setting is wrong; nothing was changed
-  3    done, with warnings: something was left alone or could not be kept that
-       another run may still bring; what never can be (a socket, holes, an owner
-       that only an administrator may give) is told as a note, and is 3 only
-       with --strict
-  4    some items failed, the rest is done (or rolled back, as asked);
+  3    done, with warnings: another run may still copy what was left alone or
+       could not be kept; what no run can copy (a socket, holes, an owner that
+       only an administrator may set) is a note, and ends with 3 only with
+       --strict
+  4    some items failed, the rest is done (or rolled back, as requested);
        for compare: some items could not be read or compared
-  5    some copies failed their verification and were not put in place
+  5    some copies failed verification and were discarded
   6    the run was rolled back: the folder is as it was before
   7    all failures are items that changed after the comparison; run again
   8    refused before anything was written: one folder given twice, one inside
-       the other, not enough room, read-only target, too much to be removed,
-       another run in progress
-  9    a run was interrupted and must be put in order first: fcs recover
+       the other, not enough room, read-only target, too many removals, another
+       run in progress
+  9    a run was interrupted and must be recovered first: fcs recover
   130  interrupted, or the question was answered with no";
 
 /// An exit code.
@@ -44,7 +44,7 @@ pub(crate) enum Code {
     Failed = 4,
     /// Some copies were not equal to their source.
     VerificationFailed = 5,
-    /// The run was taken back.
+    /// The run was rolled back.
     RolledBack = 6,
     /// All failures are items that changed after the comparison.
     Stale = 7,
@@ -116,6 +116,7 @@ impl From<Code> for std::process::ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use fcs_engine::plan::RootIndex;
     use fcs_engine::report::{ActionKind, Counts, Evidence, ItemReport, NotKept, SCHEMA, SkipReason};
     use fcs_engine::{Error, ErrorKind, Op, Settings};
     use fcs_sys::{OsReason, RelPath, Time};
@@ -124,6 +125,7 @@ mod tests {
 
     fn item(outcome: Outcome) -> ItemReport {
         ItemReport {
+            root: RootIndex(1),
             path: RelPath::root(),
             action: ActionKind::CopyNew,
             bytes: 1,
@@ -154,16 +156,17 @@ mod tests {
         let report = Report {
             schema: SCHEMA,
             engine_version: "0",
-            run: String::new(),
+            run: "r".parse().unwrap(),
             started: Time::EPOCH,
             finished: Time::EPOCH,
             seconds: 0.0,
             source: String::new(),
             target: String::new(),
+            roots: Vec::new(),
             settings: Settings::default(),
             result,
             counts,
-            notes: vec!["a note".into()],
+            notes: vec!["a note".to_owned().into()],
             items,
         };
         Code::of_report(&report, strict)

@@ -6,10 +6,13 @@
 use std::fmt;
 use std::path::Path;
 
-use fcs_front::trouble::{Trouble, TroubleKind};
+use fcs_app::hints::{FrontEnd, with_hint};
+use fcs_app::user_error::{UserError, UserErrorKind};
+use fcs_engine::Error;
+use fcs_engine::session::SessionError;
 
 use crate::exit::Code;
-use crate::text::printable;
+use crate::output::text::printable;
 
 /// A refusal or failure of a whole command. Items that fail within a run are in the run's report, not here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,11 @@ impl Failure {
         Self { code, message: printable(&message.to_string()).into_owned(), hint: None }
     }
 
+    /// What the engine found, with what to do about it.
+    pub(crate) fn of(code: Code, error: &Error) -> Self {
+        Self::new(code, with_hint(error, FrontEnd::CommandLine))
+    }
+
     /// The user ended it before anything was written.
     pub(crate) fn interrupted() -> Self {
         Self::new(Code::Interrupted, "Stopped. Nothing was written.")
@@ -38,7 +46,7 @@ impl Failure {
 
     /// A file of our own (settings, report, manual page) could not be written.
     pub(crate) fn write(path: &Path, error: &std::io::Error) -> Self {
-        Trouble::write(path, error).into()
+        UserError::write(path, error).into()
     }
 
     /// The same, with what to do about it.
@@ -49,17 +57,23 @@ impl Failure {
     }
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
-        let code = match trouble.kind {
-            TroubleKind::Usage => Code::Usage,
-            TroubleKind::Refused | TroubleKind::Locked => Code::Refused,
-            TroubleKind::Failed => Code::Failed,
-            TroubleKind::RecoveryNeeded => Code::RecoveryNeeded,
+impl From<UserError> for Failure {
+    fn from(user_error: UserError) -> Self {
+        let code = match user_error.kind {
+            UserErrorKind::Usage => Code::Usage,
+            UserErrorKind::Refused | UserErrorKind::Locked => Code::Refused,
+            UserErrorKind::Failed => Code::Failed,
+            UserErrorKind::RecoveryNeeded => Code::RecoveryNeeded,
         };
-        Self { code, message: trouble.message, hint: trouble.hint }
+        Self { code, message: user_error.message, hint: user_error.hint }
+    }
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        UserError::session(&error, FrontEnd::CommandLine).into()
     }
 }
 
 /// What a command gives back to `main`.
-pub(crate) type Outcome = Result<Code, Failure>;
+pub(crate) type CommandResult = Result<Code, Failure>;

@@ -11,7 +11,7 @@ use fcs_sys::console::on_close;
 
 use crate::exit::Code;
 use crate::failure::Failure;
-use crate::terminal::Screen;
+use crate::output::terminal::Screen;
 
 /// What a press means now.
 #[derive(Default)]
@@ -24,7 +24,7 @@ enum Stage {
 }
 
 #[derive(Default)]
-struct State {
+struct HandlerState {
     stage: Stage,
     presses: u32,
     /// What ending at once would leave behind.
@@ -37,7 +37,7 @@ struct State {
 /// The one handler of the process.
 #[derive(Clone, Default)]
 pub(crate) struct Interrupt {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<HandlerState>>,
 }
 
 impl Interrupt {
@@ -51,11 +51,11 @@ impl Interrupt {
         ctrlc::set_handler(move || handler.pressed())
             .map_err(io::Error::other)
             .and_then(|()| on_close(move || at_close.closed()))
-            .map_err(|e| Failure::usage(format_args!("Could not take over Ctrl-C: {e}.")))?;
+            .map_err(|e| Failure::usage(format_args!("Could not handle Ctrl-C: {e}.")))?;
         Ok(this)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HandlerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -102,7 +102,7 @@ impl Interrupt {
     }
 
     /// The terminal is going. What works on comes to its safe end as long as the system allows; after that the
-    /// journal is what puts the folder in order.
+    /// journal is what recovery goes by.
     fn closed(&self) {
         let state = self.state();
         if let Some(screen) = &state.screen {

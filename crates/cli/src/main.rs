@@ -1,42 +1,29 @@
-//! `fcs`: compares two folders, copies what differs, proves that it arrived, and can take it back.
+//! `fcs`: compares two folders, copies the differences, verifies every copy, and can undo each run.
 //!
-//! Each module has one concern: `args` and `values` say what can be typed, `options` and `session` turn that into
-//! work for the engine, the `*_cmd` modules are the commands, `rows`, `preview`, `outcome`, `account`, `events` and
-//! `json` show data, `question` and `unfinished` talk with the user before something is done, `terminal`, `progress`
-//! and `text` know how text reaches the user, `exit` and `failure` say how it ended. What the window needs as well is
-//! in `fcs-front`.
+//! A command line becomes an exit code in one direction:
+//!
+//! ```text
+//! args ─▶ options ─▶ session ─▶ run (copy, sync, orphans) ─▶ exit, failure
+//!                          ╰──▶ commands (all others) ────╯
+//! ```
+//!
+//! `args` says what can be typed and `options` which settings that means; `session` is two open folders. On the way
+//! `unfinished`, `question` and `interrupt` hear the user, and `output` knows the two streams. What the window needs as
+//! well is in `fcs-app`.
 //!
 //! Invariant: no decision about files is made here; what to copy and whether it arrived is for the engine to say.
 
-mod account;
 mod args;
-mod compare_cmd;
-mod demo;
-mod docs;
-mod doctor_cmd;
-mod events;
+mod commands;
 mod exit;
 mod failure;
-mod gui_cmd;
 mod interrupt;
-mod json;
-mod leftovers;
 mod options;
-mod outcome;
-mod preview;
-mod progress;
+mod output;
 mod question;
-mod recover_cmd;
-mod rows;
-mod run_cmd;
-mod runs_cmd;
+mod run;
 mod session;
-mod settings_cmd;
-mod terminal;
-mod text;
-mod undo_cmd;
 mod unfinished;
-mod values;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,54 +31,55 @@ use std::sync::Arc;
 use clap::Parser;
 
 use crate::args::{Cli, Command, Show};
-use crate::failure::Outcome;
-use crate::terminal::Screen;
+use crate::commands::{compare, demo, docs, doctor, gui, recover, runs, settings, undo};
+use crate::failure::CommandResult;
+use crate::output::terminal::Screen;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return terminal::print_usage(&error).into(),
+        Err(error) => return output::terminal::print_usage(&error).into(),
     };
     let (show, live) = match &cli.command {
         Command::Compare(args) => (args.show.clone(), false),
         Command::Copy(args) => (args.show.clone(), true),
         Command::Sync(args) => (args.show.clone(), true),
         Command::Orphans(args) => (args.show.clone(), true),
-        Command::Undo(args) => (Show::from(&args.said), true),
-        Command::Recover(args) => (Show::from(&args.said), true),
+        Command::Undo(args) => (Show::from(&args.output), true),
+        Command::Recover(args) => (Show::from(&args.output), true),
         Command::Runs(args) => (Show { color: args.color, ..Show::default() }, false),
         Command::Doctor(args) => (Show { color: args.color, ..Show::default() }, false),
         Command::Demo(args) => (Show { verbose: true, color: args.color, ..Show::default() }, true),
         _ => (Show::default(), false),
     };
     let screen = Arc::new(Screen::new(show, live));
-    let code = run(&cli.command, &screen).unwrap_or_else(|failure| {
-        screen.tell(&failure);
+    let code = dispatch(&cli.command, &screen).unwrap_or_else(|failure| {
+        screen.show_failure(&failure);
         failure.code
     });
     match screen.finish() {
         Ok(()) => code,
         Err(failure) => {
-            screen.tell(&failure);
+            screen.show_failure(&failure);
             failure.code
         }
     }
     .into()
 }
 
-fn run(command: &Command, screen: &Arc<Screen>) -> Outcome {
+fn dispatch(command: &Command, screen: &Arc<Screen>) -> CommandResult {
     match command {
-        Command::Compare(args) => compare_cmd::run(args, screen),
-        Command::Copy(args) => run_cmd::run_copy(args, screen),
-        Command::Sync(args) => run_cmd::run_sync(args, screen),
-        Command::Orphans(args) => run_cmd::run_orphans(args, screen),
-        Command::Undo(args) => undo_cmd::run(args, screen),
-        Command::Runs(args) => runs_cmd::run(args, screen),
-        Command::Recover(args) => recover_cmd::run(args, screen),
-        Command::Doctor(args) => doctor_cmd::run(args, screen),
-        Command::Gui(args) => gui_cmd::run(args),
+        Command::Compare(args) => compare::run(args, screen),
+        Command::Copy(args) => run::copy(args, screen),
+        Command::Sync(args) => run::sync(args, screen),
+        Command::Orphans(args) => run::orphans(args, screen),
+        Command::Undo(args) => undo::run(args, screen),
+        Command::Runs(args) => runs::run(args, screen),
+        Command::Recover(args) => recover::run(args, screen),
+        Command::Doctor(args) => doctor::run(args, screen),
+        Command::Gui(args) => gui::run(args),
         Command::Demo(args) => demo::run(args, screen),
-        Command::Settings(args) => settings_cmd::run(args.action.as_ref(), screen),
+        Command::Settings(args) => settings::run(args.action.as_ref(), screen),
         Command::Completions(args) => Ok(docs::completions(args.shell, screen)),
         Command::Man(args) => docs::man(args.out.as_deref(), screen),
     }

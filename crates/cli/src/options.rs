@@ -3,13 +3,13 @@
 //! Invariant: the nearer wish wins: defaults, then the settings file, then `--set`, then the options that name a
 //! thing directly. Every value passes the range checks of the engine's table.
 
+use fcs_app::settings_file::{self, refused};
 use fcs_engine::Settings;
 use fcs_engine::settings::{SettingError, Verify};
-use fcs_front::settings_file::{self, refused};
 
+use crate::args::values::VerifyChoice;
 use crate::args::{CompareOptions, Copying, Removing, Running, Tuning};
 use crate::failure::Failure;
-use crate::values::VerifyChoice;
 
 /// Settings for a comparison.
 pub(crate) fn for_compare(compare: &CompareOptions, tuning: &Tuning) -> Result<Settings, Failure> {
@@ -92,8 +92,8 @@ fn apply_run(settings: &mut Settings, running: &Running, copying: &Copying) -> R
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use fcs_app::overview::criteria_in_words;
     use fcs_engine::settings::{ContentCheck, Undo};
-    use fcs_front::folders::criteria_in_words;
 
     use super::*;
     use crate::args::{Cli, Command};

@@ -4,7 +4,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::terminal::Screen;
+use crate::output::terminal::Screen;
 
 /// Whether there is somebody who can read a question and answer it.
 pub(crate) fn can_ask() -> bool {

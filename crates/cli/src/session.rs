@@ -4,16 +4,17 @@
 
 use std::sync::Arc;
 
+use fcs_app::overview::criteria_in_words;
 use fcs_engine::compare::Comparison;
+use fcs_engine::session::Folders;
 use fcs_engine::{Control, ErrorKind, Settings};
-use fcs_front::folders::Folders;
 
 use crate::args::{CompareOptions, Pair};
 use crate::exit::Code;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::progress::Display;
-use crate::terminal::Screen;
+use crate::output::progress::Display;
+use crate::output::terminal::Screen;
 
 /// Two open folders and how they are compared.
 pub(crate) struct Session {
@@ -34,6 +35,11 @@ impl Session {
         Ok(Self { folders, settings, control })
     }
 
+    /// What counts, in words.
+    pub(crate) fn criteria(&self) -> String {
+        criteria_in_words(&self.settings, self.folders.created_counts())
+    }
+
     /// Scans and compares, with progress on the screen.
     pub(crate) fn compare(&self, screen: &Arc<Screen>, interrupt: &Interrupt) -> Result<Comparison, Failure> {
         interrupt.working(&self.control.cancel, "Nothing was written.");
@@ -41,10 +47,8 @@ impl Session {
         let result = self.folders.compare(&self.settings, &self.control);
         display.end();
         let comparison = result.map_err(|e| match e.kind {
-            ErrorKind::Overlap => Failure::new(Code::Refused, &e).hint(
-                "--exclude leaves it out; --one-file-system does not enter other volumes. Nothing was written.",
-            ),
-            _ => Failure::usage(&e),
+            ErrorKind::Overlap => Failure::of(Code::Refused, &e),
+            _ => Failure::of(Code::Usage, &e),
         })?;
         if comparison.cancelled || self.control.cancel.is_cancelled() {
             return Err(Failure::interrupted());

@@ -229,9 +229,9 @@ fn colour_comes_only_when_asked_for_here() {
 fn run_without_rights(bench: &Bench, args: &[&str]) -> fcs_testkit::bin::Run {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
-    // A copy, because the build's own folder may be closed to others.
+    // The build's own folder may be closed to others.
     let program = bench.dir.path().join("fcs");
-    std::fs::copy(env!("CARGO_BIN_EXE_fcs"), &program).unwrap();
+    fcs_testkit::bin::place_program(env!("CARGO_BIN_EXE_fcs").as_ref(), &program);
     let mut command = std::process::Command::new(program);
     command
         .env_clear()

@@ -110,7 +110,7 @@ fn a_dry_run_decides_everything_and_leaves_no_trace() {
         assert!(run.stdout.contains(part), "{part:?}\n{run}");
     }
     let none = bench.run("copy", &["-n", "--verify", "none", "--strategy", "staged"]).expect_code(0);
-    assert!(none.stdout.contains("+ new.txt  9 B  staged, not verified (asked for)\n"), "{none}");
+    assert!(none.stdout.contains("+ new.txt  9 B  staged, not verified (as requested)\n"), "{none}");
     let json = json_lines(&bench.run("copy", &["-n", "--json"]).expect_code(0));
     let new = events(&json, "item").into_iter().find(|item| item["path"] == "new.txt").unwrap();
     assert_eq!(new["outcome"], serde_json::json!({ "kind": "skipped", "why": "dry-run" }));
@@ -254,7 +254,7 @@ fn w3_a_newer_target_is_said_before_it_is_replaced() {
     assert_eq!(fs::read_to_string(bench.right.join("f")).unwrap(), "older");
 }
 
-/// What no run can ever bring over is told, and does not make every night a warning.
+/// What no run can ever copy is reported, and does not make every night a warning.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_socket_is_a_note_and_a_warning_only_when_strict() {

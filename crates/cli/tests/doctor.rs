@@ -20,7 +20,7 @@ fn doctor_says_what_a_folder_does_and_leaves_no_trace() {
             run.stdout.contains("Evidence") && run.stdout.contains("Case") != args.contains(&"-n"),
             "{run}"
         );
-        assert_eq!(run.stdout.contains("nothing was to be written"), args.contains(&"-n"), "{run}");
+        assert_eq!(run.stdout.contains("a dry run writes nothing"), args.contains(&"-n"), "{run}");
     }
     assert_eq!(bench.traces(), before);
     let missing = bench.fcs.run(["doctor", "no/such/folder"]).expect_code(2);

@@ -26,9 +26,9 @@ mod unix {
     const WINDOW: &str = "printf '[%s]' \"$0\" \"$@\" >&2\nexit 7\n";
 
     /// A copy of the program in a folder of its own.
-    struct Place(TempDir);
+    struct ProgramFolder(TempDir);
 
-    impl Place {
+    impl ProgramFolder {
         fn new() -> Self {
             let place = Self(tempfile::tempdir().unwrap());
             fs::create_dir(place.path("programs")).unwrap();
@@ -75,7 +75,7 @@ mod unix {
 
     #[test]
     fn the_window_beside_the_program_is_started_with_the_folders_as_they_are() {
-        let place = Place::new();
+        let place = ProgramFolder::new();
         let window = place.plant("programs", &format!("#!/bin/sh\n{WINDOW}"));
         let _ = place.plant("path", "#!/bin/sh\necho wrong >&2\n");
         let path = place.path("path");
@@ -96,7 +96,7 @@ mod unix {
 
     #[test]
     fn a_link_to_the_program_leads_to_the_window_beside_it() {
-        let place = Place::new();
+        let place = ProgramFolder::new();
         let window = place.plant("programs", &format!("#!/bin/sh\n{WINDOW}"));
         symlink(place.path("programs/fcs"), place.path("link")).unwrap();
         let (run, said) = place.run("link", "", &[b"a", b"b"]);
@@ -105,7 +105,7 @@ mod unix {
 
     #[test]
     fn without_one_beside_the_program_path_is_searched() {
-        let place = Place::new();
+        let place = ProgramFolder::new();
         let window = place.plant("a path", &format!("#!/bin/sh\n{WINDOW}"));
         let path = place.path("a path");
         let (run, said) = place.run("programs/fcs", path.to_str().unwrap(), &[b"a", b"b"]);
@@ -114,7 +114,7 @@ mod unix {
 
     #[test]
     fn a_missing_window_is_named_with_where_it_was_looked_for_and_what_to_do() {
-        let place = Place::new();
+        let place = ProgramFolder::new();
         let nowhere = place.path("nowhere");
         let (run, _) = place.run("programs/fcs", nowhere.to_str().unwrap(), &[b"a", b"b"]);
         let run = run.expect_code(2);
@@ -131,7 +131,7 @@ mod unix {
 
     #[test]
     fn a_window_that_does_not_start_is_reported_with_the_reason() {
-        let place = Place::new();
+        let place = ProgramFolder::new();
         let window = place.plant("programs", "#!/no/such/interpreter\n");
         let (run, _) = place.run("programs/fcs", "", &[]);
         let run = run.expect_code(2);

@@ -174,7 +174,7 @@ fn case_r8_a_source_volume_that_is_not_mounted_removes_nothing() {
     let dry = bench.run("sync", &["-n"]).expect_code(0);
     assert!(dry.stderr.contains(&format!("Note: {words}")), "{dry}");
     assert_eq!(bench.seen(), before);
-    // What does not lie there goes on, and the memory survives a refusal.
+    // What is not there goes on, and the memory survives a refusal.
     let _ = bench.run("copy", &["-y"]).expect_code(0);
     let volume = mounted_or_skip!(Mounted::tmpfs(&disk));
     bench.left("disk/0", "x", 1);

@@ -89,14 +89,14 @@ fn for_good_needs_a_number_with_yes() {
     let before = bench.traces();
     let refused = bench.run("orphans", &["-y", "--to", "permanent"]).expect_code(2);
     assert!(
-        refused.stderr.contains("cannot be brought back") && refused.stderr.contains("--max-delete N"),
+        refused.stderr.contains("cannot be undone, so -y alone") && refused.stderr.contains("--max-delete N"),
         "{refused}"
     );
     let few = bench.run("orphans", &["-y", "--to", "permanent", "--max-delete", "4"]).expect_code(8);
     assert!(few.stderr.contains("Refused: 5 of "), "{few}");
     assert_eq!(bench.traces(), before);
     let run = bench.run("orphans", &["-y", "--to", "permanent", "--max-delete", "5"]).expect_code(0);
-    assert!(run.stdout.contains("are deleted for good") && !run.stdout.contains("fcs undo"), "{run}");
+    assert!(run.stdout.contains("are deleted permanently") && !run.stdout.contains("fcs undo"), "{run}");
     assert!(!bench.right.join("old.txt").exists() && !bench.right.join("gone").exists());
     let undo = bench.run_on_right("undo", &["-y"]).expect_code(2);
     assert!(undo.stderr.contains("There is no run on this folder that could be undone"), "{undo}");

@@ -1,4 +1,4 @@
-//! Runs that were killed: every command says so, and `fcs recover` puts the folder in order.
+//! Runs that were killed: every command says so, and `fcs recover` recovers the folder.
 
 #![cfg(any(target_os = "linux", windows))]
 #![allow(clippy::unwrap_used)]
@@ -113,7 +113,7 @@ fn a_killed_copy_can_be_rolled_back() {
     let before = listing(&bench.right, &options).unwrap();
     killed(&bench);
     let all = json_lines(&bench.run_on_right("recover", &["-y", "--rollback", "--json"]).expect_code(0));
-    assert_eq!(events(&all, "account")[0]["state"], "rolled-back");
+    assert_eq!(events(&all, "recovery")[0]["state"], "rolled-back");
     assert_eq!(all.last().unwrap()["exit_code"], 0);
     assert_eq!(diff(&before, &listing(&bench.right, &options).unwrap()), [""; 0]);
     assert!(!bench.right.join(".fcs").exists());

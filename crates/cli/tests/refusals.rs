@@ -46,7 +46,7 @@ fn a_missing_folder_is_named_with_a_hint() {
     let text = format!("Could not open {}: it does not exist.\nHint: ", missing.display());
     refused(&bench, &missing, &bench.right, 2, &text);
     refused(&bench, &bench.left, &missing, 2, &text);
-    refused(&bench, &bench.left, &missing, 2, "make the folder first");
+    refused(&bench, &bench.left, &missing, 2, "create the folder first");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_report_inside_either_folder_is_refused() {
     let bench = Bench::with_differences();
     for folder in [&bench.left, &bench.right, &bench.left.join("sub")] {
         let report = folder.join("report.json");
-        usage(&bench, &["copy", "-y", "--report", report.to_str().unwrap()], "it would lie inside");
+        usage(&bench, &["copy", "-y", "--report", report.to_str().unwrap()], "it would be inside");
     }
 }
 

@@ -143,8 +143,7 @@ fn help_and_version() {
         assert!(help.contains(part), "{help}");
     }
     let copy = fcs.run(["copy", "--help"]).expect_code(0).stdout;
-    for part in ["How it is copied:", "What counts:", "What is shown:", "Settings for this run:", "Examples:"]
-    {
+    for part in ["Run:", "Copying:", "Compare by:", "Output:", "Settings for this run:", "Examples:"] {
         assert!(copy.contains(part), "{copy}");
     }
     assert!(copy.lines().all(|line| line.chars().count() <= 110), "{copy}");

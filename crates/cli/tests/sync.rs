@@ -102,7 +102,7 @@ fn what_a_pattern_leaves_out_stays_and_so_does_its_folder() {
     assert!(bench.right.join("d/keep.bak").exists() && !bench.right.join("d/go.txt").exists());
 }
 
-/// R1: one item that always fails does not keep everything for ever, and what it holds back says because of what.
+/// R1: one item that always fails does not hold back everything, and what it holds back says because of what.
 #[test]
 fn r1_a_failure_holds_back_the_removals_it_can_concern_and_says_so() {
     let bench = Bench::with_differences();

@@ -1,4 +1,4 @@
-//! `fcs undo` and `fcs runs`: what was done is listed, and taken back.
+//! `fcs undo` and `fcs runs`: what was done is listed, and undone.
 
 #![cfg(any(target_os = "linux", windows))]
 #![allow(clippy::unwrap_used)]
@@ -17,8 +17,8 @@ fn a_copy_is_taken_back_whole() {
     assert!(run.stdout.contains("` undoes this run, for 30 days."), "{run}");
     assert_ne!(bench.seen(), before);
     let undone = bench.run_on_right("undo", &["-y"]).expect_code(0);
-    assert!(undone.stdout.contains("< sub/size.txt  the original is back\n"), "{undone}");
-    assert!(undone.stdout.contains("- new.txt  taken away; nothing was there before\n"), "{undone}");
+    assert!(undone.stdout.contains("< sub/size.txt  the original is restored\n"), "{undone}");
+    assert!(undone.stdout.contains("- new.txt  removed; nothing was there before\n"), "{undone}");
     assert!(undone.stdout.contains("everything is as it was before the run."), "{undone}");
     assert_eq!(bench.seen(), before);
     assert!(!bench.right.join(".fcs").exists(), "nothing is left to keep");
@@ -32,10 +32,10 @@ fn what_changed_since_stays_and_is_named() {
     let _ = bench.run("copy", &["-y"]).expect_code(0);
     fs::write(bench.right.join("sub/size.txt"), "edited since").unwrap();
     let undone = bench.run_on_right("undo", &["-y"]).expect_code(4);
-    assert!(undone.stdout.contains("! sub/size.txt  changed since, so it stays"), "{undone}");
+    assert!(undone.stdout.contains("! sub/size.txt  changed after the run, so it stays"), "{undone}");
     assert!(undone.stderr.contains("it was changed after the run"), "{undone}");
     assert_eq!(fs::read_to_string(bench.right.join("sub/size.txt")).unwrap(), "edited since");
-    assert!(!bench.right.join("new.txt").exists(), "the rest is taken back");
+    assert!(!bench.right.join("new.txt").exists(), "the rest is undone");
 }
 
 #[test]
@@ -146,14 +146,14 @@ fn json_tells_each_item_and_the_code() {
     set_time(&bench.right, 0);
     let _ = bench.run("copy", &["-y"]).expect_code(0);
     let all = json_lines(&bench.run_on_right("undo", &["-y", "--json"]).expect_code(0));
-    let account = events(&all, "account")[0];
-    assert_eq!(account["state"], "rolled-back");
+    let recovery = events(&all, "recovery")[0];
+    assert_eq!(recovery["state"], "rolled-back");
     assert!(
-        account["items"]
+        recovery["items"]
             .as_array()
             .unwrap()
             .iter()
-            .any(|i| i["path"] == "new.txt" && i["deed"] == "taken-away")
+            .any(|i| i["path"] == "new.txt" && i["action"] == "removed")
     );
     assert_eq!(all.last().unwrap()["exit_code"], 0);
 }

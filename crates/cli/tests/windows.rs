@@ -278,9 +278,9 @@ fn a_name_that_differs_in_case_only_is_one_item_and_is_spelled_anew() {
         fs::read_dir(path).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(fs::read_to_string(bench.right.join("folder/readme.TXT")).unwrap(), "the new content");
-    assert!(run.stdout.contains("2 names spelled anew"), "{run}");
+    assert!(run.stdout.contains("2 names respelled"), "{run}");
     if fcs_sys::is_wine() {
-        // It says yes to such a rename and does nothing, which is told and no failure.
+        // It says yes to such a rename and does nothing, which is reported and no failure.
         assert_eq!(names(&bench.right.join("folder")), ["readme.TXT"]);
         assert!(run.stdout.contains("the spelling of its name"), "{run}");
     } else {
@@ -347,7 +347,7 @@ fn a_target_that_is_held_while_it_is_taken_back_keeps_the_copy_until_undo_runs_a
     assert!(undone.stderr.contains("size.txt") && undone.stderr.contains("another program"), "{undone}");
     drop(held);
     assert_eq!(fs::read_to_string(&target).unwrap(), "twelve bytes");
-    assert!(!bench.right.join("new.txt").exists(), "the rest is taken back");
+    assert!(!bench.right.join("new.txt").exists(), "the rest is undone");
 }
 
 #[test]
@@ -488,7 +488,7 @@ impl Copying {
     }
 }
 
-/// Every file has its old or its new content, and nothing lies beside it.
+/// Every file has its old or its new content, and nothing is beside it.
 #[track_caller]
 fn assert_whole(bench: &Bench) {
     for (path, content) in bench.seen() {

@@ -28,7 +28,7 @@ enum Work {
     Undo,
     /// The recovery of a copy that was ended before it.
     Recover,
-    /// The same, bringing back what was there.
+    /// The same, rolling it back.
     RollBack,
 }
 
@@ -168,8 +168,19 @@ fn end_after(bench: &Bench, work: Work, part: f64, took: Duration) -> bool {
     running
 }
 
+/// When a kill came that found the program `running`, or over already.
+fn came(bench: &Bench, running: bool) -> Came {
+    match (running, is_unfinished(bench)) {
+        (false, _) => Came::Late,
+        (true, true) => Came::InTheMiddle,
+        (true, false) => Came::Early,
+    }
+}
+
 /// Two folders at the point where `work` can begin, and what RIGHT held at first.
 fn ready(work: Work, copy: &Target, random: &mut Random) -> (Bench, Listing) {
+    // The machine may be busier by now than when the times were learned, or idle again.
+    let mut scale = 1.0;
     for _ in 0..20 {
         let bench = bench();
         let before = look(&bench);
@@ -177,9 +188,17 @@ fn ready(work: Work, copy: &Target, random: &mut Random) -> (Bench, Listing) {
             Work::Copy | Work::Sync => {}
             Work::Undo => drop(bench.run("copy", &["-y"]).expect_code(0)),
             Work::Recover | Work::RollBack => {
-                end_after(&bench, Work::Copy, copy.part(random), copy.takes);
-                if !is_unfinished(&bench) {
-                    continue;
+                let running = end_after(&bench, Work::Copy, scale * copy.part(random), copy.takes);
+                match came(&bench, running) {
+                    Came::InTheMiddle => {}
+                    Came::Early => {
+                        scale *= 1.4;
+                        continue;
+                    }
+                    Came::Late => {
+                        scale *= 0.7;
+                        continue;
+                    }
                 }
             }
         }
@@ -224,7 +243,7 @@ fn judge(bench: &Bench, before: &Listing, after: &Listing) -> Result<(), String>
     let all = listing(&bench.right, &Options { skip: &[], ..Options::default() }).unwrap();
     let stray = |path: &&std::path::PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(".fcs-");
     match all.keys().find(stray) {
-        Some(stray) => Err(format!("{} lies about", stray.display())),
+        Some(stray) => Err(format!("{} is left behind", stray.display())),
         None => Ok(()),
     }
 }
@@ -233,18 +252,14 @@ fn judge(bench: &Bench, before: &Listing, after: &Listing) -> Result<(), String>
 fn kill_once(target: &Target, part: f64, copy: &Target, random: &mut Random) -> Result<Came, String> {
     let (bench, before) = ready(target.work, copy, random);
     let running = end_after(&bench, target.work, part, target.takes);
-    let came = match (running, is_unfinished(&bench)) {
-        (false, _) => Came::Late,
-        (true, true) => Came::InTheMiddle,
-        (true, false) => Came::Early,
-    };
+    let came = came(&bench, running);
     let recovered = bench.run_on_right("recover", &["-y"]);
     if recovered.code != 0 {
         return Err(format!("recovery failed\n{recovered}"));
     }
     judge(&bench, &before, &target.after).map_err(|e| format!("after recovery: {e}\n{recovered}"))?;
     let undone = bench.run_on_right("undo", &["-y"]);
-    // 2: there is nothing that could be undone, because nothing had begun or everything was taken back.
+    // 2: there is nothing that could be undone, because nothing had begun or everything was rolled back.
     if undone.code != 0 && undone.code != 2 {
         return Err(format!("undo failed\n{undone}\nafter\n{recovered}"));
     }
@@ -252,7 +267,7 @@ fn kill_once(target: &Target, part: f64, copy: &Target, random: &mut Random) -> 
     if differs.is_empty() {
         Ok(came)
     } else {
-        Err(format!("undo did not bring back the start: {differs:#?}\n{undone}\nafter\n{recovered}"))
+        Err(format!("undo did not restore the start: {differs:#?}\n{undone}\nafter\n{recovered}"))
     }
 }
 
@@ -267,7 +282,7 @@ fn undisturbed(work: Work, copy: Option<&Target>, random: &mut Random) -> Target
     let takes = began.elapsed();
     assert_eq!(code, Some(0), "{work:?}");
     if matches!(work, Work::Undo | Work::Recover | Work::RollBack) {
-        // Names may hold what the copy brings, until that is taken back.
+        // Names may hold what the copy wrote, until that is undone.
         let _ = bench.run("copy", &["-y"]).expect_code(0);
     }
     Target { work, takes, after: look(&bench), from: 0.15, to: 1.0, hits: 0 }

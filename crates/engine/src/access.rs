@@ -3,6 +3,8 @@
 //! Invariant: changes nothing, and promises nothing: the run looks again at each item when its turn comes. That
 //! another program has an item open is told where it matters (Windows).
 
+use std::io;
+
 use fcs_sys::{DirRef, Kind, Metadata, OsReason, RelPath, Root, reason};
 
 use crate::identity::Numbers;
@@ -41,16 +43,17 @@ impl Access {
             Self::NoAccess => "no access",
             Self::Protected => "protected",
             Self::InUse => "in use",
-            Self::Unknown => "cannot be asked",
+            Self::Unknown => "could not be examined",
         }
     }
 }
 
-/// Looks at every item that a plan removes, in the order of [`Plan::removed`].
-pub fn of_removals(plan: &Plan, target: &Root) -> Vec<Access> {
+/// Looks at every item that a plan removes from these roots, in the order of [`Plan::removed`].
+pub fn of_removals(plan: &Plan, roots: &[&Root]) -> Vec<Access> {
     let mut found = Vec::new();
     for folder in &plan.removals {
-        match open(target, &folder.path) {
+        let root = folder.root.of(roots).map_err(|_| io::Error::from(io::ErrorKind::NotFound));
+        match root.and_then(|root| open(root, &folder.path)) {
             Ok(dir) => {
                 let may_change = dir.may_change().unwrap_or(true)
                     || dir.metadata().is_ok_and(|now| crate::lift::needed(&now).is_some());
@@ -62,7 +65,7 @@ pub fn of_removals(plan: &Plan, target: &Root) -> Vec<Access> {
     found
 }
 
-fn of_error(error: &std::io::Error) -> Access {
+fn of_error(error: &io::Error) -> Access {
     match reason(error) {
         OsReason::NotFound => Access::Missing,
         OsReason::PermissionDenied => Access::NoAccess,
@@ -90,7 +93,7 @@ fn is_as_seen(item: &Removal, dir: &DirRef, now: &Metadata) -> bool {
     now == item.expect || Numbers::of(dir).unchanged(&now, &item.expect)
 }
 
-fn open(root: &Root, path: &RelPath) -> std::io::Result<DirRef> {
+fn open(root: &Root, path: &RelPath) -> io::Result<DirRef> {
     path.names().try_fold(DirRef::clone(&root.dir), |dir, name| dir.open_dir(&name))
 }
 
@@ -132,7 +135,7 @@ mod tests {
         fs::remove_dir(path("r/d")).unwrap();
         let found: Vec<_> = plan
             .removed()
-            .zip(of_removals(&plan, &r))
+            .zip(of_removals(&plan, &[&l, &r]))
             .map(|((folder, item), access)| (folder.path.join(&item.name).to_string(), access))
             .collect();
         let expected = [

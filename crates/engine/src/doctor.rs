@@ -5,8 +5,8 @@
 
 use fcs_sys::{Place, Root, Space, VolumeFacts};
 
+use crate::history::{self, RunInfo};
 use crate::probe::{self, VolumeProbe};
-use crate::runs::{self, RunInfo};
 use crate::{Error, Op};
 
 /// Why nothing was tried.
@@ -49,11 +49,11 @@ pub struct Diagnosis {
 /// When the volume cannot even be asked what it is.
 pub fn examine(root: &Root, may_write: bool) -> crate::Result<Diagnosis> {
     let facts = root.dir.volume().map_err(|e| Error::os(Op::AskVolume, &root.path, e))?;
-    let (holder, runs_error) = match runs::in_progress(root) {
+    let (holder, runs_error) = match history::in_progress(root) {
         Ok(holder) => (holder, None),
         Err(error) => (None, Some(error)),
     };
-    let (unfinished, runs_error) = match runs::unfinished(root) {
+    let (unfinished, runs_error) = match history::unfinished(root) {
         Ok(found) => (found, runs_error),
         Err(error) => (Vec::new(), Some(error)),
     };

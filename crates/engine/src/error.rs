@@ -1,7 +1,9 @@
-//! What can go wrong with one item, in words a user can act on.
+//! What can go wrong with one item: facts.
 //!
-//! Every message has the same form: `Could not <op> <path>: <reason>.` Then the state of the target, if there is one,
-//! then what to do. Errors are typed; the system's own error code is kept.
+//! Every message has the same form: `Could not <op> <path>: <reason>.` Then the state of the target, if there is one.
+//! Errors are typed; the system's own error code is kept. What to do about it depends on who asks, and is for a front end
+//! to say: a command line names an option, a window one of its buttons. Where the engine knows of a choice that makes the
+//! difference, it says which one, as a [`Remedy`].
 
 use std::fmt;
 use std::io;
@@ -9,86 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fcs_sys::{Dir, OsReason, Protection, escaped};
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
-/// What was being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Op {
-    /// Opening an item.
-    Open,
-    /// Listing a folder.
-    List,
-    /// Asking for an item's metadata.
-    Examine,
-    /// Reading content.
-    Read,
-    /// Comparing the content of two files.
-    Compare,
-    /// Making a file, folder or link that was not there.
-    Create,
-    /// Filling the staged file.
-    Copy,
-    /// Replacing an existing item.
-    Replace,
-    /// Re-reading what was written.
-    Verify,
-    /// Making writes durable.
-    Sync,
-    /// Setting times, permissions or attributes.
-    SetMetadata,
-    /// Removing one of our own staged files.
-    CleanUp,
-    /// Deleting what a run keeps for undo.
-    Prune,
-    /// Asking about a volume.
-    AskVolume,
-    /// Removing an item of the user.
-    Remove,
-    /// Bringing an original back.
-    Restore,
-    /// Keeping the journal of a run.
-    KeepJournal,
-    /// Reading the journal of a run.
-    ReadJournal,
-    /// Compiling a wildcard.
-    UsePattern,
-    /// Making, replacing or removing something in a folder.
-    Change,
-    /// Giving an item another spelling of its name.
-    Rename,
-}
+mod stored;
 
-impl Op {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::List => "list",
-            Self::Examine => "examine",
-            Self::Read => "read",
-            Self::Compare => "compare",
-            Self::Create => "create",
-            Self::Copy => "copy",
-            Self::Replace => "replace",
-            Self::Verify => "verify",
-            Self::Sync => "make durable",
-            Self::SetMetadata => "set the times and attributes of",
-            Self::CleanUp => "remove the unfinished copy",
-            Self::Prune => "delete what is kept for undo at",
-            Self::AskVolume => "ask about the volume of",
-            Self::Remove => "remove",
-            Self::Restore => "bring back",
-            Self::KeepJournal => "keep the journal of a run in",
-            Self::ReadJournal => "read the journal of a run in",
-            Self::UsePattern => "use the pattern",
-            Self::Change => "change what is in",
-            Self::Rename => "rename",
-        }
-    }
-}
+pub use crate::ops::vocabulary::Op;
+pub use stored::{ErrorRecord, NoteRecord};
 
 /// Why it went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
     /// The system refused, for this reason.
@@ -148,14 +79,16 @@ pub enum ErrorKind {
     ListedNotFound,
     /// It was there when the folder was listed, and not a moment later.
     Vanished,
-    /// The folder belongs to both sides: one lies in the other, or is mounted in it.
+    /// The folder belongs to both sides: one is in the other, or is mounted in it.
     Overlap,
     /// The side that was compared with has it now, so it is not superfluous.
     SourceHasIt,
+    /// With the permissions that it was to get, this user could not open it again to take them back.
+    LocksOut,
 }
 
 /// What is at the target's name after a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetState {
     /// What was there before, untouched.
@@ -166,6 +99,61 @@ pub enum TargetState {
     Absent,
     /// It could not be found out.
     Unknown,
+}
+
+/// A choice that makes the difference the next time, where there is one. A fact, for front ends to put into their words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", content = "what", rename_all = "kebab-case")]
+pub enum Remedy {
+    /// Another value of the setting of this name in [`crate::Settings::table`].
+    Setting(&'static str),
+    /// An administrator clears the flag that keeps everybody from changing an item.
+    ClearFlag(Protection),
+    /// The owner of a folder lets the group of this user work in it.
+    ShareFolder,
+}
+
+/// Something worth knowing that is no failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The fact.
+    pub text: String,
+    /// The choice that decides it, where there is one.
+    pub remedy: Option<Remedy>,
+}
+
+impl Note {
+    /// A fact that the setting of this name in [`crate::Settings::table`] decides.
+    pub(crate) fn of_setting(name: &'static str, text: String) -> Self {
+        Self { text, remedy: Some(Remedy::Setting(name)) }
+    }
+}
+
+impl From<String> for Note {
+    fn from(text: String) -> Self {
+        Self { text, remedy: None }
+    }
+}
+
+impl std::ops::Deref for Note {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// In data a note is its text; what to do is for front ends to say.
+impl Serialize for Note {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
 }
 
 /// One failure.
@@ -234,8 +222,8 @@ impl Error {
     }
 
     /// The path as safe text.
-    pub fn shown_path(&self) -> String {
-        shown(&self.path)
+    pub fn display_path_of(&self) -> String {
+        display_path(&self.path)
     }
 
     fn reason(&self) -> String {
@@ -255,10 +243,10 @@ impl Error {
             ErrorKind::TargetReadOnly => "the target file has the read-only attribute".into(),
             ErrorKind::Protected(protection) => format!("it is {}", protected_words(protection)),
             ErrorKind::KindClash => "the target has an item of another kind under that name".into(),
-            ErrorKind::ParentFailed => "its folder could not be made or opened".into(),
+            ErrorKind::ParentFailed => "its folder could not be created or opened".into(),
             ErrorKind::Unc => "network paths such as \\\\server\\share are not accepted".into(),
             ErrorKind::NotAFolder => "it is not a folder".into(),
-            ErrorKind::TooManyItems => "it holds more items than the limit max_items allows".into(),
+            ErrorKind::TooManyItems => "it holds more items than the limit allows".into(),
             ErrorKind::BadPattern => "it is not a valid wildcard pattern".into(),
             ErrorKind::StagedLost => "another program moved or replaced the unfinished copy".into(),
             ErrorKind::ChangedSince => "it was changed after the run".into(),
@@ -275,10 +263,13 @@ impl Error {
             ErrorKind::SourceHasIt => {
                 "the other folder has it now, or is not the folder that was compared".into()
             }
+            ErrorKind::LocksOut => {
+                "with these permissions you could not open it again, so they could not be undone".into()
+            }
             ErrorKind::BadJournal => "it is damaged, or of a newer version of this program".into(),
             ErrorKind::Served => "the program or server that provides this volume reported an error".into(),
             ErrorKind::EndsEarly => "it ends before the size that its file system states".into(),
-            ErrorKind::Defect => "a part of this program failed while it was at work on it".into(),
+            ErrorKind::Defect => "a part of this program failed while it worked on the item".into(),
         }
     }
 
@@ -300,11 +291,11 @@ impl Error {
             OsReason::NotAFolder => "a folder was expected, but it is something else",
             OsReason::IsAFolder => "a file was expected, but it is a folder",
             OsReason::FolderNotEmpty => "the folder is not empty",
-            OsReason::IsALink => "a symbolic link stands in its place, and links are never followed",
+            OsReason::IsALink => "a symbolic link is in its place, and links are never followed",
             OsReason::Stale => "the server no longer knows the file",
             OsReason::Network => "the network or the server did not answer",
             OsReason::DeviceError => "the device reported an error",
-            OsReason::OtherVolume => "it lies on another volume",
+            OsReason::OtherVolume => "it is on another volume",
             OsReason::Unsupported => "the file system cannot do this",
             OsReason::Interrupted => "the call was interrupted",
             OsReason::Exhausted => "the system is out of memory or open files",
@@ -317,98 +308,34 @@ impl Error {
         };
         words.into()
     }
-
-    fn advice(&self) -> &'static str {
-        match self.kind {
-            ErrorKind::SourceStale | ErrorKind::TargetStale => "Compare again, then copy.",
-            ErrorKind::ChangedMeanwhile | ErrorKind::SourceHasIt => "Compare again.",
-            ErrorKind::Placeholder => "Make it available offline first, or set read_placeholders.",
-            ErrorKind::SourceUnsteady => "Close the program that writes to it and run again.",
-            ErrorKind::Mismatch { .. } => {
-                "Do not trust this disk, cable or memory until you have tested it; then run again."
-            }
-            ErrorKind::TargetReadOnly => {
-                "Clear the attribute, or set read_only_targets to replace, if it should be replaced."
-            }
-            ErrorKind::Protected(Protection::Immutable) => {
-                "Nobody may change it until an administrator clears that flag (chattr -i)."
-            }
-            ErrorKind::Protected(Protection::AppendOnly) => {
-                "Nobody may replace or remove it until an administrator clears that flag (chattr -a)."
-            }
-            ErrorKind::KindClash => "Move or rename one of the two.",
-            ErrorKind::ParentFailed => "See the message about the folder.",
-            ErrorKind::Unc => "Map a drive letter to the share (net use Z: \\\\server\\share) and use that.",
-            ErrorKind::NotAFolder => "Give a folder.",
-            ErrorKind::TooManyItems => "Choose a smaller folder or raise the setting max_items.",
-            ErrorKind::BadPattern => "Wildcards are *, ?, [abc], {a,b} and ** for any depth.",
-            ErrorKind::StagedLost => "Run again.",
-            ErrorKind::ChangedSince => {
-                "Move it away and undo again before the next run, or leave it as it is."
-            }
-            ErrorKind::OriginalLost => "Look for it in a backup.",
-            ErrorKind::InRecycleBin => "Restore it from there.",
-            ErrorKind::NoRecycleBin => "Remove it to the undo store instead.",
-            ErrorKind::ListedNotFound => {
-                "Check that file system; until then it counts as present, and its copy is kept."
-            }
-            ErrorKind::Vanished => "Compare again when nothing changes there.",
-            ErrorKind::Overlap => "Choose other folders, or leave it out.",
-            ErrorKind::BadJournal => "Look into the folder .fcs before you delete it: it may hold originals.",
-            ErrorKind::EndsEarly => {
-                "If the system makes up its content, as below /sys, leave it out; else check its file system."
-            }
-            ErrorKind::Defect => "Recover the run before you go on, and report this with the log of the run.",
-            ErrorKind::Served => "Look at what that one says, and at its connection or disk; then run again.",
-            ErrorKind::Os(reason) => match reason {
-                OsReason::NotFound => "Check the spelling, or compare again if it was there a moment ago.",
-                OsReason::AlreadyExists => "Compare again, then copy.",
-                OsReason::PermissionDenied => "Change its permissions, or run as a user who may do this.",
-                OsReason::ReadOnlyVolume => "Make the volume writable.",
-                OsReason::NoSpace | OsReason::QuotaExceeded => "Free some room and run again.",
-                OsReason::FileTooLarge => "Use a target volume whose file system can hold it.",
-                OsReason::NameTooLong | OsReason::InvalidName => {
-                    "Rename it on the source, or use another target."
-                }
-                OsReason::InUse => "Close that program and run again.",
-                OsReason::IsALink => "Check who put a link there, then compare again.",
-                OsReason::Stale | OsReason::Network => "Check the connection and run again.",
-                OsReason::DeviceError => "Check the device; copy what you can from it soon.",
-                OsReason::Exhausted => "Close other programs, or use fewer workers (setting copy_workers).",
-                _ => "Run again; if it stays, report it with the code above.",
-            },
-        }
-    }
 }
 
 /// What a protected item is.
 pub(crate) fn protected_words(protection: Protection) -> &'static str {
     match protection {
-        Protection::Immutable => "immutable (chattr +i)",
-        Protection::AppendOnly => "append-only (chattr +a)",
+        Protection::Immutable => "immutable",
+        Protection::AppendOnly => "append-only",
     }
 }
 
 /// A path as text that is safe to print.
-pub fn shown(path: &Path) -> String {
+pub fn display_path(path: &Path) -> String {
     escaped(path.as_os_str().as_encoded_bytes()).into_owned()
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Could not {} {}: {}", self.op.words(), self.shown_path(), self.reason())?;
+        write!(f, "Could not {} {}: {}", self.op.words(), self.display_path_of(), self.reason())?;
         if let Some(code) = self.code() {
             write!(f, " (code {code})")?;
         }
-        f.write_str(".")?;
-        match self.target {
-            Some(TargetState::Original) => f.write_str(" The original is unchanged.")?,
-            Some(TargetState::New) => f.write_str(" The new file is in place.")?,
-            Some(TargetState::Absent) => f.write_str(" Nothing was left at the target.")?,
-            Some(TargetState::Unknown) => f.write_str(" The state of the target is not known.")?,
-            None => {}
-        }
-        write!(f, " {}", self.advice())
+        f.write_str(match self.target {
+            Some(TargetState::Original) => ". The original is unchanged.",
+            Some(TargetState::New) => ". The new file is in place.",
+            Some(TargetState::Absent) => ". Nothing was left at the target.",
+            Some(TargetState::Unknown) => ". The state of the target is not known.",
+            None => ".",
+        })
     }
 }
 
@@ -422,7 +349,7 @@ impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut s = serializer.serialize_struct("Error", 6)?;
         s.serialize_field("op", &self.op)?;
-        s.serialize_field("path", &self.shown_path())?;
+        s.serialize_field("path", &self.display_path_of())?;
         s.serialize_field("kind", &self.kind)?;
         s.serialize_field("code", &self.code())?;
         s.serialize_field("target", &self.target)?;
@@ -436,15 +363,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_says_what_why_state_and_what_to_do() {
+    fn a_message_says_what_why_and_what_is_there_now() {
         let full = if cfg!(windows) { 112 } else { 28 };
         let error = Error::os(Op::Replace, "/d/a\nb", io::Error::from_raw_os_error(full))
             .with_target(TargetState::Original);
         assert_eq!(
             error.to_string(),
             format!(
-                "Could not replace /d/a\\nb: the volume is full (code {full}). The original is unchanged. Free some \
-                 room and run again."
+                "Could not replace /d/a\\nb: the volume is full (code {full}). The original is unchanged."
             )
         );
         assert_eq!(error.code(), Some(full));
@@ -459,7 +385,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "Could not replace /d/a: another program has it open: Microsoft Excel (process 7), x (process 8). The \
-             original is unchanged. Close that program and run again."
+             original is unchanged."
         );
     }
 }

@@ -2,21 +2,20 @@
 //!
 //! Invariant: the verdict on an item depends on its path and on whether it is a folder, nothing else; so both sides
 //! of a pair are judged alike. Names are bytes: one that is not valid UTF-8 can be matched too. This module must not
-//! touch a disk.
-//!
-//! The wildcard grammar and its errors are those of `globset`. Its own matcher is not used, because there `?` stands
-//! for one byte and a class such as `[é]` for any byte of the letter; here both stand for characters.
+//! touch a disk. What a pattern means is in [`glob`].
+
+pub mod glob;
 
 use std::path::MAIN_SEPARATOR;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use globset::GlobBuilder;
 use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
 use regex_automata::{Input, PatternSet};
 
 use fcs_sys::RelPath;
+
+use self::glob::{Parsed, compile};
 
 use crate::tree::fold;
 use crate::{Error, ErrorKind, Op, Result};
@@ -32,7 +31,7 @@ pub struct Filter {
 impl Filter {
     /// Compiles patterns. A pattern without `/` is matched against the name, one with `/` against the path below the
     /// root; a pattern that matches a folder takes everything below with it. Excludes win. With any include, only
-    /// files and links that match one (or lie in a folder that does) take part; folders stay, because they hold them.
+    /// files and links that match one (or are in a folder that does) take part; folders stay, because they hold them.
     ///
     /// Where the system separates names by `\`, that is a `/` too. Elsewhere it takes the meaning from what follows.
     ///
@@ -102,25 +101,25 @@ impl Filter {
         self.include.is_none() && self.exclude.is_none()
     }
 
-    /// Whether any pattern looks at more than the name, so that [`Item::path`] must be filled.
+    /// Whether any pattern looks at more than the name, so that [`Candidate::path`] must be filled.
     pub(crate) fn needs_path(&self) -> bool {
         [&self.include, &self.exclude].into_iter().flatten().any(|p| p.paths.is_some())
     }
 
     /// Whether an exclude pattern matches this very item; folders above it are not looked at.
-    pub(crate) fn excludes(&self, item: Item<'_>) -> bool {
+    pub(crate) fn excludes(&self, item: Candidate<'_>) -> bool {
         self.exclude.as_ref().is_some_and(|p| p.match_item(item, self.ignore_case))
     }
 
     /// Whether an include pattern matches this very item, or there is none.
-    pub(crate) fn includes(&self, item: Item<'_>) -> bool {
+    pub(crate) fn includes(&self, item: Candidate<'_>) -> bool {
         self.include.as_ref().is_none_or(|p| p.match_item(item, self.ignore_case))
     }
 }
 
 /// What a pattern can look at.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Item<'a> {
+pub(crate) struct Candidate<'a> {
     /// The last component.
     pub(crate) name: &'a [u8],
     /// All components, joined by `/`.
@@ -129,8 +128,8 @@ pub(crate) struct Item<'a> {
     pub(crate) is_folder: bool,
 }
 
-/// An item and the folders it lies in, from the top.
-fn steps(path: &RelPath, is_folder: bool) -> impl Iterator<Item = Item<'_>> {
+/// An item and the folders it is in, from the top.
+fn steps(path: &RelPath, is_folder: bool) -> impl Iterator<Item = Candidate<'_>> {
     let bytes = path.as_bytes();
     let mut start = 0;
     std::iter::from_fn(move || {
@@ -138,8 +137,11 @@ fn steps(path: &RelPath, is_folder: bool) -> impl Iterator<Item = Item<'_>> {
             return None;
         }
         let end = bytes[start..].iter().position(|&b| b == b'/').map_or(bytes.len(), |at| start + at);
-        let item =
-            Item { name: &bytes[start..end], path: &bytes[..end], is_folder: end < bytes.len() || is_folder };
+        let item = Candidate {
+            name: &bytes[start..end],
+            path: &bytes[..end],
+            is_folder: end < bytes.len() || is_folder,
+        };
         start = end + 1;
         Some(item)
     })
@@ -169,16 +171,6 @@ impl Used {
     }
 }
 
-/// What is left of a pattern below one of the roots, with the `/` that keeps it there; `None` if it begins otherwise.
-fn below_root<'p>(pattern: &'p str, roots: &[String], ignore_case: bool) -> Option<&'p str> {
-    let rest = |prefix: &str| {
-        let (begin, rest) = pattern.split_at_checked(prefix.len())?;
-        let same = begin == prefix || ignore_case && fold(begin.as_bytes()) == fold(prefix.as_bytes());
-        (same && rest.starts_with('/') && rest.len() > 1).then_some(rest)
-    };
-    rest(".").or_else(|| roots.iter().find_map(|root| rest(root.trim_end_matches('/'))))
-}
-
 impl Patterns {
     fn new(
         separator: char,
@@ -191,23 +183,10 @@ impl Patterns {
         }
         let (mut names, mut paths) = (Vec::new(), Vec::new());
         for (number, written) in patterns.iter().enumerate() {
-            let bad = || Error::new(Op::UsePattern, written, ErrorKind::BadPattern);
-            let slashed = written.replace(separator, "/");
-            let pattern = below_root(&slashed, roots, ignore_case).unwrap_or(&slashed);
-            let (core, folders_only) = match pattern.strip_suffix('/') {
-                Some(core) => (core, true),
-                None => (pattern, false),
-            };
-            let (core, anchored) = match core.strip_prefix('/') {
-                Some(core) => (core, true),
-                None => (core, core.contains('/')),
-            };
-            if core.is_empty() {
-                return Err(bad());
-            }
-            let regex = translate(core, ignore_case).ok_or_else(bad)?;
-            let list = if anchored { &mut paths } else { &mut names };
-            list.push((regex, folders_only, number));
+            let bad = |_| Error::new(Op::UsePattern, written, ErrorKind::BadPattern);
+            let parsed = Parsed::new(separator, roots, written, ignore_case).map_err(bad)?;
+            let list = if parsed.is_path { &mut paths } else { &mut names };
+            list.push((parsed.regex, parsed.folders_only, number));
         }
         let bad = |()| Error::new(Op::UsePattern, patterns.join(" "), ErrorKind::BadPattern);
         let each = patterns.iter().map(|_| AtomicBool::new(false)).collect();
@@ -219,7 +198,7 @@ impl Patterns {
         }))
     }
 
-    fn match_item(&self, item: Item<'_>, ignore_case: bool) -> bool {
+    fn match_item(&self, item: Candidate<'_>, ignore_case: bool) -> bool {
         let hit = |set: &Option<Set>, text: &[u8]| {
             set.as_ref().is_some_and(|set| {
                 if ignore_case {
@@ -263,7 +242,7 @@ impl Several {
 
 impl Set {
     fn new(patterns: &[(String, bool, usize)]) -> std::result::Result<Option<Self>, ()> {
-        let compile = |only_any_kind: bool| -> std::result::Result<Option<Several>, ()> {
+        let several = |only_any_kind: bool| -> std::result::Result<Option<Several>, ()> {
             let (chosen, numbers): (Vec<&str>, Vec<usize>) = patterns
                 .iter()
                 .filter(|(_, folders_only, _)| !(only_any_kind && *folders_only))
@@ -272,14 +251,9 @@ impl Set {
             if chosen.is_empty() {
                 return Ok(None);
             }
-            Regex::builder()
-                .syntax(syntax::Config::new().utf8(false).dot_matches_new_line(true))
-                .configure(Regex::config().utf8_empty(false))
-                .build_many(&chosen)
-                .map(|regex| Some(Several { regex, numbers: numbers.into() }))
-                .map_err(drop)
+            compile(&chosen).map(|regex| Some(Several { regex, numbers: numbers.into() }))
         };
-        compile(false)?.map(|all| Ok(Self { all, any_kind: compile(true)? })).transpose()
+        several(false)?.map(|all| Ok(Self { all, any_kind: several(true)? })).transpose()
     }
 
     fn hits(&self, text: &[u8], is_folder: bool, used: &Used) -> bool {
@@ -289,61 +263,6 @@ impl Set {
             self.any_kind.as_ref().is_some_and(|several| several.hits(text, used))
         }
     }
-}
-
-/// The regular expression of a wildcard; `None` if it is not a valid one. See the module's head for what differs
-/// from `globset`'s own. A byte that is part of no character is matched by `*` and `**` only.
-fn translate(wildcard: &str, ignore_case: bool) -> Option<String> {
-    let wildcard =
-        if ignore_case { String::from_utf8(fold(wildcard.as_bytes())).ok()? } else { wildcard.into() };
-    let glob = GlobBuilder::new(&wildcard).literal_separator(true).backslash_escape(true).build().ok()?;
-    let mut rest = glob.regex().strip_prefix("(?-u)")?;
-    let mut out = String::from("(?s-u)");
-    while let Some(c) = rest.chars().next() {
-        let token = match c {
-            '\\' => rest.get(..2)?,
-            '[' if rest.starts_with("[^/]*") => "[^/]*",
-            '[' => {
-                let token = class_token(rest)?;
-                out.push_str("(?u:[[");
-                push_characters(&mut out, &token[1..token.len() - 1])?;
-                out.push_str("]&&[^/]])");
-                rest = &rest[token.len()..];
-                continue;
-            }
-            _ => &rest[..c.len_utf8()],
-        };
-        out.push_str(token);
-        rest = &rest[token.len()..];
-    }
-    Some(out)
-}
-
-/// The class at the start of `regex`, brackets included. Every bracket inside is escaped.
-fn class_token(regex: &str) -> Option<&str> {
-    let bytes = regex.as_bytes();
-    let mut at = 1;
-    while *bytes.get(at)? != b']' {
-        at += if bytes[at] == b'\\' { 2 } else { 1 };
-    }
-    Some(&regex[..=at])
-}
-
-/// Appends the body of a class, its `\xNN` bytes joined to the characters they encode.
-fn push_characters(out: &mut String, body: &str) -> Option<()> {
-    let mut bytes = Vec::new();
-    let mut rest = body;
-    while let Some(c) = rest.chars().next() {
-        if let Some(hex) = rest.strip_prefix("\\x") {
-            bytes.push(u8::from_str_radix(hex.get(..2)?, 16).ok()?);
-            rest = hex.get(2..)?;
-        } else {
-            bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-            rest = &rest[c.len_utf8()..];
-        }
-    }
-    out.push_str(std::str::from_utf8(&bytes).ok()?);
-    Some(())
 }
 
 #[cfg(test)]
@@ -486,8 +405,8 @@ mod tests {
             pattern in "[ab?*{},!\\[\\]\\-\\\\]{1,8}",
             names in proptest::collection::vec("[ab,!\\-\\]\\[]{1,5}", 8),
         ) {
-            let glob = GlobBuilder::new(&pattern).literal_separator(true).backslash_escape(true).build();
-            let ours = translate(&pattern, false);
+            let glob = globset::GlobBuilder::new(&pattern).literal_separator(true).backslash_escape(true).build();
+            let ours = glob::translate(&pattern).ok();
             proptest::prop_assert_eq!(glob.is_ok(), ours.is_some());
             if let Ok(glob) = glob {
                 let matcher = glob.compile_matcher();
@@ -497,5 +416,54 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Lines: a path, and then patterns.
+    #[test]
+    fn fuzz_patterns() {
+        let words: &[&[u8]] =
+            &[b"**", b"/**/", b"[!", b"[a-", b"{a,", b"}", b"\\", b"./", b"\n", "\u{e9}".as_bytes()];
+        fcs_testkit::fuzz::fuzz("patterns", words, |input| {
+            let mut lines = input.split(|&byte| byte == b'\n');
+            let Ok(path) = RelPath::parse(lines.next().unwrap_or_default()) else { return };
+            let patterns: Vec<String> =
+                lines.take(6).filter_map(|l| String::from_utf8(l.to_vec()).ok()).collect();
+            let excludes = |patterns: &[String], path: &RelPath, ignore_case: bool| {
+                let filter = Filter::as_written('/', &[], &[], patterns, ignore_case).ok()?;
+                let excluded = !filter.accepts(path, false);
+                assert!(!excluded || filter.unmatched().count() < patterns.len(), "nothing did it");
+                assert!(!excluded || !filter.picks(path, false));
+                Some(excluded)
+            };
+            for ignore_case in [false, true] {
+                let each: Option<Vec<bool>> = patterns
+                    .iter()
+                    .map(|one| excludes(std::slice::from_ref(one), &path, ignore_case))
+                    .collect();
+                let all = excludes(&patterns, &path, ignore_case);
+                // Together they are too much for one automaton sooner than one by one.
+                if let (Some(each), Some(all)) = (each, all) {
+                    assert_eq!(all, each.contains(&true), "together they match what one of them matches");
+                    assert!(
+                        !all || excludes(&patterns, &below(&path), ignore_case) == Some(true),
+                        "and what is below"
+                    );
+                }
+            }
+            if let Ok(text) = str::from_utf8(path.as_bytes())
+                && !text.is_empty()
+            {
+                let special = |c: char| "*?[]{}\\!,-".contains(c);
+                let literal = text.chars().map(|c| if special(c) { format!("\\{c}") } else { c.into() });
+                let literal = format!("/{}", literal.collect::<String>());
+                assert_eq!(excludes(&[literal], &path, false), Some(true), "a path matches itself");
+            }
+        });
+    }
+
+    fn below(path: &RelPath) -> RelPath {
+        let mut below = path.clone();
+        below.push(&fcs_sys::Name::new(*b"x").unwrap());
+        below
     }
 }

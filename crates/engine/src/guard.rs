@@ -1,7 +1,7 @@
 //! How much a run may remove before it must be allowed on purpose.
 //!
 //! A source that is suddenly empty (a disk that is not mounted, a folder given by mistake) makes everything on the
-//! target look superfluous. Undo would bring it back, but nobody should have to find that out.
+//! target look superfluous. Undo would restore it, but nobody should have to find that out.
 //!
 //! Invariant: pure; looks at numbers only. This module must not know how a user is asked.
 
@@ -52,8 +52,8 @@ impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} items would be removed, more than ", self.items, self.of)?;
         match self.limit {
-            Limit::Percent(percent) => write!(f, "the {percent} % that may go without being allowed"),
-            Limit::Items(items) => write!(f, "the {items} that may go without being allowed"),
+            Limit::Percent(percent) => write!(f, "the {percent} % that may be removed without confirmation"),
+            Limit::Items(items) => write!(f, "the {items} that may be removed without confirmation"),
             Limit::Allowed(allowed) => write!(f, "the {allowed} that were allowed"),
         }
     }
@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(excess(1, 1, None, &s).unwrap().limit, Limit::Percent(50));
         assert_eq!(
             excess(6, 10, None, &s).unwrap().to_string(),
-            "6 of 10 items would be removed, more than the 50 % that may go without being allowed"
+            "6 of 10 items would be removed, more than the 50 % that may be removed without confirmation"
         );
         assert_eq!(excess(u64::MAX / 2, u64::MAX, None, &Settings { max_delete_items: u64::MAX, ..s }), None);
     }

@@ -1,7 +1,7 @@
 //! The one rule for "is this the item we saw", used by the run, by undo and by recovery.
 //!
-//! A file's number tells it from every other one only where the volume keeps numbers: through a rename, after the
-//! system let go of what it remembers of the item (any moment, on its own account), and from one mount to the next.
+//! A file's number distinguishes it from every other one only where the volume keeps numbers: through a rename, after the
+//! system drop what it remembers of the item (any moment, unasked), and from one mount to the next.
 //! FAT, exFAT and most user-space file systems keep them in none of these cases. There a number proves nothing, neither
 //! that this is the item nor that it is another: size and both dates decide, and the content where a hash is known.
 //!
@@ -11,7 +11,7 @@
 
 use fcs_sys::{DirRef, FileId, Fingerprint, Kind, Metadata, VolumeFacts};
 
-use crate::runs::Seen;
+use crate::history::FileStamp;
 
 /// What numbers on a volume prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Numbers {
 
     /// As [`Self::same_after_rename`], of what a journal says about an item of this run. A link's time says nothing: no
     /// system can make it durable by itself.
-    pub(crate) fn is_after_rename(self, now: &Seen, other: &Seen) -> bool {
+    pub(crate) fn is_after_rename(self, now: &FileStamp, other: &FileStamp) -> bool {
         let same_link = now.kind == Kind::Symlink && other.kind == Kind::Symlink && now.size == other.size;
         match self {
             Self::Last => now.is_after_rename(other),
@@ -67,7 +67,7 @@ impl Numbers {
     }
 
     /// Whether the folder `now` is the one that was seen. Its size and dates change with what is done in it; where its
-    /// number proves nothing, that a folder of the same volume stands there is all that can be known, and what is in it
+    /// number proves nothing, that a folder of the same volume is there is all that can be known, and what is in it
     /// is looked at item by item.
     pub(crate) fn same_folder(self, now: &Metadata, seen: FileId) -> bool {
         now.kind == Kind::Folder

@@ -14,17 +14,21 @@
 
 pub mod access;
 pub mod compare;
-mod content;
 mod dates;
+mod dir_cache;
+mod dir_cursor;
 pub mod doctor;
 pub mod error;
 pub mod filter;
 pub mod guard;
-mod handles;
+mod hashing;
+pub mod history;
 mod identity;
 mod lift;
 #[cfg(test)]
 mod model;
+pub mod names;
+mod ops;
 pub mod plan;
 #[cfg(fcs_planted)]
 pub mod planted;
@@ -33,13 +37,14 @@ pub mod probe;
 pub mod progress;
 pub mod report;
 pub mod run;
-pub mod runs;
 pub mod scan;
+pub mod session;
 pub mod settings;
+mod stored;
 pub mod tree;
-mod way;
 
-pub use error::{Error, ErrorKind, Op, Result, TargetState};
+pub use error::{Error, ErrorKind, Note, Op, Result, TargetState};
+pub use history::StartError;
 pub use progress::{Cancel, Control, Observer, OnCancel, Progress};
-pub use runs::StartError;
 pub use settings::Settings;
+pub use stored::StoredFileError;

@@ -1,5 +1,5 @@
 //! Folders whose permissions keep their own owner from working in them (mode 0555, as caches of packages have it): the
-//! bits are added for as long as a run, an undo or a recovery works in the folder, and taken away again at its end.
+//! bits are added for as long as a run, an undo or a recovery works in the folder, and removed again at its end.
 //!
 //! Invariant: bits are added only while it is durable what the folder had before, in the list of the journal or in a
 //! record of its own; so whoever finds the folder later can give it back what it had. Only what is exactly the lifted
@@ -10,8 +10,8 @@ use std::io;
 
 use fcs_sys::{Attributes, Dir, DirRef, Kind, Metadata, Name, OsReason, RelPath, reason};
 
-use crate::runs::move_to;
-use crate::way::Way;
+use crate::dir_cursor::DirCursor;
+use crate::history::move_to;
 
 /// What a folder has to be given before this user may work in it, if that is needed and possible.
 pub(crate) fn needed(now: &Metadata) -> Option<Attributes> {
@@ -48,6 +48,11 @@ impl Lifted {
         dir.set_attributes(wanted)
     }
 
+    /// What a folder had, if it was lifted.
+    pub(crate) fn had(&self, path: &RelPath) -> Option<Attributes> {
+        self.0.get(path).copied()
+    }
+
     /// What a folder had that was lifted and is not one of those to be given it back at the end any more, because it is no
     /// longer where it was.
     pub(crate) fn take(&mut self, path: &RelPath) -> Option<Attributes> {
@@ -57,7 +62,7 @@ impl Lifted {
     /// Gives every folder back what it had, deepest first. Returns those that could not be given it; one that is gone
     /// needs nothing.
     pub(crate) fn give_back(&mut self, root: &DirRef) -> Vec<(RelPath, io::Error)> {
-        let mut way = Way::new(root);
+        let mut way = DirCursor::new(root);
         let syncs_whole = self.0.is_empty() || root.volume().is_ok_and(|volume| volume.sync_volume);
         let mut left = Vec::new();
         for (path, was) in std::mem::take(&mut self.0).into_iter().rev() {

@@ -42,6 +42,14 @@ pub enum Fault {
     RemovalAfterPanic,
     /// After a remount, or in a copied folder, a file is known by its number instead of by its content.
     NumberOverContent,
+    /// An item is given another spelling of its name although something else has that name.
+    RespellOverOther,
+    /// A recovery takes some of the metadata that an item was to have for all of it.
+    HalfTheMetadata,
+    /// An index of originals is believed whatever became of the run since.
+    StaleIndex,
+    /// Of a run that writes to several roots, only the first has a durable journal before anything changes.
+    OneJournal,
 }
 
 impl Fault {
@@ -62,6 +70,10 @@ impl Fault {
         Self::SwallowSyncError,
         Self::RemovalAfterPanic,
         Self::NumberOverContent,
+        Self::RespellOverOther,
+        Self::HalfTheMetadata,
+        Self::StaleIndex,
+        Self::OneJournal,
     ];
 }
 

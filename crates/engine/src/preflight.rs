@@ -13,11 +13,12 @@ mod room;
 use fcs_sys::{Nesting, Place, RelPath, Root, Space, VolumeFacts, escaped, nesting};
 use fcs_text::size;
 
-use crate::error::shown;
-use crate::plan::{Action, FolderPlan, Plan, Step};
+use crate::Settings;
+use crate::error::{Remedy, display_path};
+use crate::history::{self, RunId};
+use crate::plan::{Action, FolderPlan, Part, Plan, RootIndex, Step, Totals};
 use crate::probe::{self, VolumeProbe};
 use crate::settings::{ReadOnlyTargets, Undo};
-use crate::{Settings, runs};
 
 /// About what the folder of the journal takes on a volume, and each step in the journal; on the safe side.
 const JOURNAL_BYTES: u64 = 64 << 10;
@@ -40,8 +41,17 @@ pub enum Severity {
 pub struct Problem {
     /// How bad.
     pub severity: Severity,
-    /// In words, with what to do.
+    /// In words.
     pub text: String,
+    /// The choice that makes the difference, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Remedy>,
+}
+
+impl Problem {
+    fn with(self, remedy: Remedy) -> Self {
+        Self { remedy: Some(remedy), ..self }
+    }
 }
 
 /// What preflight found.
@@ -53,7 +63,7 @@ pub struct Preflight {
     /// Bytes of originals that are replaced or removed and stay on the target, to be had back by undo. They move by
     /// renaming, so they need no room that they do not have already.
     pub bytes_kept: u64,
-    /// Bytes the target has; `None` where it cannot be had.
+    /// Bytes the target has, and of several that one in which the least would stay free; `None` where it cannot be had.
     pub bytes_free: Option<u64>,
     /// What would have to go first, if that is all that stands against the run: the originals that these earlier runs
     /// keep for undo, oldest first.
@@ -65,8 +75,10 @@ pub struct Preflight {
 /// Earlier runs that must be pruned for a run to have room.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct MakeRoom {
-    /// The newest of them; [`runs::prune`] takes it.
-    pub newest: String,
+    /// The root on which they are.
+    pub root: RootIndex,
+    /// The newest of them; [`history::prune`] takes it.
+    pub newest: RunId,
     /// How many they are.
     pub runs: u64,
     /// Bytes of originals that they keep.
@@ -80,13 +92,26 @@ impl Preflight {
     pub fn refuses(&self) -> bool {
         self.problems.iter().any(|p| p.severity == Severity::Refuses)
     }
+
+    /// What was found of two roots of one plan, before the room on their volumes is looked at.
+    fn and(mut self, other: Self) -> Self {
+        self.problems.extend(other.problems);
+        // What concerns both roots was found twice.
+        let mut known = std::collections::HashSet::new();
+        self.problems.retain(|problem| known.insert(problem.text.clone()));
+        Self {
+            bytes_needed: self.bytes_needed.saturating_add(other.bytes_needed),
+            bytes_kept: self.bytes_kept.saturating_add(other.bytes_kept),
+            ..self
+        }
+    }
 }
 
 /// Checks two roots before anything is scanned: same folder, one inside the other. `inner_left_out` says that a pattern
 /// or the bounds of a volume may keep the inner one out of the scan, which then finds out
 /// ([`crate::ErrorKind::Overlap`]).
 pub fn check_roots(left: &Root, right: &Root, inner_left_out: bool) -> Vec<Problem> {
-    let (l, r) = (shown(&left.path), shown(&right.path));
+    let (l, r) = (display_path(&left.path), display_path(&right.path));
     let ours = |root: &Root| {
         root.path.components().any(|part| {
             fcs_sys::Name::from_os(part.as_os_str()).is_ok_and(|n| n.is_reserved() || n.is_home())
@@ -94,43 +119,76 @@ pub fn check_roots(left: &Root, right: &Root, inner_left_out: bool) -> Vec<Probl
     };
     if let Some(inside) = [left, right].into_iter().find(|root| ours(root)) {
         let text = format!(
-            "{} lies in a folder that belongs to this program and holds journals and originals. Choose another folder.",
-            shown(&inside.path)
+            "{} is in a folder that belongs to this program and holds journals and originals. Choose another folder.",
+            display_path(&inside.path)
         );
-        return vec![Problem { severity: Severity::Refuses, text }];
+        return vec![Problem { severity: Severity::Refuses, remedy: None, text }];
     }
     let text = match nesting(left, right) {
         Ok(Nesting::Apart) => return Vec::new(),
         Ok(Nesting::FirstInSecond | Nesting::SecondInFirst) if inner_left_out => return Vec::new(),
         Ok(Nesting::Same) => format!("{l} and {r} are the same folder. Choose two different folders."),
         Ok(Nesting::FirstInSecond) => {
-            format!("{l} lies inside {r}. Choose folders that do not contain each other.")
+            format!("{l} is inside {r}. Choose folders that do not contain each other.")
         }
         Ok(Nesting::SecondInFirst) => {
-            format!("{r} lies inside {l}. Choose folders that do not contain each other.")
+            format!("{r} is inside {l}. Choose folders that do not contain each other.")
         }
-        Err(e) => format!(
-            "It could not be found out whether {l} and {r} contain each other: {e}. Check both folders."
-        ),
+        Err(e) => {
+            format!("Could not determine whether {l} and {r} contain each other: {e}. Check both folders.")
+        }
     };
-    vec![Problem { severity: Severity::Refuses, text }]
+    vec![Problem { severity: Severity::Refuses, remedy: None, text }]
 }
 
-/// Checks a plan against its roots as they are now. Asks the target's volume, and about items that permission bits seem to
-/// refuse; reads nothing else.
-pub fn check(plan: &Plan, source: &Root, target: &Root, settings: &Settings) -> Preflight {
-    check_knowing(plan, source, target, None, settings)
+/// Checks a plan against its roots as they are now. Asks the volume of each root that is written to, and about items that
+/// permission bits seem to refuse; reads nothing else.
+pub fn check(plan: &Plan, roots: &[&Root], settings: &Settings) -> Preflight {
+    check_knowing(plan, roots, &[], settings)
 }
 
-/// As [`check`], where it was tried what the target's volume does. Without that, what is known of its kind counts, and
-/// what only trying would tell is said to be so.
+/// As [`check`], where it was tried what the volumes do, by the place of the root. Without that, what is known of their kind
+/// counts, and what only trying would tell is said to be so.
 pub fn check_knowing(
     plan: &Plan,
-    source: &Root,
-    target: &Root,
-    probe: Option<&VolumeProbe>,
+    roots: &[&Root],
+    probes: &[Option<&VolumeProbe>],
     settings: &Settings,
 ) -> Preflight {
+    let parts = plan.parts().and_then(|parts| {
+        let parts = parts.into_iter().map(|plan| {
+            let (source, target) = (plan.source.of(roots)?, plan.root.of(roots)?);
+            Ok(Checked { plan, source, target })
+        });
+        parts.collect::<Result<Vec<_>, _>>()
+    });
+    let parts = match parts {
+        Ok(parts) => parts,
+        Err(bad) => {
+            let problem = Problem { severity: Severity::Refuses, text: bad.to_string(), remedy: None };
+            return Preflight { problems: vec![problem], ..Preflight::default() };
+        }
+    };
+    let each = parts.iter().map(|part| {
+        let probe = probes.get(usize::from(part.plan.root.0)).copied().flatten();
+        check_part(part, probe, settings)
+    });
+    let mut found = each.reduce(Preflight::and).unwrap_or_default();
+    room::check(&parts, settings, &mut found);
+    found.problems.sort_by_key(|p| p.severity);
+    found
+}
+
+/// What is done to one root, and the roots.
+struct Checked<'a> {
+    plan: Part<'a>,
+    source: &'a Root,
+    target: &'a Root,
+}
+
+/// Checks what is done to one root.
+fn check_part(part: &Checked<'_>, probe: Option<&VolumeProbe>, settings: &Settings) -> Preflight {
+    let &Checked { ref plan, source, target } = part;
     let kept = plan.totals.bytes_replaced.saturating_add(plan.totals.bytes_removed);
     let mut found = Preflight {
         bytes_needed: plan.totals.bytes,
@@ -142,18 +200,21 @@ pub fn check_knowing(
     if plan.is_empty() {
         return found;
     }
-    let to = shown(&target.path);
+    let to = display_path(&target.path);
     let volume = target.dir.volume();
-    let is_network = volume.as_ref().is_ok_and(|v| v.place == Place::Network);
     let is_read_only = volume.as_ref().is_ok_and(|v| v.read_only);
     match target.dir.metadata().ok().and_then(|now| now.protection) {
         Some(protection) => found.problems.push(protection::of_root(protection, &to)),
         None => check_root(target.dir.may_change(), is_read_only, &to, &mut found.problems),
     }
     if !is_read_only {
-        permission::check(&plan.refused, source, target, &mut found.problems);
+        permission::check(plan, source, target, &mut found.problems);
     }
-    found.problems.extend(runs::obstacle(target).map(|text| Problem { severity: Severity::Refuses, text }));
+    found.problems.extend(history::obstacle(target).map(|found| Problem {
+        severity: Severity::Refuses,
+        text: found.text,
+        remedy: found.remedy,
+    }));
     match volume {
         Ok(mut volume) => {
             let known = probe::known(&target.dir, &volume);
@@ -168,34 +229,10 @@ pub fn check_knowing(
         }
         Err(e) => found.problems.push(Problem {
             severity: Severity::Warns,
-            text: format!("The volume of {to} could not be asked what it can hold: {e}."),
+            remedy: None,
+            text: format!("Could not query the volume of {to}: {e}."),
         }),
     }
-    match target.dir.space() {
-        Ok(space) => {
-            found.bytes_free = Some(space.free);
-            let mut short = check_space(plan, space, is_network, &to, settings);
-            if short.iter().any(|problem| problem.severity == Severity::Refuses) {
-                short.extend(apparent::problem(plan, source));
-                let refused = found.refuses();
-                // Runs that cannot be listed keep nobody from anything here; the run itself will say what is wrong.
-                let runs = runs::list(target).unwrap_or_default();
-                let enough = |bytes: u64| {
-                    let space = Space { free: space.free.saturating_add(bytes), ..space };
-                    let still = check_space(plan, space, is_network, &to, settings);
-                    still.iter().all(|problem| problem.severity != Severity::Refuses)
-                };
-                found.make_room = room::make(&runs, &enough).filter(|_| !refused);
-                short.extend(room::kept(&runs, &to));
-            }
-            found.problems.extend(short);
-        }
-        Err(e) => found.problems.push(Problem {
-            severity: Severity::Warns,
-            text: format!("It could not be found out how much room {to} has: {e}."),
-        }),
-    }
-    found.problems.sort_by_key(|p| p.severity);
     found
 }
 
@@ -211,21 +248,21 @@ fn check_root(
         // Said where the volume is looked at.
         Ok(false) if volume_is_read_only => {}
         Ok(false) => problems.push(Problem {
-            severity: Severity::Refuses,
+            severity: Severity::Refuses, remedy: None,
             text: format!(
                 "{to} cannot be written to: you do not have permission. Change its permissions, or run as a user who \
                  may write there."
             ),
         }),
         Err(e) => problems.push(Problem {
-            severity: Severity::Warns,
-            text: format!("It could not be found out whether you may write to {to}: {e}."),
+            severity: Severity::Warns, remedy: None,
+            text: format!("Could not determine whether you may write to {to}: {e}."),
         }),
     }
 }
 
 fn check_volume(
-    plan: &Plan,
+    plan: &Part<'_>,
     volume: &VolumeFacts,
     to: &str,
     settings: &Settings,
@@ -234,14 +271,15 @@ fn check_volume(
     if volume.read_only {
         problems.push(Problem {
             severity: Severity::Refuses,
+            remedy: None,
             text: format!("The volume of {to} is read-only. Make it writable, or choose another target."),
         });
     }
     if plan.totals.verified.0 > 0 && volume.place == Place::Memory {
         problems.push(Problem {
-            severity: Severity::Warns,
+            severity: Severity::Warns, remedy: None,
             text: format!(
-                "{to} lies in memory: there is no device behind it, so verification reads back from memory, and \
+                "{to} is in memory: there is no device behind it, so verification reads back from memory, and \
                  everything is gone when the machine is switched off."
             ),
         });
@@ -266,28 +304,36 @@ fn check_volume(
             volume.file_system
         )
     }));
-    problems.extend(marked.problem(|files, which| {
-        format!(
-            "{files} marked read-only on the target and will not be replaced: {which}. Clear the attribute first, or \
-             set read_only_targets to replace."
-        )
-    }));
+    let marked = marked.problem(|files, which| {
+        format!("{files} marked read-only on the target and will not be replaced: {which}.")
+    });
+    problems.extend(marked.map(|problem| problem.with(Remedy::Setting("read_only_targets"))));
     protection::check(plan, problems);
 }
 
-fn check_space(plan: &Plan, space: Space, is_network: bool, to: &str, settings: &Settings) -> Vec<Problem> {
+/// Checks the room on one volume for all that is done there.
+fn check_space(
+    plans: &[Part<'_>],
+    space: Space,
+    is_network: bool,
+    to: &str,
+    settings: &Settings,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     // A server's answer may be wrong or about something else (quotas, thin provisioning), so it is only a warning.
     let severity = if is_network { Severity::Warns } else { Severity::Refuses };
-    let needed = plan.totals.bytes;
+    let mut t = Totals::default();
+    plans.iter().for_each(|plan| t += plan.totals);
+    let needed = t.bytes;
     let margin = room::reserve(settings.space_margin_bytes, space.total, needed);
     if needed == 0 {
         // A plan without content (removals, links, times) must work on a full volume too: it may be what is to make
         // room there.
-        let journal = JOURNAL_BYTES.saturating_add(plan.step_count().saturating_mul(JOURNAL_BYTES_PER_STEP));
+        let journals = JOURNAL_BYTES.saturating_mul(plans.len() as u64);
+        let journal = journals.saturating_add(t.step_count().saturating_mul(JOURNAL_BYTES_PER_STEP));
         if journal > space.free {
             problems.push(Problem {
-                severity,
+                severity, remedy: None,
                 text: format!(
                     "{to} is too full: the journal of the run needs about {}, but only {} are free. Free some \
                      room there.",
@@ -299,19 +345,19 @@ fn check_space(plan: &Plan, space: Space, is_network: bool, to: &str, settings: 
     } else if needed.saturating_add(margin) > space.free {
         let short = needed.saturating_add(margin) - space.free;
         problems.push(Problem {
-            severity,
+            severity, remedy: Some(Remedy::Setting("space_margin_bytes")),
             text: format!(
-                "{to} is too full: {} are to be written and {} must stay free, but only {} are free. Free {} more, choose \
-                 fewer items, or let less stay free (setting space_margin_bytes).",
+                "{to} is too full: {} are to be written and {} must stay free, but only {} are free. Free {} more or \
+                 choose fewer items.",
                 size(needed),
                 size(margin),
                 size(space.free),
                 size(short)
             ),
         });
-    } else if rounded_bytes(plan).saturating_add(margin) > space.free {
+    } else if rounded_bytes(plans).saturating_add(margin) > space.free {
         problems.push(Problem {
-            severity: Severity::Warns,
+            severity: Severity::Warns, remedy: None,
             text: format!(
                 "{to} may become full: {} are to be written and {} are free, but most file systems give each file \
                  whole blocks, so many small files need more.",
@@ -320,12 +366,12 @@ fn check_space(plan: &Plan, space: Space, is_network: bool, to: &str, settings: 
             ),
         });
     }
-    let t = &plan.totals;
     // A replaced file exists twice until the new one has taken its place.
-    let items = t.create_folders + t.new_files + t.replaced_files + t.links;
+    let items =
+        [t.create_folders, t.new_files, t.replaced_files, t.links].into_iter().fold(0, u64::saturating_add);
     if let Some(free) = space.free_items.filter(|&free| items > free) {
         problems.push(Problem {
-            severity,
+            severity, remedy: None,
             text: format!(
                 "The volume of {to} has room for {free} more items (inodes), but {items} are needed. Remove items \
                  there, or choose another target."
@@ -335,9 +381,10 @@ fn check_space(plan: &Plan, space: Space, is_network: bool, to: &str, settings: 
     problems
 }
 
-/// The bytes of the plan in whole blocks of 4096, the usual size.
-fn rounded_bytes(plan: &Plan) -> u64 {
-    let files = plan.steps().filter(|(_, step)| matches!(step.action, Action::CopyFile { .. }));
+/// The bytes of the plans in whole blocks of 4096, the usual size.
+fn rounded_bytes(plans: &[Part<'_>]) -> u64 {
+    let files =
+        plans.iter().flat_map(Part::steps).filter(|(_, step)| matches!(step.action, Action::CopyFile { .. }));
     files.fold(0, |sum, (_, step)| sum.saturating_add(step.expect_source.size.saturating_add(4095) & !4095))
 }
 
@@ -369,7 +416,7 @@ impl Sample {
     fn problem_of(&self, severity: Severity, text: impl FnOnce(&str, &str) -> String) -> Option<Problem> {
         let how_many =
             if self.count == 1 { "1 item is".to_owned() } else { format!("{} items are", self.count) };
-        self.which().map(|which| Problem { severity, text: text(&how_many, &which) })
+        self.which().map(|which| Problem { severity, remedy: None, text: text(&how_many, &which) })
     }
 
     /// The first ones and how many more there are, if there are any.

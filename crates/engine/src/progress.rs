@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use crate::{Error, report::ItemReport};
+use crate::{Error, Note, report::ItemReport};
 
 /// What the work is doing as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,7 +26,7 @@ pub enum Phase {
     Finish,
     /// Done.
     Done,
-    /// Taking back what was done.
+    /// Rolling back what was done.
     RollBack,
 }
 
@@ -195,7 +195,7 @@ impl Cancel {
 pub enum OnCancel {
     /// What is done stays, and can be undone like any other run.
     Keep,
-    /// The target is brought back to what it was.
+    /// The target is rolled back to what it was.
     RollBack,
 }
 
@@ -207,7 +207,7 @@ pub trait Observer: Send + Sync {
     /// Something could not be read or asked; the work goes on.
     fn error(&self, _error: &Error) {}
 
-    /// The run was cancelled and stands at a safe point with `committed` steps done and folders made: keep them, or roll
+    /// The run was cancelled and is at a safe point with `committed` steps done and folders made: keep them, or roll
     /// back? Asked once. With none of either the target is left as it was whatever the answer; the answer only decides
     /// how that is reported.
     fn cancelled(&self, _committed: u64) -> OnCancel {
@@ -215,7 +215,7 @@ pub trait Observer: Send + Sync {
     }
 
     /// Something the user should know once, such as a criterion that a volume cannot support.
-    fn note(&self, _text: &str) {}
+    fn note(&self, _note: &Note) {}
 }
 
 /// An observer that ignores everything.

@@ -5,7 +5,12 @@
 use fcs_sys::{RelPath, Time};
 use serde::Serialize;
 
-use crate::{Error, Settings, TargetState};
+use crate::error::Remedy;
+use crate::history::RunId;
+pub use crate::ops::change_counts::ChangeCounts;
+pub use crate::ops::vocabulary::ActionKind;
+use crate::plan::RootIndex;
+use crate::{Error, Note, Settings, TargetState};
 
 /// The version of the report's shape; raised when a field changes its meaning or goes away, not when one is added.
 pub const SCHEMA: &str = "fcs-report/1";
@@ -57,7 +62,7 @@ pub enum Evidence {
 }
 
 /// Which strategy copied a file, and why it was chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Chosen {
     /// Direct: local and small enough.
@@ -99,7 +104,7 @@ impl Chosen {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Direct => "local and below the size limit",
-            Self::DirectForced | Self::StagedForced => "asked for",
+            Self::DirectForced | Self::StagedForced => "as requested",
             Self::StagedNetwork => "a side is on a network volume",
             Self::StagedSize => "not below the size limit",
             Self::StagedPlaceholder => "its content is not on this disk",
@@ -107,34 +112,8 @@ impl Chosen {
     }
 }
 
-/// What kind of step an item was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ActionKind {
-    /// A folder was made.
-    CreateFolder,
-    /// Times of an existing folder were set.
-    FolderTimes,
-    /// Dates of a file with equal content were set.
-    FileTimes,
-    /// An item was given another spelling of its name.
-    Rename,
-    /// A file was copied to a free name.
-    CopyNew,
-    /// A file was copied over an existing one.
-    Replace,
-    /// A symbolic link was made or replaced.
-    CopyLink,
-    /// A file or link was removed.
-    Remove,
-    /// A folder was removed, after everything in it.
-    RemoveFolder,
-    /// Nothing is done with the item; the outcome says why.
-    None,
-}
-
 /// Why an item was left alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SkipReason {
     /// A device, pipe, socket, junction or the like.
@@ -175,12 +154,10 @@ impl SkipReason {
             Self::SpecialFile => "not a file, folder or link",
             Self::KindClash => "the target has an item of another kind under that name",
             Self::NameClash => "two names here are one name on the other side",
-            Self::Newer => "the target has a newer one, which is kept (setting newer)",
+            Self::Newer => "the target has a newer one, which is kept",
             Self::Unreadable => "it could not be read",
-            Self::NotComparable => "whether it differs could not be found out",
-            Self::Placeholder => {
-                "its content is not on this disk; make it available offline, or set read_placeholders to fetch it"
-            }
+            Self::NotComparable => "it could not be compared",
+            Self::Placeholder => "its content is not on this disk",
             Self::Cancelled => "the run was cancelled first",
             Self::DryRun => "dry run",
             Self::CopyFailed => "not removed, because another item failed or could not be read",
@@ -193,7 +170,16 @@ impl SkipReason {
 }
 
 impl SkipReason {
-    /// Whether it is settled for good that the item is left alone, so that no later run will change that: a
+    /// The choice that decides it, where there is one.
+    pub fn remedy(self) -> Option<Remedy> {
+        match self {
+            Self::Newer => Some(Remedy::Setting("newer")),
+            Self::Placeholder => Some(Remedy::Setting("read_placeholders")),
+            _ => None,
+        }
+    }
+
+    /// Whether it is settled permanently that the item is left alone, so that no later run will change that: a
     /// circumstance to be told, and nothing to be warned of every night.
     pub fn is_settled(self) -> bool {
         matches!(self, Self::SpecialFile | Self::Newer | Self::LinkNotHeld | Self::Mounted)
@@ -214,7 +200,7 @@ pub enum Outcome {
         /// Why.
         why: SkipReason,
     },
-    /// Done, and taken back because the run was rolled back: the target is as it was.
+    /// Done, and rolled back because the run was rolled back: the target is as it was.
     RolledBack,
     /// Not done; the error says what is at the target's name.
     Failed {
@@ -285,7 +271,9 @@ impl Serialize for NotKept {
 /// One item of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct ItemReport {
-    /// Path below the target root.
+    /// The root that was to be written to, by its place in [`Report::roots`].
+    pub root: RootIndex,
+    /// Path below it.
     pub path: RelPath,
     /// What was to be done.
     pub action: ActionKind,
@@ -299,7 +287,7 @@ pub struct ItemReport {
     /// What could not be kept, such as `owner`, `xattr user.foo`; empty when the copy is complete.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_kept: Vec<NotKept>,
-    /// The item, below the target root, because of which this one was left alone.
+    /// The item, below the same root, because of which this one was left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because_of: Option<RelPath>,
 }
@@ -335,6 +323,9 @@ pub struct Counts {
     pub file_times: u64,
     /// Items that were given another spelling of their names.
     pub renamed: u64,
+    /// Items of which something was changed by itself.
+    #[serde(flatten, serialize_with = "crate::ops::change_counts::done::serialize")]
+    pub changes: ChangeCounts,
     /// Files and links removed.
     pub removed: u64,
     /// Folders removed.
@@ -343,7 +334,7 @@ pub struct Counts {
     pub bytes_removed: u64,
     /// Items left alone.
     pub skipped: u64,
-    /// Items that were done and taken back.
+    /// Items that were done and rolled back.
     pub rolled_back: u64,
     /// Items that failed.
     pub failed: u64,
@@ -365,7 +356,7 @@ impl Counts {
     /// Whether anything was made, changed or removed.
     pub fn any_change(&self) -> bool {
         let made = self.copied + self.folders_created + self.removed + self.folders_removed;
-        made + self.renamed + self.file_times + self.folder_times > 0
+        made + self.renamed + self.changes.sum() + self.file_times + self.folder_times > 0
     }
 
     /// Adds one item.
@@ -388,6 +379,7 @@ impl Counts {
                     }
                     ActionKind::RemoveFolder => self.folders_removed += 1,
                     ActionKind::None => {}
+                    change => self.changes.count(change),
                 }
                 match evidence {
                     Evidence::DeviceReread { .. } => self.verified_on_device += 1,
@@ -425,11 +417,11 @@ pub enum RunResult {
     CompletedWithFailures,
     /// The user ended it early; what was committed stays.
     Cancelled,
-    /// Everything it did was taken back, because a step failed or the user wanted it.
+    /// Everything it did was rolled back, because a step failed or the user wanted it.
     RolledBack,
-    /// Taken back, except for items that could not be; these are failures.
+    /// Rolled back, except for items that could not be; these are failures.
     PartlyRolledBack,
-    /// The journal could not be written, or something could not be put in order. Nothing further was changed; the run
+    /// The journal could not be written, or something could not be recovered. Nothing further was changed; the run
     /// must be recovered.
     Stopped,
     /// Nothing was written because it was a dry run.
@@ -444,17 +436,19 @@ pub struct Report {
     /// Version of the engine.
     pub engine_version: &'static str,
     /// The run's id, as in the names of its staged files.
-    pub run: String,
+    pub run: RunId,
     /// When it began, seconds and nanoseconds since 1970 UTC.
     pub started: Time,
     /// When it ended.
     pub finished: Time,
     /// Seconds it took.
     pub seconds: f64,
-    /// The source root.
+    /// The source root; where the run wrote to several, the source of the first.
     pub source: String,
-    /// The target root.
+    /// The target root; the first of several.
     pub target: String,
+    /// All roots that the plan could read and write.
+    pub roots: Vec<String>,
     /// The settings in force.
     pub settings: Settings,
     /// How it ended.
@@ -462,7 +456,7 @@ pub struct Report {
     /// Totals.
     pub counts: Counts,
     /// Things the user should know once: criteria that volumes cannot support, sparse files, hard links.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// Every item the run touched or left alone.
     pub items: Vec<ItemReport>,
 }

@@ -148,6 +148,12 @@ impl Value for bool {
 
 /// A size in bytes from text such as `4096`, `64MiB`, `1.5G` (K, M, G, T are powers of 1024).
 pub fn parse_bytes(text: &str) -> Option<u64> {
+    // Where one more digit follows the largest number, parse-size 1.1 rounds up past it: a panic, or 0 in a release.
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let beyond = digits.trim_start_matches('0').strip_prefix(&u64::MAX.to_string());
+    if beyond.is_some_and(|more| !more.is_empty()) {
+        return None;
+    }
     parse_size::Config::new().with_binary().parse_size(text).ok()
 }
 
@@ -276,7 +282,7 @@ choice! {
     RemoveDespiteFailures {
         /// What was to be removed, whatever failed.
         Always = "always",
-        /// What lies outside the folders of the items that failed or could not be read.
+        /// What is outside the folders of the items that failed or could not be read.
         Unrelated = "unrelated",
         /// Nothing.
         Never = "never",
@@ -453,7 +459,7 @@ settings! {
     verify: Verify = Verify::All, Unit::Choice(Verify::WORDS);
     /// With verify = below: files of this size or larger are not verified.
     verify_below_bytes: u64 = GIB, Unit::Bytes, 1..=u64::MAX;
-    /// How files too large for a group are read back: past the cache, or through it after emptying it of them.
+    /// How files too large for a batch are read back: past the cache, or through it after they are evicted.
     large_reread: Reread = Reread::Uncached, Unit::Choice(Reread::WORDS);
     /// Size of one memory window when source and copy are compared after a direct copy.
     mmap_window_bytes: u64 = 64 * MIB, Unit::Bytes, 8 * MIB..=256 * MIB;
@@ -464,19 +470,19 @@ settings! {
     /// How often a file is copied again because its source changed while it was read.
     source_retries: u64 = 2, Unit::Count, 0..=10;
 
-    /// Files up to this size are made durable, verified and committed in groups.
+    /// Files up to this size are synced, verified and committed in batches.
     batch_max_file_bytes: u64 = MIB, Unit::Bytes, 0..=64 * MIB;
-    /// Most files in a group.
+    /// Most files in a batch.
     batch_max_files: u64 = 4096, Unit::Count, 1..=1_000_000;
-    /// Most bytes in a group.
+    /// Most bytes in a batch.
     batch_max_bytes: u64 = 64 * MIB, Unit::Bytes, MIB..=4 * GIB;
-    /// Longest time a group waits for more files.
+    /// Longest time a batch waits for more files.
     batch_max_milliseconds: u64 = 2000, Unit::Milliseconds, 1..=600_000;
 
     /// Files copied at once; 0 chooses by the number of processors.
     copy_workers: u64 = 0, Unit::Count, 0..=64;
-    /// Files too large for a group that are copied at once; more than one makes a spinning disk seek.
-    large_file_lanes: u64 = 1, Unit::Count, 1..=64;
+    /// Files too large for a batch that are copied at once; more than one makes a spinning disk seek.
+    large_file_workers: u64 = 1, Unit::Count, 1..=64;
     /// Folders listed and files hashed at once; 0 chooses by the number of processors.
     scan_workers: u64 = 0, Unit::Count, 0..=64;
 
@@ -489,29 +495,29 @@ settings! {
     /// Removing more items than this must be allowed for the run or confirmed.
     max_delete_items: u64 = 10_000, Unit::Count, 0..=u64::MAX;
 
-    /// What is removed although items failed or could not be read: always all, only what is unrelated (outside the
-    /// folders of those items), or never anything.
+    /// What to remove although items failed or could not be read: always all, only unrelated items (outside the
+    /// folders of those items), or never any.
     remove_despite_failures: RemoveDespiteFailures = RemoveDespiteFailures::Unrelated, Unit::Choice(RemoveDespiteFailures::WORDS);
 
     /// Room that must stay free on a local target after the copy; at its default, at most 1 % of the volume and at most
     /// what is written.
     space_margin_bytes: u64 = 64 * MIB, Unit::Bytes, 0..=u64::MAX;
-    /// Who replaces what is of another kind on the target (a file where a folder is to be, or the other way round): only
-    /// sync, always also copy, or never anybody.
+    /// What replaces items of another kind on the target (a folder by a file, or a file by a folder): only sync, always
+    /// also copy, or never either.
     replace_kinds: ReplaceKinds = ReplaceKinds::Sync, Unit::Choice(ReplaceKinds::WORDS);
-    /// What becomes of files that are newer on the target than on the source: keep or replace.
+    /// What to do with files that are newer on the target than on the source: keep or replace.
     newer: Newer = Newer::Replace, Unit::Choice(Newer::WORDS);
-    /// What becomes of a file with the read-only attribute (Windows) that is to be replaced. Missing write permission
+    /// What to do with a file to be replaced that has the read-only attribute (Windows). Missing write permission
     /// on Unix protects nothing, and immutable files are never replaced.
     read_only_targets: ReadOnlyTargets = ReadOnlyTargets::Fail, Unit::Choice(ReadOnlyTargets::WORDS);
 
-    /// Give copies the owner and group of their source where permitted.
+    /// Apply the owner and group of the source to its copy, where permitted.
     keep_owner: bool = true, Unit::Switch;
     /// Which group new items get in a set-group-id folder when an ordinary user copies: the folder's or the source's.
     setgid_group: SetgidGroup = SetgidGroup::Folder, Unit::Choice(SetgidGroup::WORDS);
-    /// Give copies the extended attributes of their source, access control lists included.
+    /// Apply the extended attributes of the source to its copy, access control lists included.
     keep_xattrs: bool = true, Unit::Switch;
-    /// Give copies the named streams of their source, where the source's volume has any.
+    /// Copy the named streams of the source, where its volume has any.
     keep_streams: bool = true, Unit::Switch;
 
     /// Most items one side of a comparison may hold.
@@ -530,8 +536,8 @@ settings! {
     compare_content: ContentCheck = ContentCheck::Off, Unit::Choice(ContentCheck::WORDS);
     /// Times differ when they are further apart than this; raised to what the coarser volume can store.
     time_tolerance_nanos: u64 = 10_000_000, Unit::Nanoseconds, 0..=3_600_000_000_000;
-    /// Dates that are whole hours apart, up to so many, count as equal: 1 for a stick that was written before the
-    /// clock was changed. 0 is off. An edit exactly that much later that keeps the size goes unseen.
+    /// Dates that are up to this many whole hours apart count as equal: 1 for a stick that was written before a
+    /// clock change. 0 is off. An edit exactly that much later that keeps the size is not detected.
     ignore_whole_hours: u64 = 0, Unit::Count, 0..=24;
 
     /// What the log of each run says; info has a line for each item. The logs are in the folder for logs of this user.
@@ -593,6 +599,9 @@ mod tests {
         assert_eq!(parse_bytes("64M"), Some(64 * MIB));
         assert_eq!(parse_bytes("1.5k"), Some(1536));
         assert_eq!(parse_bytes("-1"), None);
+        assert_eq!(parse_bytes("18446744073709551615 B"), Some(u64::MAX));
+        assert_eq!(parse_bytes("184467440737095516155"), None);
+        assert_eq!(parse_bytes("18446744073709551615.5"), None);
         assert_eq!(parse_nanos("10ms"), Some(10_000_000));
         assert_eq!(parse_nanos("0.01s"), Some(10_000_000));
         assert_eq!(parse_nanos("2"), Some(2));

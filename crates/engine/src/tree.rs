@@ -4,17 +4,19 @@
 //! fact in the tree, never a gap. Children are sorted by the tree's [`NameOrder`], so two trees of one order can be
 //! merged in one pass. The tree knows nothing of the other side.
 
-use std::cmp::Ordering;
+pub mod stored;
 
 use fcs_sys::{
-    Attributes, CaseRule, FileId, Fingerprint, Kind, LinkTarget, Metadata, Name, Owner, Protection, RelPath,
-    Time, VolumeFacts,
+    Attributes, FileId, Fingerprint, Kind, LinkTarget, Metadata, Name, Owner, Protection, RelPath, Time,
+    VolumeFacts,
 };
 
 use crate::{Error, ErrorKind};
 
-/// An item of a [`Tree`]: the folder it lies in, and its place among the children.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub use crate::names::{NameOrder, fold};
+
+/// An item of a [`Tree`]: the folder it is in, and its place among the children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct NodeId {
     /// Index into the tree's folders.
     pub folder: u32,
@@ -25,71 +27,6 @@ pub struct NodeId {
 impl NodeId {
     /// The root itself, which is nobody's child.
     pub const ROOT: Self = Self { folder: u32::MAX, child: u32::MAX };
-}
-
-/// How names are ordered and paired.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NameOrder {
-    /// By bytes.
-    Exact,
-    /// By [`fold`]ed form, then by bytes.
-    Folded,
-}
-
-impl NameOrder {
-    /// The order for two volumes: folded as soon as one of them does not tell case apart.
-    pub fn for_pair(left: &VolumeFacts, right: &VolumeFacts) -> Self {
-        if left.case == CaseRule::Insensitive || right.case == CaseRule::Insensitive {
-            Self::Folded
-        } else {
-            Self::Exact
-        }
-    }
-
-    /// Total order of names.
-    pub fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
-        match self {
-            Self::Exact => a.cmp(b),
-            Self::Folded => self.compare_keys(a, b).then_with(|| a.cmp(b)),
-        }
-    }
-
-    /// Whether two names count as one.
-    pub fn same(self, a: &[u8], b: &[u8]) -> bool {
-        self.compare_keys(a, b) == Ordering::Equal
-    }
-
-    /// Order by what counts for pairing only.
-    pub fn compare_keys(self, a: &[u8], b: &[u8]) -> Ordering {
-        match self {
-            Self::Exact => a.cmp(b),
-            // Comparing lazily keeps the common case free of allocation.
-            Self::Folded if a.is_ascii() && b.is_ascii() => {
-                a.iter().map(u8::to_ascii_uppercase).cmp(b.iter().map(u8::to_ascii_uppercase))
-            }
-            Self::Folded => fold(a).cmp(&fold(b)),
-        }
-    }
-}
-
-/// A name as case-insensitive volumes see it: each character by its one-to-one upper case, like NTFS's table.
-///
-/// Characters whose upper case is more than one character (`ß`) stay, and so do `ς` and `ı`, which NTFS tells apart
-/// from `σ` and `i`. Invalid UTF-8 stays as it is.
-pub fn fold(name: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(name.len());
-    for chunk in name.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            let mut upper = c.to_uppercase();
-            let folded = match (upper.next(), upper.next()) {
-                (Some(one), None) if c != 'ς' && c != 'ı' => one,
-                _ => c,
-            };
-            out.extend_from_slice(folded.encode_utf8(&mut [0; 4]).as_bytes());
-        }
-        out.extend_from_slice(chunk.invalid());
-    }
-    out
 }
 
 /// What the scan learned about one item; times are kept as the volume stores them.
@@ -184,7 +121,7 @@ impl Entry {
         }
     }
 
-    /// The volume it lies on.
+    /// The volume it is on.
     pub fn volume(&self) -> u64 {
         self.volume
     }
@@ -301,8 +238,8 @@ pub(crate) struct Folder {
     pub(crate) left_out: bool,
 }
 
-/// Finds the carriers that lead to nothing, deepest first: a folder comes after the folder it lies in. The folder that
-/// such a one lies in is then not known whole.
+/// Finds the carriers that lead to nothing, deepest first: a folder comes after the folder it is in. The folder that
+/// such a one is in is then not known whole.
 pub(crate) fn mark_barren(folders: &mut [Folder]) {
     for number in (0..folders.len()).rev() {
         let folder = &folders[number];
@@ -330,7 +267,7 @@ pub struct Tree {
     /// The root folder itself.
     pub root: Entry,
     pub(crate) order: NameOrder,
-    /// Folder 0 is the root; a folder comes after the folder it lies in.
+    /// Folder 0 is the root; a folder comes after the folder it is in.
     pub(crate) folders: Vec<Folder>,
     /// Items that could not be asked, sorted by node; their [`Entry`] is empty.
     pub(crate) unreadable: Vec<(NodeId, u32)>,
@@ -436,7 +373,7 @@ impl Tree {
         nodes.filter(|&node| self.entry(node).is_mounted()).map(|node| self.path(node))
     }
 
-    /// The item at a relative path, names spelled alike as far as the volumes tell them apart.
+    /// The item at a relative path, names spelled alike as far as the volumes distinguish them.
     pub fn find(&self, path: &std::path::Path) -> Option<NodeId> {
         path.components().try_fold(NodeId::ROOT, |at, part| {
             let name = Name::from_os(part.as_os_str()).ok()?;
@@ -486,17 +423,6 @@ impl Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folding_follows_the_ntfs_table_for_the_known_hard_cases() {
-        let same = |a: &str, b: &str| NameOrder::Folded.same(a.as_bytes(), b.as_bytes());
-        assert!(same("readme.TXT", "README.txt"));
-        assert!(same("É", "é") && same("Ж", "ж"));
-        assert!(!same("İ", "i") && !same("ß", "ẞ") && !same("Σ", "ς") && !same("ı", "I"));
-        assert!(!same("é", "e\u{301}"), "composed and decomposed are two names");
-        assert!(!NameOrder::Exact.same(b"a", b"A"));
-        assert!(NameOrder::Folded.same(b"\xff", b"\xff") && !NameOrder::Folded.same(b"\xff", b"\xfe"));
-    }
 
     #[test]
     fn an_item_of_a_tree_stays_small() {

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::{Bench, failure, item};
-use fcs_engine::compare::{Comparison, Group};
-use fcs_engine::plan::{Direction, plan_sync};
+use fcs_engine::compare::{Comparison, Group, Side};
+use fcs_engine::plan::plan_sync;
 use fcs_engine::report::{Outcome, Report, SkipReason};
 use fcs_engine::run::{RemovedTo, RunOptions, run};
 use fcs_engine::settings::Undo;
@@ -46,7 +46,7 @@ fn compare_through(bench: &Bench, script: impl Fn(&Event<'_>) -> Act + Send + Sy
 }
 
 fn sync(bench: &Bench, comparison: &Comparison) -> Report {
-    bench.run(&plan_sync(comparison, Direction::LeftToRight, &|_| true, &bench.settings))
+    bench.run(&plan_sync(comparison, Side::Right, &|_| true, &bench.settings))
 }
 
 fn groups(comparison: &Comparison) -> BTreeMap<String, Group> {
@@ -180,10 +180,10 @@ fn case_r9_a_folder_goes_to_the_bin_by_one_rename_only_if_it_holds_what_was_seen
             Act::Lie
         };
         let (left, right) = bench.roots();
-        let plan = plan_sync(&comparison, Direction::LeftToRight, &|_| true, &bench.settings);
+        let plan = plan_sync(&comparison, Side::Right, &|_| true, &bench.settings);
         let options = RunOptions { removed: RemovedTo::RecycleBin, ..RunOptions::default() };
         let right = wrap(&right, "target", Arc::new(script));
-        let report = run(&plan, &left, &right, &bench.settings, &options, &bench.control).unwrap();
+        let report = run(&plan, &[&left, &right], &bench.settings, &options, &bench.control).unwrap();
         let mut calls = recycled.lock().unwrap().clone();
         calls.sort();
         assert_eq!(calls, expected);

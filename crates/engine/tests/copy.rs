@@ -124,7 +124,7 @@ fn a_dry_run_leaves_no_trace() {
     let before = (listing(&bench.left, &options).unwrap(), listing(&bench.right, &options).unwrap());
     let (left, right) = bench.roots();
     let dry = fcs_engine::run::RunOptions { dry_run: true, ..Default::default() };
-    let report = fcs_engine::run::run(&bench.plan(), &left, &right, &bench.settings, &dry, &bench.control);
+    let report = fcs_engine::run::run(&bench.plan(), &[&left, &right], &bench.settings, &dry, &bench.control);
     let report = report.unwrap();
     assert_eq!(report.result, RunResult::DryRun);
     assert!(report.items.len() > 20);
@@ -253,6 +253,44 @@ fn a_copy_does_not_inherit_access_its_source_does_not_grant() {
         assert!(names.is_empty(), "{path}: {names:?}");
     }
     assert_equal_trees(&bench);
+}
+
+/// A folder may get such a list at any time, so what its first new file has says nothing about the next.
+#[test]
+fn a_copy_does_not_inherit_access_that_its_folder_grants_since_an_earlier_copy() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let mut bench = Bench::new();
+    bench.settings.copy_workers = 1;
+    for name in ["a", "b", "c"] {
+        std::fs::write(bench.left.join(name), name).unwrap();
+    }
+    let (made, given) = (std::sync::Arc::new(AtomicUsize::new(0)), std::sync::Arc::new(AtomicUsize::new(0)));
+    let (count, right, done) =
+        (std::sync::Arc::clone(&made), bench.right.clone(), std::sync::Arc::clone(&given));
+    let bench = bench.script(move |event| {
+        let second = event.side == "target"
+            && event.call == fcs_testkit::faulty::Call::CreateFile
+            && count.fetch_add(1, Ordering::SeqCst) == 1;
+        if second {
+            let mut list = std::process::Command::new("setfacl");
+            let ran = list.args(["-d", "-m", "u:65534:rw"]).arg(&right).status();
+            done.fetch_add(usize::from(ran.is_ok_and(|status| status.success())), Ordering::SeqCst);
+        }
+        fcs_testkit::faulty::Act::Go
+    });
+    bench.copy();
+    assert_eq!(made.load(Ordering::SeqCst), 3);
+    if given.load(Ordering::SeqCst) == 0 {
+        return fcs_testkit::skip(
+            test_name!(),
+            "setfacl is not installed, or the file system has no access lists",
+        );
+    }
+    assert!(xattr::get(&bench.right, "system.posix_acl_default").unwrap().is_some(), "the fault is in place");
+    for path in ["a", "b", "c"] {
+        let names: Vec<_> = xattr::list(bench.right.join(path)).unwrap().collect();
+        assert!(names.is_empty(), "{path}: {names:?}");
+    }
 }
 
 #[test]

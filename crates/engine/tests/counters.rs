@@ -23,7 +23,7 @@ fn counters_of_a_run_only_grow_and_end_at_their_totals() {
     {
         let mut bench = Bench::new().strategy(strategy);
         bench.settings.copy_workers = 1;
-        bench.settings.large_file_lanes = 1;
+        bench.settings.large_file_workers = 1;
         bench.settings.batch_max_file_bytes = if grouped { 64 << 20 } else { 0 };
         for (seed, name) in NAMES.iter().enumerate() {
             std::fs::write(bench.left.join(name), noise((9 << 20) + seed, seed as u64)).unwrap();

@@ -10,9 +10,10 @@
 #[path = "crash/mod.rs"]
 mod suite;
 
-use suite::cases::{Ending, SCENARIOS, Scenario, WAYS, Way, cases, undo_cases};
+use fcs_testkit::sim::Budget;
+use suite::cases::{DiskRules, Ending, SCENARIOS, Scenario, WAYS, cases, undo_cases};
 use suite::explore::{Plan, explore};
-use suite::sweep;
+use suite::{roots, sweep};
 
 #[test]
 fn no_crash_loses_an_original_or_shows_a_half_made_file() {
@@ -26,12 +27,15 @@ fn no_crash_loses_an_original_or_shows_a_half_made_file() {
     let few = [WAYS[0], WAYS[4], WAYS[9], WAYS[11]];
     let mut all = Vec::new();
     for scenario in &scenarios {
-        let is_late = matches!(scenario, Scenario::Dates | Scenario::Respell);
-        let ways: &[Way] = if is_late && wanted.is_none() { &few } else { &WAYS };
+        let is_late =
+            matches!(scenario, Scenario::Dates | Scenario::Respell | Scenario::Moves | Scenario::SetMetadata);
+        let ways: &[DiskRules] = if is_late && wanted.is_none() { &few } else { &WAYS };
         all.extend(cases(&[*scenario], ways, &Ending::ALL));
         all.extend(undo_cases(&[*scenario], ways));
     }
-    let cases = all;
+    // All of them take longer than every other test together, so `cargo xtask test quick` asks for a share.
+    let every = fcs_testkit::every();
+    let cases: Vec<_> = all.into_iter().step_by(every).collect();
     let plan = Plan::from_environment();
     let stats = explore(&cases, &plan).unwrap_or_else(|violation| panic!("{violation}"));
     println!(
@@ -40,8 +44,18 @@ fn no_crash_loses_an_original_or_shows_a_half_made_file() {
         cases.len(),
         plan.seed
     );
-    let enough = if wanted.is_some() { 10_000 } else { 1_000_000 };
+    let enough = if wanted.is_some() || every > 1 { 10_000 } else { 1_000_000 };
     assert!(stats.states >= enough, "too few states: {stats}");
+}
+
+#[test]
+fn no_crash_loses_anything_in_either_of_two_roots_that_one_run_writes_to() {
+    let Plan { budget, seed, .. } = Plan::from_environment();
+    // What each root goes through alone is seen in the other test; here a share of it is enough.
+    let budget = Budget { exhaustive: budget.exhaustive / 10, samples: budget.samples.div_ceil(10) };
+    let stats = roots::explore(&[WAYS[0], WAYS[7]], budget, seed).unwrap_or_else(|wrong| panic!("{wrong}"));
+    println!("{stats}");
+    assert!(stats.states >= 2_000, "too few states: {stats}");
 }
 
 #[test]

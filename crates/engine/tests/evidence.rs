@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::{Bench, noise};
+use common::{Bench, is_journal, noise};
 use fcs_engine::report::{Evidence, Outcome, Report};
 use fcs_engine::settings::Strategy;
 use fcs_testkit::faulty::{Act, Call};
@@ -199,7 +199,8 @@ fn without_a_device_of_its_own_the_evidence_says_cache() {
 }
 
 /// Copies a file of `size` bytes, of which the device changes a bit after the sync, before the first look at the copy.
-fn copy_flipped(image: &Image, name: &str, size: usize, strategy: Strategy) -> Report {
+/// With `bare` its file is the system's own, which may be read in another way than one whose calls a script sees.
+fn copy_flipped(image: &Image, name: &str, size: usize, strategy: Strategy, bare: bool) -> Report {
     let place = image.mount_point().join(name);
     std::fs::create_dir(&place).unwrap();
     let outside = tempfile::tempdir().unwrap();
@@ -210,9 +211,19 @@ fn copy_flipped(image: &Image, name: &str, size: usize, strategy: Strategy) -> R
     let marker = content[size / 2..(size / 2 + 2048).min(size)].to_vec();
     let (flips, backing) = (Arc::new(AtomicU64::new(0)), image.backing_file().unwrap().to_path_buf());
     let count = Arc::clone(&flips);
-    let bench = bench.script(move |event| {
+    bench.bare_files = bare;
+    let mount_point = image.mount_point().to_path_buf();
+    let bench = bench.script_all(move |event| {
         // The first of them for a copy is what comes after its sync, whichever way it is read.
-        let looks = matches!(event.call, Call::Evict | Call::OpenUncached | Call::Read | Call::Map);
+        let looks = match event.call {
+            Call::Evict | Call::OpenUncached | Call::Read | Call::Map => !is_journal(event),
+            // What comes after it is not seen, so it is synced before.
+            Call::SyncVolume if bare => {
+                let synced = Command::new("sync").arg("-f").arg(&mount_point).status();
+                synced.is_ok_and(|status| status.success())
+            }
+            _ => false,
+        };
         if event.side == "target" && looks && count.load(Ordering::SeqCst) == 0 {
             for offset in find_all(&backing, &marker) {
                 flip_bit(&backing, offset + 5);
@@ -235,7 +246,7 @@ fn a_bit_flipped_on_the_device_is_caught_in_every_mode_and_size_or_the_evidence_
             // Sizes within a page, a group and above; 1 MiB + 1 to 4 MiB went through on Btrfs.
             for size in [3500, 40_000, (1 << 20) + 1, (2 << 20) + 17, 4 << 20, (5 << 20) + 3] {
                 let about = format!("{} {strategy} {size}", mode.name);
-                let report = copy_flipped(&image, &format!("{strategy}-{size}"), size, strategy);
+                let report = copy_flipped(&image, &format!("{strategy}-{size}"), size, strategy, false);
                 let (device, _) = match &report.items.iter().find(|i| i.strategy.is_some()).unwrap().outcome {
                     Outcome::Failed { .. } => (Vec::new(), Vec::new()),
                     _ => claims(&report),
@@ -243,5 +254,60 @@ fn a_bit_flipped_on_the_device_is_caught_in_every_mode_and_size_or_the_evidence_
                 assert!(device.is_empty(), "{about}: a flipped bit went through");
             }
         }
+    }
+}
+
+/// E1, of small files that the system itself holds open: they may be read past the cache, many at once.
+#[test]
+fn a_bit_flipped_on_the_device_is_caught_where_the_device_gives_as_many_bytes_as_are_read() {
+    for mode in &MODES {
+        let Some(image) = image(mode, test_name!()) else { continue };
+        for size in [700, 3500, 40_000, 900_000] {
+            let about = format!("{} {size}", mode.name);
+            let report = copy_flipped(&image, &format!("bare-{size}"), size, Strategy::Auto, true);
+            let item = report.items.iter().find(|item| item.strategy.is_some()).unwrap();
+            match &item.outcome {
+                Outcome::Failed { error } => {
+                    // Btrfs finds it by its own checksums.
+                    assert!(error.to_string().starts_with("Could not verify"), "{about}: {error}");
+                }
+                _ => assert!(claims(&report).0.is_empty(), "{about}: a flipped bit went through"),
+            }
+        }
+    }
+}
+
+/// A copy that another program made longer while it was filled, of a source that takes whole blocks: as many bytes as the
+/// source has can be read of it, all from the device, and have the hash of the source.
+#[test]
+fn a_small_copy_that_is_longer_than_its_source_is_no_copy() {
+    let Some(image) = image(&MODES[0], test_name!()) else { return };
+    for (size, strategy) in [(8192, Strategy::Auto), (4096, Strategy::Staged), (9001, Strategy::Auto)] {
+        let place = image.mount_point().join(size.to_string());
+        std::fs::create_dir(&place).unwrap();
+        let mut bench = Bench::at(&place).strategy(strategy);
+        bench.bare_files = true;
+        std::fs::write(bench.left.join("f"), noise(size, size as u64)).unwrap();
+        let (longer, right) = (Arc::new(AtomicU64::new(0)), bench.right.clone());
+        let count = Arc::clone(&longer);
+        let bench = bench.script(move |event| {
+            // Asked when the copy is filled, before it is looked at for the last time.
+            if event.side == "source" && event.call == Call::Xattrs && event.path.to_string() == "f" {
+                for item in std::fs::read_dir(&right).unwrap().map(|item| item.unwrap().path()) {
+                    if item.extension().is_some_and(|end| end == "part") {
+                        use std::io::Write as _;
+                        let mut copy = std::fs::OpenOptions::new().append(true).open(item).unwrap();
+                        copy.write_all(b"more").unwrap();
+                        count.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            }
+            Act::Go
+        });
+        let report = bench.copy();
+        assert!(longer.load(Ordering::SeqCst) > 0, "the fault fired");
+        assert_eq!(report.counts.failed, 1, "{size}: {:#?}", report.items);
+        assert!(!bench.right.join("f").exists(), "{size}");
+        common::assert_no_strays(&bench.right);
     }
 }

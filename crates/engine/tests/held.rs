@@ -7,13 +7,12 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Bench, failure, item};
-use fcs_engine::plan::{Direction, Plan, plan_sync};
+use common::{Bench, Flag, failure, item};
+use fcs_engine::compare::Side;
+use fcs_engine::plan::{Plan, plan_sync};
 use fcs_engine::preflight::{self, Severity};
 use fcs_engine::report::{Outcome, Report, SkipReason};
 use fcs_engine::settings::RemoveDespiteFailures;
@@ -26,25 +25,7 @@ use fcs_testkit::test_name;
 const EIO: i32 = 5;
 
 fn sync_plan(bench: &Bench) -> Plan {
-    plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings)
-}
-
-/// A flag of a file, cleared again when the test is over.
-struct Flag<'a>(&'a Path, char);
-
-impl<'a> Flag<'a> {
-    /// `None` where this user or file system cannot.
-    fn set(path: &'a Path, flag: char) -> Option<Self> {
-        let set = Command::new("chattr").arg(format!("+{flag}")).arg(path).output();
-        set.is_ok_and(|out| out.status.success()).then_some(Self(path, flag))
-    }
-}
-
-impl Drop for Flag<'_> {
-    fn drop(&mut self) {
-        let cleared = Command::new("chattr").arg(format!("-{}", self.1)).arg(self.0).status();
-        assert!(cleared.is_ok_and(|status| status.success()));
-    }
+    plan_sync(&bench.compare(), Side::Right, &|_| true, &bench.settings)
 }
 
 /// P1: git objects and caches of packages have no write bit and are replaced like any other file.
@@ -94,12 +75,14 @@ fn v10_an_immutable_target_is_foreseen_and_named() {
         };
         let plan = sync_plan(&bench);
         let (left, right) = bench.roots();
-        let found = preflight::check(&plan, &left, &right, &bench.settings);
-        let word = if flag == 'i' { "immutable (chattr +i)" } else { "append-only (chattr +a)" };
+        let found = preflight::check(&plan, &[&left, &right], &bench.settings);
+        let word = if flag == 'i' { "immutable" } else { "append-only" };
         let said: Vec<_> = found.problems.iter().filter(|p| p.text.contains(word)).collect();
         assert_eq!(said.len(), 1, "{:?}", found.problems);
         assert!(
-            said[0].severity == Severity::ItemFails && said[0].text.contains("bad, d, d"),
+            said[0].severity == Severity::ItemFails
+                && said[0].text.contains("2 items are")
+                && said[0].text.contains("changed: bad, d."),
             "{}",
             said[0].text
         );
@@ -198,7 +181,7 @@ fn r1_an_unreadable_item_of_the_source_holds_back_its_folder() {
     };
     let left = fcs_testkit::faulty::wrap(&left, "source", Arc::new(script));
     let comparison = bench.compare_roots(&left, &right);
-    let plan = plan_sync(&comparison, Direction::LeftToRight, &|_| true, &bench.settings);
+    let plan = plan_sync(&comparison, Side::Right, &|_| true, &bench.settings);
     assert_eq!(plan.unreadable.len(), 1);
     let report = bench.run(&plan);
     assert!(bench.right.join("a/orphan").exists() && bench.right.join("a/locked/orphan").exists());

@@ -1,4 +1,4 @@
-//! What counts as a change, what belongs together, and how far runs go back. Cases E10, V1, V2, R2, R3 and R11.
+//! What counts as a change, what belongs together, and how far undo reaches. Cases E10, V1, V2, R2, R3 and R11.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Bench, age, assert_no_strays_beside, noise};
-use fcs_engine::plan::{Direction, plan_sync};
+use fcs_engine::compare::Side;
+use fcs_engine::history::{RecoverMode, RecoveryAction, RunState, StartError, list, prune, recover, undo};
+use fcs_engine::plan::plan_sync;
 use fcs_engine::report::{Report, RunResult};
 use fcs_engine::run::{RunOptions, run};
-use fcs_engine::runs::{Deed, How, RunState, StartError, list, prune, recover, undo};
 use fcs_engine::settings::Undo;
 use fcs_engine::{Cancel, Control, Observer, OnCancel};
 use fcs_testkit::faulty::{Act, Call, wrap};
@@ -67,8 +68,8 @@ fn a_run_that_only_set_the_time_of_a_folder_is_listed_and_can_be_undone() {
     assert!(!diff(&before, &seen(&bench.right)).is_empty(), "the folder's time was set");
     let runs = list(&bench.roots().1).unwrap();
     assert!(runs.len() == 1 && runs[0].undoable, "{runs:?}");
-    let account = undo(&bench.roots().1, None, &Control::default()).unwrap();
-    assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+    let recovery = undo(&bench.roots().1, None, &Control::default()).unwrap();
+    assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
     assert_same(&before, &bench.right, "undone");
     assert!(!bench.right.join(".fcs").exists());
 }
@@ -124,8 +125,8 @@ fn made_folders_that_are_kept_can_be_undone() {
     let (bench, before, report) = cancelled_at_the_first_file(OnCancel::Keep, true);
     assert_eq!(report.result, RunResult::Cancelled, "{:#?}", report.items);
     assert!(bench.right.join("made/deep").is_dir());
-    let account = undo(&bench.roots().1, None, &Control::default()).unwrap();
-    assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+    let recovery = undo(&bench.roots().1, None, &Control::default()).unwrap();
+    assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
     assert_same(&before, &bench.right, "undone");
 }
 
@@ -154,7 +155,7 @@ fn a_run_that_set_times_of_folders_only_lets_nothing_go() {
 
 fn run_as(bench: &Bench, options: &RunOptions) -> Report {
     let (left, right) = bench.roots();
-    run(&bench.plan(), &left, &right, &bench.settings, options, &bench.control).unwrap()
+    run(&bench.plan(), &[&left, &right], &bench.settings, options, &bench.control).unwrap()
 }
 
 /// V2: some files fail and are tried again; both runs are one, listed, kept and undone together.
@@ -192,19 +193,19 @@ fn a_retry_belongs_to_its_run() {
         let root = bench.roots().1;
         let runs = list(&root).unwrap();
         assert_eq!(runs.len(), 3, "{runs:?}");
-        assert!(runs.iter().all(|run| run.undoable && run.group() == first.run), "{runs:?}");
+        assert!(runs.iter().all(|run| run.undoable && *run.group() == first.run), "{runs:?}");
         assert_eq!(
             runs.iter().map(|run| &run.run).collect::<Vec<_>>(),
             [&third.run, &second.run, &first.run]
         );
-        let account = undo(&root, None, &Control::default()).unwrap();
-        assert_eq!((account.state, &account.run), (RunState::RolledBack, &first.run), "{account:#?}");
+        let recovery = undo(&root, None, &Control::default()).unwrap();
+        assert_eq!((recovery.state, &recovery.run), (RunState::RolledBack, &first.run), "{recovery:#?}");
         assert_same(&before, &bench.right, "both are undone");
         assert!(!bench.right.join(".fcs").exists());
     }
 }
 
-/// V2, R2: each call of undo goes back by one run; and each run has its own term.
+/// V2, R2: each call of undo undoes one run; and each run has its own term.
 #[test]
 fn undo_goes_back_run_by_run() {
     let mut bench = bench();
@@ -219,8 +220,8 @@ fn undo_goes_back_run_by_run() {
     let root = bench.roots().1;
     assert_eq!(list(&root).unwrap().len(), 3, "the second stays too: undo goes through it");
     for state in states.iter().rev().skip(1) {
-        let account = undo(&root, None, &Control::default()).unwrap();
-        assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+        let recovery = undo(&root, None, &Control::default()).unwrap();
+        assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
         assert_same(state, &bench.right, "one run back");
     }
     assert!(matches!(undo(&root, None, &Control::default()), Err(StartError::NothingToUndo)));
@@ -257,17 +258,17 @@ fn an_earlier_run_that_is_named_leaves_alone_what_later_ones_changed() {
     let first = bench.copy().run;
     put(bench.left.join("a"), &noise(700, 2));
     std::fs::remove_file(bench.left.join("gone")).unwrap();
-    let plan = plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings);
+    let plan = plan_sync(&bench.compare(), Side::Right, &|_| true, &bench.settings);
     let _ = bench.run(&plan);
     assert!(!bench.right.join("gone").exists());
     let root = bench.roots().1;
-    let account = undo(&root, Some(&first), &Control::default()).unwrap();
-    assert_eq!(account.state, RunState::PartlyUndone, "{account:#?}");
-    let left: Vec<_> = account.items.iter().filter(|item| item.deed == Deed::Left).collect();
+    let recovery = undo(&root, Some(&first), &Control::default()).unwrap();
+    assert_eq!(recovery.state, RunState::PartlyUndone, "{recovery:#?}");
+    let left: Vec<_> = recovery.items.iter().filter(|item| item.action == RecoveryAction::Left).collect();
     assert_eq!(
         left.iter().map(|item| item.path.to_string()).collect::<Vec<_>>(),
         ["a", "gone"],
-        "{account:#?}"
+        "{recovery:#?}"
     );
     assert_eq!(std::fs::read(bench.right.join("b")).unwrap(), b"the original of b");
     assert_eq!(std::fs::read(bench.right.join("a")).unwrap(), noise(700, 2));
@@ -299,7 +300,7 @@ fn an_original_that_cannot_be_deleted_stops_no_run() {
     for i in 0..4 {
         put(bench.left.join("f"), &noise(500 + i, i as u64));
         let options = RunOptions { command: "copy".into(), ..RunOptions::default() };
-        let report = run(&bench.plan(), &left, &stuck, &bench.settings, &options, &bench.control)
+        let report = run(&bench.plan(), &[&left, &stuck], &bench.settings, &options, &bench.control)
             .unwrap_or_else(|error| panic!("run {i} was stopped: {error}"));
         assert_eq!((report.result, report.counts.copied), (RunResult::Completed, 1), "{i}");
         reports.push(report);
@@ -309,11 +310,11 @@ fn an_original_that_cannot_be_deleted_stops_no_run() {
     let item = format!(".fcs/undo/{first}/1");
     let told = |report: &Report| report.notes.iter().any(|note| note.contains(&item));
     assert!(!told(&reports[0]) && reports[1..].iter().all(told), "{:?}", reports[1].notes);
-    assert!(recover(&stuck, How::Keep, &Control::default()).unwrap().is_empty());
-    let forgotten = |run: &&fcs_engine::runs::RunInfo| run.state == RunState::Forgotten;
+    assert!(recover(&stuck, RecoverMode::Keep, &Control::default()).unwrap().is_empty());
+    let half_pruned = |run: &&fcs_engine::history::RunInfo| run.state == RunState::PartlyPruned;
     let runs = list(&right).unwrap();
     let shown = runs.iter().find(|run| run.run == *first).expect("it is still listed");
-    assert!(forgotten(&shown) && shown.kept_bytes == 12 && !shown.undoable, "{shown:?}");
+    assert!(half_pruned(&shown) && shown.kept_bytes == 12 && !shown.undoable, "{shown:?}");
     assert!(runs[0].undoable, "the latest can be undone: {runs:?}");
 
     let pruned = prune(&stuck, Some(first)).unwrap();
@@ -322,7 +323,7 @@ fn an_original_that_cannot_be_deleted_stops_no_run() {
     // Whatever was in the way is gone.
     let pruned = prune(&right, Some(first)).unwrap();
     assert!(pruned.errors.is_empty(), "{pruned:?}");
-    assert_eq!(list(&right).unwrap().iter().filter(forgotten).count(), 0);
+    assert_eq!(list(&right).unwrap().iter().filter(half_pruned).count(), 0);
     assert!(undo(&right, None, &Control::default()).unwrap().is_clean());
     assert_eq!(std::fs::read(bench.right.join("f")).unwrap(), noise(502, 2));
 }
@@ -342,7 +343,7 @@ fn pruning_deletes_a_run_and_all_before_it() {
     let pruned = prune(&root, Some(&runs[1])).unwrap().runs;
     assert_eq!(pruned.iter().map(|run| &run.run).collect::<Vec<_>>(), [&runs[0], &runs[1]]);
     assert_eq!(list(&root).unwrap().iter().map(|run| &run.run).collect::<Vec<_>>(), [&runs[2]]);
-    assert!(matches!(prune(&root, Some("nonesuch")), Err(StartError::NoSuchRun(_))));
+    assert!(matches!(prune(&root, Some(&"nonesuch".parse().unwrap())), Err(StartError::NoSuchRun(_))));
     assert_eq!(prune(&root, None).unwrap().runs.len(), 1);
     assert!(!bench.right.join(".fcs").exists(), "nothing is kept any more");
     assert_eq!(std::fs::read(bench.right.join("f")).unwrap(), noise(502, 2));
@@ -370,7 +371,7 @@ fn retried() -> (Bench, Listing) {
     (bench, before)
 }
 
-/// V2: however far the undo of both came, recovery and another undo bring back what was there before the first.
+/// V2: however far the undo of both came, recovery and another undo restore what was there before the first.
 #[test]
 fn an_undo_of_a_run_and_its_retry_that_is_cut_off_anywhere_comes_to_its_end() {
     const EIO: i32 = 5;
@@ -385,10 +386,10 @@ fn an_undo_of_a_run_and_its_retry_that_is_cut_off_anywhere_comes_to_its_end() {
         };
         let root = bench.roots().1;
         let _ = undo(&wrap(&root, "target", Arc::new(dead)), None, &Control::default());
-        let _ = recover(&root, How::Keep, &Control::default()).unwrap();
+        let _ = recover(&root, RecoverMode::Keep, &Control::default()).unwrap();
         match undo(&root, None, &Control::default()) {
-            Ok(account) => {
-                assert_eq!(account.state, RunState::RolledBack, "after {last} calls: {account:#?}");
+            Ok(recovery) => {
+                assert_eq!(recovery.state, RunState::RolledBack, "after {last} calls: {recovery:#?}");
             }
             Err(StartError::NothingToUndo) => {}
             Err(other) => panic!("after {last} calls: {other}"),

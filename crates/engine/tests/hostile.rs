@@ -12,13 +12,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Bench, age, noise};
 use fcs_engine::compare::Side;
+use fcs_engine::history::{
+    Clearing, RecoverMode, RunState, clear_leftovers, leftovers, list, recover, root_above, undo, unfinished,
+    unreadable,
+};
 use fcs_engine::plan::plan_orphans;
 use fcs_engine::report::RunResult;
 use fcs_engine::run::{RunOptions, run};
-use fcs_engine::runs::{
-    Clearing, How, RunState, clear_leftovers, leftovers, list, recover, root_above, undo, unfinished,
-    unreadable,
-};
 use fcs_engine::settings::Undo;
 use fcs_testkit::faulty::{Act, Call, wrap};
 use fcs_testkit::vices::{Vice, Wicked};
@@ -58,7 +58,10 @@ fn is_somewhere(bytes: &[u8], root: &Path) -> bool {
 }
 
 fn journal_of(bench: &Bench) -> PathBuf {
-    files_below(&bench.right.join(".fcs/runs")).pop().unwrap()
+    let mut files = files_below(&bench.right.join(".fcs/runs"));
+    // Beside each journal is its index.
+    files.retain(|path| path.extension().is_some_and(|end| end == "journal"));
+    files.pop().unwrap()
 }
 
 /// A run that ends with its originals still under their staged names, as after a kill right behind the swaps.
@@ -81,7 +84,7 @@ fn interrupted_behind_the_swaps() -> Bench {
 
 #[test]
 fn an_original_that_was_written_to_during_the_interruption_is_kept_and_comes_back() {
-    for how in [How::Keep, How::RollBack] {
+    for how in [RecoverMode::Keep, RecoverMode::RollBack] {
         let bench = interrupted_behind_the_swaps();
         let displaced = files_below(&bench.right)
             .into_iter()
@@ -95,7 +98,7 @@ fn an_original_that_was_written_to_during_the_interruption_is_kept_and_comes_bac
         let root = bench.roots().1;
         recover(&root, how, &bench.control).unwrap();
         assert!(is_somewhere(&edited, &bench.right), "{how:?}: the edit is lost");
-        if how == How::Keep {
+        if how == RecoverMode::Keep {
             undo(&root, None, &bench.control).unwrap();
         }
         assert_eq!(std::fs::read(bench.right.join("f2")).unwrap(), edited, "{how:?}");
@@ -108,8 +111,8 @@ fn what_another_program_put_at_a_name_costs_no_original_when_the_run_is_taken_ba
     let bench = interrupted_behind_the_swaps();
     std::fs::write(bench.right.join("f1"), "edited during the interruption").unwrap();
     let root = bench.roots().1;
-    let accounts = recover(&root, How::RollBack, &bench.control).unwrap();
-    assert!(!accounts[0].is_clean() && accounts[0].state == RunState::PartlyUndone, "{accounts:#?}");
+    let recoveries = recover(&root, RecoverMode::RollBack, &bench.control).unwrap();
+    assert!(!recoveries[0].is_clean() && recoveries[0].state == RunState::PartlyUndone, "{recoveries:#?}");
     assert_eq!(std::fs::read(bench.right.join("f1")).unwrap(), b"edited during the interruption");
     assert!(is_somewhere(&old(1), &bench.right), "the original is in the undo store");
 }
@@ -124,7 +127,7 @@ fn a_damaged_or_shortened_journal_costs_no_original() {
         ("emptied", Vec::clear),
     ];
     for (what, damage) in damages {
-        for how in [How::Keep, How::RollBack] {
+        for how in [RecoverMode::Keep, RecoverMode::RollBack] {
             let bench = bench();
             assert_eq!(bench.copy().result, RunResult::Completed);
             let path = journal_of(&bench);
@@ -138,7 +141,7 @@ fn a_damaged_or_shortened_journal_costs_no_original() {
             for i in 1..=3 {
                 assert!(is_somewhere(&old(i), &bench.right), "{what}, {how:?}: original {i} is lost");
             }
-            // Nor does the next run sweep away what it does not understand; what it does, it lets go as always.
+            // Nor does the next run sweep away what it does not understand; what it does, it prunes as always.
             let known = list(&root).unwrap().iter().any(|run| run.undoable);
             std::fs::write(bench.left.join("f1"), noise(4000, 9)).unwrap();
             let _ = bench.try_run(&bench.plan());
@@ -161,7 +164,7 @@ fn what_lies_about_without_a_journal_is_told_and_deleted_only_if_it_is_elsewhere
         let root = bench.roots().1;
         assert!(unfinished(&root).unwrap().is_empty() || what == "cut in its list");
         assert_eq!(unreadable(&root).unwrap().len(), usize::from(what == "emptied"), "{what}");
-        assert!(recover(&root, How::Keep, &bench.control).unwrap().is_empty(), "{what}");
+        assert!(recover(&root, RecoverMode::Keep, &bench.control).unwrap().is_empty(), "{what}");
         let found = leftovers(&root, None, &bench.control).unwrap();
         assert_eq!(found.len(), 3, "{what}: {found:?}");
         assert!(
@@ -222,7 +225,7 @@ fn a_folder_below_the_root_of_a_run_has_none_of_its_files_as_leftovers() {
     }
     assert_eq!(ours(), 1);
     assert_eq!(root_above(&sub).unwrap().path, bench.roots().1.path);
-    recover(&bench.roots().1, How::RollBack, &bench.control).unwrap();
+    recover(&bench.roots().1, RecoverMode::RollBack, &bench.control).unwrap();
     assert_eq!(std::fs::read(bench.right.join("sub/f")).unwrap(), b"old");
 }
 
@@ -268,8 +271,8 @@ fn what_runs_on_a_folder_below_left_there_is_not_the_roots() {
     for path in before {
         assert!(path.exists(), "{} is gone", path.display());
     }
-    let accounts = recover(&inner.roots().1, How::RollBack, &inner.control).unwrap();
-    assert!(accounts.len() == 1 && accounts[0].is_clean(), "{accounts:#?}");
+    let recoveries = recover(&inner.roots().1, RecoverMode::RollBack, &inner.control).unwrap();
+    assert!(recoveries.len() == 1 && recoveries[0].is_clean(), "{recoveries:#?}");
     for i in 1..=3 {
         assert_eq!(std::fs::read(inner.right.join(format!("f{i}"))).unwrap(), old(i));
     }
@@ -287,12 +290,7 @@ fn a_folder_keeps_the_time_that_was_reported_when_the_end_of_the_journal_is_lost
     std::fs::write(bench.left.join("d/new"), "new").unwrap();
     std::fs::write(bench.right.join("d/orphan"), "orphan").unwrap();
     age(&bench.left.join("d"));
-    let plan = fcs_engine::plan::plan_sync(
-        &bench.compare(),
-        fcs_engine::plan::Direction::LeftToRight,
-        &|_| true,
-        &bench.settings,
-    );
+    let plan = fcs_engine::plan::plan_sync(&bench.compare(), Side::Right, &|_| true, &bench.settings);
     let report = bench.run(&plan);
     assert!(report.counts.removed == 1 && report.counts.failed == 0, "{:#?}", report.items);
     let time = |path: &Path| std::fs::metadata(path).unwrap().modified().unwrap();
@@ -301,8 +299,8 @@ fn a_folder_keeps_the_time_that_was_reported_when_the_end_of_the_journal_is_lost
     let length = std::fs::metadata(&journal).unwrap().len();
     std::fs::File::options().write(true).open(&journal).unwrap().set_len(length - 4096).unwrap();
     let root = bench.roots().1;
-    let accounts = recover(&root, How::Keep, &bench.control).unwrap();
-    assert!(accounts.len() == 1 && accounts[0].is_clean(), "{accounts:#?}");
+    let recoveries = recover(&root, RecoverMode::Keep, &bench.control).unwrap();
+    assert!(recoveries.len() == 1 && recoveries[0].is_clean(), "{recoveries:#?}");
     assert_eq!(time(&bench.right.join("d")), time(&bench.left.join("d")), "what was reported is there");
     assert!(!bench.right.join("d/orphan").exists() && bench.right.join("d/new").exists());
 }
@@ -338,9 +336,9 @@ fn folders_made_below_a_set_gid_folder_get_their_mode_when_they_are_recovered() 
     bench.run_script = None;
     let deep = bench.right.join("shared/made/deep");
     assert!(fired.load(Ordering::SeqCst) > 0 && mode(&deep) == 0o2700, "as made: {:o}", mode(&deep));
-    let accounts = recover(&bench.roots().1, How::Keep, &bench.control).unwrap();
-    assert!(accounts.iter().all(fcs_engine::runs::Account::is_clean), "{accounts:#?}");
-    assert_eq!((mode(&bench.right.join("shared/made")), mode(&deep)), (0o750, 0o755), "{accounts:#?}");
+    let recoveries = recover(&bench.roots().1, RecoverMode::Keep, &bench.control).unwrap();
+    assert!(recoveries.iter().all(fcs_engine::history::RecoveryReport::is_clean), "{recoveries:#?}");
+    assert_eq!((mode(&bench.right.join("shared/made")), mode(&deep)), (0o750, 0o755), "{recoveries:#?}");
     assert_eq!(mode(&bench.right.join("shared")), 0o2775);
 }
 
@@ -348,7 +346,7 @@ fn folders_made_below_a_set_gid_folder_get_their_mode_when_they_are_recovered() 
 #[test]
 fn a_folder_that_somebody_else_made_where_the_run_was_about_to_is_left_alone() {
     use std::os::unix::fs::PermissionsExt;
-    for how in [How::Keep, How::RollBack] {
+    for how in [RecoverMode::Keep, RecoverMode::RollBack] {
         let (bench, made) = interrupted_at(Bench::new(), Call::CreateDir, false);
         std::fs::create_dir(&made).unwrap();
         std::fs::set_permissions(&made, PermissionsExt::from_mode(0o711)).unwrap();
@@ -357,9 +355,9 @@ fn a_folder_that_somebody_else_made_where_the_run_was_about_to_is_left_alone() {
             (now.modified().unwrap(), now.permissions().mode())
         };
         let before = looks(&made);
-        let accounts = recover(&bench.roots().1, how, &bench.control).unwrap();
-        assert!(!accounts.is_empty() && made.exists(), "{how:?}: {accounts:#?}");
-        assert_eq!(looks(&made), before, "{how:?}: {accounts:#?}");
+        let recoveries = recover(&bench.roots().1, how, &bench.control).unwrap();
+        assert!(!recoveries.is_empty() && made.exists(), "{how:?}: {recoveries:#?}");
+        assert_eq!(looks(&made), before, "{how:?}: {recoveries:#?}");
     }
 }
 
@@ -374,8 +372,8 @@ fn a_folder_that_somebody_made_in_place_of_the_runs_stays_when_that_is_undone() 
     std::fs::create_dir(bench.right.join("other")).unwrap();
     std::fs::remove_dir(&made).unwrap();
     std::fs::rename(bench.right.join("other"), &made).unwrap();
-    let account = undo(&bench.roots().1, Some(&run), &bench.control).unwrap();
-    assert!(made.exists(), "{account:#?}");
+    let recovery = undo(&bench.roots().1, Some(&run), &bench.control).unwrap();
+    assert!(made.exists(), "{recovery:#?}");
 }
 
 /// When it has its mode and time, the journal alone tells whose it is.
@@ -383,9 +381,9 @@ fn a_folder_that_somebody_made_in_place_of_the_runs_stays_when_that_is_undone() 
 fn a_folder_that_the_run_made_and_finished_is_known_after_a_kill() {
     let (bench, made) = interrupted_at(Bench::new(), Call::SetTimes, true);
     assert!(made.exists());
-    let accounts = recover(&bench.roots().1, How::RollBack, &bench.control).unwrap();
-    assert!(accounts.iter().all(fcs_engine::runs::Account::is_clean), "{accounts:#?}");
-    assert!(!made.exists(), "{accounts:#?}");
+    let recoveries = recover(&bench.roots().1, RecoverMode::RollBack, &bench.control).unwrap();
+    assert!(recoveries.iter().all(fcs_engine::history::RecoveryReport::is_clean), "{recoveries:#?}");
+    assert!(!made.exists(), "{recoveries:#?}");
 }
 
 /// Where all folders look alike, the journal tells whose they are.
@@ -400,8 +398,8 @@ fn a_folder_that_shows_no_mode_is_known_by_the_journal() {
     std::fs::create_dir(&bench.right).unwrap();
     let (bench, made) = interrupted_at(bench, Call::CreateDir, true);
     assert!(made.exists());
-    let accounts = recover(&bench.roots().1, How::RollBack, &bench.control).unwrap();
-    assert!(!made.exists(), "{accounts:#?}");
+    let recoveries = recover(&bench.roots().1, RecoverMode::RollBack, &bench.control).unwrap();
+    assert!(!made.exists(), "{recoveries:#?}");
 }
 
 /// A run that is to make an empty folder and is killed at a call for it, done or not. With the folder's path.
@@ -447,12 +445,12 @@ fn a_removal_that_can_be_neither_finished_nor_taken_back_keeps_the_file() {
     };
     let right = wrap(&right, "target", Arc::new(script));
     let options = RunOptions { command: "orphans".into(), ..RunOptions::default() };
-    let report = run(&plan, &left, &right, &bench.settings, &options, &bench.control).unwrap();
+    let report = run(&plan, &[&left, &right], &bench.settings, &options, &bench.control).unwrap();
     assert!(fired.load(Ordering::SeqCst) >= 2, "the fault fired");
     assert_eq!(report.counts.removed, 0, "{:#?}", report.items);
     assert!(is_somewhere(b"the only copy", &bench.right), "{:#?}", report.items);
     let root = bench.roots().1;
-    let _ = recover(&root, How::RollBack, &bench.control).unwrap();
+    let _ = recover(&root, RecoverMode::RollBack, &bench.control).unwrap();
     let _ = undo(&root, None, &bench.control);
     assert_eq!(std::fs::read(bench.right.join("orphan")).unwrap(), b"the only copy");
 }
@@ -466,12 +464,12 @@ fn an_id_sorts_behind_earlier_ones_whatever_the_clock_says() {
     for run_id in ["fffffffffffff0000", "660e5e38c4b457961"] {
         std::fs::write(bench.left.join("f1"), noise(100 + ids.len(), 50)).unwrap();
         let options = RunOptions { run_id: run_id.parse().ok(), ..RunOptions::default() };
-        let report = run(&bench.plan(), &left, &right, &bench.settings, &options, &bench.control).unwrap();
+        let report = run(&bench.plan(), &[&left, &right], &bench.settings, &options, &bench.control).unwrap();
         ids.push(report.run);
     }
     assert!(ids[0] < ids[1], "{ids:?}");
-    let account = undo(&right, None, &bench.control).unwrap();
-    assert_eq!(account.run, ids[1], "the latest run is taken back first");
+    let recovery = undo(&right, None, &bench.control).unwrap();
+    assert_eq!(recovery.run, ids[1], "the latest run is undone first");
 }
 
 #[test]
@@ -498,7 +496,7 @@ fn a_target_saved_twice_around_the_swap_loses_neither_save() {
     let target = bench.right.join("f1");
     let (swaps, path) = (Arc::new(AtomicUsize::new(0)), target.clone());
     let count = Arc::clone(&swaps);
-    // The first look passes; then a save comes right before the swap, and the next right before it is taken back.
+    // The first look passes; then a save comes right before the swap, and the next right before it is rolled back.
     let plan = bench.plan();
     let bench = bench.script(move |event| {
         let first = event.path.to_string().ends_with("-1.part");
@@ -537,7 +535,7 @@ fn a_new_file_saved_over_while_it_is_taken_back_stays() {
                 return if swaps.load(Ordering::SeqCst) > 0 { Act::Fail(EIO) } else { Act::Go };
             }
             let places = matches!(event.call, Call::RenameExchange | Call::RenameNoReplace);
-            // What takes it back: the second exchange, or the new name being renamed away.
+            // What reverses it: the second exchange, or the new name being renamed away.
             let back = event.call == Call::RenameExchange && swaps.load(Ordering::SeqCst) > 0
                 || event.call == Call::RenameNoReplace && text == "f1";
             if back

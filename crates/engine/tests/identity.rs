@@ -12,12 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Bench, assert_no_strays_beside, noise};
-use fcs_engine::compare::compare;
+use fcs_engine::compare::{Side, compare};
 use fcs_engine::filter::Filter;
-use fcs_engine::plan::{Direction, plan_sync};
+use fcs_engine::history::{RecoveryReport, undo};
+use fcs_engine::plan::plan_sync;
 use fcs_engine::report::{Outcome, Report};
 use fcs_engine::run::{RunOptions, run};
-use fcs_engine::runs::{Account, undo};
 use fcs_engine::scan::scan_pair;
 use fcs_engine::settings::{Strategy, Undo, Verify};
 use fcs_engine::{Control, Settings};
@@ -35,14 +35,14 @@ fn sync_while(left: &Root, right: &Root, settings: &Settings, script: Option<Scr
     let control = Control::default();
     let (a, b) = scan_pair(left, right, &Filter::default(), settings, &control).unwrap();
     let compared = compare((left, Arc::new(a)), (right, Arc::new(b)), settings, &control).unwrap();
-    let plan = plan_sync(&compared, Direction::LeftToRight, &|_| true, settings);
+    let plan = plan_sync(&compared, Side::Right, &|_| true, settings);
     let options = RunOptions { command: "sync".into(), ..RunOptions::default() };
     match script {
-        None => run(&plan, left, right, settings, &options, &control).unwrap(),
+        None => run(&plan, &[left, right], settings, &options, &control).unwrap(),
         Some(script) => {
             let (left, right) =
                 (wrap(left, "source", Arc::clone(&script)), wrap(right, "target", Arc::clone(&script)));
-            run(&plan, &left, &right, settings, &options, &control).unwrap()
+            run(&plan, &[&left, &right], settings, &options, &control).unwrap()
         }
     }
 }
@@ -56,12 +56,12 @@ fn assert_all_done(report: &Report) {
 }
 
 #[track_caller]
-fn assert_whole(account: &Account) {
-    assert!(account.is_clean(), "{account:#?}");
-    assert!(!account.items.is_empty());
+fn assert_whole(recovery: &RecoveryReport) {
+    assert!(recovery.is_clean(), "{recovery:#?}");
+    assert!(!recovery.items.is_empty());
 }
 
-fn undone(root: &Root) -> Account {
+fn undone(root: &Root) -> RecoveryReport {
     undo(root, None, &Control::default()).unwrap()
 }
 
@@ -125,10 +125,10 @@ fn i3_a_change_with_size_and_time_put_back_is_seen_by_its_content() {
     let time = right.snapshot()["d/f3"].modified;
     let others = vec![b'x'; right.read("d/f3").unwrap().len()];
     right.put("d/f3", &others, 0o644, time);
-    let account = undone(&right.root());
+    let recovery = undone(&right.root());
     let refused: Vec<_> =
-        account.items.iter().filter(|i| i.error.is_some()).map(|i| i.path.to_string()).collect();
-    assert!(refused.contains(&"d/f3".to_owned()), "{account:#?}");
+        recovery.items.iter().filter(|i| i.error.is_some()).map(|i| i.path.to_string()).collect();
+    assert!(refused.contains(&"d/f3".to_owned()), "{recovery:#?}");
     assert_eq!(*right.read("d/f3").unwrap(), others);
     assert!(!right.exists("d/f4"));
 }
@@ -192,7 +192,7 @@ fn i1_every_update_arrives_where_a_second_name_looks_like_another_file() {
     assert_same_bytes(source.path(), &bench.right);
 }
 
-/// Makes the system let go of what it remembers of items, which it does by itself when memory is short.
+/// Makes the system drop what it remembers of items, which it does by itself when memory is short.
 fn forget_items() -> bool {
     fs::write("/proc/sys/vm/drop_caches", "2").is_ok()
 }
@@ -282,10 +282,10 @@ fn i4_a_target_that_was_copied_elsewhere_with_its_journal_can_be_undone_there() 
     // Somebody works on there.
     fs::write(elsewhere.join("d/f7"), "changed there").unwrap();
 
-    let account = undone(&open_root(&elsewhere).unwrap());
+    let recovery = undone(&open_root(&elsewhere).unwrap());
     let refused: Vec<_> =
-        account.items.iter().filter(|i| i.error.is_some()).map(|i| i.path.to_string()).collect();
-    assert_eq!(refused, ["d/f7"], "{account:#?}");
+        recovery.items.iter().filter(|i| i.error.is_some()).map(|i| i.path.to_string()).collect();
+    assert_eq!(refused, ["d/f7"], "{recovery:#?}");
     assert_eq!(fs::read(elsewhere.join("d/f7")).unwrap(), b"changed there");
     real_tree(&bench.left, 1);
     fs::write(elsewhere.join("d/f7"), fs::read(bench.left.join("d/f7")).unwrap()).unwrap();
@@ -336,7 +336,7 @@ fn r10_a_folder_that_cannot_be_renamed_goes_and_comes_back() {
     assert!(!right.join("new").exists());
 }
 
-/// L4: other capital letters are the same item where a volume does not tell them apart, and it is renamed.
+/// L4: other capital letters are the same item where a volume is case-insensitive, and it is renamed.
 #[test]
 fn l4_another_spelling_is_no_orphan_and_no_failure() {
     const NAME: &str = "l4_another_spelling_is_no_orphan_and_no_failure";

@@ -15,9 +15,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::{Bench, assert_no_strays, failure, item};
 use fcs_engine::ErrorKind;
-use fcs_engine::plan::{Direction, Plan, plan, plan_sync};
+use fcs_engine::compare::Side;
+use fcs_engine::history::{RunState, prune, undo};
+use fcs_engine::plan::{Plan, plan, plan_sync};
 use fcs_engine::report::{Outcome, RunResult, SkipReason};
-use fcs_engine::runs::{RunState, prune, undo};
 use fcs_engine::settings::{ReplaceKinds, Undo};
 use fcs_testkit::faulty::{Act, Call};
 use fcs_testkit::image::FsKind;
@@ -29,7 +30,7 @@ fn seen(root: &Path) -> Listing {
 }
 
 fn sync_plan(bench: &Bench) -> Plan {
-    plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings)
+    plan_sync(&bench.compare(), Side::Right, &|_| true, &bench.settings)
 }
 
 /// Every pair of kinds, some of them deep, and items of the same kind beside them.
@@ -80,8 +81,8 @@ fn l3_sync_replaces_the_kind_and_undo_brings_it_back() {
         assert_eq!((report.result, report.counts.failed), (RunResult::Completed, 0), "{report:#?}");
         assert_eq!(diff(&seen(&bench.left), &seen(&bench.right)), [""; 0]);
         assert!(sync_plan(&bench).is_empty(), "a second run has nothing to do");
-        let account = undo(&bench.roots().1, None, &bench.control).unwrap();
-        assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+        let recovery = undo(&bench.roots().1, None, &bench.control).unwrap();
+        assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
         assert_eq!(diff(&before, &seen(&bench.right)), [""; 0]);
         assert_no_strays(&bench.right);
     }
@@ -102,7 +103,7 @@ fn l3_without_an_undo_store_what_was_replaced_is_gone() {
 fn l3_copy_names_what_stands_in_the_way_and_replaces_it_when_asked() {
     let mut bench = clashing();
     let before = seen(&bench.right);
-    let copy = |bench: &Bench| plan(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings);
+    let copy = |bench: &Bench| plan(&bench.compare(), Side::Right, &|_| true, &bench.settings);
     let todo = copy(&bench);
     let mut named: Vec<_> = todo.skipped.iter().map(|skip| (skip.path.to_string(), skip.why)).collect();
     named.sort_by(|a, b| a.0.cmp(&b.0));
@@ -132,8 +133,8 @@ fn l3_what_made_way_returns_when_the_folder_cannot_be_made() {
     let failed = item(&report, "folder over file/a");
     assert!(matches!(failed.outcome, Outcome::Failed { .. }), "{failed:?}");
     assert_eq!(fs::read(bench.right.join("folder over file")).unwrap(), b"was a file");
-    let account = undo(&bench.roots().1, None, &bench.control).unwrap();
-    assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+    let recovery = undo(&bench.roots().1, None, &bench.control).unwrap();
+    assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
     assert_eq!(diff(&before, &seen(&bench.right)), [""; 0]);
 }
 
@@ -151,13 +152,13 @@ fn l3_a_folder_that_is_not_known_whole_stays() {
     let (a, b) = (Arc::new(a), Arc::new(b));
     let comparison =
         fcs_engine::compare::compare((&left, a), (&right, b), &bench.settings, &bench.control).unwrap();
-    let todo = plan_sync(&comparison, Direction::LeftToRight, &|_| true, &bench.settings);
+    let todo = plan_sync(&comparison, Side::Right, &|_| true, &bench.settings);
     assert_eq!(todo.skipped.len(), 1);
     bench.run(&todo);
     assert_eq!(fs::read(bench.right.join("x/keep.bak")).unwrap(), b"kept");
 }
 
-/// A pattern that takes in what is in a folder leaves out the file that has the folder's name on the target.
+/// A pattern that includes what is in a folder leaves out the file that has the folder's name on the target.
 #[test]
 fn l3_a_file_that_a_pattern_leaves_out_is_named_where_a_folder_cannot_be_made() {
     let bench = Bench::new();
@@ -171,7 +172,7 @@ fn l3_a_file_that_a_pattern_leaves_out_is_named_where_a_folder_cannot_be_made() 
     let (a, b) = (Arc::new(a), Arc::new(b));
     let comparison =
         fcs_engine::compare::compare((&left, a), (&right, b), &bench.settings, &bench.control).unwrap();
-    let report = bench.run(&plan_sync(&comparison, Direction::LeftToRight, &|_| true, &bench.settings));
+    let report = bench.run(&plan_sync(&comparison, Side::Right, &|_| true, &bench.settings));
     assert_eq!(failure(&report, "x").kind, ErrorKind::KindClash, "and not that it changed");
     assert_eq!(fs::read(bench.right.join("x")).unwrap(), b"file");
 }
@@ -235,7 +236,7 @@ fn l3_a_folder_in_which_something_changed_since_the_comparison_stays() {
 }
 
 /// L3: what happens between the look at the folder and the swap is found in what came out, and after it before the
-/// folder is let go; with and without an exchange of two names.
+/// folder is pruned; with and without an exchange of two names.
 #[test]
 fn l3_a_folder_that_changes_while_it_is_replaced_comes_back() {
     for no_exchange in [false, true] {
@@ -287,8 +288,8 @@ fn l3_an_unchanged_folder_is_replaced_on_every_file_system() {
         let report = bench.run(&sync_plan(&bench));
         assert_eq!(report.counts.failed, 0, "{report:#?}");
         assert_eq!(fs::read(bench.right.join("x")).unwrap(), b"now a file");
-        let account = undo(&bench.roots().1, None, &bench.control).unwrap();
-        assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+        let recovery = undo(&bench.roots().1, None, &bench.control).unwrap();
+        assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
         assert_eq!(before, contents(&bench.right));
     });
 }
@@ -364,7 +365,7 @@ fn l3_what_is_mounted_in_a_replaced_folder_is_not_emptied() {
     assert!(intact, "{report:#?}");
     assert_eq!(failure(&report, "x").kind, ErrorKind::TargetStale);
 
-    // Mounted in the undo store: nothing goes, not even what lies beside.
+    // Mounted in the undo store: nothing goes, not even what is beside.
     let bench = file_over_deep_folder(Undo::Last);
     assert_eq!(bench.run(&sync_plan(&bench)).counts.failed, 0);
     let run = fs::read_dir(bench.right.join(".fcs/undo")).unwrap().next().unwrap().unwrap().path();

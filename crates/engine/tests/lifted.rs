@@ -10,11 +10,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use common::{Bench, age, assert_no_strays, assert_no_strays_beside, dies_at};
-use fcs_engine::plan::{Direction, Plan, plan_sync};
+use common::{Bench, age, assert_no_strays, assert_no_strays_beside, dies_at, failure};
+use fcs_engine::compare::Side;
+use fcs_engine::history::{RecoverMode, RecoveryReport, RunState, recover, undo};
+use fcs_engine::plan::{Plan, plan_sync};
 use fcs_engine::report::RunResult;
 use fcs_engine::run::{OnError, RemovedTo, RunOptions, run};
-use fcs_engine::runs::{Account, How, RunState, recover, undo};
 use fcs_engine::settings::Undo;
 use fcs_testkit::listing::{Listing, Options, diff, listing};
 use fcs_testkit::skip::skip;
@@ -86,10 +87,10 @@ fn assert_same(wanted: &Listing, root: &Path, what: &str) {
 }
 
 fn sync_plan(bench: &Bench) -> Plan {
-    plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings)
+    plan_sync(&bench.compare(), Side::Right, &|_| true, &bench.settings)
 }
 
-fn undo_last(bench: &Bench) -> Account {
+fn undo_last(bench: &Bench) -> RecoveryReport {
     undo(&bench.roots().1, None, &bench.control).unwrap()
 }
 
@@ -117,8 +118,8 @@ fn p2_a_plain_users_copy_into_nothing_is_undone_whole() {
             let before = seen(&bench.right);
             assert_eq!(bench.copy().result, RunResult::Completed);
             assert_same(&seen(&bench.left), &bench.right, "copied");
-            let account = undo_last(&bench);
-            assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+            let recovery = undo_last(&bench);
+            assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
             assert_same(&before, &bench.right, "undone");
             assert_no_strays(&bench.right);
         })
@@ -136,10 +137,44 @@ fn p2_a_plain_users_sync_adds_and_removes_in_closed_folders_and_is_undone() {
             assert_eq!((report.result, report.counts.incomplete), (RunResult::Completed, 0), "{report:#?}");
             assert_same(&seen(&bench.left), &bench.right, "synced");
             assert!(sync_plan(&bench).is_empty(), "run twice, nothing to do");
-            let account = undo_last(&bench);
-            assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+            let recovery = undo_last(&bench);
+            assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
             assert_same(&before, &bench.right, "undone");
             assert_no_strays(&bench.right);
+        })
+        .unwrap();
+    });
+}
+
+/// The system takes the set-group-id bit of a folder whose group is none of the user's when its mode is changed, so the
+/// mode could not be given back.
+#[test]
+fn p2_a_folder_that_would_lose_its_set_group_id_bit_is_left_alone_and_told() {
+    plainly(test_name!(), |place| {
+        mode(place, 0o755);
+        let mut bench = Bench::at(place);
+        bench.settings.undo = Undo::Last;
+        file(&bench.left.join("shared/added"), "new");
+        file(&bench.left.join("own/added"), "new");
+        file(&bench.right.join("shared/removed"), "goes");
+        fs::create_dir(bench.right.join("own")).unwrap();
+        for root in [&bench.left, &bench.right] {
+            give_to_plain_user(root).unwrap();
+        }
+        let (shared, own) = (bench.right.join("shared"), bench.right.join("own"));
+        std::os::unix::fs::chown(&shared, None, Some(50)).unwrap();
+        mode(&shared, 0o2555);
+        mode(&own, 0o2555);
+        as_plain_user(|| {
+            let report = bench.run(&sync_plan(&bench));
+            let of = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+            assert_eq!((of(&shared), of(&own)), (0o2555, 0o2555), "{report:#?}");
+            let told = failure(&report, "shared/added").to_string();
+            assert!(told.contains("permission"), "{told}");
+            assert!(own.join("added").exists() && shared.join("removed").exists());
+            let recovery = undo_last(&bench);
+            assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
+            assert_eq!((of(&shared), of(&own)), (0o2555, 0o2555), "undone");
         })
         .unwrap();
     });
@@ -151,9 +186,9 @@ fn p2_what_is_not_kept_for_undo_is_deleted_from_closed_folders_too() {
         let bench = closed(place);
         as_plain_user(|| {
             let (left, right) = bench.roots();
-            let options = RunOptions { removed: RemovedTo::Nowhere, ..RunOptions::default() };
+            let options = RunOptions { removed: RemovedTo::Permanent, ..RunOptions::default() };
             let report =
-                run(&sync_plan(&bench), &left, &right, &bench.settings, &options, &bench.control).unwrap();
+                run(&sync_plan(&bench), &[&left, &right], &bench.settings, &options, &bench.control).unwrap();
             assert_eq!(report.result, RunResult::Completed, "{report:#?}");
             assert_same(&seen(&bench.left), &bench.right, "synced");
             assert_no_strays(&bench.right);
@@ -174,7 +209,7 @@ fn p2_a_run_that_rolls_back_leaves_each_mode_as_it_was() {
             let (left, right) = bench.roots();
             let options = RunOptions { on_error: OnError::RollBack, ..RunOptions::default() };
             let report =
-                run(&sync_plan(&bench), &left, &right, &bench.settings, &options, &bench.control).unwrap();
+                run(&sync_plan(&bench), &[&left, &right], &bench.settings, &options, &bench.control).unwrap();
             assert_eq!(report.result, RunResult::RolledBack, "{report:#?}");
             assert_same(&before, &bench.right, "rolled back");
         })
@@ -191,7 +226,7 @@ fn p2_after_a_death_anywhere_recovery_gives_each_folder_its_mode_again() {
     }
     let (mut deaths, mut lifted_then) = (0, 0);
     for of_undo in [false, true] {
-        for how in [How::Keep, How::RollBack] {
+        for how in [RecoverMode::Keep, RecoverMode::RollBack] {
             for n in (1..).step_by(3) {
                 let place = tempfile::tempdir().unwrap();
                 let bench = closed(place.path());
@@ -208,7 +243,7 @@ fn p2_after_a_death_anywhere_recovery_gives_each_folder_its_mode_again() {
                             let left = bench.roots().0;
                             let options = RunOptions::default();
                             let plan = sync_plan(&bench);
-                            let _ = run(&plan, &left, right, &bench.settings, &options, &bench.control);
+                            let _ = run(&plan, &[&left, right], &bench.settings, &options, &bench.control);
                         }
                     });
                     let is_open = |path: &str| {
@@ -233,7 +268,7 @@ fn p2_after_a_death_anywhere_recovery_gives_each_folder_its_mode_again() {
                         );
                     }
                 }
-                if how == How::RollBack && !of_undo && !bench.right.join(".fcs").exists() {
+                if how == RecoverMode::RollBack && !of_undo && !bench.right.join(".fcs").exists() {
                     assert_same(&before, &bench.right, &what);
                 }
                 if !died {

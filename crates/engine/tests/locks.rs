@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::{Bench, is_journal, noise};
+use fcs_engine::history::{RecoverMode, StartError, in_progress, recover, undo, unfinished};
 use fcs_engine::preflight::{Severity, check};
 use fcs_engine::report::RunResult;
-use fcs_engine::runs::{How, StartError, in_progress, recover, undo, unfinished};
 use fcs_engine::settings::Undo;
 use fcs_engine::{Control, Error};
 use fcs_sys::Root;
@@ -58,7 +58,7 @@ fn copy_meanwhile(bench: &Bench, refuse: bool, meanwhile: impl Fn() + Send + Syn
     let (left, right) = bench.roots();
     let right = wrap(&right, "target", Arc::new(script));
     let options = fcs_engine::run::RunOptions { command: "copy".into(), ..Default::default() };
-    fcs_engine::run::run(&plan, &left, &right, &bench.settings, &options, &bench.control).unwrap().result
+    fcs_engine::run::run(&plan, &[&left, &right], &bench.settings, &options, &bench.control).unwrap().result
 }
 
 /// R13: where locks are refused a lease keeps a second run out, and nothing of it stays.
@@ -71,7 +71,7 @@ fn where_locks_are_refused_a_lease_keeps_the_second_run_out() {
     let told = Arc::clone(&second);
     let result = copy_meanwhile(&bench, true, move || {
         let root = with_locks(&root, Act::Fail(ENOLCK));
-        let Err(StartError::Locked { holder }) = undo(&root, None, &Control::default()) else {
+        let Err(StartError::Locked { holder, .. }) = undo(&root, None, &Control::default()) else {
             panic!("the second one was let in");
         };
         let asked = in_progress(&root).unwrap().is_some() && unfinished(&root).unwrap().is_empty();
@@ -92,7 +92,7 @@ fn a_lease_that_a_killed_process_left_keeps_nobody_out() {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let (copy, from) = (Arc::clone(&kept), lease.clone());
     copy_meanwhile(&bench, true, move || *copy.lock().unwrap() = std::fs::read(&from).unwrap());
-    assert!(!lease.exists(), "given up at the end");
+    assert!(!lease.exists(), "released at the end");
     // As another process left it.
     let text = String::from_utf8(kept.lock().unwrap().clone()).unwrap();
     let pid = format!("process={}\n", std::process::id());
@@ -102,7 +102,7 @@ fn a_lease_that_a_killed_process_left_keeps_nobody_out() {
     let right = with_locks(&right, Act::Fail(ENOLCK));
     let options = fcs_engine::run::RunOptions::default();
     let report =
-        fcs_engine::run::run(&bench.plan(), &left, &right, &bench.settings, &options, &bench.control)
+        fcs_engine::run::run(&bench.plan(), &[&left, &right], &bench.settings, &options, &bench.control)
             .unwrap();
     assert_eq!((report.result, report.counts.copied), (RunResult::Completed, 1));
     assert!(!lease.exists());
@@ -124,8 +124,8 @@ fn a_run_on_another_machine_is_seen_by_its_count_and_not_recovered() {
             std::fs::write(&lock, with_sum(&text.replace(&host, "host=far"))).unwrap();
         };
         far();
-        let recovered = recover(&other_mount, How::Keep, &Control::default());
-        let Err(StartError::Locked { holder }) = recovered else { panic!("{recovered:?}") };
+        let recovered = recover(&other_mount, RecoverMode::Keep, &Control::default());
+        let Err(StartError::Locked { holder, .. }) = recovered else { panic!("{recovered:?}") };
         far();
         let asked = in_progress(&other_mount).unwrap().expect("it is seen");
         seen.lock().unwrap().extend([holder, asked]);
@@ -157,8 +157,8 @@ fn a_run_of_this_machine_through_another_mount_is_not_recovered() {
             text.replace(&process, &format!("process={pid}")).replace(&since, &format!("began={began}"));
         for entry in [text.clone(), with_sum(&others)] {
             std::fs::write(&lock, &entry).unwrap();
-            let recovered = recover(&other_mount, How::Keep, &Control::default());
-            let Err(StartError::Locked { holder }) = recovered else { panic!("{recovered:?}") };
+            let recovered = recover(&other_mount, RecoverMode::Keep, &Control::default());
+            let Err(StartError::Locked { holder, .. }) = recovered else { panic!("{recovered:?}") };
             seen.lock().unwrap().push(holder);
         }
         std::fs::write(&lock, &text).unwrap();
@@ -205,7 +205,7 @@ fn name(text: &str) -> fcs_sys::Name {
 
 fn refusals(bench: &Bench) -> Vec<String> {
     let (left, right) = bench.roots();
-    let found = check(&bench.plan(), &left, &right, &bench.settings);
+    let found = check(&bench.plan(), &[&left, &right], &bench.settings);
     let refused = found.problems.into_iter().filter(|problem| problem.severity == Severity::Refuses);
     refused.map(|problem| problem.text).collect()
 }

@@ -10,18 +10,19 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use common::Bench;
-use fcs_engine::plan::{Direction, Plan, plan_sync};
+use fcs_engine::compare::Side;
+use fcs_engine::history::{RunState, undo};
+use fcs_engine::plan::{Plan, plan_sync};
 use fcs_engine::preflight::{self, Severity};
 use fcs_engine::report::{Outcome, RunResult};
 use fcs_engine::run::{OnError, RunOptions, run};
-use fcs_engine::runs::{RunState, undo};
 use fcs_engine::settings::{Newer, RemoveDespiteFailures, SetgidGroup, Undo};
 use fcs_testkit::skip::skip;
 use fcs_testkit::test_name;
 use fcs_testkit::user::{PLAIN_USER, as_plain_user, give_to_plain_user};
 
 fn sync_plan(bench: &Bench) -> Plan {
-    plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings)
+    plan_sync(&bench.compare(), Side::Right, &|_| true, &bench.settings)
 }
 
 fn mode(path: &Path, mode: u32) {
@@ -71,8 +72,8 @@ fn p4_dates_of_folders_of_other_owners_are_no_loss() {
         assert!(!bench.right.join("sub/orphan").exists());
         assert!(sync_plan(&bench).is_empty(), "{:?}", sync_plan(&bench).totals);
 
-        let account = undo(&bench.roots().1, None, &bench.control).unwrap();
-        assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+        let recovery = undo(&bench.roots().1, None, &bench.control).unwrap();
+        assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
         assert!(bench.right.join("sub/orphan").exists() && !bench.right.join("sub/new").exists());
     });
     done.unwrap();
@@ -93,7 +94,7 @@ fn p4_a_rollback_in_folders_of_other_owners_is_whole() {
         let (left, right) = bench.roots();
         let plan = sync_plan(&bench);
         let options = RunOptions { on_error: OnError::RollBack, ..RunOptions::default() };
-        let report = run(&plan, &left, &right, &bench.settings, &options, &bench.control).unwrap();
+        let report = run(&plan, &[&left, &right], &bench.settings, &options, &bench.control).unwrap();
         assert_eq!(report.result, RunResult::RolledBack, "{report:#?}");
         assert!(bench.right.join("sub/orphan").exists() && !bench.right.join("sub/new").exists());
     });
@@ -201,7 +202,7 @@ fn v10_what_a_plain_user_may_not_read_or_change_is_known_before_the_run() {
     let check = || {
         let (left, right) = bench.roots();
         let plan = sync_plan(&bench);
-        let found = preflight::check(&plan, &left, &right, &bench.settings).problems;
+        let found = preflight::check(&plan, &[&left, &right], &bench.settings).problems;
         found
             .into_iter()
             .filter(|p| p.severity == Severity::ItemFails)
@@ -262,7 +263,7 @@ fn v10_what_an_access_list_allows_is_not_called_refused() {
             "{:?}",
             plan.refused
         );
-        preflight::check(&plan, &left, &right, &bench.settings).problems
+        preflight::check(&plan, &[&left, &right], &bench.settings).problems
     });
     let found: Vec<_> = found.unwrap().into_iter().filter(|p| p.severity == Severity::ItemFails).collect();
     assert!(found.is_empty(), "{found:?}");

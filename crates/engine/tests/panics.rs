@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Bench, assert_no_strays_beside, noise};
-use fcs_engine::plan::{Direction, plan_sync};
+use fcs_engine::compare::Side;
+use fcs_engine::history::{RecoverMode, list, recover, undo, unfinished};
+use fcs_engine::plan::plan_sync;
 use fcs_engine::report::{ActionKind, Outcome, RunResult};
-use fcs_engine::runs::{How, list, recover, undo, unfinished};
 use fcs_engine::settings::Undo;
 use fcs_engine::{Control, ErrorKind};
 use fcs_testkit::faulty::{Act, Call, Event};
@@ -42,7 +43,7 @@ fn sync_with_a_panic(when: impl Fn(&Event<'_>) -> bool + Send + Sync + 'static) 
         assert!(!fires, "a defect of the program, planted by the test");
         Act::Go
     });
-    let plan = plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings);
+    let plan = plan_sync(&bench.compare(), Side::Right, &|_| true, &bench.settings);
     let report = bench.run(&plan);
     assert!(panics.load(Ordering::SeqCst) > 0, "the fault fired");
     assert_eq!(report.result, RunResult::Stopped);
@@ -73,7 +74,7 @@ fn sync_with_a_panic(when: impl Fn(&Event<'_>) -> bool + Send + Sync + 'static) 
     bench.run_script = None;
     let (_, right) = bench.roots();
     assert_eq!(unfinished(&right).unwrap().len(), 1, "the run waits for recovery");
-    recover(&right, How::Keep, &Control::default()).unwrap();
+    recover(&right, RecoverMode::Keep, &Control::default()).unwrap();
     assert_no_strays_beside(&bench.right);
     assert!(unfinished(&right).unwrap().is_empty());
     let f0 = std::fs::read(bench.right.join("f0")).unwrap();

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::Bench;
-use fcs_engine::compare::{Comparison, Verdict, compare};
+use fcs_engine::compare::{Comparison, Side, Verdict, compare};
 use fcs_engine::error::ErrorKind;
 use fcs_engine::filter::Filter;
-use fcs_engine::plan::{Direction, Plan, plan};
+use fcs_engine::plan::{Plan, plan};
 use fcs_engine::report::{Outcome, Report, SkipReason};
 use fcs_engine::run::{RunOptions, run};
 use fcs_engine::scan::scan_pair;
@@ -75,12 +75,12 @@ impl Cloud {
     }
 
     fn plan(&self) -> Plan {
-        plan(&self.compare(), Direction::LeftToRight, &|_| true, &self.bench.settings)
+        plan(&self.compare(), Side::Right, &|_| true, &self.bench.settings)
     }
 
     fn run(&self, plan: &Plan) -> Report {
         let options = RunOptions { command: "copy".into(), ..RunOptions::default() };
-        run(plan, &self.left, &self.right, &self.bench.settings, &options, &self.bench.control).unwrap()
+        run(plan, &[&self.left, &self.right], &self.bench.settings, &options, &self.bench.control).unwrap()
     }
 
     fn fetched(&self) -> u64 {
@@ -145,7 +145,7 @@ fn with_consent_they_are_compared_and_copied_staged_and_are_no_sparse_files() {
     let comparison = cloud.compare();
     assert_eq!(comparison.summary.not_comparable, 0, "{:?}", comparison.errors);
     assert!(cloud.fetched() > 0, "the pair of equal size was read");
-    let plan = plan(&comparison, Direction::LeftToRight, &|_| true, &cloud.bench.settings);
+    let plan = plan(&comparison, Side::Right, &|_| true, &cloud.bench.settings);
     assert_eq!((plan.totals.staged.0, plan.totals.direct.0), (2, 0));
     let report = cloud.run(&plan);
     for name in ["away", "away too"] {

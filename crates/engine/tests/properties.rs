@@ -18,10 +18,11 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use common::{Bench, assert_no_strays, assert_no_strays_beside, noise};
-use fcs_engine::plan::{Direction, Plan, plan, plan_sync};
+use fcs_engine::compare::Side;
+use fcs_engine::history::{RunState, StartError, undo};
+use fcs_engine::plan::{Plan, plan, plan_sync};
 use fcs_engine::report::{Outcome, Report, RunResult, SkipReason};
 use fcs_engine::run::{OnError, RunOptions, run};
-use fcs_engine::runs::{RunState, StartError, undo};
 use fcs_engine::settings::{ContentCheck, Strategy, Undo, Verify};
 use fcs_engine::{ErrorKind, Settings};
 use fcs_sys::OsReason;
@@ -196,7 +197,7 @@ impl<'a> Model<'a> {
         model
     }
 
-    /// Whether an item may be the last copy of one that failed: it lies in the same folder, or looks like its source.
+    /// Whether an item may be the last copy of one that failed: it is in the same folder, or looks like its source.
     fn is_held(&self, path: &Path) -> bool {
         let there = &self.right[path];
         self.refused.iter().any(|failed| {
@@ -292,7 +293,7 @@ fn differs(here: &Item, there: &Item, s: &Settings) -> bool {
 
 fn make_plan(bench: &Bench, policy: &Policy) -> Plan {
     let make = if policy.removes { plan_sync } else { plan };
-    make(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings)
+    make(&bench.compare(), Side::Right, &|_| true, &bench.settings)
 }
 
 fn carry_out(bench: &Bench, policy: &Policy, plan: &Plan, refused: &[PathBuf]) -> Report {
@@ -311,7 +312,7 @@ fn carry_out(bench: &Bench, policy: &Policy, plan: &Plan, refused: &[PathBuf]) -
     });
     let (left, right) = (wrap(&left, "source", refuse), wrap(&right, "target", lie));
     let options = RunOptions { command: "test".into(), on_error: policy.on_error, ..RunOptions::default() };
-    run(plan, &left, &right, &bench.settings, &options, &bench.control).unwrap()
+    run(plan, &[&left, &right], &bench.settings, &options, &bench.control).unwrap()
 }
 
 fn same(expected: &Listing, root: &Path, what: &str) -> Result<(), TestCaseError> {
@@ -375,8 +376,8 @@ fn check(left: &Nodes, right: &Nodes, policy: &Policy) -> Result<Had, TestCaseEr
     }
 
     match undo(&bench.roots().1, None, &bench.control) {
-        Ok(account) => {
-            prop_assert_eq!(account.state, RunState::RolledBack, "{:#?}", account.items);
+        Ok(recovery) => {
+            prop_assert_eq!(recovery.state, RunState::RolledBack, "{:#?}", recovery.items);
             same(&before, &bench.right, "after undo")?;
             assert_no_strays(&bench.right);
         }

@@ -3,7 +3,7 @@
 //! to somewhere else. On the real file system; one disturbance per schedule, just before one named call.
 //!
 //! Afterwards always: nothing outside the roots was touched; each name holds something whole; nothing that another
-//! program wrote is lost; the report says failed for what was not done; and undo brings back what was there.
+//! program wrote is lost; the report says failed for what was not done; and undo restores what was there.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -23,23 +23,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use common::assert_no_strays_beside;
-use disturb::{Barrier, Deed, Key, Swap, TO_SOURCES, TO_TARGETS};
+use disturb::{Barrier, Interference, Key, Swap, TO_SOURCES, TO_TARGETS};
 use fcs_engine::TargetState;
+use fcs_engine::history::{RecoverMode, RecoveryAction as Undone, RecoveryReport, RunState, StartError};
 use fcs_engine::plan::Plan;
 use fcs_engine::report::{ActionKind, ItemReport, Outcome, Report};
-use fcs_engine::runs::{Account, Deed as Undone, How, RunState, StartError};
 use fcs_engine::settings::Strategy;
 use fcs_testkit::faulty::Call;
-use world::{Moment, RUN, There, Way, World, moment, there};
+use world::{Moment, RUN, RunShape, There, World, moment, there};
 
-const GROUPED: Way = Way { strategy: Strategy::Direct, one_group: true };
-const ONE_BY_ONE: Way = Way { strategy: Strategy::Staged, one_group: false };
+const GROUPED: RunShape = RunShape { strategy: Strategy::Direct, one_group: true };
+const ONE_BY_ONE: RunShape = RunShape { strategy: Strategy::Staged, one_group: false };
 
 /// What another program does.
 #[derive(Clone, Copy)]
 enum Disturbance {
-    Source(&'static str, &'static str, Deed),
-    Target(&'static str, &'static str, Deed),
+    Source(&'static str, &'static str, Interference),
+    Target(&'static str, &'static str, Interference),
     /// A folder of the source or target becomes a link.
     Swap(&'static str, &'static str),
 }
@@ -55,7 +55,7 @@ impl std::fmt::Display for Disturbance {
 }
 
 struct Schedule {
-    way: Way,
+    way: RunShape,
     disturbance: Disturbance,
     at: Key,
 }
@@ -87,18 +87,18 @@ fn arm(world: &World, schedule: &Schedule) -> Armed {
     let spare = world.spare.clone();
     let mut swap = None;
     let act: Box<dyn Fn() -> Trace + Send + Sync> = match schedule.disturbance {
-        Disturbance::Source(name, _, deed) => {
+        Disturbance::Source(name, _, action) => {
             let path = world.left.join(name);
             Box::new(move || {
-                deed(&path, &spare);
+                action(&path, &spare);
                 Trace { source: moment(&path), target: None }
             })
         }
-        Disturbance::Target(name, _, deed) => {
+        Disturbance::Target(name, _, action) => {
             let path = world.right.join(name);
             Box::new(move || {
                 let before = there(&path);
-                deed(&path, &spare);
+                action(&path, &spare);
                 Trace { source: None, target: Some((before, there(&path))) }
             })
         }
@@ -131,9 +131,11 @@ impl Armed {
 /// The calls that each of a few clean runs makes.
 fn calls_of(clean: impl Fn() -> Vec<Key>) -> Vec<Key> {
     let mut calls = clean();
-    // How often a source is asked until it has settled depends on how old it is.
+    // How often a source is asked until it has settled depends on how old it is, and whose new files are is asked of the
+    // first that a worker makes in a folder.
     let is_folder = |path: &str| ["", "sub", "sub/deep", "made"].contains(&path);
-    calls.retain(|key| key.0 != "source" || key.1 != Call::Metadata || key.3 == 0 || is_folder(&key.2));
+    let depends = |key: &Key| key.0 == "source" || key.2.contains(".fcs-");
+    calls.retain(|key| key.1 != Call::Metadata || key.3 == 0 || is_folder(&key.2) || !depends(key));
     for _ in 0..2 {
         let again: BTreeSet<String> = clean().iter().map(|key| format!("{key:?}")).collect();
         calls.retain(|key| again.contains(&format!("{key:?}")));
@@ -187,19 +189,19 @@ enum Sly {
 }
 
 /// Every disturbance of a target's name, at every call about it.
-fn to_targets(way: Way, calls: &[Key], plan: &Plan, sly: Sly) -> Vec<Schedule> {
+fn to_targets(way: RunShape, calls: &[Key], plan: &Plan, sly: Sly) -> Vec<Schedule> {
     let mut schedules = Vec::new();
     for (index, path) in TARGETS.into_iter().chain(LINKS).enumerate() {
         let number = number_of(plan, path);
         // A link has no content to edit.
         let deeds = TO_TARGETS.iter().skip(if index < TARGETS.len() { 0 } else { 2 });
-        for &(how, deed) in deeds {
+        for &(how, action) in deeds {
             let mut hidden = false;
             for at in calls.iter().filter(|key| concerns(key, path, number)) {
                 let is_rename = matches!(at.1, Call::RenameExchange | Call::RenameNoReplace);
                 let is_hidden = hidden || is_rename && sly == Sly::NotBeforeRenames;
                 if how != SLY || !is_hidden {
-                    let disturbance = Disturbance::Target(path, how, deed);
+                    let disturbance = Disturbance::Target(path, how, action);
                     schedules.push(Schedule { way, disturbance, at: at.clone() });
                 }
                 hidden = is_rename || hidden && !(at.1 == Call::Stat && at.2 == path);
@@ -212,13 +214,13 @@ fn to_targets(way: Way, calls: &[Key], plan: &Plan, sly: Sly) -> Vec<Schedule> {
     schedules
 }
 
-fn to_sources(way: Way, calls: &[Key], plan: &Plan) -> Vec<Schedule> {
+fn to_sources(way: RunShape, calls: &[Key], plan: &Plan) -> Vec<Schedule> {
     let mut schedules = Vec::new();
     for path in if way == GROUPED { SOURCES } else { ["fresh", "large"] } {
         let number = number_of(plan, path);
-        for (how, deed) in TO_SOURCES {
+        for (how, action) in TO_SOURCES {
             for at in calls.iter().filter(|key| concerns(key, path, number)) {
-                let disturbance = Disturbance::Source(path, how, deed);
+                let disturbance = Disturbance::Source(path, how, action);
                 schedules.push(Schedule { way, disturbance, at: at.clone() });
             }
         }
@@ -226,7 +228,7 @@ fn to_sources(way: Way, calls: &[Key], plan: &Plan) -> Vec<Schedule> {
     schedules
 }
 
-fn to_folders(way: Way, calls: &[Key], sides: &[&str], every: usize) -> Vec<Schedule> {
+fn to_folders(way: RunShape, calls: &[Key], sides: &[&str], every: usize) -> Vec<Schedule> {
     let mut schedules = Vec::new();
     for (side, folder) in SWAPS.into_iter().filter(|(side, _)| sides.contains(side)) {
         for at in calls.iter().step_by(every) {
@@ -241,6 +243,7 @@ fn to_folders(way: Way, calls: &[Key], sides: &[&str], every: usize) -> Vec<Sche
 /// many there were.
 fn each<T: Sync>(what: &str, schedules: &[T], at_least: usize, one: impl Fn(&T) + Sync) {
     assert!(schedules.len() >= at_least, "{what}: only {} schedules", schedules.len());
+    let schedules: Vec<&T> = schedules.iter().step_by(fcs_testkit::every()).collect();
     let begun = std::time::Instant::now();
     let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -353,16 +356,16 @@ fn spared(schedule: &Schedule) -> Option<&'static str> {
     }
 }
 
-/// Puts everything in order once nobody disturbs any more: the target must be what it was.
+/// Recovers everything once nobody disturbs any more: the target must be what it was.
 fn assert_goes_back(world: &World, schedule: &Schedule, trace: &Trace, case: &str) {
     let quiet = Barrier::none().script();
-    let accounts = world.recover(How::Keep, &quiet).unwrap();
-    let settled = accounts.iter().all(|account| account.state != RunState::Unfinished);
-    assert!(settled, "{case}: recovered: {accounts:#?}");
+    let recoveries = world.recover(RecoverMode::Keep, &quiet).unwrap();
+    let settled = recoveries.iter().all(|recovery| recovery.state != RunState::Unfinished);
+    assert!(settled, "{case}: recovered: {recoveries:#?}");
     assert_no_strays_beside(&world.right);
     assert_nothing_lost(world, schedule, trace, &format!("{case}, recovered"));
     match world.undo(&quiet) {
-        Ok(account) => assert_left_only(&account, schedule, case),
+        Ok(recovery) => assert_left_only(&recovery, schedule, case),
         Err(StartError::NothingToUndo) => {}
         Err(other) => panic!("{case}: {other}"),
     }
@@ -377,8 +380,8 @@ fn assert_goes_back(world: &World, schedule: &Schedule, trace: &Trace, case: &st
 }
 
 /// Undo refuses what was disturbed, and folders on the way to it, and nothing else.
-fn assert_left_only(account: &Account, schedule: &Schedule, case: &str) {
-    for item in account.items.iter().filter(|item| matches!(item.deed, Undone::Left | Undone::Foreign)) {
+fn assert_left_only(recovery: &RecoveryReport, schedule: &Schedule, case: &str) {
+    for item in recovery.items.iter().filter(|item| matches!(item.action, Undone::Left | Undone::Foreign)) {
         let path = item.path.to_string();
         let may = spared(schedule).is_some_and(|spared| std::path::Path::new(spared).starts_with(&path));
         assert!(may, "{case}: undo refuses {path}: {:?}", item.error);
@@ -398,7 +401,7 @@ fn run_disturbed(schedule: &Schedule) {
     assert_goes_back(&world, schedule, &trace, &case);
 }
 
-fn calls_of_run(way: Way) -> Vec<Key> {
+fn calls_of_run(way: RunShape) -> Vec<Key> {
     calls_of(|| {
         let (world, barrier) = (World::new(way), Barrier::none());
         let report = world.run(&world.plan(), &barrier.script());
@@ -462,7 +465,7 @@ fn targets_and_folders_that_change_at_any_call_of_undo_are_never_lost_and_lead_n
 /// A run that was killed, a disturbed recovery.
 struct Recovery {
     killed: Key,
-    how: How,
+    how: RecoverMode,
     schedule: Schedule,
 }
 
@@ -500,9 +503,12 @@ fn targets_and_folders_that_change_at_any_call_of_recovery_are_never_lost_and_le
     let mut recoveries = Vec::new();
     // Where the committer is alone at work, so that a kill leaves the same each time: one that finds everything
     // staged, one amid renames, one amid removals.
-    for (killed, how) in
-        [(promised, How::Keep), (amid.clone(), How::RollBack), (amid, How::Keep), (removal, How::RollBack)]
-    {
+    for (killed, how) in [
+        (promised, RecoverMode::Keep),
+        (amid.clone(), RecoverMode::RollBack),
+        (amid, RecoverMode::Keep),
+        (removal, RecoverMode::RollBack),
+    ] {
         let calls = calls_of(|| {
             let (world, barrier) = (World::new(GROUPED), Barrier::none());
             kill(&world, &killed);

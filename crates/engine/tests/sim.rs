@@ -6,12 +6,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use fcs_engine::compare::{Comparison, compare};
+use fcs_engine::compare::{Comparison, Side, compare};
 use fcs_engine::filter::Filter;
-use fcs_engine::plan::{Direction, plan};
+use fcs_engine::history::{RecoverMode, recover, undo};
+use fcs_engine::plan::plan;
 use fcs_engine::report::{Evidence, Outcome, Report};
 use fcs_engine::run::{RunOptions, run};
-use fcs_engine::runs::{How, recover, undo};
 use fcs_engine::scan::scan_pair;
 use fcs_engine::{Control, ErrorKind, Settings};
 use fcs_sys::{Owner, Time};
@@ -46,9 +46,9 @@ fn look(source: &SimFs, target: &SimFs, settings: &Settings) -> Comparison {
 }
 
 fn copy(source: &SimFs, target: &SimFs, settings: &Settings, script: Script) -> Report {
-    let plan = plan(&look(source, target, settings), Direction::LeftToRight, &|_| true, settings);
+    let plan = plan(&look(source, target, settings), Side::Right, &|_| true, settings);
     let target = wrap(&target.root(), "target", script);
-    run(&plan, &source.root(), &target, settings, &RunOptions::default(), &Control::default()).unwrap()
+    run(&plan, &[&source.root(), &target], settings, &RunOptions::default(), &Control::default()).unwrap()
 }
 
 /// Everything but numbers and links, which a copy does not keep.
@@ -76,7 +76,7 @@ fn a_copy_on_the_simulated_disk_arrives_whole() {
         }
         assert_eq!(shown(&target), shown(&source));
         assert_eq!(*target.read("only here").unwrap(), b"stays");
-        let left = plan(&look(&source, &target, &settings), Direction::LeftToRight, &|_| true, &settings);
+        let left = plan(&look(&source, &target, &settings), Side::Right, &|_| true, &settings);
         assert!(left.is_empty(), "{left:#?}");
     }
 }
@@ -112,7 +112,7 @@ fn created_times_go_with_a_copy_and_come_back_with_an_undo() {
     target.recording().for_each_crash_state(budget, 1, &mut |state| {
         let after = state.mount();
         let before = after.exists("made").then(|| after.created("made"));
-        recover(&after.root(), How::Keep, &Control::default()).unwrap();
+        recover(&after.root(), RecoverMode::Keep, &Control::default()).unwrap();
         // One that the journal cannot prove to be the run's keeps what it has.
         let modified = |fs: &SimFs| fs.snapshot().get("made").map(|made| made.modified);
         if modified(&after) == Some(at(2, 0)) {
@@ -245,7 +245,7 @@ fn what_is_in_a_kept_folder_counts_as_kept() {
     };
     let report = copy(&source, &target, &settings, Arc::new(|_| Act::Go));
     let kept = |run: &str| {
-        let runs = fcs_engine::runs::list(&target.root()).unwrap();
+        let runs = fcs_engine::history::list(&target.root()).unwrap();
         runs.into_iter().find(|info| info.run == run).map(|info| info.kept_bytes)
     };
     assert_eq!(kept(&report.run), Some(300_005));

@@ -53,7 +53,7 @@ impl Sides {
     fn copy(&self) -> Report {
         let options = RunOptions { command: "copy".into(), ..RunOptions::default() };
         let plan = self.bench.plan();
-        run(&plan, &self.left, &self.right, &self.bench.settings, &options, &self.bench.control).unwrap()
+        run(&plan, &[&self.left, &self.right], &self.bench.settings, &options, &self.bench.control).unwrap()
     }
 
     /// The streams of a target file, by name.
@@ -145,8 +145,8 @@ fn a_target_without_streams_names_each_that_is_not_kept() {
         assert_eq!(
             item.not_kept,
             [
-                "named stream one (the target volume keeps none)",
-                "named stream two\\n (the target volume keeps none)"
+                "named stream one (the target volume has none)",
+                "named stream two\\n (the target volume has none)"
             ]
         );
     }

@@ -16,6 +16,8 @@ use fcs_testkit::faulty::{Act, Call};
 
 const EIO: i32 = 5;
 const FILES: usize = 4;
+/// The batch that is synced and the full one behind it, each of one file. More are not staged meanwhile.
+const STAGED: usize = 2;
 
 #[derive(Default)]
 struct Disk {
@@ -30,7 +32,7 @@ struct Disk {
     asked: usize,
 }
 
-/// The first sync of the volume fails while further files wait in the queue. The system reports that once, so the next
+/// The first sync of the volume fails while a further file waits behind it. The system reports that once, so the next
 /// sync of the volume succeeds and says nothing about them.
 pub fn files_queued_behind_a_failed_sync(verify: Verify) -> Result<(), String> {
     let mut bench = Bench::new().verify(verify);
@@ -60,7 +62,7 @@ pub fn files_queued_behind_a_failed_sync(verify: Verify) -> Result<(), String> {
             Call::SyncVolume => {
                 disk.syncs += 1;
                 if disk.syncs == 1 {
-                    disk = changed.wait_while(disk, |disk| disk.written.len() < FILES).unwrap();
+                    disk = changed.wait_while(disk, |disk| disk.written.len() < STAGED).unwrap();
                     disk.lost = std::mem::take(&mut disk.written);
                     return Act::Fail(EIO);
                 }

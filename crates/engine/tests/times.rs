@@ -7,12 +7,15 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::{Bench, assert_no_strays, assert_no_strays_beside, dies_at, failure, item};
+use fcs_engine::TargetState;
+use fcs_engine::history::{RecoverMode, RecoveryReport, RunState, recover, undo};
 use fcs_engine::report::{ActionKind, Evidence, Outcome, RunResult};
 use fcs_engine::run::{RunOptions, run};
-use fcs_engine::runs::{Account, How, RunState, recover, undo};
 use fcs_engine::settings::{ContentCheck, Newer, Undo};
 use fcs_testkit::faulty::{Act, Call};
 
@@ -47,7 +50,7 @@ fn bench() -> Bench {
     bench
 }
 
-fn undo_last(bench: &Bench) -> Account {
+fn undo_last(bench: &Bench) -> RecoveryReport {
     undo(&bench.roots().1, None, &bench.control).unwrap()
 }
 
@@ -69,8 +72,8 @@ fn v16_dates_alone_are_set_and_come_back() {
     assert_eq!(NAMES.map(number), numbers, "they are the same files");
     assert!(bench.plan().is_empty(), "{:?}", bench.plan().totals);
 
-    let account = undo_last(&bench);
-    assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+    let recovery = undo_last(&bench);
+    assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
     for name in NAMES {
         assert_eq!(modified(&bench.right.join(name)), time(50), "{name}");
     }
@@ -87,8 +90,8 @@ fn v16_an_earlier_run_can_be_undone_after_the_dates_came_back() {
     file(&bench.left.join("a"), "the same content", 200);
     assert_eq!(bench.copy().counts.file_times, 1);
     for _ in 0..2 {
-        let account = undo_last(&bench);
-        assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+        let recovery = undo_last(&bench);
+        assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
     }
     assert!(!bench.right.join("a").exists() && bench.right.join("other").exists());
 }
@@ -132,14 +135,47 @@ fn v16_what_changed_since_the_comparison_keeps_its_dates() {
     assert_eq!(modified(&bench.right.join("sub/b")), time(50));
 }
 
+/// An edit keeps its date whenever in the run it happens: nothing else tells the next comparison of it.
+#[test]
+fn v16_an_edit_at_any_moment_of_the_run_keeps_its_date() {
+    let mut edits = 0;
+    for n in 1.. {
+        let bench = bench();
+        let plan = bench.plan();
+        let (at, edited) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (count, done, place) = (Arc::clone(&at), Arc::clone(&edited), bench.right.join("sub/b"));
+        let bench = bench.script_all(move |event| {
+            // Between a last look and the call itself nobody can step in.
+            let is_set = event.call == Call::SetTimes && event.path.as_bytes() == b"sub/b";
+            if event.side == "target" && count.fetch_add(1, Ordering::SeqCst) + 1 == n && !is_set {
+                // Not what is edited after its date was set.
+                let is_old = modified(&place) == time(50);
+                file(&place, "edited meanwhile", 70);
+                done.store(is_old, Ordering::SeqCst);
+            }
+            Act::Go
+        });
+        let report = bench.run(&plan);
+        if at.load(Ordering::SeqCst) < n {
+            break;
+        }
+        if edited.load(Ordering::SeqCst) {
+            edits += 1;
+            assert_eq!(modified(&bench.right.join("sub/b")), time(70), "moment {n}");
+            assert_eq!(failure(&report, "sub/b").target, Some(TargetState::Original), "moment {n}");
+        }
+    }
+    assert!(edits > 20, "{edits} edits");
+}
+
 #[test]
 fn v16_undo_leaves_a_file_alone_that_was_written_since() {
     let bench = bench();
     assert_eq!(bench.copy().counts.file_times, 3);
     // Its size and date are those of before.
     file(&bench.right.join("a"), "edited meanwhile", 100);
-    let account = undo_last(&bench);
-    assert_eq!(account.state, RunState::PartlyUndone, "{account:#?}");
+    let recovery = undo_last(&bench);
+    assert_eq!(recovery.state, RunState::PartlyUndone, "{recovery:#?}");
     assert_eq!(fs::read(bench.right.join("a")).unwrap(), b"edited meanwhile");
     assert_eq!(
         (modified(&bench.right.join("a")), modified(&bench.right.join("sub/b"))),
@@ -154,7 +190,7 @@ fn v16_dates_that_cannot_be_set_are_told_and_hold_nothing_back() {
     file(&bench.right.join("removed"), "goes", 50);
     let plan = fcs_engine::plan::plan_sync(
         &bench.compare(),
-        fcs_engine::plan::Direction::LeftToRight,
+        fcs_engine::compare::Side::Right,
         &|_| true,
         &bench.settings,
     );
@@ -177,7 +213,7 @@ fn v16_dates_that_cannot_be_set_are_told_and_hold_nothing_back() {
 fn v16_after_a_death_anywhere_each_file_has_its_old_or_its_new_dates() {
     let mut deaths = 0;
     for of_undo in [false, true] {
-        for how in [How::Keep, How::RollBack] {
+        for how in [RecoverMode::Keep, RecoverMode::RollBack] {
             for n in 1.. {
                 let bench = bench();
                 let what = format!("{how:?}, undo {of_undo}, change {n}");
@@ -189,15 +225,16 @@ fn v16_after_a_death_anywhere_each_file_has_its_old_or_its_new_dates() {
                         let _ = undo(right, None, &bench.control);
                     } else {
                         let (left, options) = (bench.roots().0, RunOptions::default());
-                        let _ = run(&bench.plan(), &left, right, &bench.settings, &options, &bench.control);
+                        let _ =
+                            run(&bench.plan(), &[&left, right], &bench.settings, &options, &bench.control);
                     }
                 });
-                let accounts = recover(&bench.roots().1, how, &bench.control).unwrap();
-                assert!(accounts.iter().all(Account::is_clean), "{what}: {accounts:#?}");
+                let recoveries = recover(&bench.roots().1, how, &bench.control).unwrap();
+                assert!(recoveries.iter().all(RecoveryReport::is_clean), "{what}: {recoveries:#?}");
                 assert_no_strays_beside(&bench.right);
                 let dates = NAMES.map(|name| modified(&bench.right.join(name)));
                 assert!(dates.iter().all(|date| [time(50), time(100)].contains(date)), "{what}: {dates:?}");
-                if accounts.iter().any(|account| account.state == RunState::RolledBack) {
+                if recoveries.iter().any(|recovery| recovery.state == RunState::RolledBack) {
                     assert_eq!(dates, [time(50); 3], "{what}");
                     assert!(!bench.right.join("new").exists(), "{what}");
                 }

@@ -1,4 +1,4 @@
-//! Runs can go back: whatever a run did, and however it ended, undo leaves the tree as it was: bytes, times, modes,
+//! Runs can be undone: whatever a run did, and however it ended, undo leaves the tree as it was: bytes, times, modes,
 //! links and extended attributes. The oracle is the listing, which knows nothing of the engine.
 
 #![cfg(target_os = "linux")]
@@ -12,10 +12,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::{Bench, age, assert_no_strays_beside, is_journal, noise};
-use fcs_engine::plan::{Direction, Plan, plan_sync};
+use fcs_engine::compare::Side;
+use fcs_engine::history::{
+    RecoverMode, RecoveryAction, RecoveryReport, RunState, StartError, list, recover, undo, unfinished,
+};
+use fcs_engine::plan::{Plan, plan_sync};
 use fcs_engine::report::{ItemReport, Outcome, Report, RunResult};
 use fcs_engine::run::{OnError, RunOptions, run};
-use fcs_engine::runs::{Account, Deed, How, RunState, StartError, list, recover, undo, unfinished};
 use fcs_engine::settings::Undo;
 use fcs_engine::{Cancel, Control, Observer, OnCancel, TargetState};
 use fcs_sys::Root;
@@ -121,7 +124,7 @@ fn assert_same(before: &Listing, root: &Path, what: &str) {
 }
 
 fn sync_plan(bench: &Bench) -> Plan {
-    plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings)
+    plan_sync(&bench.compare(), Side::Right, &|_| true, &bench.settings)
 }
 
 fn options(on_error: OnError) -> RunOptions {
@@ -134,10 +137,10 @@ fn sync(bench: &Bench, on_error: OnError) -> Report {
         left = wrap(&left, "source", Arc::clone(script));
         right = wrap(&right, "target", Arc::clone(script));
     }
-    run(&sync_plan(bench), &left, &right, &bench.settings, &options(on_error), &bench.control).unwrap()
+    run(&sync_plan(bench), &[&left, &right], &bench.settings, &options(on_error), &bench.control).unwrap()
 }
 
-fn undo_last(bench: &Bench) -> Account {
+fn undo_last(bench: &Bench) -> RecoveryReport {
     undo(&bench.roots().1, None, &bench.control).unwrap()
 }
 
@@ -153,8 +156,8 @@ fn undo_of_a_whole_run_leaves_the_tree_as_it_was() {
         assert_same(&wanted, &bench.right, scenario);
         assert!(sync_plan(&bench).is_empty(), "{scenario}: run twice, nothing to do");
 
-        let account = undo_last(&bench);
-        assert_eq!(account.state, RunState::RolledBack, "{scenario}: {account:#?}");
+        let recovery = undo_last(&bench);
+        assert_eq!(recovery.state, RunState::RolledBack, "{scenario}: {recovery:#?}");
         assert_same(&before, &bench.right, scenario);
         assert!(!bench.right.join(".fcs").exists(), "{scenario}: nothing is kept of a run that was undone");
     }
@@ -186,7 +189,7 @@ fn undo_of_a_run_in_which_a_file_failed_leaves_the_tree_as_it_was() {
             assert_eq!(report.counts.removed, 0, "{scenario}: after a failed copy nothing is removed");
         }
         match undo(&bench.roots().1, None, &bench.control) {
-            Ok(account) => assert_eq!(account.state, RunState::RolledBack, "{scenario}: {account:#?}"),
+            Ok(recovery) => assert_eq!(recovery.state, RunState::RolledBack, "{scenario}: {recovery:#?}"),
             Err(StartError::NothingToUndo) => {}
             Err(other) => panic!("{scenario}: {other}"),
         }
@@ -256,7 +259,7 @@ fn cancelled(scenario: &str, after: usize, answer: OnCancel) -> (Bench, Listing,
     bench.control = plan;
     let (left, right) = bench.roots();
     let report =
-        run(&todo, &left, &right, &bench.settings, &options(OnError::Continue), &bench.control).unwrap();
+        run(&todo, &[&left, &right], &bench.settings, &options(OnError::Continue), &bench.control).unwrap();
     bench.control = Control::default();
     let asked = observer.asked.lock().unwrap().clone();
     (bench, before, report, asked)
@@ -274,7 +277,7 @@ fn a_cancelled_run_can_be_kept_and_undone_or_rolled_back() {
                 assert!(asked.len() <= 1, "{scenario}: asked {asked:?}");
             }
             match undo(&bench.roots().1, None, &bench.control) {
-                Ok(account) => assert_eq!(account.state, RunState::RolledBack, "{scenario}: {account:#?}"),
+                Ok(recovery) => assert_eq!(recovery.state, RunState::RolledBack, "{scenario}: {recovery:#?}"),
                 Err(StartError::NothingToUndo) => {}
                 Err(other) => panic!("{scenario}: {other}"),
             }
@@ -307,10 +310,14 @@ fn undo_leaves_alone_what_changed_since() {
     std::fs::write(&sly, &bytes).unwrap();
     std::fs::File::options().write(true).open(&sly).unwrap().set_modified(time).unwrap();
 
-    let account = undo_last(&bench);
-    assert_eq!(account.state, RunState::PartlyUndone);
-    let left: Vec<String> =
-        account.items.iter().filter(|i| i.deed == Deed::Left).map(|i| i.path.to_string()).collect();
+    let recovery = undo_last(&bench);
+    assert_eq!(recovery.state, RunState::PartlyUndone);
+    let left: Vec<String> = recovery
+        .items
+        .iter()
+        .filter(|i| i.action == RecoveryAction::Left)
+        .map(|i| i.path.to_string())
+        .collect();
     for path in ["replaced", "new", "orphan", "many/1", "made/deep"] {
         assert!(left.contains(&path.to_owned()), "{path} is refused: {left:?}");
     }
@@ -322,7 +329,7 @@ fn undo_leaves_alone_what_changed_since() {
     assert_eq!(std::fs::read(bench.right.join("gone/deep/f")).unwrap(), noise(100, 6), "the rest came back");
     assert_no_strays_beside(&bench.right);
 
-    // Once the ways are clear, a second undo brings the rest back.
+    // Once the ways are clear, a second undo restores the rest.
     std::fs::remove_file(bench.right.join("replaced")).unwrap();
     std::fs::remove_file(bench.right.join("orphan")).unwrap();
     let again = undo_last(&bench);
@@ -348,15 +355,15 @@ fn numbers_that_are_a_places_stop_neither_a_run_nor_its_undo() {
         let (left, right) = bench.roots();
         let right = like_fat(&right);
         let comparison = bench.compare_roots(&left, &right);
-        let plan = plan_sync(&comparison, Direction::LeftToRight, &|_| true, &bench.settings);
+        let plan = plan_sync(&comparison, Side::Right, &|_| true, &bench.settings);
         let done = options(OnError::Continue);
-        let report = run(&plan, &left, &right, &bench.settings, &done, &bench.control).unwrap();
+        let report = run(&plan, &[&left, &right], &bench.settings, &done, &bench.control).unwrap();
         assert_eq!(report.counts.failed, 0, "{scenario}: {:#?}", report.items);
         assert_eq!(report.result, RunResult::Completed, "{scenario}");
         let rest: usize = sync_plan(&bench).folders.iter().map(|folder| folder.steps.len()).sum();
         assert_eq!(rest, 0, "{scenario}: a second run finds nothing to do");
-        let account = undo(&right, None, &bench.control).unwrap();
-        assert_eq!(account.state, RunState::RolledBack, "{scenario}: {account:#?}");
+        let recovery = undo(&right, None, &bench.control).unwrap();
+        assert_eq!(recovery.state, RunState::RolledBack, "{scenario}: {recovery:#?}");
         assert_same(&before, &bench.right, scenario);
     }
 }
@@ -371,7 +378,7 @@ fn where_numbers_are_a_places_a_rename_that_is_not_durable_is_taken_back() {
         let (left, right) = bench.roots();
         let right = like_fat(&right);
         let comparison = bench.compare_roots(&left, &right);
-        let plan = plan_sync(&comparison, Direction::LeftToRight, &|_| true, &bench.settings);
+        let plan = plan_sync(&comparison, Side::Right, &|_| true, &bench.settings);
         let moved = AtomicUsize::new(0);
         let unsynced = move |event: &Event<'_>| match event.call {
             Call::RenameNoReplace | Call::RenameReplace => {
@@ -385,7 +392,7 @@ fn where_numbers_are_a_places_a_rename_that_is_not_durable_is_taken_back() {
         };
         let right = wrap(&right, "target", Arc::new(unsynced));
         let done = options(OnError::Continue);
-        let report = run(&plan, &left, &right, &bench.settings, &done, &bench.control).unwrap();
+        let report = run(&plan, &[&left, &right], &bench.settings, &done, &bench.control).unwrap();
         assert!(report.counts.failed > 0, "{scenario}: {:#?}", report.items);
         for item in report.items.iter().filter(|item| !item.path.is_root()) {
             if let Outcome::Failed { error } = &item.outcome {
@@ -416,7 +423,7 @@ fn the_undo_setting_says_how_long_originals_are_kept() {
     assert!(runs(&bench)[0].undoable && runs(&bench)[0].kept_bytes == 700, "{:?}", runs(&bench));
     bench.settings.undo = Undo::Days(3);
     let second = change(&bench, 2);
-    assert_eq!(runs(&bench).len(), 1, "the run before was let go");
+    assert_eq!(runs(&bench).len(), 1, "the run before was pruned");
     assert_eq!(runs(&bench)[0].run, second);
     assert!(matches!(undo(&bench.roots().1, Some(&first), &bench.control), Err(StartError::NoSuchRun(_))));
 
@@ -467,11 +474,16 @@ fn one_run_at_a_time_and_the_second_is_told_who() {
         Act::Go
     };
     let right = wrap(&right, "target", Arc::new(script));
-    let report =
-        run(&sync_plan(&bench), &left, &right, &bench.settings, &options(OnError::Continue), &bench.control);
+    let report = run(
+        &sync_plan(&bench),
+        &[&left, &right],
+        &bench.settings,
+        &options(OnError::Continue),
+        &bench.control,
+    );
     assert_eq!(report.unwrap().result, RunResult::Completed);
     let refused = refused.lock().unwrap().take().expect("the second one tried");
-    let Err(StartError::Locked { holder }) = refused else { panic!("{refused:?}") };
+    let Err(StartError::Locked { holder, .. }) = refused else { panic!("{refused:?}") };
     assert!(holder.contains("sync") && holder.contains(&std::process::id().to_string()), "{holder}");
 }
 
@@ -495,15 +507,15 @@ fn random_trees_sync_to_their_source_and_back() {
         if !clash {
             assert_same(&seen(&bench.left), &bench.right, &format!("seed {seed}"));
         }
-        let account = undo_last(&bench);
-        assert!(account.is_clean(), "seed {seed}: {account:#?}");
+        let recovery = undo_last(&bench);
+        assert!(recovery.is_clean(), "seed {seed}: {recovery:#?}");
         assert_same(&before, &bench.right, &format!("seed {seed}"));
     }
 }
 
 #[test]
 fn an_interrupted_run_is_found_and_recovered_either_way() {
-    for how in [How::Keep, How::RollBack] {
+    for how in [RecoverMode::Keep, RecoverMode::RollBack] {
         let bench = bench("all");
         let before = seen(&bench.right);
         // From the fortieth rename on the journal cannot be written: as near to a kill as one process can come.
@@ -525,22 +537,40 @@ fn an_interrupted_run_is_found_and_recovered_either_way() {
         bare.run_script = None;
         let again = run(
             &sync_plan(&bare),
-            &bare.roots().0,
-            &root,
+            &[&bare.roots().0, &root],
             &bare.settings,
             &options(OnError::Continue),
             &bare.control,
         );
-        assert!(matches!(again, Err(StartError::Unfinished(_))), "the next run is refused");
+        assert!(matches!(again, Err(StartError::Unfinished { .. })), "the next run is refused");
 
-        let accounts = recover(&root, how, &bare.control).unwrap();
-        assert!(accounts.len() == 1 && accounts[0].is_clean(), "{accounts:#?}");
+        let recoveries = recover(&root, how, &bare.control).unwrap();
+        assert!(recoveries.len() == 1 && recoveries[0].is_clean(), "{recoveries:#?}");
         assert_no_strays_beside(&bare.right);
-        if how == How::Keep {
-            assert_eq!(accounts[0].state, RunState::Recovered);
+        if how == RecoverMode::Keep {
+            assert_eq!(recoveries[0].state, RunState::Recovered);
             assert!(undo_last(&bare).is_clean());
         }
-        assert_same(&before, &bare.right, "after going back");
+        assert_same(&before, &bare.right, "after the undo");
         assert!(recover(&root, how, &bare.control).unwrap().is_empty(), "nothing is left to recover");
     }
+}
+
+/// A folder that somebody made in place of one in which the run worked keeps its date, as all that is in it.
+#[test]
+fn the_date_of_a_folder_that_is_another_one_by_now_is_left_alone() {
+    let mut bench = Bench::new();
+    bench.settings.undo = Undo::Days(30);
+    std::fs::create_dir(bench.left.join("d")).unwrap();
+    std::fs::create_dir(bench.right.join("d")).unwrap();
+    std::fs::write(bench.left.join("d/new"), "new").unwrap();
+    age(&bench.right.join("d"));
+    assert_eq!(bench.copy().counts.copied, 1);
+    std::fs::rename(bench.right.join("d"), bench.right.join("away")).unwrap();
+    std::fs::create_dir(bench.right.join("d")).unwrap();
+    std::fs::write(bench.right.join("d/theirs"), "theirs").unwrap();
+    let date = || std::fs::metadata(bench.right.join("d")).unwrap().modified().unwrap();
+    let before = date();
+    undo(&bench.roots().1, None, &bench.control).unwrap();
+    assert_eq!(date(), before);
 }

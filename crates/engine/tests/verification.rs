@@ -15,12 +15,12 @@ use fcs_engine::settings::{Reread, Strategy};
 use fcs_testkit::faulty::{Act, Call};
 use fcs_testkit::{FsKind, Image, for_each_image, test_name};
 
-/// Bytes found in the image exactly once: where the file's content lies on the device.
+/// Bytes found in the image exactly once: where the file's content is on the device.
 const SIZE: usize = 3 << 20;
 
 /// The ways a copy is read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum ReadBack {
     Grouped,
     Evicted,
     Uncached,
@@ -28,12 +28,12 @@ enum Way {
 
 /// Flips one bit of the staged copy on the device between the sync and the re-read, as a bad disk would. With
 /// `evict` false the eviction is skipped and claimed, as a program would that trusts the cache.
-fn copy_with_a_flipped_bit(image: &Image, strategy: Strategy, way: Way, evict: bool) -> (Bench, bool) {
+fn copy_with_a_flipped_bit(image: &Image, strategy: Strategy, way: ReadBack, evict: bool) -> (Bench, bool) {
     let place = image.mount_point().join(format!("{strategy}-{way:?}-{evict}"));
     std::fs::create_dir(&place).unwrap();
     let mut bench = Bench::at(&place).strategy(strategy);
-    bench.settings.batch_max_file_bytes = if way == Way::Grouped { 64 << 20 } else { 0 };
-    bench.settings.large_reread = if way == Way::Uncached { Reread::Uncached } else { Reread::Evicted };
+    bench.settings.batch_max_file_bytes = if way == ReadBack::Grouped { 64 << 20 } else { 0 };
+    bench.settings.large_reread = if way == ReadBack::Uncached { Reread::Uncached } else { Reread::Evicted };
     // Each case has bytes of its own, so that what an earlier one left on the device is not found again.
     let seed = u64::from(strategy == Strategy::Staged) * 8 + way as u64 * 2 + u64::from(evict);
     let content = noise(SIZE, seed);
@@ -48,7 +48,7 @@ fn copy_with_a_flipped_bit(image: &Image, strategy: Strategy, way: Way, evict: b
     let backing = image.backing_file().unwrap().to_path_buf();
     let count = Arc::clone(&flipped);
     let bench = bench.script(move |event| {
-        if event.call != (if way == Way::Uncached { Call::OpenUncached } else { Call::Evict }) {
+        if event.call != (if way == ReadBack::Uncached { Call::OpenUncached } else { Call::Evict }) {
             return Act::Go;
         }
         if count.load(Ordering::SeqCst) == 0 {
@@ -76,7 +76,7 @@ fn copy_with_a_flipped_bit(image: &Image, strategy: Strategy, way: Way, evict: b
 fn a_bit_flipped_on_the_device_is_caught_by_both_strategies() {
     for_each_image(test_name!(), &FsKind::ON_DEVICE, 128 << 20, |image| {
         for strategy in [Strategy::Direct, Strategy::Staged] {
-            for way in [Way::Grouped, Way::Evicted, Way::Uncached] {
+            for way in [ReadBack::Grouped, ReadBack::Evicted, ReadBack::Uncached] {
                 let (_, caught) = copy_with_a_flipped_bit(image, strategy, way, true);
                 assert!(caught, "{:?} {strategy} {way:?}", image.kind());
             }
@@ -88,7 +88,7 @@ fn a_bit_flipped_on_the_device_is_caught_by_both_strategies() {
 fn without_eviction_the_same_flip_is_missed() {
     for_each_image(test_name!(), &[FsKind::Ext4, FsKind::Xfs], 128 << 20, |image| {
         for strategy in [Strategy::Direct, Strategy::Staged] {
-            for way in [Way::Grouped, Way::Evicted] {
+            for way in [ReadBack::Grouped, ReadBack::Evicted] {
                 let (_, caught) = copy_with_a_flipped_bit(image, strategy, way, false);
                 assert!(!caught, "the cache hides the flip: {:?} {strategy}", image.kind());
             }
@@ -160,6 +160,34 @@ fn a_large_copy_that_is_longer_than_its_source_is_no_copy() {
         let error = failure(&report, "f");
         assert!(matches!(error.kind, ErrorKind::Mismatch { .. }), "{strategy} {reread:?}: {error}");
         assert!(!bench.right.join("f").exists());
+        assert_no_strays(&bench.right);
+    }
+}
+
+/// The sister of E4 for files that go in groups: of these no byte more is read than the system says there are.
+#[test]
+fn a_small_copy_that_became_longer_is_no_copy() {
+    use std::io::Write;
+    for at in [Call::Read, Call::SyncVolume] {
+        let bench = Bench::new();
+        std::fs::write(bench.left.join("f"), noise(5000, 5)).unwrap();
+        let longer = Arc::new(AtomicUsize::new(0));
+        let (count, right) = (Arc::clone(&longer), bench.right.clone());
+        let bench = bench.script(move |event| {
+            if event.side == "target" && event.call == at && count.load(Ordering::SeqCst) == 0 {
+                let names = std::fs::read_dir(&right).unwrap().map(|entry| entry.unwrap().path());
+                for staged in names.filter(|path| path.extension().is_some_and(|ending| ending == "part")) {
+                    let file = std::fs::OpenOptions::new().append(true).open(staged);
+                    file.unwrap().write_all(b"more").unwrap();
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+            Act::Go
+        });
+        let report = bench.copy();
+        assert!(longer.load(Ordering::SeqCst) > 0, "the fault fired at {at:?}");
+        failure(&report, "f");
+        assert!(!bench.right.join("f").exists(), "{at:?}");
         assert_no_strays(&bench.right);
     }
 }

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::{Bench, noise};
-use fcs_engine::compare::{Verdict, compare};
+use fcs_engine::compare::{Side, Verdict, compare};
 use fcs_engine::filter::Filter;
-use fcs_engine::plan::{Direction, Plan, plan, plan_sync};
+use fcs_engine::history::undo;
+use fcs_engine::plan::{Plan, plan, plan_sync};
 use fcs_engine::preflight::{Preflight, Problem, Severity, check_knowing};
 use fcs_engine::probe::{VolumeProbe, probe};
 use fcs_engine::report::{Outcome, Report, SkipReason};
-use fcs_engine::runs::undo;
 use fcs_engine::scan::scan_pair_as;
 use fcs_engine::settings::Undo;
 use fcs_sys::CaseRule;
@@ -103,13 +103,13 @@ fn l1_what_a_link_points_to_keeps_its_date_and_owner() {
         }
         assert!(bench.plan().is_empty(), "{on}");
 
-        // Replaced, and brought back.
+        // Replaced, and restored.
         std::fs::remove_file(bench.left.join("link")).unwrap();
         symlink("elsewhere", bench.left.join("link")).unwrap();
         assert_done(&bench.copy(), on);
         assert_eq!(std::fs::read_link(&copied).unwrap(), Path::new("elsewhere"), "{on}");
-        let account = undo(&bench.roots().1, None, &bench.control).unwrap();
-        assert!(account.is_clean(), "{on}: {account:#?}");
+        let recovery = undo(&bench.roots().1, None, &bench.control).unwrap();
+        assert!(recovery.is_clean(), "{on}: {recovery:#?}");
         assert_eq!(std::fs::read_link(&copied).unwrap(), Path::new(VICTIM), "{on}");
         assert_eq!(looks(&victim), before, "{on}");
     });
@@ -162,8 +162,8 @@ fn preview(bench: &Bench) -> (Preflight, Plan, VolumeProbe) {
     let (a, b) = scan_pair_as(&left, &right, case, &filter, &bench.settings, &bench.control).unwrap();
     let (a, b) = ((&left, Arc::new(a)), (&right, Arc::new(b)));
     let comparison = compare(a, b, &bench.settings, &bench.control).unwrap();
-    let plan = plan(&comparison, Direction::LeftToRight, &|_| true, &bench.settings);
-    (check_knowing(&plan, &left, &right, Some(&found), &bench.settings), plan, found)
+    let plan = plan(&comparison, Side::Right, &|_| true, &bench.settings);
+    (check_knowing(&plan, &[&left, &right], &[None, Some(&found)], &bench.settings), plan, found)
 }
 
 /// The one problem whose text holds `part`; `None` where none does.
@@ -190,7 +190,7 @@ fn p3_that_permissions_are_not_kept_is_said_before_the_run() {
         let report = bench.copy();
         assert_done(&report, on);
         let shown = std::fs::metadata(bench.right.join("secret")).unwrap().permissions().mode() & 0o777;
-        let warning = said(&before, "keeps no permissions or owners");
+        let warning = said(&before, "stores no permissions or owners");
         assert_eq!(warning.is_some(), shown != 0o600, "{on}: {:#?}", before.problems);
         if let Some(warning) = warning {
             assert_eq!(warning.severity, Severity::Warns);
@@ -213,7 +213,7 @@ fn l5_links_that_the_volume_cannot_hold_are_foreseen_and_block_nothing() {
     let warning = said(&before, "symbolic links, which the volume").expect("foreseen");
     assert_eq!(warning.severity, Severity::Warns);
     assert!(warning.text.contains(": link.") && !before.refuses(), "{}", warning.text);
-    let sync = plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings);
+    let sync = plan_sync(&bench.compare(), Side::Right, &|_| true, &bench.settings);
     let report = bench.run(&sync);
     assert_eq!((report.counts.failed, report.counts.copied), (0, 1), "{report:#?}");
     let left_alone = &common::item(&report, "link").outcome;
@@ -230,7 +230,7 @@ fn l6_names_that_the_volume_does_not_take_are_all_in_the_preview() {
             std::fs::write(bench.left.join(name), name).unwrap();
         }
         let (before, plan, found) = preview(&bench);
-        let refused = said(&before, "does not take, as was tried");
+        let refused = said(&before, "does not accept, as a test showed");
         let unreachable = said(&before, "most Windows programs cannot open");
         let clashes = plan.skipped.iter().filter(|skip| skip.why == SkipReason::NameClash).count();
         let report = bench.run(&plan);
@@ -287,10 +287,10 @@ fn l6_and_p3_what_any_user_space_volume_refuses_drops_or_lies_about_is_seen() {
     assert_eq!(found.names.case, Some(CaseRule::Insensitive));
     assert_eq!((found.modes.kept, found.modes.owners_kept), (Some(false), Some(false)));
     assert_eq!(found.links.possible, Some(false));
-    let refused = said(&before, "does not take, as was tried").expect("foreseen");
+    let refused = said(&before, "does not accept, as a test showed").expect("foreseen");
     assert!(refused.text.contains("a:b") && refused.text.contains("end "), "{}", refused.text);
     assert!(said(&before, "symbolic links, which the volume").is_some());
-    assert!(said(&before, "keeps no permissions or owners").is_some());
+    assert!(said(&before, "stores no permissions or owners").is_some());
     let report = bench.run(&plan);
     let fails = |path| common::failure(&report, path).to_string().contains("does not allow this name");
     assert!(fails("a:b") && fails("end ") && report.counts.copied == 1, "{report:#?}");
@@ -341,7 +341,7 @@ fn t1_cut_fractions_are_no_loss_and_the_second_run_is_empty() {
         set_date(&bench.left, date(1_600_000_007, 987_654_321));
         let report = bench.copy();
         assert_done(&report, on);
-        let said = report.notes.iter().filter(|note| note.contains("keeps dates in steps of")).count();
+        let said = report.notes.iter().filter(|note| note.contains("stores dates in steps of")).count();
         // NTFS keeps steps of 100 ns, which is within what the volume is known for.
         assert_eq!(said, usize::from(volume.medium() != Medium::Ntfs), "{on}: {:?}", report.notes);
         assert_nothing_to_do(&bench, on);

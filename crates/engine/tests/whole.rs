@@ -12,13 +12,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use common::{Bench, failure, item};
-use fcs_engine::plan::{Direction, plan_sync};
+use fcs_engine::compare::Side;
+use fcs_engine::history::{RecoveryAction, RunState, list, prune, undo};
+use fcs_engine::plan::plan_sync;
 use fcs_engine::report::{Outcome, Report};
-use fcs_engine::runs::{Deed, RunState, list, prune, undo};
 use fcs_engine::settings::Undo;
 use fcs_engine::{Control, Settings};
 use fcs_testkit::faulty::{Act, Call, Event};
 use fcs_testkit::listing::{Options, diff, listing};
+use fcs_testkit::skip::skip;
+use fcs_testkit::test_name;
+use fcs_testkit::user::{as_plain_user, give_to_plain_user};
 
 /// Only on the right: `gone` with 60 files, a link and folders in folders.
 fn bench() -> Bench {
@@ -44,7 +48,7 @@ fn bench() -> Bench {
 }
 
 fn sync(bench: &Bench) -> Report {
-    bench.run(&plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings))
+    bench.run(&plan_sync(&bench.compare(), Side::Right, &|_| true, &bench.settings))
 }
 
 /// The store of the only run.
@@ -82,9 +86,9 @@ fn r9_a_folder_goes_to_the_undo_store_by_one_rename_and_comes_back_whole() {
     let bytes: usize = (0..30).map(|n| format!("file {n}deep file {n}").len()).sum();
     assert_eq!((info.items, info.kept_bytes), (65, bytes as u64));
 
-    let account = undo(&right, None, &Control::default()).unwrap();
-    assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
-    assert_eq!(account.items.iter().filter(|item| item.deed == Deed::BroughtBack).count(), 65);
+    let recovery = undo(&right, None, &Control::default()).unwrap();
+    assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
+    assert_eq!(recovery.items.iter().filter(|item| item.action == RecoveryAction::Restored).count(), 65);
     let now = listing(&bench.right, &Options::default()).unwrap();
     let differences = diff(&before, &now);
     assert!(differences.is_empty(), "{differences:#?}");
@@ -94,7 +98,7 @@ fn r9_a_folder_goes_to_the_undo_store_by_one_rename_and_comes_back_whole() {
 fn r9_what_appears_in_a_folder_keeps_it_from_going_whole() {
     for place in ["gone/new", "gone/empty/new", "gone/deep/deeper/new"] {
         let (bench, renames) = counting(bench());
-        let plan = plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings);
+        let plan = plan_sync(&bench.compare(), Side::Right, &|_| true, &bench.settings);
         fs::write(bench.right.join(place), "new").unwrap();
         let report = bench.run(&plan);
         assert!(renames.lock().unwrap().len() > 1, "{place}: item by item");
@@ -105,7 +109,7 @@ fn r9_what_appears_in_a_folder_keeps_it_from_going_whole() {
     }
 }
 
-/// The last look is after the rename: what changed in the very moment of it brings the folder back.
+/// The last look is after the rename: a change in the very moment of it restores the folder.
 #[test]
 fn r9_what_changes_while_a_folder_goes_brings_it_back() {
     for (place, is_new) in [("gone/new", true), ("gone/empty/new", true), ("gone/deep/deeper/7", false)] {
@@ -127,10 +131,10 @@ fn r9_what_changes_while_a_folder_goes_brings_it_back() {
         assert!(!bench.right.join("gone/0").exists(), "{place}: the rest goes by itself");
         assert!(matches!(item(&report, "gone/0").outcome, Outcome::Done { .. }));
         assert!(is_new || failure(&report, place).target.is_some());
-        let account = undo(&bench.roots().1, None, &Control::default()).unwrap();
+        let recovery = undo(&bench.roots().1, None, &Control::default()).unwrap();
         assert!(
             bench.right.join("gone/0").exists() && bench.right.join("gone/link").is_symlink(),
-            "{account:#?}"
+            "{recovery:#?}"
         );
         assert_eq!(fs::read(bench.right.join(place)).unwrap(), b"of somebody else");
     }
@@ -143,16 +147,16 @@ fn r9_where_the_name_is_taken_the_folder_waits_whole_and_is_told_once() {
     fs::create_dir_all(bench.right.join("gone/deep")).unwrap();
     fs::write(bench.right.join("gone/0"), "somebody's").unwrap();
     let (_, right) = bench.roots();
-    let account = undo(&right, None, &Control::default()).unwrap();
-    assert_eq!(account.state, RunState::PartlyUndone);
-    let left: Vec<_> = account.items.iter().filter(|item| item.deed == Deed::Left).collect();
+    let recovery = undo(&right, None, &Control::default()).unwrap();
+    assert_eq!(recovery.state, RunState::PartlyUndone);
+    let left: Vec<_> = recovery.items.iter().filter(|item| item.action == RecoveryAction::Left).collect();
     assert_eq!(left.len(), 1, "{left:#?}");
     assert_eq!(left[0].path.to_string(), "gone");
     assert_eq!(fs::read(bench.right.join("gone/0")).unwrap(), b"somebody's");
     // Once the way is clear it comes back.
     fs::remove_dir_all(bench.right.join("gone")).unwrap();
-    let account = undo(&right, None, &Control::default()).unwrap();
-    assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+    let recovery = undo(&right, None, &Control::default()).unwrap();
+    assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
     assert_eq!(fs::read(bench.right.join("gone/deep/deeper/7")).unwrap(), b"deep file 7");
 }
 
@@ -193,9 +197,9 @@ fn r9_a_folder_that_was_taken_apart_comes_back_item_by_item() {
     fs::create_dir(bench.right.join("gone")).unwrap();
     fs::write(bench.right.join("gone/theirs"), "theirs").unwrap();
     let (_, right) = bench.roots();
-    let account = undo(&right, None, &Control::default()).unwrap();
-    assert_eq!(account.state, RunState::PartlyUndone);
-    assert_eq!(fs::read(bench.right.join("gone/0")).unwrap(), b"file 0", "{account:#?}");
+    let recovery = undo(&right, None, &Control::default()).unwrap();
+    assert_eq!(recovery.state, RunState::PartlyUndone);
+    assert_eq!(fs::read(bench.right.join("gone/0")).unwrap(), b"file 0", "{recovery:#?}");
     assert_eq!(fs::read(bench.right.join("gone/deep/deeper/7")).unwrap(), b"deep file 7");
     // What was put into the emptied folder since is nobody's to delete.
     let emptied =
@@ -204,4 +208,46 @@ fn r9_a_folder_that_was_taken_apart_comes_back_item_by_item() {
     let pruned = prune(&right, None).unwrap();
     assert_eq!(pruned.errors.len(), 1, "{pruned:?}");
     assert!(emptied.join("somebody's").exists());
+}
+
+/// What a plain user could not remove by itself does not go along with a folder of its own either: it could never be deleted
+/// from the undo store.
+#[test]
+fn r9_a_folder_of_somebody_elses_keeps_the_one_it_lies_in_from_going_whole() {
+    if let Err(why) = as_plain_user(|| ()) {
+        skip(test_name!(), &why.reason);
+        return;
+    }
+    for (mode, is_whole) in [(0o755, false), (0o1777, false), (0o777, true)] {
+        let place = tempfile::tempdir().unwrap();
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let mut bench = Bench::at(place.path());
+        bench.settings.undo = Undo::Off;
+        let theirs = bench.right.join("gone/theirs");
+        fs::create_dir_all(&theirs).unwrap();
+        fs::write(bench.right.join("gone/0"), "0").unwrap();
+        for root in [&bench.left, &bench.right] {
+            fs::write(root.join("stays"), "on both sides").unwrap();
+            give_to_plain_user(root).unwrap();
+        }
+        fs::write(theirs.join("of root"), "theirs").unwrap();
+        std::os::unix::fs::chown(&theirs, Some(0), Some(0)).unwrap();
+        fs::set_permissions(&theirs, fs::Permissions::from_mode(mode)).unwrap();
+        as_plain_user(|| {
+            let report = sync(&bench);
+            assert_eq!(theirs.join("of root").exists(), !is_whole, "{mode:o}: {report:#?}");
+            assert!(!bench.right.join("gone/0").exists());
+            if !is_whole {
+                let told = failure(&report, "gone/theirs/of root").to_string();
+                assert!(told.contains("permission"), "{told}");
+            }
+            assert!(
+                report.notes.iter().all(|note| !note.contains("Could not delete")),
+                "{:#?}",
+                report.notes
+            );
+            common::assert_no_strays(&bench.right);
+        })
+        .unwrap();
+    }
 }

@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fcs_engine::compare::Side;
-use fcs_engine::plan::{Direction, plan_orphans, plan_sync};
+use fcs_engine::history::{RecoverMode, RecoveryAction, RunState, recover, undo};
+use fcs_engine::plan::{plan_orphans, plan_sync};
 use fcs_engine::report::{Evidence, Outcome, RunResult};
-use fcs_engine::runs::{Deed, How, RunState, recover, undo};
 use fcs_engine::settings::{Strategy, Undo};
 use fcs_engine::{ErrorKind, TargetState};
 use fcs_sys::{OsReason, open_root};
@@ -60,7 +60,7 @@ fn tree(root: &Path) -> Vec<(String, Option<Vec<u8>>, u32, SystemTime)> {
 }
 
 /// A tree on the left and an older one on the right: new, replaced and kept items, marked ones, folders.
-fn furnish(bench: &Bench) {
+fn write_sources(bench: &Bench) {
     fs::create_dir_all(bench.left.join("folder/deep")).unwrap();
     fs::create_dir_all(bench.left.join("new folder")).unwrap();
     fs::create_dir_all(bench.right.join("folder")).unwrap();
@@ -116,7 +116,7 @@ fn both_strategies_give_the_tree_of_the_source_and_leave_no_trace() {
         if !in_groups {
             bench = bench.no_groups();
         }
-        furnish(&bench);
+        write_sources(&bench);
         let report = bench.copy();
         assert_eq!(report.result, RunResult::Completed, "{strategy:?}: {report:#?}");
         assert_eq!(tree(&bench.left), tree(&bench.right), "{strategy:?}");
@@ -128,7 +128,7 @@ fn both_strategies_give_the_tree_of_the_source_and_leave_no_trace() {
 #[test]
 fn what_was_read_back_is_never_called_more_than_it_is() {
     let bench = Bench::new();
-    furnish(&bench);
+    write_sources(&bench);
     let report = bench.copy();
     let Outcome::Done { evidence } = &item(&report, "replaced").outcome else { panic!("{report:#?}") };
     if fcs_sys::is_wine() {
@@ -142,11 +142,11 @@ fn what_was_read_back_is_never_called_more_than_it_is() {
 fn undo_brings_everything_back() {
     let mut bench = Bench::new();
     bench.settings.undo = Undo::Last;
-    furnish(&bench);
+    write_sources(&bench);
     fs::write(bench.right.join("superfluous"), "x").unwrap();
     fs::create_dir(bench.right.join("empty folder")).unwrap();
     let before = tree(&bench.right);
-    let plan = plan_sync(&bench.compare(), Direction::LeftToRight, &|_| true, &bench.settings);
+    let plan = plan_sync(&bench.compare(), Side::Right, &|_| true, &bench.settings);
     let report = bench.run(&plan);
     assert_eq!(report.result, RunResult::Completed, "{report:#?}");
     assert_eq!(without_times(tree(&bench.left)), without_times(tree(&bench.right)));
@@ -154,8 +154,8 @@ fn undo_brings_everything_back() {
     assert_ne!(attributes(&bench.right.join(".fcs")) & HIDDEN, 0);
 
     let root = open_root(&bench.right).unwrap();
-    let account = undo(&root, None, &bench.control).unwrap();
-    assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+    let recovery = undo(&root, None, &bench.control).unwrap();
+    assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
     assert_eq!(tree(&bench.right), before);
     drop(root);
     assert_no_strays(&bench.right);
@@ -164,7 +164,7 @@ fn undo_brings_everything_back() {
 #[test]
 fn a_target_that_another_program_has_open_stays_and_the_message_says_so() {
     let bench = Bench::new();
-    furnish(&bench);
+    write_sources(&bench);
     // As Office opens a document.
     let path = bench.right.join("replaced");
     let held = fs::File::options().read(true).write(true).share_mode(SHARE_READ).open(&path).unwrap();
@@ -172,7 +172,7 @@ fn a_target_that_another_program_has_open_stays_and_the_message_says_so() {
     assert_eq!(report.result, RunResult::CompletedWithFailures);
     let error = failure(&report, "replaced");
     assert_eq!((error.kind, error.target), (ErrorKind::Os(OsReason::InUse), Some(TargetState::Original)));
-    assert!(error.to_string().contains("Close that program"), "{error}");
+    assert!(error.to_string().contains("another program is using it"), "{error}");
     drop(held);
     assert_eq!(fs::read(&path).unwrap(), b"old");
     assert_no_strays(&bench.right);
@@ -183,7 +183,7 @@ fn a_target_that_another_program_has_open_stays_and_the_message_says_so() {
 #[test]
 fn a_source_that_cannot_be_read_fails_alone() {
     let bench = Bench::new();
-    furnish(&bench);
+    write_sources(&bench);
     let plan = bench.plan();
     let held = fs::File::options().read(true).share_mode(0).open(bench.left.join("replaced")).unwrap();
     let report = bench.run(&plan);
@@ -197,7 +197,7 @@ fn a_source_that_cannot_be_read_fails_alone() {
 #[test]
 fn a_read_only_target_is_refused_and_keeps_its_mark() {
     let bench = Bench::new();
-    furnish(&bench);
+    write_sources(&bench);
     mark(&bench.right.join("replaced"), true);
     let report = bench.copy();
     let error = failure(&report, "replaced");
@@ -227,8 +227,8 @@ fn a_removed_read_only_file_comes_back_marked_and_folders_go_and_come() {
     assert!(!bench.right.join("gone").exists());
 
     let root = open_root(&bench.right).unwrap();
-    let account = undo(&root, None, &bench.control).unwrap();
-    assert_eq!(account.state, RunState::RolledBack, "{account:#?}");
+    let recovery = undo(&root, None, &bench.control).unwrap();
+    assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
     drop(root);
     let names = |tree: &[(String, Option<Vec<u8>>, u32, SystemTime)]| {
         tree.iter().map(|item| (item.0.clone(), item.1.clone(), item.2)).collect::<Vec<_>>()
@@ -254,7 +254,7 @@ fn a_removed_read_only_file_goes_for_good_without_undo() {
 #[test]
 fn a_source_that_changes_while_it_is_copied_is_copied_anew() {
     let bench = Bench::new();
-    furnish(&bench);
+    write_sources(&bench);
     let path = bench.left.join("folder/replaced too");
     let fired = Arc::new(AtomicBool::new(false));
     let once = Arc::clone(&fired);
@@ -299,7 +299,7 @@ fn a_cancel_in_the_middle_of_a_file_leaves_the_original_and_nothing_beside() {
 #[test]
 fn a_replacement_that_fails_half_way_leaves_the_original_and_nothing_beside() {
     let bench = Bench::new();
-    furnish(&bench);
+    write_sources(&bench);
     let fired = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&fired);
     let bench = bench.script(move |event| {
@@ -340,23 +340,26 @@ fn interrupted(mut bench: Bench, at: impl Fn(Call, &[u8]) -> bool + Send + Sync 
 
 #[test]
 fn recovery_adopts_a_folder_that_was_made_but_not_written_down_and_takes_it_back() {
-    for how in [How::Keep, How::RollBack] {
+    for how in [RecoverMode::Keep, RecoverMode::RollBack] {
         let mut bench = Bench::new();
         bench.settings.undo = Undo::Last;
         fs::create_dir(bench.left.join("made")).unwrap();
         fs::write(bench.left.join("made/file"), "1").unwrap();
         fs::write(bench.left.join("other"), "1").unwrap();
         let bench = interrupted(bench, |call, path| call == Call::OpenDir && path == b"made");
-        assert_ne!(attributes(&bench.right.join("made")) & HIDDEN, 0, "made, and not dressed");
+        assert_ne!(attributes(&bench.right.join("made")) & HIDDEN, 0, "created, without attributes");
         let root = open_root(&bench.right).unwrap();
-        let accounts = recover(&root, how, &bench.control).unwrap();
-        assert_eq!(accounts.len(), 1);
+        let recoveries = recover(&root, how, &bench.control).unwrap();
+        assert_eq!(recoveries.len(), 1);
         drop(root);
-        if how == How::Keep {
-            assert!(accounts[0].items.iter().any(|item| item.deed == Deed::FinishedFolder), "{accounts:#?}");
+        if how == RecoverMode::Keep {
+            assert!(
+                recoveries[0].items.iter().any(|item| item.action == RecoveryAction::FinishedFolder),
+                "{recoveries:#?}"
+            );
             assert_eq!(attributes(&bench.right.join("made")) & HIDDEN, 0);
         } else {
-            assert!(!bench.right.join("made").exists(), "{accounts:#?}");
+            assert!(!bench.right.join("made").exists(), "{recoveries:#?}");
             assert_no_strays(&bench.right);
         }
     }
@@ -372,7 +375,7 @@ fn recovery_leaves_a_folder_alone_that_somebody_else_made() {
     fs::create_dir(bench.right.join("made")).unwrap();
     let time = fs::metadata(bench.right.join("made")).unwrap().modified().unwrap();
     let root = open_root(&bench.right).unwrap();
-    recover(&root, How::Keep, &bench.control).unwrap();
+    recover(&root, RecoverMode::Keep, &bench.control).unwrap();
     assert_eq!(fs::metadata(bench.right.join("made")).unwrap().modified().unwrap(), time);
 }
 
@@ -385,7 +388,7 @@ fn a_run_that_was_interrupted_in_the_middle_of_a_replacement_is_put_in_order() {
         (Call::RenameNoReplace, ".orig"),
     ];
     for (call, name) in cases {
-        for how in [How::Keep, How::RollBack] {
+        for how in [RecoverMode::Keep, RecoverMode::RollBack] {
             let mut bench = Bench::new();
             bench.settings.undo = Undo::Last;
             fs::write(bench.left.join("replaced"), "new").unwrap();
@@ -396,14 +399,14 @@ fn a_run_that_was_interrupted_in_the_middle_of_a_replacement_is_put_in_order() {
                 now == call && String::from_utf8_lossy(path).ends_with(name)
             });
             let root = open_root(&bench.right).unwrap();
-            let accounts = recover(&root, how, &bench.control).unwrap();
+            let recoveries = recover(&root, how, &bench.control).unwrap();
             assert!(
-                accounts.iter().all(fcs_engine::runs::Account::is_clean),
-                "{call:?} {name}: {accounts:#?}"
+                recoveries.iter().all(fcs_engine::history::RecoveryReport::is_clean),
+                "{call:?} {name}: {recoveries:#?}"
             );
             drop(root);
             assert_no_strays_beside(&bench.right);
-            if how == How::RollBack {
+            if how == RecoverMode::RollBack {
                 assert_eq!(tree(&bench.right), before, "{call:?} {name}");
                 assert_no_strays(&bench.right);
             } else {
@@ -417,7 +420,7 @@ fn a_run_that_was_interrupted_in_the_middle_of_a_replacement_is_put_in_order() {
 #[test]
 fn aged_times_arrive_to_100_ns() {
     let bench = Bench::new();
-    furnish(&bench);
+    write_sources(&bench);
     bench.copy();
     assert_eq!(fs::metadata(bench.right.join("replaced")).unwrap().modified().unwrap(), aged());
 }

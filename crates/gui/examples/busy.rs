@@ -12,17 +12,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egui::{Context, RawInput, Rect, pos2, vec2};
+use fcs_app::settings_file::SettingsFile;
 use fcs_engine::compare::Side;
-use fcs_engine::plan::Direction;
-use fcs_front::settings_file::SettingsFile;
 use fcs_gui::theme;
 use fcs_gui::window::Window;
-use fcs_view::app::{Answer, App, Desktop, Sheet, Start, View};
-use fcs_view::keep::Kept;
+use fcs_gui_model::app::{App, Desktop, DialogAnswer, Sheet, Start, View};
+use fcs_gui_model::keep::Remembered;
 use jiff::tz::TimeZone;
 
 #[allow(dead_code, reason = "what the other measurements use too")]
-#[path = "../../view/examples/synthetic/mod.rs"]
+#[path = "../../gui-model/examples/synthetic/mod.rs"]
 mod synthetic;
 
 /// No frame may take longer, in milliseconds, or a pointer is seen to stutter.
@@ -35,14 +34,14 @@ const FILES: usize = 200;
 struct Nobody;
 
 impl Desktop for Nobody {
-    fn pick_folder(&self, _title: &str, _start: Option<&Path>) -> Answer {
-        Answer::Cancelled
+    fn pick_folder(&self, _title: &str, _start: Option<&Path>) -> DialogAnswer {
+        DialogAnswer::Cancelled
     }
-    fn pick_save(&self, _title: &str, _name: &str) -> Answer {
-        Answer::Cancelled
+    fn pick_save(&self, _title: &str, _name: &str) -> DialogAnswer {
+        DialogAnswer::Cancelled
     }
-    fn pick_open(&self, _title: &str) -> Answer {
-        Answer::Cancelled
+    fn pick_open(&self, _title: &str) -> DialogAnswer {
+        DialogAnswer::Cancelled
     }
 }
 
@@ -60,7 +59,7 @@ impl Screen {
         ctx.enable_accesskit();
         let mut app = App::new(Start {
             settings: Ok(SettingsFile::empty(PathBuf::new())),
-            kept: Kept::default(),
+            kept: Remembered::default(),
             kept_path: None,
             logs: None,
             home: None,
@@ -141,7 +140,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     screen.window.app.compare();
     screen.measure(&format!("compare {items} items again"), |app| app.busy.is_none());
     screen.window.app.tick_all(Side::Left);
-    screen.window.app.copy(Direction::LeftToRight);
+    screen.window.app.copy(Side::Right);
     screen.measure("plan to copy all differences", |app| app.busy.is_none());
     drop(screen);
     drop(scratch);
@@ -159,13 +158,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     screen.window.app.compare();
     screen.measure(&format!("compare {files} files"), |app| app.busy.is_none());
     screen.window.app.tick_all(Side::Left);
-    screen.window.app.copy(Direction::LeftToRight);
+    screen.window.app.copy(Side::Right);
     screen.measure("plan to copy them", |app| app.busy.is_none());
     screen.window.app.go(false);
     screen.measure("copy them and compare again", |app| app.busy.is_none());
     match &screen.window.app.sheet {
         Some(Sheet::Ended(ended)) => println!("{}", ended.headline),
-        Some(Sheet::Trouble(trouble)) => return Err(trouble.message.clone().into()),
+        Some(Sheet::UserError(trouble)) => return Err(trouble.message.clone().into()),
         _ => return Err("no run".into()),
     }
     Ok(())

@@ -11,10 +11,10 @@ use std::time::Instant;
 use egui::{Context, RawInput, Rect, Vec2, ViewportId, ViewportInfo, pos2, vec2};
 use fcs_gui::table::{Look, Table};
 use fcs_gui::theme;
-use fcs_view::Model;
+use fcs_gui_model::Model;
 use jiff::tz::TimeZone;
 
-#[path = "../../view/examples/synthetic/mod.rs"]
+#[path = "../../gui-model/examples/synthetic/mod.rs"]
 mod synthetic;
 
 /// Frames that are measured; before them the caches of text fill.

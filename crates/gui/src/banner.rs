@@ -1,11 +1,11 @@
 //! What must be seen before anything else is done: interrupted runs, and a comparison by other criteria than now.
 //!
-//! Invariant: an interrupted run is shown until it is in order. This module must not know how it is put in order.
+//! Invariant: an interrupted run is shown until it is recovered. This module must not know how it is recovered.
 
 use egui::{Align, Frame, Layout, Margin, RichText, Stroke, Ui, vec2};
-use fcs_engine::error::shown;
-use fcs_engine::runs::How;
-use fcs_view::app::App;
+use fcs_engine::error::display_path;
+use fcs_engine::history::RecoverMode;
+use fcs_gui_model::app::App;
 
 use crate::theme::{self, Palette, icon};
 use crate::widgets;
@@ -20,7 +20,7 @@ pub(crate) fn show(app: &mut App, ui: &mut Ui, pal: &Palette) {
     let mut asked = None;
     for unfinished in &app.unfinished {
         strip(ui, pal, pal.warn, icon::WARNING, |ui| {
-            let text = format!("A run on {} was interrupted.", shown(&unfinished.folder));
+            let text = format!("A run on {} was interrupted.", display_path(&unfinished.folder));
             let words = "No original is lost. Recover it before the next run.";
             let narrow = ui.available_width() < 620.0;
             let texts = |ui: &mut Ui| {
@@ -31,8 +31,8 @@ pub(crate) fn show(app: &mut App, ui: &mut Ui, pal: &Palette) {
                 let roll_back = widgets::button(ui, icon::UNDO, "Roll it back…").clicked();
                 let keep = widgets::button(ui, icon::CHECK, "Keep what was done…").clicked();
                 match (keep, roll_back) {
-                    (true, _) => Some(How::Keep),
-                    (_, true) => Some(How::RollBack),
+                    (true, _) => Some(RecoverMode::Keep),
+                    (_, true) => Some(RecoverMode::RollBack),
                     _ => None,
                 }
             };
@@ -83,7 +83,7 @@ fn outdated(app: &App) -> Option<&'static str> {
     } else if app.is_stale() {
         Some("Something was written since this comparison.")
     } else {
-        app.is_outdated().then_some("What counts was changed since this comparison.")
+        app.is_outdated().then_some("The criteria were changed since this comparison.")
     }
 }
 

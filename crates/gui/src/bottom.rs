@@ -5,14 +5,14 @@
 
 use egui::{Align, Button, Frame, Layout, Margin, Rect, RichText, Stroke, Ui, vec2};
 use fcs_engine::Settings;
-use fcs_engine::plan::Direction;
+use fcs_engine::compare::Side;
 use fcs_engine::settings::Verify;
-use fcs_view::app::{App, Busy};
-use fcs_view::log::Level;
-use fcs_view::running::{Bar, Kind, Running};
-use fcs_view::text;
+use fcs_gui_model::app::{App, Busy};
+use fcs_gui_model::log::Level;
+use fcs_gui_model::running::{Bar, JobKind, Pace, Running};
+use fcs_gui_model::text;
 
-use crate::keys::{self, Part};
+use crate::keys::{self, WindowPart};
 use crate::theme::{self, PANEL_ROUND, Palette, icon};
 use crate::widgets::{self, name};
 
@@ -28,7 +28,7 @@ pub(crate) fn progress(app: &mut App, ui: &mut Ui, pal: &Palette) {
         .show(ui, |ui| {
             act = head(running, ui, pal);
             let overall = running.overall();
-            let graph = matches!(running.kind, Kind::Run) && ui.available_width() > 620.0;
+            let graph = matches!(running.kind, JobKind::Run) && ui.available_width() > 620.0;
             ui.horizontal(|ui| {
                 let width = ui.available_width() - if graph { 180.0 } else { 0.0 };
                 ui.vertical(|ui| {
@@ -75,15 +75,17 @@ fn head(running: &Running, ui: &mut Ui, pal: &Palette) -> Option<Act> {
         widgets::glyph(ui, glyph, 16.0, pal.accent);
         ui.label(RichText::new(running.title()).family(theme::semibold()));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if !running.stopping && !matches!(running.kind, Kind::Undo | Kind::Recover | Kind::Prune) {
+            if running.pace != Pace::Stopping
+                && !matches!(running.kind, JobKind::Undo | JobKind::Recover | JobKind::Prune)
+            {
                 if widgets::button(ui, icon::X, "Stop").clicked() {
                     act = Some(Act::Stop);
                 }
-                if matches!(running.kind, Kind::Run | Kind::Compare) {
+                if matches!(running.kind, JobKind::Run | JobKind::Compare) {
                     let (icon, words) =
-                        if running.paused { (icon::PLAY, "Go on") } else { (icon::PAUSE, "Pause") };
+                        if running.is_paused() { (icon::PLAY, "Go on") } else { (icon::PAUSE, "Pause") };
                     if widgets::button(ui, icon, words).clicked() {
-                        act = Some(Act::Pause(!running.paused));
+                        act = Some(Act::Pause(!running.is_paused()));
                     }
                 }
             }
@@ -145,16 +147,16 @@ pub(crate) fn actions(app: &mut App, ui: &mut Ui, pal: &Palette) {
 /// The two buttons that copy, from right to left.
 fn copies(app: &mut App, ui: &mut Ui) {
     let free = app.busy.is_none();
-    for (direction, icon, side, hint) in [
-        (Direction::LeftToRight, icon::ARROW_RIGHT, "right", "Ctrl+→"),
-        (Direction::RightToLeft, icon::ARROW_LEFT, "left", "Ctrl+←"),
+    for (to, icon, side, hint) in [
+        (Side::Right, icon::ARROW_RIGHT, "right", "Ctrl+→"),
+        (Side::Left, icon::ARROW_LEFT, "left", "Ctrl+←"),
     ] {
-        let count = app.ticked(direction.source()).0;
+        let count = app.ticked(to.other()).0;
         ui.add_enabled_ui(free && count > 0, |ui| {
             let words = format!("Copy {} to the {side}", text::number(u64::from(count)));
             let button = widgets::primary(ui, icon, &words).on_hover_text(hint);
             if button.on_disabled_hover_text("Tick what is to be copied first").clicked() {
-                app.copy(direction);
+                app.copy(to);
             }
         });
     }
@@ -166,7 +168,7 @@ fn verify(app: &mut App, ui: &mut Ui, pal: &Palette) {
     if let Some(first) = first {
         let (all, row) = (ui.ctx().content_rect(), ui.min_rect().y_range());
         let area = Rect::from_x_y_ranges(all.x_range(), row.min..=row.max + theme::PRIMARY);
-        keys::note_part(ui.ctx(), Part::Actions, area, first);
+        keys::note_part(ui.ctx(), WindowPart::Actions, area, first);
     }
     if let Some(choice) = chosen {
         app.set_verify(choice);
@@ -228,7 +230,7 @@ pub(crate) fn status(app: &mut App, ui: &mut Ui, pal: &Palette) {
             }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let (level, line) = match (&app.said, app.log.last()) {
+            let (level, line) = match (&app.status_message, app.log.last()) {
                 (Some(said), _) => (Level::Info, said.clone()),
                 (None, Some(line)) => (line.level, line.text.clone()),
                 (None, None) => (Level::Info, "Ready".to_owned()),

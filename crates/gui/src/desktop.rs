@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fcs_view::app::{Answer, Desktop};
+use fcs_gui_model::app::{Desktop, DialogAnswer};
 use log::{LevelFilter, Log, Metadata, Record};
 use rfd::FileDialog;
 
@@ -43,7 +43,7 @@ fn is_last_failure(text: &str) -> bool {
     text.starts_with("Failed to") && text.contains("zenity")
 }
 
-fn asked(dialog: impl FnOnce() -> Option<PathBuf>) -> Answer {
+fn asked(dialog: impl FnOnce() -> Option<PathBuf>) -> DialogAnswer {
     static LISTENS: Once = Once::new();
     LISTENS.call_once(|| {
         if log::set_logger(&Listener).is_ok() {
@@ -52,14 +52,14 @@ fn asked(dialog: impl FnOnce() -> Option<PathBuf>) -> Answer {
     });
     FAILED.store(false, Ordering::SeqCst);
     match dialog() {
-        Some(path) => Answer::Chosen(path),
-        None if FAILED.load(Ordering::SeqCst) => Answer::Missing(MISSING.to_owned()),
-        None => Answer::Cancelled,
+        Some(path) => DialogAnswer::Chosen(path),
+        None if FAILED.load(Ordering::SeqCst) => DialogAnswer::Missing(MISSING.to_owned()),
+        None => DialogAnswer::Cancelled,
     }
 }
 
 impl Desktop for System {
-    fn pick_folder(&self, title: &str, start: Option<&Path>) -> Answer {
+    fn pick_folder(&self, title: &str, start: Option<&Path>) -> DialogAnswer {
         let dialog = FileDialog::new().set_title(title);
         asked(|| match start {
             Some(start) => dialog.set_directory(start).pick_folder(),
@@ -67,11 +67,11 @@ impl Desktop for System {
         })
     }
 
-    fn pick_save(&self, title: &str, name: &str) -> Answer {
+    fn pick_save(&self, title: &str, name: &str) -> DialogAnswer {
         asked(|| FileDialog::new().set_title(title).set_file_name(name).save_file())
     }
 
-    fn pick_open(&self, title: &str) -> Answer {
+    fn pick_open(&self, title: &str) -> DialogAnswer {
         asked(|| FileDialog::new().set_title(title).pick_file())
     }
 }

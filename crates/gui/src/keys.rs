@@ -5,8 +5,7 @@
 
 use egui::{Context, Id, Key, KeyboardShortcut, Modifiers, Rect, Ui};
 use fcs_engine::compare::Side;
-use fcs_engine::plan::Direction;
-use fcs_view::app::Sheet;
+use fcs_gui_model::app::Sheet;
 
 use crate::window::Window;
 
@@ -15,14 +14,14 @@ pub(crate) const KEYS: [(&str, &str); 23] = [
     ("F5", "Compare the two folders"),
     ("F6 Shift+F6", "Next and previous part of the window"),
     ("Ctrl+F", "Filter"),
-    ("Ctrl+Shift+F", "Bring the filter back as it was before it was cleared"),
+    ("Ctrl+Shift+F", "Restore the filter that was cleared"),
     ("↑ ↓ Page Home End", "Move in the table"),
     ("← →", "Close and open a folder"),
     ("letters", "Go to the next name that begins so"),
     ("Space", "Tick on the side last used (Shift: on the other side)"),
     ("Alt+↓ Alt+↑", "Next and previous difference"),
     ("Ctrl+A Ctrl+D", "Tick all differences, untick all (Shift: on the right side)"),
-    ("Ctrl+Shift+Z", "Bring the ticks back as they were"),
+    ("Ctrl+Shift+Z", "Undo the latest change of ticks"),
     ("Ctrl+→ Ctrl+←", "Copy what is ticked to the right, to the left"),
     ("Del", "Delete what only the row's side has (Shift: the other side)"),
     ("Ctrl+Z", "Undo the latest run; again: the one before"),
@@ -32,7 +31,7 @@ pub(crate) const KEYS: [(&str, &str); 23] = [
     ("Ctrl+,", "Settings"),
     ("Shift+→ Shift+←", "In the table: scroll across; on the head of a column: its width"),
     ("Shift+F10", "Menu of a row or of a column's head"),
-    ("Ctrl++ Ctrl+- Ctrl+0", "Larger, smaller, as at first"),
+    ("Ctrl++ Ctrl+- Ctrl+0", "Larger, smaller, default size"),
     ("Esc", "Close; stop the work; clear the filter, then the switches"),
     ("F1", "This list"),
 ];
@@ -47,31 +46,31 @@ const fn command_shift(key: Key) -> KeyboardShortcut {
 
 /// The parts of the window that F6 goes round, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum WindowPart {
     Folders,
     Filter,
     Table,
     Actions,
 }
 
-impl Part {
+impl WindowPart {
     const ALL: [Self; 4] = [Self::Folders, Self::Filter, Self::Table, Self::Actions];
 }
 
 /// Where a part is, and which control of it takes the focus.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct PartPlace {
     area: Rect,
     first: Id,
 }
 
 /// Tells where a part is; to be called in each frame.
-pub(crate) fn note_part(ctx: &Context, part: Part, area: Rect, first: Id) {
+pub(crate) fn note_part(ctx: &Context, part: WindowPart, area: Rect, first: Id) {
     let pass = ctx.cumulative_pass_nr();
-    ctx.data_mut(|data| data.insert_temp(part_id(part), (pass, Place { area, first })));
+    ctx.data_mut(|data| data.insert_temp(part_id(part), (pass, PartPlace { area, first })));
 }
 
-fn part_id(part: Part) -> Id {
+fn part_id(part: WindowPart) -> Id {
     Id::unique("part of the window").with(part as u8)
 }
 
@@ -83,10 +82,10 @@ fn go_round(window: &mut Window, ui: &Ui) {
     }
     let ctx = ui.ctx();
     let now = ctx.cumulative_pass_nr();
-    let places: Vec<(Part, Place)> = Part::ALL
+    let places: Vec<(WindowPart, PartPlace)> = WindowPart::ALL
         .into_iter()
         .filter_map(|part| {
-            let (pass, place) = ctx.data(|data| data.get_temp::<(u64, Place)>(part_id(part)))?;
+            let (pass, place) = ctx.data(|data| data.get_temp::<(u64, PartPlace)>(part_id(part)))?;
             // What was drawn in the frame before is there.
             (now.saturating_sub(pass) <= 2).then_some((part, place))
         })
@@ -103,7 +102,7 @@ fn go_round(window: &mut Window, ui: &Ui) {
         (Some(here), true) => here + count.saturating_sub(1),
     };
     let Some((part, place)) = (count > 0).then(|| places[next % count]) else { return };
-    if part == Part::Table {
+    if part == WindowPart::Table {
         window.table.focus();
     } else {
         ctx.memory_mut(|memory| memory.request_focus(place.first));
@@ -130,7 +129,7 @@ pub(crate) fn act(window: &mut Window, ui: &Ui) {
         app.sheet = Some(Sheet::Help);
     }
     if pressed(&command_shift(Key::F)) {
-        app.take_back_filter();
+        app.restore_filter();
     }
     if pressed(&command(Key::F)) {
         window.top.focus_filter = true;
@@ -160,10 +159,10 @@ pub(crate) fn act(window: &mut Window, ui: &Ui) {
         return;
     }
     if pressed(&command(Key::ArrowRight)) {
-        app.copy(Direction::LeftToRight);
+        app.copy(Side::Right);
     }
     if pressed(&command(Key::ArrowLeft)) {
-        app.copy(Direction::RightToLeft);
+        app.copy(Side::Left);
     }
     let side = app.side_at_cursor(window.table.active);
     if ui.input_mut(|i| i.consume_key(Modifiers::SHIFT, Key::Delete)) {
@@ -172,7 +171,7 @@ pub(crate) fn act(window: &mut Window, ui: &Ui) {
         app.delete_orphans(side);
     }
     if pressed(&command_shift(Key::Z)) {
-        app.take_back_ticks();
+        app.undo_ticks();
     }
     if pressed(&command(Key::Z)) {
         app.undo_latest();

@@ -1,6 +1,6 @@
-//! The window of FolderCompareSync: draws what [`fcs_view`] holds, and turns clicks and keys into calls of it.
+//! The window of FolderCompareSync: draws what [`fcs_gui_model`] holds, and turns clicks and keys into calls of it.
 //!
-//! Invariant: everything with a meaning is in [`fcs_view::app::App`]; here is only how it looks and where it is clicked.
+//! Invariant: everything with a meaning is in [`fcs_gui_model::app::App`]; here is only how it looks and where it is clicked.
 //! The crate must not know how folders are compared or copied, and touches no file but to read its settings before
 //! the window opens.
 

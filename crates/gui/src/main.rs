@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 
 use eframe::{CreationContext, NativeOptions, Renderer};
 use egui::{Context, ViewportBuilder, ViewportCommand};
+use fcs_app::settings_file::{self, SettingsFile};
 use fcs_engine::compare::Side;
-use fcs_engine::error::shown;
-use fcs_front::settings_file::{self, SettingsFile};
+use fcs_engine::error::display_path;
 use fcs_gui::desktop::System;
 use fcs_gui::window::Window;
 use fcs_gui::{app_icon, theme};
-use fcs_view::app::{App, Start};
-use fcs_view::keep::Kept;
+use fcs_gui_model::app::{App, Start};
+use fcs_gui_model::keep::Remembered;
 use jiff::tz::TimeZone;
 
 const HELP: &str = "\
@@ -38,7 +38,7 @@ const PACE: Duration = Duration::from_millis(100);
 /// The same where drawing itself is work (no graphics card), or nobody looks.
 const SLOW_PACE: Duration = Duration::from_millis(400);
 /// A frame that takes longer than this makes the pace slow, in seconds.
-const DEAR_FRAME: f32 = 0.012;
+const SLOW_FRAME: f32 = 0.012;
 
 fn main() -> ExitCode {
     let args: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 }
 
 /// How a window ended.
-enum Ended {
+enum WindowEnd {
     Well,
     /// Nothing was ever seen of it.
     Unseen(String),
@@ -80,9 +80,11 @@ fn open(folders: Option<&[PathBuf; 2]>) -> ExitCode {
     let mut reasons = Vec::new();
     for renderer in known {
         match attempt(renderer, folders) {
-            Ended::Well => return ExitCode::SUCCESS,
-            Ended::Unseen(reason) => reasons.push(format!("{renderer}: {}", reason.trim_end_matches('.'))),
-            Ended::Broken(reason) => {
+            WindowEnd::Well => return ExitCode::SUCCESS,
+            WindowEnd::Unseen(reason) => {
+                reasons.push(format!("{renderer}: {}", reason.trim_end_matches('.')));
+            }
+            WindowEnd::Broken(reason) => {
                 tell(&format!(
                     "Could not go on with the window: {reason}. If files were being copied, that run is interrupted. \
                      Open the window again: it offers to recover the run."
@@ -99,14 +101,14 @@ fn open(folders: Option<&[PathBuf; 2]>) -> ExitCode {
 }
 
 /// Renderers panic as well as they return errors. Before the first frame is on the screen there is nothing to lose.
-fn attempt(renderer: Renderer, folders: Option<&[PathBuf; 2]>) -> Ended {
+fn attempt(renderer: Renderer, folders: Option<&[PathBuf; 2]>) -> WindowEnd {
     let seen = Arc::new(AtomicBool::new(false));
     let reason = match catch_unwind(AssertUnwindSafe(|| run(renderer, folders, &seen))) {
-        Ok(Ok(())) => return Ended::Well,
+        Ok(Ok(())) => return WindowEnd::Well,
         Ok(Err(error)) => error.to_string(),
         Err(panic) => words(panic.as_ref()).to_owned(),
     };
-    if seen.load(Ordering::Relaxed) { Ended::Broken(reason) } else { Ended::Unseen(reason) }
+    if seen.load(Ordering::Relaxed) { WindowEnd::Broken(reason) } else { WindowEnd::Unseen(reason) }
 }
 
 fn words(panic: &(dyn Any + Send)) -> &str {
@@ -123,7 +125,7 @@ fn tell(text: &str) {
 fn run(renderer: Renderer, folders: Option<&[PathBuf; 2]>, seen: &Arc<AtomicBool>) -> eframe::Result {
     let kept_path = settings_file::path().ok().map(|path| path.with_file_name("window.toml"));
     let kept = kept_path.as_deref().and_then(|path| std::fs::read_to_string(path).ok());
-    let kept = kept.and_then(|text| Kept::read(&text).ok()).unwrap_or_default();
+    let kept = kept.and_then(|text| Remembered::read(&text).ok()).unwrap_or_default();
     let size = kept.size.unwrap_or([1280.0, 800.0]);
     let viewport = ViewportBuilder::default()
         .with_title("FolderCompareSync")
@@ -155,7 +157,7 @@ struct Shell {
 impl Shell {
     fn new(
         ctx: &Context,
-        kept: Kept,
+        kept: Remembered,
         kept_path: Option<PathBuf>,
         folders: Option<[PathBuf; 2]>,
         seen: Arc<AtomicBool>,
@@ -170,13 +172,13 @@ impl Shell {
             settings,
             kept,
             kept_path,
-            logs: fcs_front::run_log::folder(),
+            logs: fcs_app::run_log::folder(),
             home: std::env::home_dir().filter(|home| home.is_absolute()),
             zone: TimeZone::system(),
             desktop: Arc::new(System),
             wake: Arc::new(move || wake.request_repaint()),
         });
-        // Many files are open at once while a group is copied.
+        // Many files are open at once while a batch is copied.
         if let Some([left, right]) = folders {
             // They are remembered, and the next window may begin elsewhere.
             let [left, right] = [left, right].map(|path| std::path::absolute(&path).unwrap_or(path));
@@ -195,7 +197,7 @@ impl Shell {
             Some(loaded) => {
                 let name = |side| {
                     let path = &loaded.folders.root(side).path;
-                    path.file_name().map_or_else(|| shown(path), |name| shown(name.as_ref()))
+                    path.file_name().map_or_else(|| display_path(path), |name| display_path(name.as_ref()))
                 };
                 format!("{} ↔ {} – FolderCompareSync", name(Side::Left), name(Side::Right))
             }
@@ -217,16 +219,16 @@ impl eframe::App for Shell {
         self.drawn = true;
         self.window.ui(ui, self.began.elapsed());
         self.set_title(&ctx);
-        if ctx.input(|i| i.viewport().close_requested()) && !self.window.app.close {
+        if ctx.input(|i| i.viewport().close_requested()) && !self.window.app.should_close() {
             self.window.app.ask_to_stop(true);
-            if !self.window.app.close {
+            if !self.window.app.should_close() {
                 ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             }
-        } else if self.window.app.close {
+        } else if self.window.app.should_close() {
             ctx.send_viewport_cmd(ViewportCommand::Close);
         }
         if self.window.app.busy.is_some() {
-            let dear = frame.info().cpu_usage.is_some_and(|seconds| seconds > DEAR_FRAME);
+            let dear = frame.info().cpu_usage.is_some_and(|seconds| seconds > SLOW_FRAME);
             let watched = ctx.input(|i| i.viewport().focused.unwrap_or(true));
             ctx.request_repaint_after(if dear || !watched { SLOW_PACE } else { PACE });
         }

@@ -5,11 +5,11 @@
 use egui::{Align, Button, Color32, Layout, Popup, PopupKind, RichText, Ui, vec2};
 use fcs_engine::compare::Side;
 use fcs_engine::progress::full_path;
-use fcs_view::app::{App, View};
-use fcs_view::{Mark, text};
+use fcs_gui_model::app::{App, View};
+use fcs_gui_model::{Mark, text};
 
 use crate::bottom;
-use crate::keys::{self, Part};
+use crate::keys::{self, WindowPart};
 use crate::table::{BAR, Context, GUTTER, Look};
 use crate::theme::{self, CONTROL, Palette, icon};
 use crate::top::side_word;
@@ -28,7 +28,7 @@ pub(crate) fn table(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     let Some(loaded) = window.app.loaded_mut() else { return };
     let look = Look { zone: &zone, decimals, access: None, rows_tick };
     let response = window.table.ui(ui, &mut loaded.model, &look);
-    keys::note_part(ui.ctx(), Part::Table, response.response.rect, response.response.id);
+    keys::note_part(ui.ctx(), WindowPart::Table, response.response.rect, response.response.id);
     window.left_out = response.left_out;
     if let Some(change) = response.ticked {
         window.app.say_change(change);
@@ -203,7 +203,7 @@ fn remembered(app: &mut App, ui: &mut Ui, pal: &Palette) {
     big(ui, icon::SCALES, pal.accent);
     ui.label(RichText::new("Compare these two folders?").family(theme::semibold()).size(17.0));
     for side in [Side::Left, Side::Right] {
-        let text = fcs_engine::error::shown(&app.named(side));
+        let text = fcs_engine::error::display_path(&app.named(side));
         ui.add(egui::Label::new(RichText::new(text).family(theme::medium())).truncate());
     }
     widgets::text(

@@ -1,56 +1,25 @@
 //! What lies over the table: a frame with a title, a body that scrolls, and a foot with buttons.
 //!
-//! Invariant: every sheet closes with Escape and with a button, fits into the window, and never hides its buttons. This
-//! module must not know what a sheet is about; that is for the modules in it.
+//! Invariant: every sheet closes with Escape and with a button, fits into the window, and never hides its buttons. Of
+//! what can be asked for it knows closing alone. This module must not know what a sheet is about.
 
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use egui::{Align, Context, Frame, Id, Layout, Margin, Modal, RichText, ScrollArea, Ui, UiKind, vec2};
-use fcs_view::app::{App, Sheet};
+use fcs_gui_model::app::Sheet;
 
-use crate::sheets;
+use crate::sheets::SheetRequest;
 use crate::theme::{self, Palette, icon};
 use crate::widgets;
-use crate::window::Window;
-
-/// The state of widgets in sheets.
-#[derive(Default)]
-pub(crate) struct State {
-    /// A setting whose field is edited: its name and text.
-    pub(crate) editing: Option<(String, String)>,
-}
 
 /// How long a sheet is looked at before a click on its foot counts, in seconds: the second half of a double click that
 /// opened it was not meant for what happens to lie there.
 const A_LOOK: f64 = 0.6;
 
-/// Draws the sheet that is open.
-pub(crate) fn show(window: &mut Window, ui: &mut Ui, pal: &Palette) {
-    let ctx = ui.ctx().clone();
-    note_what_is_open(window.app.sheet.as_ref(), &ctx);
-    match &window.app.sheet {
-        None => window.sheet = State::default(),
-        Some(Sheet::Confirm(_)) => sheets::confirm::show(&mut window.app, &ctx, pal),
-        Some(Sheet::Ended(_)) => sheets::ended::show(window, &ctx, pal),
-        Some(Sheet::Done(_)) => sheets::done::show(&mut window.app, &ctx, pal),
-        Some(Sheet::Stop { .. }) => sheets::ask::stop(&mut window.app, &ctx, pal),
-        Some(Sheet::AskUndo { .. }) => sheets::ask::undo(&mut window.app, &ctx, pal),
-        Some(Sheet::Pick(_)) => sheets::pick::show(&mut window.app, &ctx, pal),
-        Some(Sheet::AskRecover { .. }) => sheets::ask::recover(&mut window.app, &ctx, pal),
-        Some(Sheet::Trouble(_)) => sheets::ask::trouble(&mut window.app, &ctx, pal),
-        Some(Sheet::Orphans(_)) => sheets::orphans::show(window, &ctx, pal),
-        Some(Sheet::History(_)) => sheets::history::show(&mut window.app, &ctx, pal),
-        Some(Sheet::Settings(_)) => sheets::settings::show(window, &ctx, pal),
-        Some(Sheet::Log { .. }) => sheets::log::show(&mut window.app, &ctx, pal),
-        Some(Sheet::Help) => sheets::about::keys(&mut window.app, &ctx, pal),
-        Some(Sheet::About) => sheets::about::about(&mut window.app, &ctx, pal),
-    }
-}
-
 /// Which sheet is open, and since when. A plan that has come in is another thing to look at than one that is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Open {
+struct OpenSheet {
     what: (Discriminant<Sheet>, usize),
     since: f64,
 }
@@ -59,8 +28,9 @@ fn open_id() -> Id {
     Id::unique("open sheet")
 }
 
-fn note_what_is_open(sheet: Option<&Sheet>, ctx: &Context) {
-    let Some(sheet) = sheet else { return ctx.data_mut(|data| data.remove::<Open>(open_id())) };
+/// Takes note of which sheet is open; to be called in each frame.
+pub(crate) fn note_what_is_open(sheet: Option<&Sheet>, ctx: &Context) {
+    let Some(sheet) = sheet else { return ctx.data_mut(|data| data.remove::<OpenSheet>(open_id())) };
     let plan = match sheet {
         Sheet::Confirm(confirm) => confirm.proposed.as_ref().map_or(0, |plan| Arc::as_ptr(plan) as usize),
         _ => 0,
@@ -68,9 +38,9 @@ fn note_what_is_open(sheet: Option<&Sheet>, ctx: &Context) {
     let what = (discriminant(sheet), plan);
     let since = ctx.input(|input| input.time);
     ctx.data_mut(|data| {
-        let open = data.get_temp_mut_or(open_id(), Open { what, since });
+        let open = data.get_temp_mut_or(open_id(), OpenSheet { what, since });
         if open.what != what {
-            *open = Open { what, since };
+            *open = OpenSheet { what, since };
         }
     });
 }
@@ -78,7 +48,7 @@ fn note_what_is_open(sheet: Option<&Sheet>, ctx: &Context) {
 /// Whether a click comes too soon after the sheet opened to be meant for it. Keys cannot: they need the focus.
 fn is_too_soon(ctx: &Context) -> bool {
     let (now, click) = ctx.input(|input| (input.time, input.pointer.any_click()));
-    let open = ctx.data(|data| data.get_temp::<Open>(open_id()));
+    let open = ctx.data(|data| data.get_temp::<OpenSheet>(open_id()));
     click && open.is_some_and(|open| now - open.since < A_LOOK)
 }
 
@@ -90,15 +60,15 @@ pub(crate) struct Size {
     pub(crate) height: Option<f32>,
 }
 
-/// Draws a sheet; returns what head, body and foot want done, the last of them that wants anything.
-pub(crate) fn frame<A>(
+/// Draws a sheet; returns what is asked for in head, body or foot, the last of them in which anything is.
+pub(crate) fn frame(
     ctx: &Context,
     pal: &Palette,
     title: &str,
     size: Size,
-    body: impl FnOnce(&mut Ui) -> Option<A>,
-    foot: impl FnOnce(&mut Ui) -> Option<A>,
-) -> Option<Act<A>> {
+    body: impl FnOnce(&mut Ui) -> Option<SheetRequest>,
+    foot: impl FnOnce(&mut Ui) -> Option<SheetRequest>,
+) -> Option<SheetRequest> {
     let screen = ctx.content_rect().size();
     let width = size.width.min(screen.x - 48.0);
     let most = screen.y - 176.0;
@@ -119,19 +89,19 @@ pub(crate) fn frame<A>(
         ui.set_width(width);
         // Without this the room is what the sheet took in the frame before, and it would never grow.
         ui.set_max_height(screen.y - 48.0);
-        let mut act = None;
+        let mut request = None;
         ui.horizontal(|ui| {
             let heading = ui.label(RichText::new(title).family(theme::semibold()).size(17.0));
             ui.ctx().accesskit_node_builder(heading.id, |node| node.set_role(egui::accesskit::Role::Heading));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let close = widgets::icon_button(ui, icon::X, "Close");
                 if close.on_hover_text("Esc").clicked() {
-                    act = Some(Act::Close);
+                    request = Some(SheetRequest::Close);
                 }
             });
         });
         ui.add_space(4.0);
-        let done = match size.height {
+        let body_request = match size.height {
             Some(height) => {
                 let height = height.min(most);
                 ui.allocate_ui(vec2(width, height), |ui| {
@@ -150,30 +120,10 @@ pub(crate) fn frame<A>(
             }
         };
         ui.add_space(8.0);
-        let foot_done = ui
+        let foot_request = ui
             .allocate_ui_with_layout(vec2(width, theme::PRIMARY), Layout::right_to_left(Align::Center), foot)
             .inner;
-        foot_done.filter(|_| !is_too_soon(ctx)).or(done).map(Act::Do).or(act)
+        foot_request.filter(|_| !is_too_soon(ctx)).or(body_request).or(request)
     });
     shown.inner
-}
-
-/// What is to be done.
-pub(crate) enum Act<A> {
-    /// The sheet is to be closed.
-    Close,
-    /// What the sheet is for.
-    Do(A),
-}
-
-/// Closes the sheet if that is wanted, else hands on what is.
-pub(crate) fn or_close<A>(app: &mut App, act: Option<Act<A>>) -> Option<A> {
-    match act {
-        Some(Act::Close) => {
-            app.close_sheet();
-            None
-        }
-        Some(Act::Do(what)) => Some(what),
-        None => None,
-    }
 }

@@ -6,7 +6,7 @@
 //! so a frame costs the same whatever the number of rows. The rows are painted with few clip rectangles, because each
 //! is a draw call.
 //!
-//! This module must not know what a row means, only what [`fcs_view`] says about it; and it changes nothing by itself
+//! This module must not know what a row means, only what [`fcs_gui_model`] says about it; and it changes nothing by itself
 //! but which rows are open, ticked and sorted, where the cursor is, and its own widths.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use egui::{
 };
 use fcs_engine::access::Access;
 use fcs_engine::compare::{RowId, Side};
-use fcs_view::{Cells, Change, Field, Model};
+use fcs_gui_model::{Cells, Change, Field, Model};
 use jiff::tz::TimeZone;
 
 use crate::theme::{PANEL_ROUND, Palette};
@@ -30,7 +30,7 @@ mod keys;
 mod paint;
 mod rows;
 
-pub use columns::{BAR, GUTTER, Shown, Widths};
+pub use columns::{BAR, GUTTER, ShownColumns, Widths};
 
 use columns::{Content, Geometry};
 use keys::TypeAhead;
@@ -45,7 +45,7 @@ pub const HEAD: f32 = 30.0;
 pub struct Look<'a> {
     /// The zone of times.
     pub zone: &'a TimeZone,
-    /// Decimals of seconds, see [`fcs_view::text::decimals`].
+    /// Decimals of seconds, see [`fcs_gui_model::text::decimals`].
     pub decimals: usize,
     /// How items look now, instead of their verdicts; empty while that is being found out.
     pub access: Option<&'a HashMap<RowId, Access>>,
@@ -59,7 +59,7 @@ pub struct Table {
     /// The widths of the columns.
     pub widths: Widths,
     /// Which columns there are.
-    pub shown: Shown,
+    pub shown: ShownColumns,
     /// Shows one side alone.
     pub only: Option<Side>,
     /// How far the rows are scrolled down, in points. Clamped when it is drawn.
@@ -80,7 +80,7 @@ impl Default for Table {
     fn default() -> Self {
         Self {
             widths: Widths::default(),
-            shown: Shown::default(),
+            shown: ShownColumns::default(),
             only: None,
             scroll: 0.0,
             across: 0.0,
@@ -122,7 +122,7 @@ pub struct Context {
 
 /// What a click or a key asks for.
 #[derive(Debug, Clone, Copy)]
-enum Action {
+enum TableAction {
     /// The first click on a row.
     Click(RowId, Side),
     /// The second one soon after, which is not to do what the first did.
@@ -239,8 +239,8 @@ impl Table {
         ui: &mut Ui,
         scene: &Scene<'_>,
         response: &Response,
-        actions: &mut Vec<Action>,
-    ) -> Option<fcs_view::Column> {
+        actions: &mut Vec<TableAction>,
+    ) -> Option<fcs_gui_model::Column> {
         let (outer, palette) = (scene.geometry.outer, &scene.palette);
         let round = CornerRadius::same(PANEL_ROUND);
         ui.painter().rect_filled(outer, round, palette.surface);
@@ -302,7 +302,7 @@ impl Table {
         &mut self,
         ui: &Ui,
         (model, rows_tick): (&mut Model, bool),
-        actions: &mut Vec<Action>,
+        actions: &mut Vec<TableAction>,
         done: &mut TableResponse,
     ) {
         if !actions.is_empty() {
@@ -310,13 +310,13 @@ impl Table {
         }
         for action in actions.drain(..) {
             match action {
-                Action::Click(row, side) => self.click(model, rows_tick, row, side, done),
+                TableAction::Click(row, side) => self.click(model, rows_tick, row, side, done),
                 // The toolkit also calls it one when the first was on the row beside.
-                Action::DoubleClick(row, side) if self.clicked.is_none_or(|(first, _)| first != row) => {
+                TableAction::DoubleClick(row, side) if self.clicked.is_none_or(|(first, _)| first != row) => {
                     self.click(model, rows_tick, row, side, done);
                 }
-                Action::DoubleClick(row, _) => {
-                    if self.clicked.take() == Some((row, true)) && model.take_back_ticks() {
+                TableAction::DoubleClick(row, _) => {
+                    if self.clicked.take() == Some((row, true)) && model.undo_ticks() {
                         done.ticked = Some(Change::default());
                     }
                     if model.rows().can_open(row) {
@@ -325,21 +325,21 @@ impl Table {
                         done.activated = Some(row);
                     }
                 }
-                Action::Select(row, side) => {
+                TableAction::Select(row, side) => {
                     self.select(model, row, side, done);
                 }
-                Action::Open(row, open) => model.set_open(row, open),
-                Action::Tick(row, side) if model.selection().can_tick(row, side) => {
+                TableAction::Open(row, open) => model.set_open(row, open),
+                TableAction::Tick(row, side) if model.selection().can_tick(row, side) => {
                     self.clicked = None;
                     done.ticked = Some(model.toggle(row, side));
                 }
-                Action::Tick(..) => {}
-                Action::Context(context) => {
+                TableAction::Tick(..) => {}
+                TableAction::Context(context) => {
                     model.set_cursor(context.row);
                     self.active = context.side;
                     done.context = Some(context);
                 }
-                Action::Activate(row) => done.activated = Some(row),
+                TableAction::Activate(row) => done.activated = Some(row),
             }
         }
     }

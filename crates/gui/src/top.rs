@@ -10,18 +10,18 @@ use egui::{
 };
 use fcs_engine::compare::{Group, Side};
 use fcs_engine::settings::ContentCheck;
-use fcs_view::app::{App, Sheet, View};
-use fcs_view::keep::Theme;
-use fcs_view::text;
+use fcs_gui_model::app::{App, Sheet, View};
+use fcs_gui_model::keep::Theme;
+use fcs_gui_model::text;
 
-use crate::keys::{self, Part};
+use crate::keys::{self, WindowPart};
 use crate::theme::{self, CONTROL, PRIMARY, Palette, icon};
 use crate::widgets::{self, name};
 use crate::window::Window;
 
 /// What is typed in the options, and where the focus is to go.
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct BarState {
     pub(crate) focus_filter: bool,
     include: String,
     exclude: String,
@@ -47,7 +47,7 @@ pub(crate) fn show(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     });
     ui.add_space(2.0);
     ui.horizontal_wrapped(|ui| filters(window, ui, pal));
-    if let Some(error) = window.app.filter_error.as_ref().filter(|_| window.app.loaded().is_some()) {
+    if let Some(error) = window.app.filter.error.as_ref().filter(|_| window.app.loaded().is_some()) {
         ui.horizontal(|ui| {
             widgets::glyph(ui, icon::WARNING_CIRCLE, 14.0, pal.bad);
             ui.label(RichText::new(error.to_string()).color(pal.bad).size(12.0));
@@ -75,8 +75,8 @@ fn folders(window: &mut Window, ui: &mut Ui, pal: &Palette) {
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             folder(app, ui, pal, Side::Left, width);
             let swap = ui.add_sized(vec2(30.0, PRIMARY), small(icon::SWAP));
-            name(ui, &swap, "Exchange left and right");
-            if swap.on_hover_text("Exchange left and right").clicked() {
+            name(ui, &swap, "Swap left and right");
+            if swap.on_hover_text("Swap left and right").clicked() {
                 app.swap_folders();
             }
             folder(app, ui, pal, Side::Right, width);
@@ -112,7 +112,12 @@ fn folder(app: &mut App, ui: &mut Ui, pal: &Palette, side: Side, width: f32) {
         name(ui, &field, label);
         if side == Side::Left {
             let row = ui.ctx().content_rect().x_range();
-            keys::note_part(ui.ctx(), Part::Folders, Rect::from_x_y_ranges(row, field.rect.y_range()), id);
+            keys::note_part(
+                ui.ctx(),
+                WindowPart::Folders,
+                Rect::from_x_y_ranges(row, field.rect.y_range()),
+                id,
+            );
         }
         if !whole && field.has_focus() {
             cursor_to_end(ui.ctx(), id, &text);
@@ -179,7 +184,7 @@ fn filters(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     if window.app.loaded().is_some() {
         filter(window, ui, pal);
     }
-    let options = widgets::button(ui, icon::SLIDERS, "What counts");
+    let options = widgets::button(ui, icon::SLIDERS, "Compare by");
     if options.clicked() {
         window.top.load(&window.app);
     }
@@ -191,19 +196,19 @@ fn filters(window: &mut Window, ui: &mut Ui, pal: &Palette) {
 
 fn filter(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     let app = &mut window.app;
-    let mut text = app.filter.clone();
-    let understood = app.filter_error.is_none();
+    let mut text = app.filter.text.clone();
+    let understood = app.filter.error.is_none();
     let field = widgets::search(ui, &mut text, "Filter", "Filter: *.jpg; >10MB; 2024-05", 264.0, understood);
     let row = ui.ctx().content_rect().x_range();
     let area = Rect::from_x_y_ranges(row, field.rect.y_range());
-    keys::note_part(ui.ctx(), Part::Filter, area, field.id);
+    keys::note_part(ui.ctx(), WindowPart::Filter, area, field.id);
     if std::mem::take(&mut window.top.focus_filter) {
         field.request_focus();
     }
     if field.changed() {
         app.set_filter(text);
     }
-    let help = match &app.filter_error {
+    let help = match &app.filter.error {
         Some(error) => error.to_string(),
         None => {
             "Names with * and ?, paths with /, sizes (>10MB), dates (2024-05, >2024-01-31); separate with ;"
@@ -213,21 +218,21 @@ fn filter(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     field.on_hover_text(help);
     for group in Group::ALL {
         let count = app.chip_count(group);
-        let on = app.chips.has(group);
+        let on = app.filter.chips.has(group);
         if widgets::chip(ui, text::chip(group), count, chip_icon(group), chip_colour(pal, group), on)
             .clicked()
         {
             app.toggle_chip(group);
         }
     }
-    if !app.filter.is_empty() || app.chips != fcs_view::Chips::ALL {
+    if !app.filter.text.is_empty() || app.filter.chips != fcs_gui_model::Chips::ALL {
         if widgets::button(ui, icon::X, "Show all").clicked() {
             app.clear_filter();
         }
-    } else if app.can_take_back_filter()
-        && widgets::button(ui, icon::UNDO, "Filter as before").on_hover_text("Ctrl+Shift+F").clicked()
+    } else if app.can_restore_filter()
+        && widgets::button(ui, icon::UNDO, "Restore the filter").on_hover_text("Ctrl+Shift+F").clicked()
     {
-        app.take_back_filter();
+        app.restore_filter();
     }
 }
 
@@ -251,11 +256,11 @@ fn chip_colour(pal: &Palette, group: Group) -> egui::Color32 {
     }
 }
 
-impl State {
+impl BarState {
     fn load(&mut self, app: &App) {
         self.include = app.kept.include.join("; ");
         self.exclude = app.kept.exclude.join("; ");
-        self.tolerance = fcs_front::settings_file::readable(
+        self.tolerance = fcs_app::settings_file::readable(
             &app.settings().time_tolerance_nanos.to_string(),
             fcs_engine::settings::Unit::Nanoseconds,
         );
@@ -266,7 +271,7 @@ fn options(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     widgets::framed(ui);
     ui.set_width(420.0);
     let app = &mut window.app;
-    widgets::heading(ui, "What counts as a difference");
+    widgets::heading(ui, "Criteria");
     let switches = [
         ("compare_existence", "On one side only", app.settings().compare_existence),
         ("compare_size", "Size", app.settings().compare_size),
@@ -355,7 +360,7 @@ fn options(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     }
     ui.add_space(4.0);
     ui.horizontal(|ui| {
-        ui.label(RichText::new("In force with the next comparison.").color(pal.weak).size(12.0));
+        ui.label(RichText::new("Takes effect at the next comparison.").color(pal.weak).size(12.0));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if app.busy.is_none() && widgets::button(ui, icon::SCALES, "Compare now").clicked() {
                 app.compare();
@@ -413,9 +418,9 @@ fn menu_items(app: &mut App, ui: &mut Ui) -> Option<Theme> {
     }
     ui.separator();
     if matches!(app.view, View::Loaded(_))
-        && item(ui, icon::CHECK, "Ticks as they were before", "Ctrl+Shift+Z")
+        && item(ui, icon::CHECK, "Undo the change of ticks", "Ctrl+Shift+Z")
     {
-        app.take_back_ticks();
+        app.undo_ticks();
     }
     ui.scope(|ui| {
         widgets::framed(ui);

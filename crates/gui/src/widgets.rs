@@ -40,7 +40,7 @@ pub fn primary(ui: &mut Ui, icon: &str, text: &str) -> Response {
     filled(ui, icon, text, |palette| (palette.primary, palette.primary_hover, palette.on_primary))
 }
 
-/// The one thing that a view is for, where it cannot be taken back.
+/// The one thing that a view is for, where it cannot be undone.
 pub fn danger(ui: &mut Ui, icon: &str, text: &str) -> Response {
     filled(ui, icon, text, |palette| (palette.danger, palette.danger_hover, palette.on_primary))
 }
@@ -81,7 +81,7 @@ pub fn chip(ui: &mut Ui, label: &str, count: u64, icon: &str, color: Color32, on
     let palette = Palette::of(ui.theme());
     let ink = if on { palette.text } else { palette.weak };
     let font = FontId::new(12.0, theme::medium());
-    let text = format!("{label}  {}", fcs_view::text::number(count));
+    let text = format!("{label}  {}", fcs_gui_model::text::number(count));
     let galley = ui.painter().layout_no_wrap(text, font, ink);
     let (area, response) = ui.allocate_exact_size(vec2(galley.size().x + 40.0, CONTROL), Sense::click());
     let fill = if on { color.gamma_multiply(0.14) } else { Color32::TRANSPARENT };
@@ -299,7 +299,7 @@ pub fn glyph(ui: &mut Ui, icon: &str, size: f32, color: Color32) {
     ui.painter().text(area.center(), Align2::CENTER_CENTER, icon, FontId::proportional(size), color);
 }
 
-/// The course of a rate, the highest point named.
+/// The history of a rate, the highest point named.
 pub fn graph(ui: &mut Ui, points: &[f32], size: Vec2) {
     let palette = Palette::of(ui.theme());
     let (area, response) = ui.allocate_exact_size(size, Sense::hover());
@@ -312,7 +312,7 @@ pub fn graph(ui: &mut Ui, points: &[f32], size: Vec2) {
         StrokeKind::Inside,
     );
     let most = points.iter().copied().fold(0.0_f32, f32::max);
-    let peak = format!("peak {}/s", fcs_view::text::size(most as u64));
+    let peak = format!("peak {}/s", fcs_gui_model::text::size(most as u64));
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("Rate so far, {peak}")));
     if points.len() < 2 || most <= 0.0 {
         return;

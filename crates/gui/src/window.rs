@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use egui::{CentralPanel, Frame, Margin, Panel, Ui, Vec2, vec2};
-use fcs_view::app::{App, View};
-use fcs_view::keep::{Kept, Theme};
+use fcs_gui_model::app::{App, View};
+use fcs_gui_model::keep::{Remembered, Theme};
 
 use crate::table::{self, Table};
 use crate::theme::Palette;
-use crate::{banner, bottom, keys, middle, sheet, top};
+use crate::{banner, bottom, keys, middle, sheets, top};
 
 /// The window is laid out for no less than this, in points. Where there is less room everything is drawn smaller.
 const LEAST: Vec2 = vec2(720.0, 450.0);
@@ -22,16 +22,14 @@ pub struct Window {
     pub app: App,
     /// The table of both sides.
     pub table: Table,
-    /// The table of the orphans' dialog.
-    pub orphans: Table,
-    pub(crate) top: top::State,
-    pub(crate) sheet: sheet::State,
+    pub(crate) top: top::BarState,
+    pub(crate) sheets: sheets::SheetState,
     /// The row whose menu is open.
     pub(crate) row_menu: Option<table::Context>,
     /// Which comparison that row is one of.
     comparisons: u64,
     /// Columns of the table that had no room in the frame before.
-    pub(crate) left_out: Vec<fcs_view::Field>,
+    pub(crate) left_out: Vec<fcs_gui_model::Field>,
     /// The table is to have the focus when no sheet lies over it.
     focus_table: bool,
     /// A text was edited in the frame before.
@@ -51,9 +49,8 @@ impl Window {
         Self {
             app,
             table,
-            orphans: Table::default(),
-            top: top::State::default(),
-            sheet: sheet::State::default(),
+            top: top::BarState::default(),
+            sheets: sheets::SheetState::default(),
             row_menu: None,
             comparisons: 0,
             left_out: Vec::new(),
@@ -117,7 +114,7 @@ impl Window {
             View::Loaded(_) => middle::table(self, ui, &pal),
             View::Empty | View::Failed(_) => middle::no_table(&mut self.app, ui, &pal),
         });
-        sheet::show(self, ui, &pal);
+        sheets::show(self, ui.ctx(), &pal);
         self.remember(ui);
         if let Some(text) = self.app.clipboard.take() {
             ui.copy_text(text);
@@ -141,7 +138,7 @@ impl Window {
         if step.abs() > f32::EPSILON {
             let wished =
                 if (now - 1.0).abs() < f32::EPSILON { now } else { self.app.kept.zoom.unwrap_or(1.0) + step };
-            self.app.kept.zoom = Some(wished.clamp(Kept::LEAST_ZOOM, Kept::MOST_ZOOM));
+            self.app.kept.zoom = Some(wished.clamp(Remembered::LEAST_ZOOM, Remembered::MOST_ZOOM));
         }
         let room = ctx.content_rect().size() * now / LEAST;
         let fits = self.app.kept.zoom.unwrap_or(1.0).min(room.min_elem()).max(0.3);
@@ -189,7 +186,7 @@ impl Window {
 /// What is written where a column has no width of its own.
 const NO_WIDTH: f32 = 0.0;
 
-fn restore(table: &mut Table, kept: &Kept) {
+fn restore(table: &mut Table, kept: &Remembered) {
     for (width, &kept) in table.widths.0.iter_mut().zip(&kept.columns) {
         *width = Some(kept).filter(|&kept| kept > NO_WIDTH);
     }
@@ -201,7 +198,7 @@ fn restore(table: &mut Table, kept: &Kept) {
     (shown.created, shown.digest, shown.status) = (told("created"), told("digest"), told("status"));
 }
 
-fn note(table: &Table, kept: &mut Kept) {
+fn note(table: &Table, kept: &mut Remembered) {
     kept.columns = table.widths.0.iter().map(|width| width.unwrap_or(NO_WIDTH)).collect();
     let told =
         [("created", table.shown.created), ("digest", table.shown.digest), ("status", table.shown.status)];

@@ -5,199 +5,20 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{Bench, has_icon};
-use egui::{Key, Modifiers, OutputCommand, Role, Theme, vec2};
-use egui_kittest::Node;
+use common::{ALT, Bench, CTRL, NONE, SHIFT, interrupt_a_run, small, with_orphans};
+use egui::{Key, Role, Theme, vec2};
 use egui_kittest::kittest::{NodeT, Queryable};
-use fcs_engine::compare::{RowId, Side};
-use fcs_engine::plan::Direction;
-use fcs_engine::report::RunResult;
-use fcs_engine::run::RunOptions;
+use fcs_app::settings_file::SettingsFile;
+use fcs_engine::Settings;
+use fcs_engine::compare::Side;
 use fcs_engine::settings::{Newer, Verify};
-use fcs_engine::{Control, Settings};
-use fcs_front::folders::Folders;
-use fcs_front::settings_file::SettingsFile;
-use fcs_front::task::{Task, propose};
-use fcs_testkit::{Options, listing};
-use fcs_view::app::{Sheet, View};
-use fcs_view::keep::{self, Kept};
-use fcs_view::{Chips, Column};
-
-const ALT: Modifiers = Modifiers::ALT;
-const CTRL: Modifiers = Modifiers::COMMAND;
-const NONE: Modifiers = Modifiers::NONE;
-const SHIFT: Modifiers = Modifiers::SHIFT;
-
-/// What is read of a node: its name, or of a text the text.
-fn name_of(node: Node<'_>) -> String {
-    let node = node.accesskit_node();
-    let is_text = matches!(node.role(), Role::Label | Role::Heading);
-    node.label().or_else(|| node.value().filter(|_| is_text)).unwrap_or_default()
-}
-
-/// What a user can do, and see.
-impl Bench {
-    fn usual() -> Self {
-        Self::new(vec2(1280.0, 800.0), Theme::Dark)
-    }
-
-    /// What is meant by a name: of two the one that lies above, which is drawn later.
-    fn find(&self, role: Role, label: &str) -> Option<Node<'_>> {
-        self.h
-            .root()
-            .children_recursive()
-            .filter(|node| node.accesskit_node().role() == role && name_of(*node) == label)
-            .last()
-    }
-
-    fn get(&self, role: Role, label: &str) -> Node<'_> {
-        self.find(role, label).unwrap_or_else(|| panic!("no {role:?} {label:?} among {:#?}", self.all()))
-    }
-
-    fn press(&mut self, role: Role, label: &str) {
-        if self.app().sheet.is_some() {
-            // As long as a person looks; before that a click on a sheet's foot does not count.
-            self.h.run_steps(45);
-        }
-        self.get(role, label).click();
-        self.h.run();
-    }
-
-    fn button(&mut self, label: &str) {
-        self.press(Role::Button, label);
-    }
-
-    /// Presses a button as a screen reader does, and draws no more than needed to see what it did.
-    fn at_once(&mut self, label: &str) {
-        self.get(Role::Button, label).click_accesskit();
-        self.h.step();
-        self.h.step();
-    }
-
-    fn tick(&mut self, label: &str) {
-        self.press(Role::CheckBox, label);
-    }
-
-    fn is_enabled(&self, label: &str) -> bool {
-        !self.get(Role::Button, label).accesskit_node().is_disabled()
-    }
-
-    /// Presses a button and says what it put into the clipboard.
-    fn copied(&mut self, label: &str) -> Option<String> {
-        self.get(Role::Button, label).click();
-        self.h.step();
-        let commands = self.h.output().platform_output.commands.clone();
-        self.h.run();
-        commands.into_iter().find_map(|command| match command {
-            OutputCommand::CopyText(text) => Some(text),
-            _ => None,
-        })
-    }
-
-    fn key(&mut self, modifiers: Modifiers, key: Key) {
-        self.h.key_press_modifiers(modifiers, key);
-        self.h.run();
-    }
-
-    /// Types into a field instead of what is in it.
-    fn type_into(&mut self, label: &str, text: &str) {
-        self.press(Role::TextInput, label);
-        self.key(CTRL, Key::A);
-        if text.is_empty() {
-            self.key(NONE, Key::Backspace);
-        } else {
-            self.get(Role::TextInput, label).type_text(text);
-            self.h.run();
-        }
-    }
-
-    /// Everything that is read on the screen.
-    fn all(&self) -> Vec<String> {
-        self.h.root().children_recursive().map(name_of).filter(|name| !name.is_empty()).collect()
-    }
-
-    fn says(&self, part: &str) -> bool {
-        self.all().iter().any(|name| name.contains(part))
-    }
-
-    fn focused(&self) -> Option<String> {
-        self.h.root().children_recursive().find(|node| node.accesskit_node().is_focused()).map(name_of)
-    }
-
-    fn listing(&self, name: &str) -> String {
-        format!("{:#?}", listing(&self.path(name), &Options::default()).unwrap())
-    }
-
-    fn text(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    fn compare(&mut self) {
-        self.key(NONE, Key::F5);
-        self.idle();
-    }
-
-    fn planned(&mut self) {
-        self.until("a plan", |app| matches!(&app.sheet, Some(Sheet::Confirm(c)) if c.proposed.is_some()));
-    }
-
-    fn ended(&mut self) {
-        self.until("a result", |app| matches!(app.sheet, Some(Sheet::Ended(_) | Sheet::Trouble(_))));
-        self.idle();
-        assert!(matches!(self.app().sheet, Some(Sheet::Ended(_))), "{:#?}", self.all());
-    }
-
-    fn looked(&mut self) {
-        self.until("a look", |app| matches!(&app.sheet, Some(Sheet::Orphans(o)) if o.access.is_some()));
-    }
-
-    fn asked_undo(&mut self) {
-        self.until("a question", |app| matches!(app.sheet, Some(Sheet::AskUndo { .. })));
-    }
-
-    fn accounted(&mut self) {
-        self.until("an account", |app| matches!(app.sheet, Some(Sheet::Done(_))));
-        self.idle();
-    }
-
-    /// Copies all differences to the right.
-    fn copy_all(&mut self, button: &str, verb: &str) {
-        self.button("Tick all differences on the left");
-        self.button(button);
-        self.planned();
-        self.button(verb);
-    }
-
-    fn cursor(&self) -> String {
-        let model = &self.app().loaded().unwrap().model;
-        model.rows().index().comparison().path(model.cursor()).to_string()
-    }
-
-    fn visible(&self) -> Vec<RowId> {
-        self.app().loaded().unwrap().model.rows().visible().to_vec()
-    }
-}
-
-/// Of every kind of row one or two; the dates of folders are the same on both sides.
-fn small() -> Bench {
-    let bench = Bench::usual();
-    bench.write("left/new.txt", 3, 1);
-    bench.write("left/sub/changed.txt", 13, 2);
-    bench.write("right/sub/changed.txt", 19, 3);
-    bench.write("left/sub/same.txt", 5, 4);
-    bench.write("right/sub/same.txt", 5, 4);
-    let content = fs::read(bench.path("left/sub/same.txt")).unwrap();
-    fs::write(bench.path("right/sub/same.txt"), content).unwrap();
-    bench.date("right/sub/same.txt", 4);
-    bench.write("right/only here.txt", 5, 5);
-    ["left/sub", "right/sub", "left", "right"].iter().for_each(|folder| bench.date(folder, 9));
-    bench
-}
+use fcs_gui_model::app::{App, Sheet};
+use fcs_gui_model::keep::{self, Remembered};
+use fcs_gui_model::{Chips, Column};
 
 /// Presses the primary button at a place.
 fn click_at(bench: &mut Bench, pos: egui::Pos2) {
@@ -239,7 +60,7 @@ fn a_click_that_closes_a_menu_ticks_nothing() {
     bench.idle();
     let row = bench.h.get_by_label_contains("a.txt, Left only").rect();
     let place = egui::pos2(row.left() + 200.0, row.center().y);
-    bench.button("What counts");
+    bench.button("Compare by");
     assert!(bench.says("Compare now"), "the menu is open");
     click_at(&mut bench, place);
     assert!(!bench.says("Compare now"), "it is closed");
@@ -342,7 +163,7 @@ fn compare_tick_dry_run_copy_and_undo() {
     bench.button("Undo this run…");
     bench.asked_undo();
     bench.button("Undo it");
-    bench.accounted();
+    bench.recovered_runs();
     assert!(bench.says("Undone"), "{:#?}", bench.all());
     bench.button("Close");
     assert!(bench.app().sheet.is_none());
@@ -378,7 +199,7 @@ fn a_run_stands_still_while_it_is_asked_about_and_is_rolled_back() {
     let mut bench = large();
     let before = bench.listing("right");
     begin_run(&mut bench);
-    let paused = |bench: &Bench| bench.app().busy.as_ref().expect("the run goes on").running.paused;
+    let paused = |bench: &Bench| bench.app().busy.as_ref().expect("the run goes on").running.is_paused();
     assert!(!paused(&bench));
     bench.at_once("Stop");
     assert!(bench.says("Stop this run?") && bench.says("Paused") && paused(&bench), "{:#?}", bench.all());
@@ -407,12 +228,12 @@ fn a_window_that_is_closed_during_a_run_asks_and_closes_after_the_answer() {
     begin_run(&mut bench);
     bench.app_mut().ask_to_stop(true);
     bench.h.run();
-    assert!(bench.says("A run is in progress") && !bench.app().close, "{:#?}", bench.all());
+    assert!(bench.says("A run is in progress") && !bench.app().should_close(), "{:#?}", bench.all());
     bench.button("Stop and keep");
-    bench.until("the close", |app| app.close);
+    bench.until("the close", App::should_close);
     let mut bench = Bench::usual();
     bench.app_mut().ask_to_stop(true);
-    assert!(bench.app().close, "nothing is in progress");
+    assert!(bench.app().should_close(), "nothing is in progress");
 }
 
 #[test]
@@ -437,17 +258,8 @@ fn what_failed_is_listed_copied_and_tried_again() {
     assert_eq!(fs::read(bench.path("right/new.txt")).unwrap().len(), 30);
 }
 
-fn with_orphans() -> Bench {
-    let bench = small();
-    for n in 0..4 {
-        bench.write(&format!("left/old/{n}.txt"), 10, n);
-    }
-    ["left", "right", "left/old"].iter().for_each(|folder| bench.date(folder, 9));
-    bench
-}
-
 #[test]
-fn orphans_go_for_good_only_after_their_number_was_typed() {
+fn orphans_are_deleted_permanently_only_after_their_number_was_typed() {
     let mut bench = with_orphans();
     bench.compare();
     bench.key(NONE, Key::Delete);
@@ -455,7 +267,7 @@ fn orphans_go_for_good_only_after_their_number_was_typed() {
     assert!(bench.says("Delete what only the left side has") && bench.is_enabled("Delete 6 items…"));
     bench.tick("Left 2.txt");
     assert!(bench.says("Ticked: 4 files, 0 folders"), "its folder stays: {:#?}", bench.all());
-    bench.press(Role::RadioButton, "Deleted items go permanently");
+    bench.press(Role::RadioButton, "Delete permanently");
 
     let before = [bench.listing("left"), bench.listing("right")];
     bench.tick("Dry run only");
@@ -468,7 +280,7 @@ fn orphans_go_for_good_only_after_their_number_was_typed() {
     bench.key(NONE, Key::Delete);
     bench.looked();
     bench.tick("Left 2.txt");
-    bench.press(Role::RadioButton, "Deleted items go permanently");
+    bench.press(Role::RadioButton, "Delete permanently");
     bench.button("Delete 4 items…");
     bench.planned();
     let delete = "Delete 4 items permanently";
@@ -506,7 +318,7 @@ fn shift_and_delete_is_about_the_right_side() {
 }
 
 #[test]
-fn the_filter_is_typed_and_taken_back() {
+fn the_filter_is_typed_cleared_and_restored() {
     let mut bench = with_orphans();
     bench.compare();
     bench.button("Expand all");
@@ -523,7 +335,7 @@ fn the_filter_is_typed_and_taken_back() {
     bench.button("Untick all on the left");
 
     bench.type_into("Filter", "1.txt; >9Q");
-    assert!(bench.app().filter_error.is_some());
+    assert!(bench.app().filter.error.is_some());
     assert_eq!(bench.visible(), found, "a text that is not understood changes nothing");
     bench.get(Role::TextInput, "Filter").hover();
     bench.h.run_steps(60);
@@ -531,14 +343,14 @@ fn the_filter_is_typed_and_taken_back() {
 
     bench.key(NONE, Key::Escape);
     assert_ne!(bench.focused().as_deref(), Some("Filter"), "first it leaves the field");
-    assert_eq!(bench.app().filter, "1.txt; >9Q");
+    assert_eq!(bench.app().filter.text, "1.txt; >9Q");
     bench.key(NONE, Key::Escape);
-    assert_eq!((bench.app().filter.as_str(), bench.visible()), ("", all.clone()));
-    assert!(bench.app().filter_error.is_none());
+    assert_eq!((bench.app().filter.text.as_str(), bench.visible()), ("", all.clone()));
+    assert!(bench.app().filter.error.is_none());
 
     assert!(bench.find(Role::Button, "Show all").is_none());
     bench.tick("Show Left only");
-    assert_eq!(bench.app().chips, Chips::ALL.toggled(fcs_engine::compare::Group::LeftOnly));
+    assert_eq!(bench.app().filter.chips, Chips::ALL.toggled(fcs_engine::compare::Group::LeftOnly));
     assert!(bench.visible().len() < all.len());
     bench.button("Show all");
     assert_eq!(bench.visible(), all);
@@ -601,7 +413,7 @@ fn the_table_is_worked_with_keys() {
 }
 
 #[test]
-fn settings_are_found_typed_refused_brought_back_and_carried_over() {
+fn settings_are_found_typed_refused_reset_and_carried_over() {
     let mut bench = Bench::usual();
     bench.key(CTRL, Key::Comma);
     bench.type_into("Find a setting", "batch_max_files");
@@ -619,8 +431,8 @@ fn settings_are_found_typed_refused_brought_back_and_carried_over() {
     let mine = bench.path("home/mine.toml");
     bench.answers.0.lock().unwrap().push(mine.clone());
     bench.button("Export…");
-    bench.until("an export", |app| app.said.is_some());
-    bench.button("Back to the default: Batch max files");
+    bench.until("an export", |app| app.status_message.is_some());
+    bench.button("Reset to the default: Batch max files");
     assert_eq!(bench.app().settings(), &Settings::default());
     bench.answers.0.lock().unwrap().push(mine);
     bench.button("Import…");
@@ -661,7 +473,7 @@ fn what_a_copy_and_a_comparison_meet_is_chosen_where_one_looks_for_it() {
     assert_eq!(bench.app().settings().newer, Newer::Replace, "for this plan alone");
     bench.button("Cancel");
 
-    bench.button("What counts");
+    bench.button("Compare by");
     bench.press(Role::CheckBox, "Stay on one volume");
     bench.press(Role::CheckBox, "Ignore a clock change");
     let settings = bench.app().settings();
@@ -669,7 +481,7 @@ fn what_a_copy_and_a_comparison_meet_is_chosen_where_one_looks_for_it() {
 }
 
 #[test]
-fn a_run_is_taken_back_from_the_history() {
+fn a_run_is_undone_from_the_history() {
     let mut bench = small();
     bench.compare();
     let before = bench.listing("right");
@@ -688,16 +500,16 @@ fn a_run_is_taken_back_from_the_history() {
     bench.key(CTRL, Key::Z);
     bench.asked_undo();
     bench.button("Undo it");
-    bench.accounted();
+    bench.recovered_runs();
     assert_eq!(bench.listing("right"), before);
     bench.button("Close");
     bench.key(CTRL, Key::Z);
-    bench.until("an answer", |app| app.said.is_some());
+    bench.until("an answer", |app| app.status_message.is_some());
     assert!(bench.says("There is no run on these folders that could be undone."));
 }
 
 #[test]
-fn an_interrupted_run_is_shown_until_it_is_in_order() {
+fn an_interrupted_run_is_shown_until_it_is_recovered() {
     let mut bench = small();
     let before = bench.listing("right");
     interrupt_a_run(&bench);
@@ -710,30 +522,10 @@ fn an_interrupted_run_is_shown_until_it_is_in_order() {
     assert!(bench.says("was interrupted."));
     bench.button("Roll it back…");
     bench.button("Recover it");
-    bench.accounted();
+    bench.recovered_runs();
     bench.button("Close");
     assert!(!bench.says("was interrupted."), "{:#?}", bench.all());
     assert_eq!(bench.listing("right"), before);
-}
-
-/// Leaves a run behind whose journal has no end: its last record is cut off.
-fn interrupt_a_run(bench: &Bench) {
-    let settings = Settings::default();
-    let folders = Folders::open(&bench.path("left"), &bench.path("right"), &[], &[], &settings).unwrap();
-    let control = Control::default();
-    let comparison = folders.compare(&settings, &control).unwrap();
-    let proposal =
-        propose(Task::Copy(Direction::LeftToRight), &folders, &comparison, &|_| true, &settings, None);
-    let options = RunOptions::default();
-    let report =
-        fcs_engine::run::run(&proposal.plan, &folders.left, &folders.right, &settings, &options, &control)
-            .unwrap();
-    assert_eq!(report.result, RunResult::Completed);
-    let journal = bench.path(&format!("right/.fcs/runs/{}.journal", report.run));
-    let content = fs::read(&journal).unwrap();
-    let end = content.iter().rposition(|&byte| byte != 0).unwrap() + 1;
-    // The record of the end is the last; without its last bytes its checksum is wrong, as after a power cut.
-    fs::OpenOptions::new().write(true).open(&journal).unwrap().set_len(end as u64 - 3).unwrap();
 }
 
 #[test]
@@ -754,7 +546,7 @@ fn the_log_is_opened_filtered_and_copied() {
     assert!(!text.contains("Compared in") && text.contains("does not exist"), "{text}");
     bench.answers.0.lock().unwrap().push(bench.path("home/log.txt"));
     bench.button("Export…");
-    bench.until("an export", |app| app.said.is_some());
+    bench.until("an export", |app| app.status_message.is_some());
     assert_eq!(bench.text("home/log.txt"), text, "what is exported is what is copied");
     bench.button("Clear");
     assert!(bench.copied("Copy").is_some_and(|text| text.is_empty() || text.contains("Saved")));
@@ -765,7 +557,7 @@ fn recent_folders_and_the_theme_are_chosen_from_menus_and_remembered() {
     let mut bench = small();
     bench.compare();
     let [left, right] = ["left", "right"].map(|side| bench.path(side).to_str().unwrap().to_owned());
-    bench.button("Exchange left and right");
+    bench.button("Swap left and right");
     bench.idle();
     assert_eq!(bench.app().field(Side::Left).text(), right);
     bench.button("Recent pairs of folders, at the left");
@@ -782,7 +574,7 @@ fn recent_folders_and_the_theme_are_chosen_from_menus_and_remembered() {
     bench.button("Light theme");
     assert_eq!(bench.h.ctx.theme(), Theme::Light);
     bench.app_mut().finish();
-    let kept = Kept::read(&bench.text("home/window.toml")).unwrap();
+    let kept = Remembered::read(&bench.text("home/window.toml")).unwrap();
     assert_eq!(kept.theme, keep::Theme::Light);
     assert_eq!((kept.left.as_str(), kept.pairs.len()), (chosen.to_str().unwrap(), 3));
 }
@@ -821,249 +613,6 @@ fn folders_that_are_dropped_fill_the_sides() {
     assert_eq!(bench.app().field(Side::Right).path(), right, "not while a sheet is open");
 }
 
-/// A state of the window, by what leads to it.
-type State = (&'static str, fn(&mut Bench));
-
-fn ended(bench: &mut Bench) {
-    bench.copy_all("Copy 7 to the right", "Copy 7 items to the right");
-    bench.ended();
-}
-
-const SHEETS: [State; 17] = [
-    ("confirm", |bench| {
-        bench.key(CTRL, Key::A);
-        bench.key(CTRL, Key::ArrowRight);
-        bench.planned();
-    }),
-    ("confirm with a number", |bench| {
-        bench.key(NONE, Key::Delete);
-        bench.looked();
-        bench.press(Role::RadioButton, "Deleted items go permanently");
-        bench.button("Delete 6 items…");
-        bench.planned();
-    }),
-    ("dry run", |bench| {
-        bench.key(CTRL, Key::A);
-        bench.key(CTRL, Key::ArrowRight);
-        bench.planned();
-        bench.button("Dry run");
-        bench.ended();
-    }),
-    ("result", ended),
-    ("failures", |bench| {
-        bench.key(CTRL, Key::A);
-        bench.key(CTRL, Key::ArrowRight);
-        bench.planned();
-        bench.write("left/new.txt", 30, 50);
-        bench.button("Copy 7 items to the right");
-        bench.ended();
-    }),
-    ("undo", |bench| {
-        ended(bench);
-        bench.button("Undo this run…");
-        bench.asked_undo();
-    }),
-    ("undone", |bench| {
-        ended(bench);
-        bench.button("Undo this run…");
-        bench.asked_undo();
-        bench.button("Undo it");
-        bench.accounted();
-    }),
-    ("stop", |bench| {
-        bench.app_mut().sheet = Some(Sheet::Stop { closing: false, stood: false });
-        bench.h.run();
-    }),
-    ("recover", |bench| {
-        interrupt_a_run(bench);
-        bench.compare();
-        bench.button("Keep what was done…");
-    }),
-    ("orphans", |bench| {
-        bench.key(NONE, Key::Delete);
-        bench.looked();
-    }),
-    ("history", |bench| {
-        ended(bench);
-        bench.button("Close");
-        bench.key(CTRL, Key::H);
-        bench.until("the runs", |app| matches!(app.sheet, Some(Sheet::History(Some(_)))));
-    }),
-    ("settings", |bench| bench.key(CTRL, Key::Comma)),
-    ("log", |bench| bench.key(CTRL, Key::L)),
-    ("trouble", |bench| {
-        bench.write("home/bad.toml", 10, 0);
-        bench.key(CTRL, Key::Comma);
-        bench.answers.0.lock().unwrap().push(bench.path("home/bad.toml"));
-        bench.button("Import…");
-        bench.until("a refusal", |app| matches!(app.sheet, Some(Sheet::Trouble(_))));
-    }),
-    ("a choice in the window", |bench| {
-        bench.answers.0.lock().unwrap().push(PathBuf::new());
-        bench.button("Choose the left folder");
-        bench.until("a list", |app| matches!(&app.sheet, Some(Sheet::Pick(p)) if p.entries.is_some()));
-    }),
-    ("keys", |bench| bench.key(NONE, Key::F1)),
-    ("about", |bench| {
-        bench.button("Menu");
-        bench.button("About");
-    }),
-];
-
-const POPUPS: [State; 3] = [
-    ("what counts", |bench| bench.button("What counts")),
-    ("menu", |bench| bench.button("Menu")),
-    ("recent folders", |bench| bench.button("Recent pairs of folders, at the right")),
-];
-
-fn compared() -> Bench {
-    let mut bench = with_orphans();
-    bench.compare();
-    bench
-}
-
-fn is_control(role: Role) -> bool {
-    matches!(
-        role,
-        Role::Button
-            | Role::CheckBox
-            | Role::RadioButton
-            | Role::TextInput
-            | Role::ComboBox
-            | Role::Link
-            | Role::ColumnHeader
-            | Role::DisclosureTriangle
-            | Role::TreeGrid
-    )
-}
-
-/// The controls outside the rows of tables that can be used: role and name. While a dialog is open, those in it.
-fn controls(bench: &Bench) -> Vec<(Role, String)> {
-    fn walk(node: Node<'_>, found: &mut Vec<(Role, String)>) {
-        let role = node.accesskit_node().role();
-        if is_control(role) && !node.accesskit_node().is_disabled() {
-            found.push((role, name_of(node)));
-        }
-        if role != Role::TreeGrid {
-            node.children().for_each(|node| walk(node, found));
-        }
-    }
-    let mut found = Vec::new();
-    let dialog = bench.h.root().children().filter(|node| node.accesskit_node().role() == Role::Dialog).last();
-    walk(dialog.unwrap_or_else(|| bench.h.root()), &mut found);
-    found
-}
-
-/// What the Tab key comes to, until it comes to it again.
-fn tab_stops(bench: &mut Bench) -> Vec<(Role, String)> {
-    let mut stops = Vec::new();
-    let mut seen = BTreeSet::new();
-    for _ in 0..1_000 {
-        bench.key(NONE, Key::Tab);
-        let Some(node) = bench.h.root().children_recursive().find(|node| node.accesskit_node().is_focused())
-        else {
-            continue;
-        };
-        // The window itself is the focus where nothing else is.
-        if node.accesskit_node().role() == Role::Window {
-            continue;
-        }
-        if !seen.insert(format!("{:?}", node.accesskit_node().id())) {
-            return stops;
-        }
-        // In a table the focus is said to be where the cursor is.
-        let is_row = node.accesskit_node().role() == Role::TreeItem;
-        stops.push(if is_row {
-            (Role::TreeGrid, "Comparison".to_owned())
-        } else {
-            (node.accesskit_node().role(), name_of(node))
-        });
-    }
-    panic!("the Tab key never comes back: {stops:#?}");
-}
-
-/// What a screen reader and the keyboard need in every state.
-fn check(what: &str, bench: &mut Bench) {
-    for node in bench.h.root().children_recursive() {
-        let (role, name) = (node.accesskit_node().role(), name_of(node));
-        assert!(!has_icon(&name), "{what}: {role:?} {name:?}");
-        assert!(!is_control(role) || !name.trim().is_empty(), "{what}: a {role:?} has no name");
-        if role == Role::Dialog {
-            assert!(!name.is_empty(), "{what}: a dialog has no name");
-        }
-    }
-    let controls = controls(bench);
-    let mut names = BTreeSet::new();
-    for (role, name) in &controls {
-        // The cross above and the button below close alike.
-        assert!(
-            names.insert((format!("{role:?}"), name)) || name == "Close",
-            "{what}: {role:?} {name:?} twice"
-        );
-    }
-    let stops = tab_stops(bench);
-    for control in &controls {
-        assert!(stops.contains(control), "{what}: the Tab key does not reach {control:?}: {stops:#?}");
-    }
-    for stop in &stops {
-        assert!(controls.contains(stop), "{what}: the Tab key leaves to {stop:?}: {controls:#?}");
-    }
-}
-
-#[test]
-fn the_main_window_is_all_named_and_reached_with_tab() {
-    check("main", &mut compared());
-    check("empty", &mut Bench::usual());
-    let mut bench = Bench::usual();
-    bench.app_mut().set_folder_text(Side::Right, "/nowhere at all".to_owned());
-    bench.compare();
-    assert!(matches!(bench.app().view, View::Failed(_)));
-    check("failed", &mut bench);
-    let mut bench = with_orphans();
-    interrupt_a_run(&bench);
-    bench.compare();
-    bench.app_mut().set_setting("compare_content", "blake3");
-    bench.type_into("Filter", "txt");
-    check("banners", &mut bench);
-}
-
-fn check_sheet((what, open): State) {
-    let mut bench = compared();
-    open(&mut bench);
-    assert!(bench.app().sheet.is_some(), "{what}");
-    check(what, &mut bench);
-    assert!(bench.app().sheet.is_some(), "{what}: only looked at");
-    bench.key(NONE, Key::Escape);
-    // In a field the first Escape may leave the field.
-    if bench.app().sheet.is_some() {
-        bench.key(NONE, Key::Escape);
-    }
-    assert!(bench.app().sheet.is_none(), "{what} closes with Escape");
-}
-
-#[test]
-fn sheets_about_runs_are_all_named_hold_the_tab_key_and_close_with_escape() {
-    SHEETS[..8].iter().copied().for_each(check_sheet);
-}
-
-#[test]
-fn other_sheets_are_all_named_hold_the_tab_key_and_close_with_escape() {
-    SHEETS[8..].iter().copied().for_each(check_sheet);
-}
-
-#[test]
-fn popups_are_all_named_and_close_with_escape() {
-    for (what, open) in POPUPS {
-        let mut bench = compared();
-        let before = controls(&bench).len();
-        open(&mut bench);
-        assert!(controls(&bench).len() > before, "{what}");
-        check(what, &mut bench);
-        bench.key(NONE, Key::Escape);
-        assert_eq!(controls(&bench).len(), before, "{what} closes with Escape");
-    }
-}
-
 #[test]
 fn v3_the_button_says_how_much_of_what_it_deletes_is_hidden() {
     let mut bench = with_orphans();
@@ -1094,7 +643,7 @@ fn v4_a_folder_is_chosen_in_the_window_where_the_desktop_has_no_dialog() {
     let mut bench = small();
     bench.answers.0.lock().unwrap().push(PathBuf::new());
     bench.button("Choose the left folder");
-    let listed = |app: &fcs_view::app::App| matches!(&app.sheet, Some(Sheet::Pick(p)) if p.entries.is_some());
+    let listed = |app: &App| matches!(&app.sheet, Some(Sheet::Pick(p)) if p.entries.is_some());
     bench.until("a list", listed);
     assert!(bench.says("Chosen here, because nothing is there."), "{:#?}", bench.all());
     bench.button("sub");
@@ -1154,6 +703,6 @@ fn v13_and_v15_what_is_remembered_is_offered_and_a_filter_without_a_match_says_s
     assert!(bench.says("Nothing matches the filter “*.nothing”."), "{:#?}", bench.all());
     bench.button("Show all");
     assert!(!bench.says("Nothing matches"));
-    bench.button("Filter as before");
-    assert_eq!(bench.app().filter, "*.nothing");
+    bench.button("Restore the filter");
+    assert_eq!(bench.app().filter.text, "*.nothing");
 }

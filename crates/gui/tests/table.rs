@@ -1,21 +1,22 @@
-//! The paired tree, driven through what a screen reader sees of it, and looked at in pictures.
+//! The paired tree, driven through what a screen reader sees of it, and compared as text and in pictures.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
+use std::path::Path;
 use std::sync::Arc;
 
-use common::{CpuRenderer, Item, Trees, file, folder, has_icon};
+use common::{CpuRenderer, Item, Trees, assert_told, file, folder, has_icon, told};
 use egui::{Key, Modifiers, Role, Theme, Ui, accesskit, pos2, vec2};
 use egui_kittest::kittest::{NodeT, Queryable, by};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use fcs_engine::Settings;
 use fcs_engine::compare::{Comparison, RowId, Side, Verdict};
 use fcs_engine::settings::ContentCheck;
-use fcs_gui::table::{Context, Look, Shown, Table};
+use fcs_gui::table::{Context, Look, ShownColumns, Table};
 use fcs_gui::theme;
-use fcs_view::{Column, Field, Model};
+use fcs_gui_model::{Column, Field, Model};
 use jiff::tz::TimeZone;
 
 struct State {
@@ -30,7 +31,7 @@ impl State {
     fn new(comparison: Comparison) -> Self {
         let model = Model::new(Arc::new(comparison));
         // All that can be had, so that nothing depends on how wide a test is.
-        let shown = Shown { created: Some(true), digest: None, status: Some(true) };
+        let shown = ShownColumns { created: Some(true), digest: None, status: Some(true) };
         let mut table = Table::default();
         table.shown = shown;
         Self { table, model, context: None, activated: None, rows_tick: true }
@@ -377,9 +378,9 @@ fn a_heads_width_and_menu_can_be_reached_by_keys() {
     assert!(h.get_by_label("Sort by left size").is_focused());
     h.key_press_modifiers(Modifiers::SHIFT, Key::F10);
     h.run();
-    h.get_by_label("As wide as what is in it").click();
+    h.get_by_label("Fit the width to the content").click();
     h.run();
-    assert!(width(&h).unwrap() < 100.0 && h.query_by_label("As wide as what is in it").is_none());
+    assert!(width(&h).unwrap() < 100.0 && h.query_by_label("Fit the width to the content").is_none());
     press(&mut h, Key::Enter);
     assert_eq!(h.state().model.rows().sort().column, Column::Size(Side::Left));
 }
@@ -519,25 +520,35 @@ fn fixed() -> State {
     state
 }
 
+/// With a row ticked, and another one half.
+fn ticked(theme: Theme, size: egui::Vec2, scale: f32) -> Test {
+    let mut h = harness_of(fixed(), theme, size);
+    h.set_pixels_per_point(scale);
+    h.run();
+    h.get_by_label("Left chapter_98837.docx").click();
+    h.run();
+    h.get_by_label("Left draft_94621.xlsx").click();
+    h.run();
+    // The pointer elsewhere, so that nothing depends on where the box was.
+    h.hover_at(pos2(300.0, 30.0 + 26.0 * 5.5));
+    h.run();
+    h
+}
+
+#[test]
+fn every_row_is_told_with_its_verdict_and_its_boxes() {
+    let h = ticked(Theme::Dark, vec2(1100.0, 420.0), 1.0);
+    assert_told("table", &told(h.root(), h.ctx.content_rect()), Path::new("/nowhere"));
+}
+
 #[test]
 fn pictures() {
     let mut results = SnapshotResults::new();
     for (theme, name, size, scale) in [
-        (Theme::Dark, "table_dark", vec2(1100.0, 420.0), 1.0),
-        (Theme::Light, "table_light", vec2(1100.0, 420.0), 1.0),
-        (Theme::Dark, "table_narrow", vec2(800.0, 300.0), 1.0),
-        (Theme::Light, "table_double", vec2(1280.0, 560.0), 2.0),
+        (Theme::Dark, "table_dark", vec2(800.0, 300.0), 1.0),
+        (Theme::Light, "table_double", vec2(1000.0, 560.0), 2.0),
     ] {
-        let mut h = harness_of(fixed(), theme, size);
-        h.set_pixels_per_point(scale);
-        h.run();
-        h.get_by_label("Left chapter_98837.docx").click();
-        h.run();
-        h.get_by_label("Left draft_94621.xlsx").click();
-        h.run();
-        // The pointer elsewhere, so that nothing depends on where the box was.
-        h.hover_at(pos2(300.0, 30.0 + 26.0 * 5.5));
-        h.run();
+        let mut h = ticked(theme, size, scale);
         h.snapshot_options(name, &SnapshotOptions::new().threshold(1.0).max_failed_pixels(20));
         results.extend_harness(&mut h);
     }

@@ -1,17 +1,17 @@
-//! Controls: named, reachable with Tab, and looked at in pictures.
+//! Controls: named, reachable with Tab, and compared as text and in pictures.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
-use common::{Bench, CpuRenderer, has_icon};
+use common::{Bench, CpuRenderer, assert_told, has_icon, told};
 use egui::{Key, Role, Theme, Ui, vec2};
 use egui_kittest::kittest::{NodeT, Queryable, by};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use fcs_engine::compare::Side;
 use fcs_gui::theme::{self, Palette, icon};
 use fcs_gui::widgets;
-use fcs_view::app::Sheet;
+use fcs_gui_model::app::Sheet;
 
 #[derive(Default)]
 struct State {
@@ -108,6 +108,15 @@ fn tab_reaches_all_that_can_be_pressed_and_no_name_has_an_icon() {
     let bar = h.get_by_label("File progress");
     assert_eq!(bar.accesskit_node().numeric_value(), Some(30.0));
     assert_eq!(bar.accesskit_node().value().as_deref(), Some("3 of 10 MiB"));
+}
+
+#[test]
+fn what_is_told_of_controls_is_their_name_value_and_state() {
+    let mut h = harness(Theme::Dark);
+    h.get_by_label("Pause").focus();
+    h.get_by_label("Show Different").click();
+    h.run();
+    assert_told("widgets", &told(h.root(), h.ctx.content_rect()), std::path::Path::new("/nowhere"));
 }
 
 #[test]

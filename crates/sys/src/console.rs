@@ -54,7 +54,7 @@ pub fn on_close(handler: impl Fn() + Send + Sync + 'static) -> io::Result<()> {
 #[cfg(all(windows, feature = "probe"))]
 pub const HIDDEN_CONSOLE: u32 = windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 
-/// For tests: presses Ctrl-C on the [`HIDDEN_CONSOLE`] of a process. For that moment this process gives up its own
+/// For tests: presses Ctrl-C on the [`HIDDEN_CONSOLE`] of a process. For that moment this process detaches from its own
 /// console, if it has one.
 #[cfg(all(windows, feature = "probe"))]
 pub fn interrupt(process: u32) -> io::Result<()> {
@@ -130,7 +130,7 @@ mod windows {
         };
         let succeed = |answer: BOOL| if answer == FALSE { Err(io::Error::last_os_error()) } else { Ok(()) };
         // SAFETY: `deaf` has the type the system wants and is never unloaded; the others take numbers only. Whoever
-        // had no console before has none to let go of and none to return to, which is no failure.
+        // had no console before has none to detach from and none to return to, which is no failure.
         unsafe {
             // The event is for everybody on the console, and this process is about to be one of them.
             succeed(SetConsoleCtrlHandler(Some(deaf), TRUE))?;

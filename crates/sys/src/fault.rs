@@ -42,7 +42,7 @@ pub enum OsReason {
     Network,
     /// The device failed.
     DeviceError,
-    /// Source and target of a rename lie on different volumes.
+    /// Source and target of a rename are on different volumes.
     OtherVolume,
     /// The file system cannot do this at all.
     Unsupported,

@@ -1,7 +1,8 @@
 //! The only crate that talks to the operating system.
 //!
 //! Everything the engine does to a disk goes through two object-safe traits, [`Dir`] and [`File`]: an open folder
-//! from which one checked [`Name`] at a time is resolved, and an open file. Nothing here follows a symbolic link,
+//! from which one checked [`Name`] at a time is resolved, and an open file. What only some systems have is a capability
+//! beside them, a trait of its own ([`Xattrs`], [`Recycle`], [`NativeCopy`] and others). Nothing here follows a symbolic link,
 //! and no operation takes a path that another program could redirect half-way; only [`open_root`] resolves a path,
 //! once, because the user typed it.
 //!
@@ -11,8 +12,14 @@
 //! primitives; it never decides whether a copy is good.
 
 mod buffer;
+mod capabilities;
 pub mod console;
+mod device_reads;
 mod fault;
+// For Windows alone, but its tests ask for no system.
+#[cfg(any(windows, test))]
+mod link_data;
+mod location;
 mod machine;
 mod meta;
 mod name;
@@ -29,10 +36,12 @@ mod windows;
 
 pub mod portable;
 
-/// What a real Windows does where its backend relies on it.
+/// The calls of the Windows backend, made safe, one by one: for `winprobe`, which asks a Windows whether they do what the
+/// backend relies on.
 #[cfg(all(windows, feature = "probe"))]
-pub mod probe {
-    pub use crate::windows::probe::{Answer, Check, Places, checks, run, system};
+pub mod native {
+    pub use crate::windows::native::{CopyStep, LOCK_OFFSET, copy, listed, lock, map, system};
+    pub use crate::windows::{handle, nt, path, rename, reparse, stream, volume};
 }
 
 /// Where a fault is planted, to show that the tests see it; see the engine's module of the same name.
@@ -43,16 +52,20 @@ pub mod planted {
 }
 
 pub use buffer::AlignedBuffer;
+pub use capabilities::{
+    AccessCheck, CacheHints, CopyIn, CopyMethod, CopyOptions, Evict, Eviction, HardLinks, Holes, Locks, Map,
+    NativeCopy, Owners, Recycle, Stream, Streams, Symlinks, Tick, VolumeSync, Window, Xattrs,
+    copy_in_by_chunks, pace_writeback,
+};
+pub use device_reads::{DeviceRead, DeviceReads};
 pub use fault::{OsReason, reason};
+pub use location::Location;
 pub use machine::{Machine, expected_mounts, user_name};
 pub use meta::{Attributes, FileId, Fingerprint, Kind, LinkTarget, Metadata, Owner, Protection, Times};
-pub use name::{BadName, Name, RelPath, escaped};
+pub use name::{BadName, Name, RelPath, escaped, exact_bytes, exact_path};
 pub use root::{Nesting, Root, RootError, is_unc, nesting, open_root, unc_share};
 pub use time::Time;
-pub use traits::{
-    Access, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, Eviction, File, FileRef, Handle, Listed, Rename,
-    Stream, Tick, Window, copy_in_by_chunks, pace_writeback, write_all_at,
-};
+pub use traits::{Access, Dir, DirRef, File, FileRef, Handle, Listed, Rename, read_full, write_all_at};
 pub use volume::{CaseRule, CreatedTime, NameUnits, Place, Space, VolumeFacts};
 
 /// Raises this process's limit of open files to what the system allows it, because a batch keeps its files open.

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// A process, told apart from every other one on any machine, as far as the system lets one tell.
+/// A process, distinguished from every other one on any machine, as far as the system lets one tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     /// The host's name.

@@ -30,7 +30,7 @@ pub struct FileId {
 }
 
 impl FileId {
-    /// Marks the number of an item's place, not of the item: FAT on Windows numbers a file by where its name lies in
+    /// Marks the number of an item's place, not of the item: FAT on Windows numbers a file by where its name is in
     /// its folder, so a renamed file can have another number, and the next one in that place the same
     /// (<https://learn.microsoft.com/windows/win32/api/fileapi/ns-fileapi-by_handle_file_information>). Also the half
     /// that means "no number" in a 128-bit one.
@@ -130,9 +130,10 @@ pub struct Times {
 }
 
 /// Where a symbolic link points, kept as the system stores it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkTarget {
     /// The stored text: bytes on Unix, WTF-8 on Windows. Not resolved, not checked.
+    #[serde(with = "crate::exact_bytes")]
     pub text: Vec<u8>,
     /// Whether the link was made as a link to a folder (Windows keeps two sorts).
     pub to_folder: bool,

@@ -110,7 +110,7 @@ pub(crate) fn is_reserved(bytes: &[u8]) -> bool {
     parts.is_some_and(|(run, step)| is_id(run) && !step.is_empty() && step.iter().all(u8::is_ascii_digit))
 }
 
-/// Views bytes that passed [`Name::new`] as the system's string type.
+/// Views bytes that passed [`Name::new`] or [`exact_path`] as the system's string type.
 fn os_str(bytes: &[u8]) -> &OsStr {
     #[cfg(unix)]
     {
@@ -119,7 +119,7 @@ fn os_str(bytes: &[u8]) -> &OsStr {
     #[cfg(not(unix))]
     {
         // SAFETY: `from_encoded_bytes_unchecked` wants bytes in the encoding of `OsStr`, which on Windows is WTF-8.
-        // `Name::new` accepts only UTF-8 or checked WTF-8, and cuts are made only at '/', which is ASCII.
+        // `Name::new` and `exact_path` accept only UTF-8 or checked WTF-8, and cuts are made only at '/', which is ASCII.
         #[allow(unsafe_code)]
         unsafe {
             OsStr::from_encoded_bytes_unchecked(bytes)
@@ -225,7 +225,7 @@ impl RelPath {
         if self.0.is_empty() { 0 } else { self.0.split(|&b| b == b'/').count() }
     }
 
-    /// Whether `self` is `ancestor` or lies below it.
+    /// Whether `self` is `ancestor` or is below it.
     pub fn starts_with(&self, ancestor: &Self) -> bool {
         ancestor.0.is_empty()
             || (self.0.starts_with(&ancestor.0)
@@ -312,23 +312,117 @@ impl fmt::Debug for RelPath {
     }
 }
 
+/// The stored form of names and paths is exact: in text formats valid UTF-8 is stored as it is and anything else as
+/// `{"bytes": [...]}`, so that every one survives JSON; in binary formats all are bytes. It is not what people are shown
+/// ([`escaped`]), which only has to be unambiguous.
+fn store<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    if !serializer.is_human_readable() {
+        return serializer.serialize_bytes(bytes);
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => serializer.serialize_str(text),
+        Err(_) => RawPath { bytes: bytes.to_vec() }.serialize(serializer),
+    }
+}
+
+fn load<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    if !deserializer.is_human_readable() {
+        return deserializer.deserialize_byte_buf(Bytes);
+    }
+    Ok(match TextOrRaw::deserialize(deserializer)? {
+        TextOrRaw::Text(text) => text.into_bytes(),
+        TextOrRaw::Raw(raw) => raw.bytes,
+    })
+}
+
 impl Serialize for RelPath {
-    /// Valid UTF-8 is stored as it is, anything else as `{"bytes": [...]}`, so that every path survives JSON.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) => serializer.serialize_str(text),
-            Err(_) => RawPath { bytes: self.0.clone() }.serialize(serializer),
-        }
+        store(&self.0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for RelPath {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = match TextOrRaw::deserialize(deserializer)? {
-            TextOrRaw::Text(text) => text.into_bytes(),
-            TextOrRaw::Raw(raw) => raw.bytes,
-        };
-        Self::parse(&bytes).map_err(serde::de::Error::custom)
+        Self::parse(&load(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        store(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(load(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Takes bytes at once: one by one they cost several times as much.
+struct Bytes;
+
+impl serde::de::Visitor<'_> for Bytes {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bytes")
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+
+    fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+        Ok(bytes)
+    }
+}
+
+/// Bytes stored exactly, as names are: for `#[serde(with = "…")]`.
+pub mod exact_bytes {
+    /// As [`super::Name`] is stored.
+    ///
+    /// # Errors
+    ///
+    /// Those of the serializer.
+    pub fn serialize<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        super::store(bytes, serializer)
+    }
+
+    /// Any bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the deserializer.
+    pub fn deserialize<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        super::load(deserializer)
+    }
+}
+
+/// A path of the system stored exactly, with its own separators: for `#[serde(with = "…")]`.
+pub mod exact_path {
+    use std::path::{Path, PathBuf};
+
+    /// As [`super::Name`] is stored.
+    ///
+    /// # Errors
+    ///
+    /// Those of the serializer.
+    pub fn serialize<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        super::store(path.as_os_str().as_encoded_bytes(), serializer)
+    }
+
+    /// Any path that this system can express.
+    ///
+    /// # Errors
+    ///
+    /// Those of the deserializer; [`super::BadName::Encoding`] for bytes that are no path here.
+    pub fn deserialize<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        let bytes = super::load(deserializer)?;
+        if cfg!(unix) || std::str::from_utf8(&bytes).is_ok() || cfg!(windows) && super::is_wtf8(&bytes) {
+            return Ok(super::os_str(&bytes).into());
+        }
+        Err(serde::de::Error::custom(super::BadName::Encoding))
     }
 }
 
@@ -429,5 +523,66 @@ mod tests {
         assert!(!is_wtf8(b"\xED\xA0\x80\xED\xB0\x80"));
         assert!(is_wtf8(b"\xED\xA0\x80x\xED\xB0\x80"));
         assert!(!is_wtf8(b"\xFF"));
+    }
+
+    /// The bytes that an escaped name stands for.
+    #[cfg(not(windows))]
+    fn unescaped(text: &str) -> Option<Vec<u8>> {
+        let (mut out, mut rest) = (Vec::new(), text);
+        while let Some(c) = rest.chars().next() {
+            rest = &rest[c.len_utf8()..];
+            if c != '\\' {
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                continue;
+            }
+            let kind = rest.chars().next()?;
+            rest = &rest[1..];
+            match kind {
+                'n' => out.push(b'\n'),
+                'r' => out.push(b'\r'),
+                't' => out.push(b'\t'),
+                '\\' => out.push(b'\\'),
+                'x' => {
+                    out.push(u8::from_str_radix(rest.get(..2)?, 16).ok()?);
+                    rest = &rest[2..];
+                }
+                'u' => {
+                    let (code, behind) = rest.strip_prefix('{')?.split_once('}')?;
+                    let c = char::from_u32(u32::from_str_radix(code, 16).ok()?)?;
+                    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                    rest = behind;
+                }
+                _ => return None,
+            }
+        }
+        Some(out)
+    }
+
+    #[test]
+    fn fuzz_names() {
+        let words = ["\u{202e}", "\u{9b}", "\u{2028}", "\u{feff}", "\\x1b", "\\u{", "/", "..", "\u{1F600}"];
+        fcs_testkit::fuzz::fuzz("names", &words.map(str::as_bytes), |input| {
+            let text = escaped(input);
+            // Its own list, and not the one that is judged.
+            let acts = |c: char| {
+                c.is_control()
+                    || "\u{ad}\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{feff}".contains(c)
+                    || ('\u{202a}'..='\u{202e}').contains(&c)
+                    || ('\u{2066}'..='\u{2069}').contains(&c)
+            };
+            assert!(!text.chars().any(acts), "{text:?} acts on a terminal");
+            #[cfg(not(windows))]
+            assert_eq!(unescaped(&text).as_deref(), Some(input), "{text:?} stands for other bytes too");
+            if let Ok(path) = RelPath::parse(input) {
+                let mut again = RelPath::root();
+                path.names().for_each(|name| again.push(&name));
+                assert_eq!(again, path);
+                let steps = path.to_path();
+                let is_name =
+                    |part: std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
+                assert!(steps.components().all(is_name), "{steps:?} leaves the root");
+                assert_eq!(steps.components().count(), path.names().count());
+            }
+        });
     }
 }

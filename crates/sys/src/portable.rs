@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
-    Access, Attributes, CaseRule, CreatedTime, Dir, DirRef, Eviction, File, FileId, FileRef, Handle, Kind,
-    LinkTarget, Listed, Metadata, Name, NameUnits, Owner, Place, Rename, Space, Time, Times, VolumeFacts,
-    Window,
+    Access, Attributes, CaseRule, CreatedTime, Dir, DirRef, File, FileId, FileRef, Handle, HardLinks, Kind,
+    LinkTarget, Listed, Locks, Metadata, Name, NameUnits, Place, Rename, Space, Symlinks, Time, Times,
+    VolumeFacts,
 };
 
 /// Opens a folder by path.
@@ -125,21 +125,6 @@ macro_rules! portable_handle {
             fn set_attributes(&self, attributes: Attributes) -> io::Result<()> {
                 set_permissions(&self.path, attributes)
             }
-            fn set_owner(&self, _: Owner) -> io::Result<()> {
-                unsupported()
-            }
-            fn xattrs(&self) -> io::Result<Vec<Vec<u8>>> {
-                Ok(Vec::new())
-            }
-            fn xattr(&self, _: &[u8]) -> io::Result<Vec<u8>> {
-                unsupported()
-            }
-            fn set_xattr(&self, _: &[u8], _: &[u8]) -> io::Result<()> {
-                unsupported()
-            }
-            fn remove_xattr(&self, _: &[u8]) -> io::Result<()> {
-                unsupported()
-            }
             fn sync(&self) -> io::Result<()> {
                 let sync: fn(&Self) -> io::Result<()> = $sync;
                 sync(self)
@@ -204,24 +189,6 @@ impl Dir for PortableDir {
         fs::create_dir(self.at(name)?)
     }
 
-    fn create_symlink(&self, name: &Name, target: &LinkTarget) -> io::Result<()> {
-        let _ = (self.at(name)?, target);
-        unsupported()
-    }
-
-    fn read_link(&self, name: &Name) -> io::Result<LinkTarget> {
-        let text = fs::read_link(self.at(name)?)?;
-        Ok(LinkTarget { text: text.as_os_str().as_encoded_bytes().to_vec(), to_folder: false })
-    }
-
-    fn set_link_times(&self, _: &Name, _: Times) -> io::Result<()> {
-        unsupported()
-    }
-
-    fn set_link_owner(&self, _: &Name, _: Owner) -> io::Result<()> {
-        unsupported()
-    }
-
     fn rename(&self, from: &Name, to_dir: &dyn Dir, to: &Name, how: Rename) -> io::Result<()> {
         match how {
             // The standard library replaces silently, and asking first would leave a gap.
@@ -230,25 +197,12 @@ impl Dir for PortableDir {
         }
     }
 
-    fn hard_link(&self, from: &Name, to_dir: &dyn Dir, to: &Name) -> io::Result<()> {
-        fs::hard_link(self.at(from)?, Self::same_backend(to_dir)?.at(to)?)
-    }
-
     fn remove_file(&self, name: &Name) -> io::Result<()> {
         fs::remove_file(self.at(name)?)
     }
 
     fn remove_dir(&self, name: &Name) -> io::Result<()> {
         fs::remove_dir(self.at(name)?)
-    }
-
-    fn may_change(&self) -> io::Result<bool> {
-        // The standard library cannot ask; the first attempt will show.
-        Ok(true)
-    }
-
-    fn sync_volume(&self) -> io::Result<()> {
-        unsupported()
     }
 
     fn volume(&self) -> io::Result<VolumeFacts> {
@@ -278,6 +232,30 @@ impl Dir for PortableDir {
 
     fn space(&self) -> io::Result<Space> {
         unsupported()
+    }
+
+    crate::has!(as_symlinks: Symlinks, as_hard_links: HardLinks);
+}
+
+/// The standard library has one call for all of Unix and two for Windows, and none for the metadata of a link.
+impl Symlinks for PortableDir {
+    fn create_symlink(&self, _: &Name, _: &LinkTarget) -> io::Result<()> {
+        unsupported()
+    }
+
+    fn read_link(&self, name: &Name) -> io::Result<LinkTarget> {
+        let text = fs::read_link(self.at(name)?)?;
+        Ok(LinkTarget { text: text.as_os_str().as_encoded_bytes().to_vec(), to_folder: false })
+    }
+
+    fn set_link_times(&self, _: &Name, _: Times) -> io::Result<()> {
+        unsupported()
+    }
+}
+
+impl HardLinks for PortableDir {
+    fn hard_link(&self, from: &Name, to_dir: &dyn Dir, to: &Name) -> io::Result<()> {
+        fs::hard_link(self.at(from)?, Self::same_backend(to_dir)?.at(to)?)
     }
 }
 
@@ -314,6 +292,10 @@ impl File for PortableFile {
         })
     }
 
+    crate::has!(as_locks: Locks);
+}
+
+impl Locks for PortableFile {
     fn try_lock(&self) -> io::Result<bool> {
         self.with(|f| match f.try_lock() {
             Ok(()) => Ok(true),
@@ -328,27 +310,5 @@ impl File for PortableFile {
             Err(fs::TryLockError::WouldBlock) => Ok(true),
             Err(fs::TryLockError::Error(e)) => Err(e),
         })
-    }
-
-    fn start_writeback(&self, _: u64, _: u64) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn wait_writeback(&self, _: u64, _: u64) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn evict(&self) -> io::Result<Eviction> {
-        Ok(Eviction::Unproven("this build has no way to empty the system's cache"))
-    }
-
-    fn prefetch(&self, _: u64, _: u64) {}
-
-    fn has_holes(&self) -> io::Result<bool> {
-        Ok(false)
-    }
-
-    fn map(&self, _: u64, _: usize) -> io::Result<Box<dyn Window>> {
-        unsupported()
     }
 }

@@ -35,9 +35,9 @@ pub enum Nesting {
     Apart,
     /// They are one folder, however spelled.
     Same,
-    /// The first lies inside the second.
+    /// The first is inside the second.
     FirstInSecond,
-    /// The second lies inside the first.
+    /// The second is inside the first.
     SecondInFirst,
 }
 

@@ -79,12 +79,19 @@ pub fn bits_let_change(attributes: Attributes, owner: Option<Owner>) -> bool {
 }
 
 /// The bits with which this user may make, rename and remove names in a folder of its own that does not let it; `None`
-/// where nothing is in the way, and where only another user could take it out of the way.
+/// where nothing is in the way, where only another user could take it out of the way, and where the bits could not be set
+/// back afterwards.
 pub fn lifted(attributes: Attributes, owner: Option<Owner>) -> Option<Attributes> {
     let (owner, user) = (owner?, user()?);
     let lifted = attributes.lifted();
-    (user != 0 && user == owner.user && lifted != attributes).then_some(lifted)
+    (user != 0 && user == owner.user && lifted != attributes)
+        .then_some(lifted)
+        .filter(|_| attributes.0 & SET_GROUP_ID == 0 || groups().contains(&owner.group))
 }
+
+/// What is made in the folder has its group. The system takes this bit away, and says nothing, when somebody changes the
+/// bits of a folder whose group is none of theirs.
+const SET_GROUP_ID: u32 = 0o2000;
 
 /// The effective user; `None` where users have no numbers.
 #[cfg(unix)]

@@ -16,7 +16,7 @@ pub enum Place {
     Memory,
 }
 
-/// How a volume tells names apart.
+/// How a volume distinguishes names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CaseRule {
@@ -75,7 +75,7 @@ pub struct VolumeFacts {
     pub place: Place,
     /// Mounted or marked read-only.
     pub read_only: bool,
-    /// How names are told apart in this folder.
+    /// How names are distinguished in this folder.
     pub case: CaseRule,
     /// The coarsest step, in nanoseconds, in which modified times are stored.
     pub time_granularity_nanos: u64,
@@ -85,30 +85,30 @@ pub struct VolumeFacts {
     pub max_name: usize,
     /// What the length of a name is counted in.
     pub name_units: NameUnits,
-    /// Whether [`crate::Dir::sync_volume`] makes every finished write on the volume durable and reports write
+    /// Whether [`crate::VolumeSync::sync_volume`] makes every finished write on the volume durable and reports write
     /// errors. False for network and user-space file systems, which may take the call and do nothing.
     pub sync_volume: bool,
-    /// Whether a read after [`crate::File::evict`] comes from the device. False where the cache that answers may be
+    /// Whether a read after [`crate::Evict::evict`] comes from the device. False where the cache that answers may be
     /// another one than the one that was emptied: a server's, a user-space daemon's, a stacked file system's.
     pub device_reread: bool,
     /// Whether a read through [`crate::Access::ReadUncached`] comes from the device also where pages of the file are
     /// cached. False on Linux: Btrfs (compressed, or into memory that was never touched) and ext4 with `data=journal`
     /// take the flag and answer from those pages. There only a proven eviction counts.
     pub uncached_reads_device: bool,
-    /// Files up to this size may be kept among the file system's own metadata, so [`crate::File::is_in_metadata`] is to
+    /// Files up to this size may be kept among the file system's own metadata, so [`crate::Evict::is_in_metadata`] is to
     /// be asked; 0 where the file system has no such thing.
     pub in_metadata_max_bytes: u64,
     /// The largest file the file system can hold, in bytes; `u64::MAX` where not known to be limited.
     pub max_file_bytes: u64,
     /// Whether an item is known to keep its number ([`crate::FileId`]) as long as it exists: through a rename, after
-    /// the system let go of what it remembers of it, and from one mount to the next. Where this is false a number
+    /// the system drop what it remembers of it, and from one mount to the next. Where this is false a number
     /// proves nothing either way: FAT and most user-space file systems count items as they come, so that one item has
     /// another number later, and another item its old one.
     pub lasting_numbers: bool,
 }
 
 impl VolumeFacts {
-    /// A number that tells the volume from others also after it was away, such as its serial number; `None` where
+    /// A number that distinguishes the volume from others also after it was away, such as its serial number; `None` where
     /// [`VolumeFacts::id`] is only good while it is mounted (Unix), or made up by a server.
     pub fn lasting_id(&self) -> Option<u64> {
         (cfg!(windows) && self.place != Place::Network && self.id != 0).then_some(self.id)

@@ -108,7 +108,7 @@ fn a_copy_goes_to_its_end_and_tells_how_far_it_is() {
     let file = made.file.unwrap();
     assert!(all_of(&*file) == content(1));
     assert_eq!(fs::metadata(place.path("to/new")).unwrap().file_attributes() & HIDDEN, HIDDEN);
-    // It can be written to, dressed and renamed while it is open, and nobody else can write to it.
+    // It can be written to, get its metadata and be renamed while it is open, and nobody else can write to it.
     file.write_at(b"x", 0).unwrap();
     let time = Time::new(1_000_000_000, 0);
     file.set_times(Times { modified: Some(time), created: None }).unwrap();
@@ -121,7 +121,7 @@ fn a_very_large_copy_bypasses_the_cache_where_writing_is_to_be_paced() {
     let place = Place::new();
     for (size, expected) in [(256 << 20, api::COPY_FILE_NO_BUFFERING), ((256 << 20) - 1, 0)] {
         plan(Plan::default());
-        // The source ends early, which is told.
+        // The source ends early, which is reported.
         let made = place.copy_sized(size, &mut go).unwrap();
         assert_eq!(made.bytes, SIZE as u64);
         assert_eq!(seen().flags & api::COPY_FILE_NO_BUFFERING, expected, "{size}");

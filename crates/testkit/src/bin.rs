@@ -58,10 +58,7 @@ impl Fcs {
         let mut fcs = Self::new(exe);
         // The folder for what is built may be closed to others; a second name needs no room.
         let reachable = fcs.home().join("program");
-        if std::fs::hard_link(&fcs.exe, &reachable).is_err() {
-            let copied = std::fs::copy(&fcs.exe, &reachable);
-            copied.unwrap_or_else(|error| panic!("{} cannot be copied: {error}", fcs.exe.display()));
-        }
+        place_program(&fcs.exe, &reachable);
         fcs.exe = reachable;
         // The folder alone: the program's second name would take the owner of the first along.
         std::os::unix::fs::lchown(fcs.home(), Some(PLAIN_USER), Some(PLAIN_USER))
@@ -124,6 +121,23 @@ impl Fcs {
     {
         let output = self.command().args(args).output();
         output.unwrap_or_else(|error| panic!("{} does not start: {error}", self.exe.display())).into()
+    }
+}
+
+/// Gives a program a second name, or where the folders are on two volumes a copy under it, unless it is there already.
+///
+/// The copy is written by a process of its own. Written by this one, another thread that starts a process just then
+/// would hand the open file on to it for a moment, and the system starts no program that is open for writing.
+///
+/// # Panics
+///
+/// When that fails.
+#[cfg(unix)]
+pub fn place_program(program: &Path, to: &Path) {
+    if !to.exists() && std::fs::hard_link(program, to).is_err() {
+        let copied = Command::new("cp").arg("--").args([program, to]).output().expect("cp starts");
+        let said = String::from_utf8_lossy(&copied.stderr);
+        assert!(copied.status.success(), "{} cannot be copied: {said}", program.display());
     }
 }
 

@@ -19,9 +19,10 @@ use std::io;
 use std::sync::Arc;
 
 use fcs_sys::{
-    Access, Attributes, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, Eviction, File, FileId, FileRef,
-    Handle, LinkTarget, Listed, Metadata, Name, Owner, RelPath, Rename, Root, Space, Stream, Tick, Time,
-    Times, VolumeFacts, Window, copy_in_by_chunks,
+    Access, AccessCheck, Attributes, CacheHints, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, Evict,
+    Eviction, File, FileId, FileRef, Handle, HardLinks, Holes, LinkTarget, Listed, Locks, Map, Metadata,
+    Name, NativeCopy, Owner, Owners, Recycle, RelPath, Rename, Root, Space, Stream, Streams, Symlinks, Tick,
+    Time, Times, VolumeFacts, VolumeSync, Window, Xattrs, copy_in_by_chunks,
 };
 
 /// Which call.
@@ -164,6 +165,8 @@ pub type Script = Arc<dyn Fn(&Event<'_>) -> Act + Send + Sync>;
 struct Shared {
     side: &'static str,
     script: Script,
+    /// Open files are the backend's own, whose calls no script sees.
+    bare_files: bool,
     /// Where streams are kept that the wrapped backend has not.
     #[cfg(unix)]
     streams: Option<ntfs::Streams>,
@@ -233,6 +236,20 @@ pub fn wrap(root: &Root, side: &'static str, script: Script) -> Root {
     let shared = Shared {
         side,
         script,
+        bare_files: false,
+        #[cfg(unix)]
+        streams: None,
+    };
+    wrap_shared(root, shared)
+}
+
+/// As [`wrap`], but `script` sees what is asked of folders alone: open files are the backend's own, which it may treat
+/// in ways that it has for no others.
+pub fn wrap_folders(root: &Root, side: &'static str, script: Script) -> Root {
+    let shared = Shared {
+        side,
+        script,
+        bare_files: true,
         #[cfg(unix)]
         streams: None,
     };
@@ -244,7 +261,7 @@ pub fn wrap(root: &Root, side: &'static str, script: Script) -> Root {
 /// made when it is told to stop.
 #[cfg(unix)]
 pub fn wrap_like_ntfs(root: &Root, side: &'static str, script: Script) -> Root {
-    wrap_shared(root, Shared { side, script, streams: Some(ntfs::Streams::new()) })
+    wrap_shared(root, Shared { side, script, bare_files: false, streams: Some(ntfs::Streams::new()) })
 }
 
 fn wrap_shared(root: &Root, shared: Shared) -> Root {
@@ -292,9 +309,19 @@ macro_rules! handle {
                 let run = || self.inner.set_attributes(attributes);
                 self.shared.run(Call::SetAttributes, &self.path, || Ok(()), run)
             }
+            fn sync(&self) -> io::Result<()> {
+                self.shared.run(Call::Sync, &self.path, || Ok(()), || self.inner.sync())
+            }
+            fcs_sys::has!(as_xattrs: Xattrs, as_streams: Streams, as_owners: Owners);
+        }
+
+        impl Owners for $type {
             fn set_owner(&self, owner: Owner) -> io::Result<()> {
                 self.shared.run(Call::SetOwner, &self.path, || Ok(()), || self.inner.set_owner(owner))
             }
+        }
+
+        impl Xattrs for $type {
             fn xattrs(&self) -> io::Result<Vec<Vec<u8>>> {
                 self.shared.run(Call::Xattrs, &self.path, || Ok(Vec::new()), || self.inner.xattrs())
             }
@@ -308,9 +335,9 @@ macro_rules! handle {
             fn remove_xattr(&self, name: &[u8]) -> io::Result<()> {
                 self.shared.run(Call::RemoveXattr, &self.path, || Ok(()), || self.inner.remove_xattr(name))
             }
-            fn sync(&self) -> io::Result<()> {
-                self.shared.run(Call::Sync, &self.path, || Ok(()), || self.inner.sync())
-            }
+        }
+
+        impl Streams for $type {
             fn streams(&self) -> io::Result<Vec<Stream>> {
                 let run = || match self.shared.streams() {
                     #[cfg(unix)]
@@ -358,6 +385,9 @@ fn stream_path(item: &RelPath, stream: &[u8]) -> RelPath {
 
 impl FaultyDir {
     fn file(&self, name: &Name, inner: FileRef) -> FileRef {
+        if self.shared.bare_files {
+            return inner;
+        }
         let shared = Arc::clone(&self.shared);
         Arc::new(FaultyFile { inner, path: self.path.join(name), shared, of: None })
     }
@@ -430,6 +460,41 @@ impl Dir for FaultyDir {
     fn create_dir(&self, name: &Name) -> io::Result<()> {
         self.quiet(Call::CreateDir, name, || self.inner.create_dir(name))
     }
+    fn rename(&self, from: &Name, to_dir: &dyn Dir, to: &Name, how: Rename) -> io::Result<()> {
+        let call = match how {
+            Rename::NoReplace => Call::RenameNoReplace,
+            Rename::Exchange => Call::RenameExchange,
+            Rename::Replace => Call::RenameReplace,
+        };
+        self.quiet(call, from, || self.inner.rename(from, bare(to_dir), to, how))
+    }
+    fn remove_file(&self, name: &Name) -> io::Result<()> {
+        self.quiet(Call::RemoveFile, name, || self.inner.remove_file(name))
+    }
+    fn remove_dir(&self, name: &Name) -> io::Result<()> {
+        self.quiet(Call::RemoveDir, name, || self.inner.remove_dir(name))
+    }
+    fn volume(&self) -> io::Result<VolumeFacts> {
+        let run = || self.inner.volume();
+        self.shared.run(Call::Volume, &self.path, run, run)
+    }
+    fn space(&self) -> io::Result<Space> {
+        let run = || self.inner.space();
+        self.shared.run(Call::Space, &self.path, run, run)
+    }
+
+    // All of them, so that a script sees the calls that the backend below lacks, too.
+    fcs_sys::has!(
+        as_symlinks: Symlinks,
+        as_hard_links: HardLinks,
+        as_recycle: Recycle,
+        as_access_check: AccessCheck,
+        as_volume_sync: VolumeSync,
+        as_native_copy: NativeCopy,
+    );
+}
+
+impl Symlinks for FaultyDir {
     fn create_symlink(&self, name: &Name, target: &LinkTarget) -> io::Result<()> {
         self.quiet(Call::CreateSymlink, name, || self.inner.create_symlink(name, target))
     }
@@ -442,23 +507,39 @@ impl Dir for FaultyDir {
     fn set_link_owner(&self, name: &Name, owner: Owner) -> io::Result<()> {
         self.quiet(Call::SetLinkOwner, name, || self.inner.set_link_owner(name, owner))
     }
-    fn rename(&self, from: &Name, to_dir: &dyn Dir, to: &Name, how: Rename) -> io::Result<()> {
-        let call = match how {
-            Rename::NoReplace => Call::RenameNoReplace,
-            Rename::Exchange => Call::RenameExchange,
-            Rename::Replace => Call::RenameReplace,
-        };
-        self.quiet(call, from, || self.inner.rename(from, bare(to_dir), to, how))
-    }
+}
+
+impl HardLinks for FaultyDir {
     fn hard_link(&self, from: &Name, to_dir: &dyn Dir, to: &Name) -> io::Result<()> {
         self.quiet(Call::HardLink, from, || self.inner.hard_link(from, bare(to_dir), to))
     }
-    fn remove_file(&self, name: &Name) -> io::Result<()> {
-        self.quiet(Call::RemoveFile, name, || self.inner.remove_file(name))
+}
+
+impl Recycle for FaultyDir {
+    fn recycle(&self, path: &std::path::Path, name: &Name) -> io::Result<()> {
+        self.quiet(Call::Recycle, name, || self.inner.recycle(path, name))
     }
-    fn remove_dir(&self, name: &Name) -> io::Result<()> {
-        self.quiet(Call::RemoveDir, name, || self.inner.remove_dir(name))
+}
+
+impl AccessCheck for FaultyDir {
+    fn may_change(&self) -> io::Result<bool> {
+        self.shared.run(Call::MayChange, &self.path, || Ok(true), || self.inner.may_change())
     }
+    fn may_move(&self, name: &Name) -> io::Result<()> {
+        self.inner.may_move(name)
+    }
+    fn holders(&self, path: &std::path::Path) -> Vec<String> {
+        self.inner.holders(path)
+    }
+}
+
+impl VolumeSync for FaultyDir {
+    fn sync_volume(&self) -> io::Result<()> {
+        self.shared.run(Call::SyncVolume, &self.path, || Ok(()), || self.inner.sync_volume())
+    }
+}
+
+impl NativeCopy for FaultyDir {
     fn copy_in(
         &self,
         name: &Name,
@@ -473,29 +554,6 @@ impl Dir for FaultyDir {
         let file = self.create_file(name)?;
         let (bytes, stopped) = copy_in_by_chunks(&*file, source, 0, options, tick)?;
         Ok(CopyIn { file: Some(file), bytes, method: CopyMethod::Buffered, stopped })
-    }
-    fn recycle(&self, path: &std::path::Path, name: &Name) -> io::Result<()> {
-        self.quiet(Call::Recycle, name, || self.inner.recycle(path, name))
-    }
-    fn may_move(&self, name: &Name) -> io::Result<()> {
-        self.inner.may_move(name)
-    }
-    fn holders(&self, path: &std::path::Path) -> Vec<String> {
-        self.inner.holders(path)
-    }
-    fn may_change(&self) -> io::Result<bool> {
-        self.shared.run(Call::MayChange, &self.path, || Ok(true), || self.inner.may_change())
-    }
-    fn sync_volume(&self) -> io::Result<()> {
-        self.shared.run(Call::SyncVolume, &self.path, || Ok(()), || self.inner.sync_volume())
-    }
-    fn volume(&self) -> io::Result<VolumeFacts> {
-        let run = || self.inner.volume();
-        self.shared.run(Call::Volume, &self.path, run, run)
-    }
-    fn space(&self) -> io::Result<Space> {
-        let run = || self.inner.space();
-        self.shared.run(Call::Space, &self.path, run, run)
     }
 }
 
@@ -552,21 +610,32 @@ impl File for FaultyFile {
             _ => self.inner.write_at(buffer, offset),
         }
     }
+
+    fcs_sys::has!(as_cache_hints: CacheHints, as_evict: Evict, as_locks: Locks, as_holes: Holes, as_map: Map);
+}
+
+impl CacheHints for FaultyFile {
     fn start_writeback(&self, offset: u64, bytes: u64) -> io::Result<()> {
         self.quiet(Call::StartWriteback, offset, bytes, || self.inner.start_writeback(offset, bytes))
     }
     fn wait_writeback(&self, offset: u64, bytes: u64) -> io::Result<()> {
         self.quiet(Call::WaitWriteback, offset, bytes, || self.inner.wait_writeback(offset, bytes))
     }
+    fn prefetch(&self, offset: u64, bytes: u64) {
+        self.inner.prefetch(offset, bytes);
+    }
+}
+
+impl Evict for FaultyFile {
     fn evict(&self) -> io::Result<Eviction> {
         self.shared.run(Call::Evict, &self.path, || Ok(Eviction::Proven), || self.inner.evict())
     }
     fn is_in_metadata(&self) -> io::Result<bool> {
         self.inner.is_in_metadata()
     }
-    fn prefetch(&self, offset: u64, bytes: u64) {
-        self.inner.prefetch(offset, bytes);
-    }
+}
+
+impl Locks for FaultyFile {
     fn try_lock(&self) -> io::Result<bool> {
         self.shared.run(Call::TryLock, &self.path, || Ok(true), || self.inner.try_lock())
     }
@@ -574,9 +643,15 @@ impl File for FaultyFile {
     fn is_locked(&self) -> io::Result<bool> {
         self.shared.run(Call::TryLock, &self.path, || Ok(false), || self.inner.is_locked())
     }
+}
+
+impl Holes for FaultyFile {
     fn has_holes(&self) -> io::Result<bool> {
         self.shared.run(Call::HasHoles, &self.path, || Ok(false), || self.inner.has_holes())
     }
+}
+
+impl Map for FaultyFile {
     fn map(&self, offset: u64, bytes: usize) -> io::Result<Box<dyn Window>> {
         match self.shared.ask(Call::Map, &self.path, offset, bytes) {
             Act::Fail(code) => Err(io::Error::from_raw_os_error(code)),

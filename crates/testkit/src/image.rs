@@ -22,6 +22,7 @@ use rustix::fs::{FallocateFlags, SeekFrom};
 use tempfile::TempDir;
 
 use crate::skip::{Skip, skip};
+use crate::user::may_act_as_root;
 
 /// A file system that images can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -132,9 +133,7 @@ impl Image {
 
     /// Like [`Image::new`], with `options`.
     pub fn with_options(kind: FsKind, size_bytes: u64, options: ImageOptions<'_>) -> Result<Self, Skip> {
-        if !rustix::process::geteuid().is_root() {
-            return Err(Skip::new(format!("{kind} image: mounting needs root")));
-        }
+        may_act_as_root("mounting").map_err(|why| Skip::new(format!("{kind} image: {why}")))?;
         let size = size_bytes.max(kind.least_bytes());
         let failed = |error: String| Skip::new(format!("{kind} image: {error}"));
         let dir = roomy_dir(size).map_err(|error| failed(error.to_string()))?;
@@ -183,7 +182,7 @@ impl Image {
     fn attach(&mut self) -> Result<(), String> {
         let backing = self.backing.as_ref().expect("formatted before attached");
         // Another process can take the free device between the search and the attaching; the tool retries by
-        // itself, but gives up early when many do so at once.
+        // itself, but stops trying early when many do so at once.
         let mut last = String::new();
         for _ in 0..5 {
             match run("losetup", [OsStr::new("--find"), OsStr::new("--show"), backing.as_os_str()]) {
@@ -328,7 +327,7 @@ pub fn unmount(mount_point: &Path) -> Result<(), String> {
     patiently(|| run("umount", [mount_point]).map(drop))
 }
 
-/// Tries again for about two seconds: also because a program that serves a file system lets go of its device only
+/// Tries again for about two seconds: also because a program that serves a file system closes its device only
 /// after the end of its mount.
 fn patiently(mut attempt: impl FnMut() -> Result<(), String>) -> Result<(), String> {
     let mut last = String::new();
@@ -432,7 +431,7 @@ fn data_ranges(file: &File) -> Vec<(u64, u64)> {
     ranges
 }
 
-/// Whether the loop device is attached to `backing`. Numbers of loop devices are reused, so one is only let go after
+/// Whether the loop device is attached to `backing`. Numbers of loop devices are reused, so one is only detached after
 /// asking.
 fn holds(device: &Path, backing: &Path) -> bool {
     let Some(name) = device.file_name() else {

@@ -3,11 +3,11 @@
 //! go unnoticed.
 //!
 //! Invariant: no oracle uses the crates it helps to test. A judge that shares code with what it judges would share
-//! its mistakes too, so the listing reads through std alone. Only [`faulty`] and `sim` know `fcs-sys`, whose traits
-//! they wrap and implement, and [`conformance`], which asks whether they are kept.
+//! its mistakes too, so the listing reads through std alone. Only [`faulty`], [`memory`] and `sim` know `fcs-sys`, whose
+//! traits they wrap and implement, and [`conformance`], which asks whether they are kept.
 //!
 //! Most of it is Linux-only, because the file systems it relies on are. Elsewhere there are [`bin`], [`conformance`],
-//! [`faulty`] and [`mod@skip`], on Windows `listing`, and `sim` where error codes are those of Unix.
+//! [`faulty`], [`memory`] and [`mod@skip`], on Windows `listing`, and `sim` where error codes are those of Unix.
 
 // Test support: a broken test bench should stop the test on the spot, with the place where it broke.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
@@ -17,10 +17,12 @@
 pub mod bin;
 pub mod conformance;
 pub mod faulty;
+pub mod fuzz;
 #[cfg(target_os = "linux")]
 pub mod image;
 #[cfg(any(target_os = "linux", windows))]
 pub mod listing;
+pub mod memory;
 #[cfg(unix)]
 pub mod sim;
 pub mod skip;
@@ -38,11 +40,13 @@ pub use bin::{Fcs, Run};
 pub use image::{FsKind, Image, ImageOptions, for_each_image, unmount};
 #[cfg(any(target_os = "linux", windows))]
 pub use listing::{Item, Kind, Listing, Options, diff, listing};
-pub use skip::{Skip, skip};
+pub use skip::{Skip, every, skip};
 #[cfg(target_os = "linux")]
 pub use tree::{Hostile, TreeSpec, TreeTotals, deep_tree, hostile_tree, random_tree};
+#[cfg(target_os = "linux")]
+pub use user::as_plain_user;
 #[cfg(unix)]
-pub use user::{PLAIN_USER, as_plain_user, give_to_plain_user};
+pub use user::{PLAIN_USER, give_to_plain_user};
 #[cfg(target_os = "linux")]
 pub use vices::{Call, Vice, Wicked};
 #[cfg(target_os = "linux")]

@@ -43,6 +43,18 @@ pub fn skip(test_name: &str, reason: &str) {
     }
 }
 
+/// Of many cases of one kind each how-manieth is tried: 1, or what `FCS_TEST_EVERY` says, with which `cargo xtask test
+/// quick` asks for a share of what takes minutes. A prime number gives every kind of case its turn.
+///
+/// # Panics
+///
+/// When `FCS_TEST_EVERY` is no number above 0.
+pub fn every() -> usize {
+    let number = |text: String| text.parse().ok().filter(|&every: &usize| every > 0);
+    std::env::var("FCS_TEST_EVERY")
+        .map_or(1, |text| number(text).expect("FCS_TEST_EVERY is a number above 0"))
+}
+
 /// One `write` in append mode per skip, so that lines of tests running at the same time do not mix.
 fn append(log: &Path, test_name: &str, reason: &str) -> io::Result<()> {
     let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");

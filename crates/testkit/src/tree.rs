@@ -114,7 +114,7 @@ struct Builder {
     /// Seconds given to the next entry, so that no two are alike.
     clock: i64,
     /// Folders with their modes and times, in the order they were made: both are set last, because filling a folder
-    /// changes its time and may need permissions its mode takes away.
+    /// changes its time and may need permissions that its mode lacks.
     folders: Vec<(PathBuf, u32, (i64, u32))>,
 }
 

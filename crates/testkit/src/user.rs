@@ -12,6 +12,18 @@ use std::path::Path;
 /// Number of the plain user and of its group. It needs no name and no home.
 pub const PLAIN_USER: u32 = 1000;
 
+/// Whether a test may do `what` ("mounting") that only root can, or why not.
+///
+/// `FCS_TEST_NO_ROOT` withholds it from root too: `cargo xtask test quick` sets it, so that it takes the same minutes
+/// and shows the same for everybody.
+#[cfg(target_os = "linux")]
+pub(crate) fn may_act_as_root(what: &str) -> Result<(), String> {
+    if std::env::var_os("FCS_TEST_NO_ROOT").is_some() {
+        return Err(format!("{what} is for root, whose tests were not asked for (FCS_TEST_NO_ROOT)"));
+    }
+    if rustix::process::geteuid().is_root() { Ok(()) } else { Err(format!("{what} needs root")) }
+}
+
 /// Runs `body` in a thread that has become the plain user, and everything that it starts with it.
 ///
 /// # Errors
@@ -22,9 +34,7 @@ pub fn as_plain_user<T: Send>(body: impl FnOnce() -> T + Send) -> Result<T, crat
     use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
     use rustix::{fs::Gid, fs::Uid};
 
-    if !rustix::process::geteuid().is_root() {
-        return Err(crate::Skip::new("becoming another user needs root"));
-    }
+    may_act_as_root("becoming another user").map_err(crate::Skip::new)?;
     let become_plain = || {
         set_thread_groups(&[])?;
         set_thread_gid(Gid::from_raw(PLAIN_USER))?;

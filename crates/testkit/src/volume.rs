@@ -259,9 +259,7 @@ struct Over {
 
 impl Over {
     fn prepare(tool: &'static str) -> Result<Self, String> {
-        if !rustix::process::geteuid().is_root() {
-            return Err("mounting needs root".to_owned());
-        }
+        crate::user::may_act_as_root("mounting")?;
         installed(tool)?;
         let dir = roomy_dir(0).map_err(|error| error.to_string())?;
         fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).map_err(|error| error.to_string())?;

@@ -128,7 +128,7 @@ mod windows {
         }
     }
 
-    /// What Wine lacks beside; see the table in CONTRIBUTING.md.
+    /// What Wine lacks beside; see docs/windows.md.
     fn wine() -> Lacks {
         Lacks {
             symlinks: Some(OsReason::Unsupported),
@@ -203,6 +203,19 @@ fn portable() -> Lacks {
         bits: Bits::ReadOnlyMark,
         ..Lacks::default()
     }
+}
+
+/// Bits of Unix and renaming without a gap it has itself; the rest is what only a device has.
+#[test]
+fn a_backend_that_writes_the_core_alone_keeps_every_rule() {
+    let lacks = Lacks {
+        uncached: true,
+        space: true,
+        bits: Bits::Modes,
+        private_items: cfg!(windows),
+        ..Lacks::every_capability()
+    };
+    check(&Subject::without_place(&fcs_testkit::memory::root(), lacks)).assert_kept("a backend in memory");
 }
 
 #[cfg(not(windows))]

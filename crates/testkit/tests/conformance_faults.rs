@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fcs_sys::{
-    Access, Attributes, CopyIn, CopyOptions, Dir, DirRef, Eviction, File, FileRef, Handle, Kind, LinkTarget,
-    Listed, Metadata, Name, Owner, Rename, Root, Space, Stream, Tick, Times, VolumeFacts, Window, open_root,
+    Access, AccessCheck, Attributes, CacheHints, CopyIn, CopyOptions, Dir, DirRef, Evict, File, FileRef,
+    Handle, HardLinks, Holes, Kind, Listed, Locks, Map, Metadata, Name, NativeCopy, Owners, Rename, Root,
+    Space, Streams, Symlinks, Tick, Times, VolumeFacts, VolumeSync, Window, Xattrs, open_root,
 };
 use fcs_testkit::conformance::{Lacks, Subject, Verdict, check_rules};
 use fcs_testkit::faulty::{Act, Call, Event, wrap, wrap_like_ntfs};
@@ -142,6 +143,7 @@ fn what_is_declared_must_be_so() {
         (Lacks { uncached: true, ..linux() }, "uncached_reads_take_any_offset_and_length"),
         (Lacks { maps: true, ..linux() }, "a_window_shows_its_range"),
         (Lacks { sync_volume: true, ..linux() }, "the_volume_syncs_as_its_facts_say"),
+        (Lacks { locks: true, ..linux() }, "a_lock_is_held_by_one_handle"),
         (Lacks { eviction: true, ..linux() }, "evicting_tells_the_truth_and_changes_nothing"),
         (Lacks { space: true, ..linux() }, "room_is_believable"),
         (Lacks::default(), "streams_are_kept_or_unsupported"),
@@ -221,15 +223,10 @@ macro_rules! flawed_handle {
             pass! {
                 fn metadata() -> io::Result<Metadata>;
                 fn set_attributes(attributes: Attributes) -> io::Result<()>;
-                fn set_owner(owner: Owner) -> io::Result<()>;
-                fn xattrs() -> io::Result<Vec<Vec<u8>>>;
-                fn xattr(name: &[u8]) -> io::Result<Vec<u8>>;
-                fn set_xattr(name: &[u8], value: &[u8]) -> io::Result<()>;
-                fn remove_xattr(name: &[u8]) -> io::Result<()>;
                 fn sync() -> io::Result<()>;
-                fn streams() -> io::Result<Vec<Stream>>;
-                fn open_stream(name: &[u8], create: bool) -> io::Result<FileRef>;
-                fn remove_stream(name: &[u8]) -> io::Result<()>;
+                fn as_owners() -> Option<&dyn Owners>;
+                fn as_xattrs() -> Option<&dyn Xattrs>;
+                fn as_streams() -> Option<&dyn Streams>;
             }
         }
     };
@@ -309,15 +306,31 @@ impl Dir for Flawed<dyn Dir> {
         };
         self.inner.rename(from, bare(to_dir), to, how)
     }
-    fn hard_link(&self, from: &Name, to_dir: &dyn Dir, to: &Name) -> io::Result<()> {
-        self.inner.hard_link(from, bare(to_dir), to)
-    }
     fn remove_dir(&self, name: &Name) -> io::Result<()> {
         if self.flaw == Flaw::RemovesFullFolders {
             return std::fs::remove_dir_all(self.path.join(name.as_os()));
         }
         self.inner.remove_dir(name)
     }
+    pass! {
+        fn create_dir(name: &Name) -> io::Result<()>;
+        fn remove_file(name: &Name) -> io::Result<()>;
+        fn volume() -> io::Result<VolumeFacts>;
+        fn space() -> io::Result<Space>;
+        fn as_symlinks() -> Option<&dyn Symlinks>;
+        fn as_access_check() -> Option<&dyn AccessCheck>;
+        fn as_volume_sync() -> Option<&dyn VolumeSync>;
+    }
+    fcs_sys::has!(as_hard_links: HardLinks, as_native_copy: NativeCopy);
+}
+
+impl HardLinks for Flawed<dyn Dir> {
+    fn hard_link(&self, from: &Name, to_dir: &dyn Dir, to: &Name) -> io::Result<()> {
+        self.inner.hard_link(from, bare(to_dir), to)
+    }
+}
+
+impl NativeCopy for Flawed<dyn Dir> {
     fn copy_in(
         &self,
         name: &Name,
@@ -343,18 +356,6 @@ impl Dir for Flawed<dyn Dir> {
             _ => self.inner.copy_in(name, source, options, tick),
         }
     }
-    pass! {
-        fn create_dir(name: &Name) -> io::Result<()>;
-        fn create_symlink(name: &Name, target: &LinkTarget) -> io::Result<()>;
-        fn read_link(name: &Name) -> io::Result<LinkTarget>;
-        fn set_link_times(name: &Name, times: Times) -> io::Result<()>;
-        fn set_link_owner(name: &Name, owner: Owner) -> io::Result<()>;
-        fn remove_file(name: &Name) -> io::Result<()>;
-        fn may_change() -> io::Result<bool>;
-        fn sync_volume() -> io::Result<()>;
-        fn volume() -> io::Result<VolumeFacts>;
-        fn space() -> io::Result<Space>;
-    }
 }
 
 impl File for Flawed<dyn File> {
@@ -363,21 +364,21 @@ impl File for Flawed<dyn File> {
         let lost = self.uncached && self.flaw == Flaw::UncachedReadsLoseTheTail && n < buffer.len();
         Ok(if lost { n / 512 * 512 } else { n })
     }
+    pass! {
+        fn write_at(buffer: &[u8], offset: u64) -> io::Result<usize>;
+        fn as_cache_hints() -> Option<&dyn CacheHints>;
+        fn as_evict() -> Option<&dyn Evict>;
+        fn as_locks() -> Option<&dyn Locks>;
+        fn as_holes() -> Option<&dyn Holes>;
+    }
+    fcs_sys::has!(as_map: Map);
+}
+
+impl Map for Flawed<dyn File> {
     fn map(&self, offset: u64, bytes: usize) -> io::Result<Box<dyn Window>> {
         let offset = if self.flaw == Flaw::WindowsBeginAtPages { offset / 4096 * 4096 } else { offset };
         let inner = self.inner.map(offset, bytes)?;
         Ok(if self.flaw == Flaw::WindowsAreAlwaysEqual { Box::new(Equal(inner)) } else { inner })
-    }
-    pass! {
-        fn write_at(buffer: &[u8], offset: u64) -> io::Result<usize>;
-        fn start_writeback(offset: u64, bytes: u64) -> io::Result<()>;
-        fn wait_writeback(offset: u64, bytes: u64) -> io::Result<()>;
-        fn evict() -> io::Result<Eviction>;
-        fn is_in_metadata() -> io::Result<bool>;
-        fn prefetch(offset: u64, bytes: u64) -> ();
-        fn try_lock() -> io::Result<bool>;
-        fn is_locked() -> io::Result<bool>;
-        fn has_holes() -> io::Result<bool>;
     }
 }
 

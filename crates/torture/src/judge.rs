@@ -27,12 +27,12 @@ pub(crate) enum When {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {
     pub(crate) path: PathBuf,
-    pub(crate) how: How,
+    pub(crate) how: Deviation,
 }
 
 /// In which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum How {
+pub(crate) enum Deviation {
     /// Neither the old nor the new item is there, but something else.
     Torn,
     /// The content is the old or the new one, but not with its permissions, times and attributes.
@@ -49,11 +49,11 @@ pub(crate) enum How {
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = match self.how {
-            How::Torn => "neither the old nor the new item",
-            How::Attributes => "the content of one state, but not its attributes",
-            How::Missing => "missing",
-            How::Stray => "stray",
-            How::FolderTime => "folder with a time neither old nor new",
+            Deviation::Torn => "neither the old nor the new item",
+            Deviation::Attributes => "the content of one state, but not its attributes",
+            Deviation::Missing => "missing",
+            Deviation::Stray => "stray",
+            Deviation::FolderTime => "folder with a time neither old nor new",
         };
         // Quoted, because names hold line ends on purpose.
         write!(f, "\"{}\": {how}", self.path.as_os_str().as_encoded_bytes().escape_ascii())
@@ -89,7 +89,7 @@ impl States {
                 continue;
             }
             match found {
-                None => tell(path, How::Missing),
+                None => tell(path, Deviation::Missing),
                 Some(found) if found.kind == Kind::Dir => {
                     let states = states.into_iter().flatten().filter(|item| item.kind == Kind::Dir);
                     if let Some(how) = folder(found, states.collect::<Vec<_>>().as_slice(), when) {
@@ -103,30 +103,30 @@ impl States {
             let known = self.old.contains_key(path) || self.new.contains_key(path);
             let allowed = known || (when == When::Crashed && is_own(path));
             if !allowed {
-                tell(path, How::Stray);
+                tell(path, Deviation::Stray);
             }
         }
         wrong
     }
 }
 
-fn file_or_link(found: &Item, states: [Option<&Item>; 2]) -> How {
+fn file_or_link(found: &Item, states: [Option<&Item>; 2]) -> Deviation {
     let content = |item: &Item| (item.kind, item.content.clone(), item.target.clone());
     let whole = states.into_iter().flatten().any(|state| content(state) == content(found));
-    if whole { How::Attributes } else { How::Torn }
+    if whole { Deviation::Attributes } else { Deviation::Torn }
 }
 
 /// A folder has no content to tear; it may wait for its permissions until the run is over.
-fn folder(found: &Item, states: &[&Item], when: When) -> Option<How> {
+fn folder(found: &Item, states: &[&Item], when: When) -> Option<Deviation> {
     if states.is_empty() {
-        return Some(How::Torn);
+        return Some(Deviation::Torn);
     }
     if when == When::Crashed {
         return None;
     }
     let but_time = |item: &Item| Item { mtime: None, ..item.clone() };
     let only_time = states.iter().any(|state| but_time(state) == but_time(found));
-    Some(if only_time { How::FolderTime } else { How::Attributes })
+    Some(if only_time { Deviation::FolderTime } else { Deviation::Attributes })
 }
 
 /// Whether a path has a name the program reserves for itself.
@@ -172,14 +172,17 @@ mod tests {
         let found: Vec<_> = found.iter().map(|wrong| (wrong.path.to_str().unwrap(), wrong.how)).collect();
         // The copied file lacks the time of its source.
         let expected = [
-            ("orphan-1", How::Missing),
-            ("replaced-1", How::Torn),
-            ("new 1", How::Attributes),
-            ("both/.other", How::Stray),
+            ("orphan-1", Deviation::Missing),
+            ("replaced-1", Deviation::Torn),
+            ("new 1", Deviation::Attributes),
+            ("both/.other", Deviation::Stray),
         ];
         assert_eq!(found, expected);
         let recovered = states.judge(&look(&at("right")).unwrap(), When::Recovered);
         let has = |path: &str, how| recovered.contains(&Wrong { path: path.into(), how });
-        assert!(has(".fcs-1-2.part", How::Stray) && has("both", How::FolderTime), "{recovered:?}");
+        assert!(
+            has(".fcs-1-2.part", Deviation::Stray) && has("both", Deviation::FolderTime),
+            "{recovered:?}"
+        );
     }
 }

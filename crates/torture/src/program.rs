@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use fcs_testkit::Fcs;
 
-use crate::supervise::{self, End, Kill, Supervised};
+use crate::supervise::{self, Kill, ProcessEnd, Supervised};
 use crate::syscalls;
 
 /// What can be asked of the program.
@@ -168,7 +168,7 @@ fn stops_by_name(calls: &str, stops: &std::collections::BTreeMap<u64, u64>) -> S
 /// How a run ended, and what it said.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    pub(crate) end: End,
+    pub(crate) end: ProcessEnd,
     pub(crate) said: String,
 }
 

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum ProcessEnd {
     /// By itself, with this exit code.
     Code(i32),
     /// By SIGKILL, and the kill was ours.
@@ -42,7 +42,7 @@ pub(crate) enum Kill {
 /// What came of a run under supervision.
 #[derive(Debug)]
 pub(crate) struct Supervised {
-    pub(crate) end: End,
+    pub(crate) end: ProcessEnd,
     /// How often the program stopped at each of its calls, by the place in the launcher's list.
     pub(crate) stops: BTreeMap<u64, u64>,
 }
@@ -102,12 +102,12 @@ fn follow(group: Pid, kill: Kill) -> Result<Supervised, String> {
             }
             WaitStatus::PtraceEvent(pid, ..) | WaitStatus::PtraceSyscall(pid) => resume(pid, None)?,
             WaitStatus::Stopped(pid, signal) => resume(pid, Some(signal))?,
-            WaitStatus::Exited(pid, code) if pid == group => status = Some(End::Code(code)),
+            WaitStatus::Exited(pid, code) if pid == group => status = Some(ProcessEnd::Code(code)),
             WaitStatus::Signaled(pid, signal, _) if pid == group => {
                 status = Some(if signal == Signal::SIGKILL && killed {
-                    End::Killed
+                    ProcessEnd::Killed
                 } else {
-                    End::Code(128 + signal as i32)
+                    ProcessEnd::Code(128 + signal as i32)
                 });
             }
             _ => {}
@@ -126,7 +126,7 @@ fn resume(pid: Pid, signal: Option<Signal>) -> Result<(), String> {
 }
 
 /// Runs `command` at full speed, and kills it at an instant if asked to. What it prints goes to `output`.
-pub(crate) fn plain(command: &mut Command, output: File, kill: Kill) -> Result<End, String> {
+pub(crate) fn plain(command: &mut Command, output: File, kill: Kill) -> Result<ProcessEnd, String> {
     let mut child = spawn(command.stdin(Stdio::null()), output)?;
     let group = Pid::from_raw(child.id() as i32);
     let guard = Watchdog::watch(group);
@@ -141,11 +141,11 @@ pub(crate) fn plain(command: &mut Command, output: File, kill: Kill) -> Result<E
     Ok(end_of(status, kill != Kill::Never))
 }
 
-fn end_of(status: ExitStatus, kill_intended: bool) -> End {
+fn end_of(status: ExitStatus, kill_intended: bool) -> ProcessEnd {
     match status.code() {
-        Some(code) => End::Code(code),
-        None if kill_intended && status.signal() == Some(libc::SIGKILL) => End::Killed,
-        None => End::Code(128 + status.signal().unwrap_or(0)),
+        Some(code) => ProcessEnd::Code(code),
+        None if kill_intended && status.signal() == Some(libc::SIGKILL) => ProcessEnd::Killed,
+        None => ProcessEnd::Code(128 + status.signal().unwrap_or(0)),
     }
 }
 

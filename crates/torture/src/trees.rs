@@ -1,6 +1,6 @@
 //! The two trees of a torture: every kind of change a run can make, in about fifty items, the same for the same seed.
 //!
-//! Invariant: a tree is plain data, so that it can be put back as often as needed; times lie in the past, so that
+//! Invariant: a tree is plain data, so that it can be put back as often as needed; times are in the past, so that
 //! nothing has to wait for a clock. It must not know what is done to the trees.
 
 use std::ffi::OsStr;

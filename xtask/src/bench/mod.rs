@@ -126,7 +126,7 @@ fn window() -> Result<bool, String> {
     let base = if memory.is_empty() { std::env::temp_dir() } else { memory.into() };
     let base = base.display().to_string();
     for (package, example, args) in
-        [("fcs-view", "million", [&*base, "1000000"]), ("fcs-gui", "frames", ["1000000", &*base])]
+        [("fcs-gui-model", "million", [&*base, "1000000"]), ("fcs-gui", "frames", ["1000000", &*base])]
     {
         let build = ["run", "--release", "--package", package, "--example", example, "--"];
         let status = sh::cargo(&build).args(args).status();

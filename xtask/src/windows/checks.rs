@@ -13,8 +13,16 @@ use crate::test;
 
 /// The crates whose tests run in Wine. The others are for Linux: `fcs-torture` injects kills and power cuts, and this
 /// one builds the rest.
-const CRATES: [&str; 7] =
-    ["fcs-sys", "fcs-testkit", "fcs-engine", "fcs-text", "fcs-front", "fcs-cli", "fcs-view"];
+const CRATES: [&str; 8] = [
+    "fcs-sys",
+    "fcs-testkit",
+    "fcs-engine",
+    "fcs-text",
+    "fcs-app",
+    "fcs-cli",
+    "fcs-gui-model",
+    "fcs-winprobe",
+];
 
 /// Seconds that one test program may take.
 const LIMIT: u32 = 900;

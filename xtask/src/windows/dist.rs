@@ -21,19 +21,20 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A program, and the package that it comes from.
 const PROGRAMS: [(&str, &str); 2] = [("fcs", "fcs-cli"), ("fcs-gui", "fcs-gui")];
 
-/// Beside the programs: by their paths in the repository, under their names alone. The licences of the window's fonts
-/// must go where the window goes.
-const TEXTS: [&str; 7] = [
-    "CHANGELOG.md",
-    "LICENSE-APACHE",
-    "LICENSE-MIT",
-    "PROMISES.md",
-    "README.md",
-    "crates/gui/assets/LICENSE-Inter.txt",
-    "crates/gui/assets/LICENSE-Phosphor.txt",
+/// Beside the programs: where a text is in the repository, and its name in the archive. The repository's README would
+/// lead to documents and sources that nobody has who unpacks this. The licences of the window's fonts must go where
+/// the window goes.
+const TEXTS: [(&str, &str); 7] = [
+    ("CHANGELOG.md", "CHANGELOG.md"),
+    ("LICENSE-APACHE", "LICENSE-APACHE"),
+    ("LICENSE-MIT", "LICENSE-MIT"),
+    ("PROMISES.md", "PROMISES.md"),
+    ("assets/windows-readme.txt", "README.txt"),
+    ("crates/gui/assets/LICENSE-Inter.txt", "LICENSE-Inter.txt"),
+    ("crates/gui/assets/LICENSE-Phosphor.txt", "LICENSE-Phosphor.txt"),
 ];
 
-/// Libraries that lie in the system folder of every Windows 10, in lower case. A library that is missing here is
+/// Libraries that are in the system folder of every Windows 10, in lower case. A library that is missing here is
 /// either one more of these, or one that people don't have, such as `libgcc_s_seh-1.dll`.
 const OF_THE_SYSTEM: [&str; 28] = [
     "advapi32.dll",
@@ -132,10 +133,10 @@ pub(super) fn pack(programs: &[PathBuf]) -> Result<(), String> {
     let folder = format!("fcs-{VERSION}-windows-x86_64");
     let read =
         |path: &Path| fs::read(path).map_err(|error| format!("Could not read {}: {error}", path.display()));
-    let texts = TEXTS.iter().map(|text| sh::repository().join(text));
+    let texts = TEXTS.iter().map(|(path, name)| (sh::repository().join(path), (*name).to_owned()));
     let mut files = Vec::new();
-    for path in programs.iter().cloned().chain(texts) {
-        files.push((file_name(&path), read(&path)?));
+    for (path, name) in programs.iter().map(|path| (path.clone(), file_name(path))).chain(texts) {
+        files.push((name, read(&path)?));
     }
     files.sort();
     files.extend(sums(&files));
@@ -213,6 +214,23 @@ mod tests {
         let headers = "\tDLL Name: KERNEL32.dll\n\tvma: x\n\tDLL Name: libgcc_s_seh-1.dll\n \tDLL Name: api-ms-win-core-synch-l1-2-0.dll\n";
         let foreign: Vec<String> = imports(headers).filter(|dll| !is_of_the_system(dll)).collect();
         assert_eq!(foreign, ["libgcc_s_seh-1.dll"]);
+    }
+
+    #[test]
+    fn every_text_is_there_and_leads_to_nothing_that_is_not_packed() {
+        for (path, name) in TEXTS {
+            let text = fs::read_to_string(sh::repository().join(path)).unwrap();
+            let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+            let dead: Vec<&str> = links
+                .filter(|to| !to.starts_with("http") && !to.starts_with('#'))
+                .filter(|to| TEXTS.iter().all(|(_, packed)| packed != to))
+                .collect();
+            assert!(dead.is_empty(), "{name}: {dead:?}");
+        }
+        let readme = fs::read_to_string(sh::repository().join("assets/windows-readme.txt")).unwrap();
+        for named in ["PROMISES.md", "CHANGELOG.md"] {
+            assert!(readme.contains(named) && TEXTS.iter().any(|(_, packed)| *packed == named), "{named}");
+        }
     }
 
     #[test]

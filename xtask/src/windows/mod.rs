@@ -1,6 +1,6 @@
 //! `cargo xtask windows`, and its part of `cargo xtask test`: the tests built for Windows and run in Wine, on Debian 12.
 //!
-//! Wine is not Windows, so what passes here shows our handling and not what Windows does; ARCHITECTURE.md tells the
+//! Wine is not Windows, so what passes here shows our handling and not what Windows does; docs/windows.md tells the
 //! two apart. Invariant: where it cannot run, that is a skip with a reason, and never a pass.
 
 mod cache;

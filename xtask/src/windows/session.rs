@@ -65,7 +65,7 @@ impl<'a> Session<'a> {
 
     /// Starts cargo with what the Windows programs that it runs need. They log skips to `skips`.
     pub(super) fn spawn(&self, command: &mut Command, skips: Option<&Path>) -> Result<Child, String> {
-        self.wine.dress(command);
+        self.wine.set_environment(command);
         command.env(NETWORK_DRIVE.0, NETWORK_DRIVE.1).env(SHARE.0, SHARE.1);
         if self.no_small_volume.is_none() {
             command.env(SMALL_VOLUME.0, SMALL_VOLUME.1);

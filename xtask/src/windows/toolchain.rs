@@ -243,7 +243,7 @@ fn build(cache: &Cache, version: &str, sources: &Sources) -> Result<(), String> 
     let project = cache.empty("building/project")?;
     let vendored = toml_text(&sources.root.join("library/vendor").to_string_lossy());
     let files = [
-        // A workspace of its own: the cache lies below the repository, which is one too.
+        // A workspace of its own: the cache is below the repository, which is one too.
         (
             "Cargo.toml",
             "[package]\nname=\"stdbuild\"\nversion=\"0.0.0\"\nedition=\"2021\"\n[workspace]\n".to_owned(),

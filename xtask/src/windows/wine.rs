@@ -4,7 +4,7 @@
 //! whose `FileDispositionInfoEx` fails. So Wine comes from Debian 13, unpacked beside the system with the C library it
 //! needs: no other version of anything is installed, and the system's list of sources stays as it is.
 //!
-//! What Wine does otherwise than Windows is in ARCHITECTURE.md. Invariant: nothing outside the cache is written, and
+//! What Wine does otherwise than Windows is in docs/windows.md. Invariant: nothing outside the cache is written, and
 //! the Windows sees no folder of the user's home.
 
 use std::fs;
@@ -65,7 +65,7 @@ impl Wine {
     }
 
     /// The environment in which Wine runs programs in this Windows.
-    pub(super) fn dress(&self, command: &mut Command) {
+    pub(super) fn set_environment(&self, command: &mut Command) {
         command.env("WINEPREFIX", &self.prefix).env("WINEDEBUG", "-all");
         // Neither .NET nor a browser, which it would offer to install.
         command.env("WINEDLLOVERRIDES", "mscoree=;mshtml=");
@@ -103,7 +103,7 @@ impl Wine {
     /// Ends every program in this Windows and Wine's server for it, and waits for that.
     pub(super) fn end(&self) -> Result<(), String> {
         let mut command = Command::new(self.programs.join("wineserver"));
-        self.dress(&mut command);
+        self.set_environment(&mut command);
         // Its exit code is 1 when nothing ran, which is as good.
         let status = command.arg("-k").status();
         status.map(|_| ()).map_err(|error| format!("Could not end Wine: {error}"))
@@ -114,7 +114,7 @@ impl Wine {
         let run = |args: &[&str]| {
             let mut command = Command::new(&wine[0]);
             command.args(&wine[1..]).args(args);
-            self.dress(&mut command);
+            self.set_environment(&mut command);
             // Its folders for documents and the like would lead into the user's home.
             command.env("HOME", &self.home);
             sh::quietly(&mut command)

@@ -1,64 +1,66 @@
 //! The commands about earlier runs on a folder: undo, runs, recover.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use fcs_engine::history::{BadRunId, RunId};
 
 use super::{Show, When};
 
 pub(super) const UNDO_EXAMPLES: &str = "\
-ROOT is the folder that was written to. What the run replaced or removed comes
-back, with its times and permissions, and what it made goes. An item that was
-changed after the run is left as it is and named; its original stays in the
+ROOT is the folder that was written to. Undo restores what the run replaced or
+deleted, with times and permissions, and removes what it created. An item that
+changed after the run is left as it is and listed; its original stays in the
 undo store.
 
-Each call goes back by one run; a retry of what failed in a run is undone with
-it. What a later run changed is left as it is when an earlier one is named.
+Each call undoes one run, the latest first, with the retries that belong to it.
+If you name an earlier run, items that a later run changed are left as they are.
 
 Examples:
-  fcs runs /mnt/b/Photos              What was done there
+  fcs runs /mnt/b/Photos              List the runs there
   fcs undo /mnt/b/Photos              Undo the last run; again: the one before
   fcs undo /mnt/b/Photos 6921c0a3f2   Undo that run";
 
 pub(super) const RUNS_EXAMPLES: &str = "\
-ROOT is the folder that was written to. With --prune, the originals that runs
-replaced or removed are deleted permanently; the runs can then not be undone.
+ROOT is the folder that was written to. With --prune, the originals that
+runs keep are deleted permanently; these runs can then not be undone.
 
 Examples:
-  fcs runs /mnt/b/Photos                       What was done there
-  fcs runs --prune /mnt/b/Photos               Delete what all runs keep for undo
-  fcs runs --prune=6921c0a3f2 /mnt/b/Photos    That run's and those of all before";
+  fcs runs /mnt/b/Photos                       List the runs there
+  fcs runs --prune /mnt/b/Photos               Delete the originals of all runs
+  fcs runs --prune=6921c0a3f2 /mnt/b/Photos    Of that run and all before it";
 
 pub(super) const RECOVER_EXAMPLES: &str = "\
 ROOT is the folder that was written to. After a crash every file there has its
 complete old or its complete new content, but unfinished copies and originals
-may lie beside them. Recovery removes the former, puts the latter where they
-belong, and says what it did with each. It can itself be interrupted.
+may be beside them. Recovery discards the copies, moves the originals to where
+they belong, and lists each item. It can itself be interrupted.
 
 Examples:
-  fcs recover /mnt/b/Photos             Show it, ask, put it in order
-  fcs recover -y /mnt/b/Photos          Keep what was done
-  fcs recover -y --rollback /mnt/b      Bring back what was there before
-  fcs recover --leftovers list /mnt/b   Leftovers without a journal";
+  fcs recover /mnt/b/Photos             Show the run, ask, recover it
+  fcs recover -y /mnt/b/Photos          Recover it and keep what was done
+  fcs recover -y --rollback /mnt/b      Roll it back
+  fcs recover --leftovers list /mnt/b   List leftovers without a journal";
 
 pub(super) const DOCTOR_EXAMPLES: &str = "\
-ROOT is a folder that you copy to or from. What its volume does is tried in a
-folder made there, which is removed again: names, dates, permissions, owners,
-links, locks. A run tries the same where it is in doubt, and goes by it.
+ROOT is a folder that you copy to or from. Its volume is tested in a temporary
+folder there: names, dates, permissions, owners, links, locks. A run makes the
+same test where it is in doubt, and follows the result.
 
 Examples:
-  fcs doctor /mnt/stick               What this stick keeps and takes
-  fcs doctor -n /mnt/stick            The same without writing anything
+  fcs doctor /mnt/stick               What this stick supports
+  fcs doctor -n /mnt/stick            The same, but write nothing
   fcs doctor --json /mnt/stick        For programs";
 
 /// Arguments of `fcs doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// The folder whose volume is looked at
+    /// The folder whose volume is tested
     #[arg(value_name = "ROOT", value_hint = clap::ValueHint::DirPath)]
     pub(crate) root: PathBuf,
 
-    /// Write nothing; say only what the system tells
+    /// Write nothing; report only what the system knows
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
 
@@ -73,9 +75,9 @@ pub(crate) struct DoctorArgs {
 
 /// How much is said.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "What is shown")]
-pub(crate) struct Said {
-    /// Show only what cannot be left out: what could not be put in order, questions
+#[command(next_help_heading = "Output")]
+pub(crate) struct Output {
+    /// Show only failures and questions
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
@@ -84,9 +86,9 @@ pub(crate) struct Said {
     pub(crate) color: When,
 }
 
-impl From<&Said> for Show {
-    fn from(said: &Said) -> Self {
-        Self { quiet: said.quiet, color: said.color, ..Self::default() }
+impl From<&Output> for Show {
+    fn from(output: &Output) -> Self {
+        Self { quiet: output.quiet, color: output.color, ..Self::default() }
     }
 }
 
@@ -97,11 +99,11 @@ pub(crate) struct UndoArgs {
     #[arg(value_name = "ROOT", value_hint = clap::ValueHint::DirPath)]
     pub(crate) root: PathBuf,
 
-    /// The run, as `fcs runs` lists it; the latest that was not undone yet if it is left out
+    /// The run, as `fcs runs` lists it; by default the latest that was not undone yet
     #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
+    pub(crate) run: Option<RunId>,
 
-    /// Say which run would be undone, but write nothing
+    /// Show which run would be undone, but write nothing
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
 
@@ -110,11 +112,11 @@ pub(crate) struct UndoArgs {
     pub(crate) yes: bool,
 
     /// Print one JSON object per line
-    #[arg(long, help_heading = "What is shown")]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) said: Said,
+    pub(crate) output: Output,
 }
 
 /// Arguments of `fcs runs`.
@@ -124,9 +126,9 @@ pub(crate) struct RunsArgs {
     #[arg(value_name = "ROOT", value_hint = clap::ValueHint::DirPath)]
     pub(crate) root: PathBuf,
 
-    /// Delete what this run and all before it keep for undo; without RUN, what all runs keep that are over
+    /// Delete the originals of this run and all before it; without RUN, of all runs that have ended
     #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub(crate) prune: Option<String>,
+    pub(crate) prune: Option<UpTo>,
 
     /// Go ahead without asking
     #[arg(short = 'y', long, requires = "prune")]
@@ -141,7 +143,19 @@ pub(crate) struct RunsArgs {
     pub(crate) color: When,
 }
 
-/// What becomes of leftovers without a journal.
+/// The newest run that is meant; all of them if the text is empty.
+#[derive(Debug, Clone)]
+pub(crate) struct UpTo(pub(crate) Option<RunId>);
+
+impl FromStr for UpTo {
+    type Err = BadRunId;
+
+    fn from_str(text: &str) -> Result<Self, BadRunId> {
+        if text.is_empty() { Ok(Self(None)) } else { text.parse().map(|run| Self(Some(run))) }
+    }
+}
+
+/// What to do with leftovers without a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LeftoversChoice {
     List,
@@ -156,16 +170,16 @@ pub(crate) struct RecoverArgs {
     #[arg(value_name = "ROOT", value_hint = clap::ValueHint::DirPath)]
     pub(crate) root: PathBuf,
 
-    /// Bring everything back to what it was before the run, instead of keeping what was done
+    /// Roll the run back, instead of keeping what was done
     #[arg(long)]
     pub(crate) rollback: bool,
 
-    /// What becomes of files that a run left without a readable journal: list them; delete those whose content a file
-    /// beside them has too; or restore the others under names that begin with "recovered-"
+    /// What to do with files that a run left without a readable journal: list them; delete those with the same content
+    /// as a file beside them; or restore the others under names that begin with "recovered-"
     #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "rollback")]
     pub(crate) leftovers: Option<LeftoversChoice>,
 
-    /// With --leftovers: the folder that was copied from; what it has too may be deleted
+    /// With --leftovers: the folder that was copied from; leftovers that it also has may be deleted
     #[arg(long, value_name = "LEFT", requires = "leftovers", value_hint = clap::ValueHint::DirPath)]
     pub(crate) source: Option<PathBuf>,
 
@@ -174,9 +188,9 @@ pub(crate) struct RecoverArgs {
     pub(crate) yes: bool,
 
     /// Print one JSON object per line
-    #[arg(long, help_heading = "What is shown")]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) said: Said,
+    pub(crate) output: Output,
 }

@@ -6,50 +6,50 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use fcs_engine::settings::{Newer, RemoveDespiteFailures, Strategy, Undo};
 
+use super::values::{VerifyChoice, whole_number};
 use super::{CompareOptions, Pair, Show, Tuning};
-use crate::values::VerifyChoice;
 
 pub(super) const COPY_EXAMPLES: &str = "\
-What only RIGHT has stays as it is. Every file is first written under a name
-of its own, verified, and only then given its real name; a file that is
-replaced keeps its old content until that moment, and the old content is kept
-for 30 days (--undo): `fcs undo RIGHT` brings it back.
+Items that only RIGHT has stay as they are. Each file is written under a staged
+name, verified, and only then renamed to its real name. A file that is replaced
+keeps its old content until that moment; the old content is kept for 30 days
+(--undo), and `fcs undo RIGHT` restores it.
 
 Examples:
-  fcs copy a b                       Show what will be done, ask, copy, verify
+  fcs copy a b                       Show the plan, ask, copy, verify
   fcs copy -y --verify 1GiB a b      Do not ask; verify only files below 1 GiB
-  fcs copy --dry-run -v a b          Decide everything, write nothing
+  fcs copy --dry-run -v a b          Show every decision, write nothing
   fcs copy -y --report run.json a b  Keep the evidence";
 
 pub(super) const SYNC_EXAMPLES: &str = "\
-Items are removed last. Where one failed or could not be read, nothing in its
-folder is removed, because it may be the last copy of it. What is removed is
-kept for 30 days (--undo): `fcs undo RIGHT` brings it back. What could not be read
-on either side is never removed, nor is what a pattern leaves out.
-More than half of RIGHT, or more than 10,000 items, go only if you type how
-many they are, or allow it with --max-delete.
+Items are removed last. Where an item failed or could not be read, nothing in
+its folder is removed, because that may be the last copy. Removed items are kept
+for 30 days (--undo), and `fcs undo RIGHT` restores them. An item that could not
+be read on either side is never removed, nor is one that a pattern excludes.
+More than half of RIGHT, or more than 10,000 items, are removed only if you type
+their number, or allow it with --max-delete.
 
 Examples:
-  fcs sync -n a b                    Say what would be copied and removed
-  fcs sync a b                       Show it, ask, make RIGHT as LEFT is
-  fcs sync -y --max-delete 500 a b   Do not ask; refuse if more than 500 go
-  fcs sync -y --undo days:90 a b     Keep what goes for three months";
+  fcs sync -n a b                    List what would be copied and removed
+  fcs sync a b                       Show the plan, ask, make RIGHT equal LEFT
+  fcs sync -y --max-delete 500 a b   Do not ask; refuse more than 500 removals
+  fcs sync -y --undo days:90 a b     Keep originals for three months";
 
 pub(super) const ORPHANS_EXAMPLES: &str = "\
-An orphan is what one folder has and the other has not. They are listed, and
-removed when you agree: to the undo store, from where `fcs undo` brings them
-back for 30 days (--undo), to the system's recycle bin, or for good. Folders go
-only when everything in them does. --include and --exclude choose among them.
+An orphan is an item that only one folder has. Orphans are listed, and removed
+when you agree: to the undo store, from which `fcs undo` restores them for 30
+days (--undo), to the system's recycle bin, or permanently. A folder is removed
+only with everything in it. --include and --exclude choose among orphans.
 
 Examples:
   fcs orphans -n a b                       List what only b has
-  fcs orphans a b                          Remove it; undo brings it back
+  fcs orphans a b                          Remove it; `fcs undo b` restores it
   fcs orphans --side left a b              Remove what only a has
   fcs orphans --include '*.bak' a b        Only backup files
   fcs orphans --to trash a b               To the recycle bin
-  fcs orphans --to permanent a b           For good, after typing \"delete\"";
+  fcs orphans --to permanent a b           Permanently, after typing \"delete\"";
 
-/// What becomes of a run in which an item fails.
+/// What to do with a run in which an item fails.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnErrorChoice {
     #[default]
@@ -57,7 +57,7 @@ pub(crate) enum OnErrorChoice {
     RollbackRun,
 }
 
-/// What becomes of a run that is interrupted with Ctrl-C.
+/// What to do with a run that is interrupted with Ctrl-C.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnCancelChoice {
     #[default]
@@ -85,9 +85,9 @@ pub(crate) enum SideChoice {
 
 /// How a run is carried out.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "The run")]
+#[command(next_help_heading = "Run")]
 pub(crate) struct Running {
-    /// Decide everything and say it, but write nothing
+    /// Show every decision, but write nothing
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
 
@@ -95,36 +95,36 @@ pub(crate) struct Running {
     #[arg(short = 'y', long)]
     pub(crate) yes: bool,
 
-    /// What becomes of the run when an item fails: go on with the rest, or take everything back
+    /// What to do when an item fails: continue with the rest, or roll the whole run back
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     pub(crate) on_error: OnErrorChoice,
 
-    /// What becomes of what is done when you press Ctrl-C; ask means keep where there is no terminal
+    /// What to do with finished items on Ctrl-C; ask means keep where there is no terminal
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     pub(crate) on_cancel: OnCancelChoice,
 
-    /// Go ahead with -y although a volume that was mounted at the last run is missing now
+    /// With -y, go ahead although a volume that was mounted at the last run is missing
     #[arg(long)]
     pub(crate) accept_missing_volumes: bool,
 
-    /// End with code 3 also for what can never be brought over: sockets and pipes, holes, owners
+    /// End with code 3 also for what no run can copy: sockets and pipes, holes, owners
     #[arg(long)]
     pub(crate) strict: bool,
 
-    /// How long what is replaced or removed is kept for `fcs undo`: off, last (until the next run), or days:N
+    /// How long originals are kept for `fcs undo`: off, last (until the next run), or days:N
     #[arg(long, value_name = "off|last|days:N")]
     pub(crate) undo: Option<Undo>,
 
-    /// Write a report of the run, with the evidence for every file, to this file as JSON
+    /// Write a JSON report of the run, with the evidence for every file, to this file
     #[arg(long, value_name = "FILE.json", value_hint = clap::ValueHint::FilePath)]
     pub(crate) report: Option<PathBuf>,
 }
 
 /// What is removed.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "What is removed")]
+#[command(next_help_heading = "Removing")]
 pub(crate) struct Removing {
-    /// What is removed although items failed or could not be read: all, only what is unrelated (outside their folders),
+    /// What to remove although items failed or could not be read: all, only unrelated items (outside their folders),
     /// or nothing
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(RemoveDespiteFailures::WORDS.iter().copied()))]
     pub(crate) remove_despite_failures: Option<String>,
@@ -132,17 +132,17 @@ pub(crate) struct Removing {
 
 /// How files are copied.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "How it is copied")]
+#[command(next_help_heading = "Copying")]
 pub(crate) struct Copying {
     /// Which copies are read back from the device and compared: none, all, or files below a size such as 1GiB
     #[arg(long, value_name = "none|all|SIZE")]
     pub(crate) verify: Option<VerifyChoice>,
 
-    /// How files are copied: chosen per file, always natively, or always in chunks with a hash
+    /// How to copy files: chosen per file, always natively, or always in chunks with a hash
     #[arg(long, value_name = "STRATEGY", value_parser = PossibleValuesParser::new(Strategy::WORDS.iter().copied()))]
     pub(crate) strategy: Option<String>,
 
-    /// What becomes of files that are newer on the target
+    /// What to do with files that are newer on the target
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(Newer::WORDS.iter().copied()))]
     pub(crate) newer: Option<String>,
 
@@ -157,8 +157,8 @@ pub(crate) struct CopyArgs {
     #[command(flatten)]
     pub(crate) pair: Pair,
 
-    /// Replace what is of another kind in RIGHT (a file where a folder is to be, or the other way round), as sync does
-    #[arg(long, help_heading = "How it is copied")]
+    /// Replace items of another kind in RIGHT (a folder by a file, or a file by a folder), as sync does
+    #[arg(long, help_heading = "Copying")]
     pub(crate) replace_kinds: bool,
 
     #[command(flatten)]
@@ -174,7 +174,7 @@ pub(crate) struct CopyArgs {
     pub(crate) tuning: Tuning,
 
     /// Print one JSON object per line as things happen
-    #[arg(long, help_heading = "What is shown")]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 
     #[command(flatten)]
@@ -187,8 +187,8 @@ pub(crate) struct SyncArgs {
     #[command(flatten)]
     pub(crate) pair: Pair,
 
-    /// Allow the removal of up to N items, and of no more; without it, at most half of RIGHT and 10,000 items go
-    #[arg(long, value_name = "N", help_heading = "What is removed")]
+    /// Allow the removal of up to N items; by default at most half of RIGHT and 10,000 items
+    #[arg(long, value_name = "N", value_parser = whole_number, help_heading = "Removing")]
     pub(crate) max_delete: Option<u64>,
 
     #[command(flatten)]
@@ -207,7 +207,7 @@ pub(crate) struct SyncArgs {
     pub(crate) tuning: Tuning,
 
     /// Print one JSON object per line as things happen
-    #[arg(long, help_heading = "What is shown")]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 
     #[command(flatten)]
@@ -220,18 +220,18 @@ pub(crate) struct OrphansArgs {
     #[command(flatten)]
     pub(crate) pair: Pair,
 
-    /// Which folder loses what the other one does not have
-    #[arg(long, value_enum, value_name = "SIDE", default_value_t, help_heading = "What is removed")]
+    /// The folder from which orphans are removed
+    #[arg(long, value_enum, value_name = "SIDE", default_value_t, help_heading = "Removing")]
     pub(crate) side: SideChoice,
 
-    /// Where it goes: to the undo store, to the recycle bin (an error where the volume has none), or away for good
+    /// Where removed items go: undo store, recycle bin (an error where the volume has none), or permanent deletion
     ///
-    /// With permanent you are asked to type "delete"; with -y it needs --max-delete.
-    #[arg(long, value_enum, value_name = "WHERE", default_value_t, help_heading = "What is removed")]
+    /// Permanent removal asks you to type "delete"; with -y it needs --max-delete.
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t, help_heading = "Removing")]
     pub(crate) to: Destination,
 
-    /// Allow the removal of up to N items, and of no more; without it, at most half of the folder and 10,000 items go
-    #[arg(long, value_name = "N", help_heading = "What is removed")]
+    /// Allow the removal of up to N items; by default at most half of the folder and 10,000 items
+    #[arg(long, value_name = "N", value_parser = whole_number, help_heading = "Removing")]
     pub(crate) max_delete: Option<u64>,
 
     #[command(flatten)]
@@ -247,7 +247,7 @@ pub(crate) struct OrphansArgs {
     pub(crate) tuning: Tuning,
 
     /// Print one JSON object per line as things happen
-    #[arg(long, help_heading = "What is shown")]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 
     #[command(flatten)]

@@ -177,9 +177,9 @@ pub struct Protected(PathBuf);
 
 /// How the program names what [`protect`] does.
 pub const PROTECTED: &str =
-    if cfg!(windows) { "the target file has the read-only attribute" } else { "it is immutable (chattr +i)" };
+    if cfg!(windows) { "the target file has the read-only attribute" } else { "it is immutable" };
 
-/// `None` where this user or file system cannot, which is to be told as a skip.
+/// `None` where this user or file system cannot, which is to be recorded as a skip.
 pub fn protect(path: &Path) -> Option<Protected> {
     if cfg!(windows) {
         mark_read_only(path);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use fcs_testkit::{Call, Medium, Vice, skip};
 
-use places::Place;
+use places::MountedPlace;
 use story::{Trial, User};
 
 fn judged(test: &str, name: &str, wrong: &[String]) {
@@ -34,8 +34,8 @@ fn on_medium(test: &str, medium: Medium) {
     // Over SFTP all is done by who serves it.
     let users: &[User] = if medium == Medium::Sshfs { &[User::Root] } else { &[User::Root, User::Plain] };
     for &user in users {
-        let trial =
-            Place::of_medium(medium).and_then(|place| Trial::new(place, places::of_medium(medium), user));
+        let trial = MountedPlace::of_medium(medium)
+            .and_then(|place| Trial::new(place, places::of_medium(medium), user));
         match trial {
             Ok(mut trial) => {
                 trial.all();
@@ -59,7 +59,8 @@ fn misbehaving(test: &str, name: &str, vices: &[Vice], tell: impl Fn(&mut Trial)
     let users: &[User] =
         if vices.contains(&Vice::OwnersLie) { &[User::Root] } else { &[User::Root, User::Plain] };
     for &user in users {
-        let trial = Place::of_vices(vices).and_then(|place| Trial::new(place, places::of_vices(vices), user));
+        let trial =
+            MountedPlace::of_vices(vices).and_then(|place| Trial::new(place, places::of_vices(vices), user));
         match trial {
             Ok(mut trial) => {
                 tell(&mut trial);
@@ -184,7 +185,7 @@ vices! {
 fn kinds_change() {
     let mut wrong = Vec::new();
     for medium in Medium::ALL {
-        match Place::of_medium(medium)
+        match MountedPlace::of_medium(medium)
             .and_then(|place| Trial::new(place, places::of_medium(medium), User::Root))
         {
             Ok(mut trial) => {

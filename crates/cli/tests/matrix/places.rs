@@ -7,12 +7,12 @@ use std::time::Duration;
 use fcs_testkit::{Call, Medium, Skip, Vice, Volume, Wicked};
 
 /// A file system that is mounted for one test.
-pub enum Place {
+pub enum MountedPlace {
     Volume(Volume),
     Wicked(Wicked),
 }
 
-impl Place {
+impl MountedPlace {
     pub fn of_medium(medium: Medium) -> Result<Self, Skip> {
         Volume::new(medium).map(Self::Volume)
     }
@@ -28,7 +28,7 @@ impl Place {
         }
     }
 
-    /// As when a disk is taken away and brought back; nothing where files would not outlast it.
+    /// As when a disk is removed and plugged in again; nothing where files would not outlast it.
     pub fn remount(&mut self) -> io::Result<()> {
         match self {
             Self::Volume(volume) if volume.outlasts_a_remount() => volume.remount(),
@@ -109,7 +109,7 @@ pub fn of_medium(medium: Medium) -> Keeps {
     }
 }
 
-/// The table for vices: what each takes away, by itself and together with others.
+/// The table for vices: what each lacks, by itself and together with others.
 pub fn of_vices(vices: &[Vice]) -> Keeps {
     let mut keeps = EVERYTHING;
     for vice in vices {

@@ -10,7 +10,7 @@ use fcs_testkit::listing::{Kind, Listing, Options, diff, listing};
 use fcs_testkit::{Call, Medium, PLAIN_USER, Skip, Vice, Volume, as_plain_user, give_to_plain_user};
 use serde_json::Value;
 
-use crate::places::{self, Keeps, Place};
+use crate::places::{self, Keeps, MountedPlace};
 use crate::trees;
 
 /// Exit codes that mean that all was done that can be.
@@ -31,7 +31,7 @@ pub struct Trial {
     fcs: Fcs,
     /// Where LEFT lies: in memory, with all that a file can have.
     lefts: Volume,
-    pub place: Place,
+    pub place: MountedPlace,
     /// Codes with which a run may end that did all it could.
     fine: &'static [i32],
     wrong: Vec<String>,
@@ -39,7 +39,7 @@ pub struct Trial {
 }
 
 impl Trial {
-    pub fn new(place: Place, keeps: Keeps, user: User) -> Result<Self, Skip> {
+    pub fn new(place: MountedPlace, keeps: Keeps, user: User) -> Result<Self, Skip> {
         let exe = env!("CARGO_BIN_EXE_fcs");
         let fcs = match user {
             User::Root => Fcs::new(exe),
@@ -259,7 +259,7 @@ impl Trial {
         self.expect_same(&before, right);
     }
 
-    /// Killed after `items` were reported, and put in order: with `rollback` as before, else each file old or new.
+    /// Killed after `items` were reported, and recovered: with `rollback` as before, else each file old or new.
     pub fn killed(&mut self, items: usize, rollback: bool) {
         self.step(&format!("killed after {items} items, {}", if rollback { "rolled back" } else { "kept" }));
         let (left, right) = self.pair(&format!("kill-{items}-{rollback}"));
@@ -371,7 +371,7 @@ impl Trial {
     }
 
     /// The place as the source, where `ghost` is listed and not found: its copy stays, what is truly gone goes or waits,
-    /// and it is told.
+    /// and it is reported.
     pub fn ghost(&mut self, ghost: &str) {
         self.step("sync from there with a name that is not found");
         let (right, left) = self.pair("ghosts");
@@ -394,7 +394,7 @@ impl Trial {
         self.wrong(format_args!("the copy of what LEFT lists is gone: {run}"));
     }
 
-    /// Where files cannot be kept: nothing is harmed, and it is told.
+    /// Where files cannot be kept: nothing is harmed, and it is reported.
     pub fn refused(&mut self) {
         let (left, right) = self.pair("refused");
         let (left, right) = (&*left, &*right);
@@ -410,7 +410,7 @@ impl Trial {
 
     /// A vice that had no effect would show nothing.
     pub fn expect_fired(&mut self, vices: &[Vice]) {
-        let Place::Wicked(wicked) = &self.place else { return };
+        let MountedPlace::Wicked(wicked) = &self.place else { return };
         let idle = |vice: &&Vice| match vice {
             // A plain user gives nothing away, and a program may replace files without such a rename.
             Vice::Refuses(Call::Chown | Call::Replace, _) => false,

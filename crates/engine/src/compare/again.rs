@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use fcs_sys::{Fingerprint, Place, Time, VolumeFacts};
 
+use super::content::{Finding, Verdicts};
 use super::{Comparison, Digests, Row, RowId, Side, Verdict};
-use crate::content::{Finding, Verdicts};
 use crate::settings::ContentCheck;
 use crate::tree::Tree;
 

@@ -5,14 +5,14 @@ use std::ops::Range;
 
 use fcs_sys::{CreatedTime, Kind, VolumeFacts};
 
+use super::content::{Finding, Verdicts};
 use super::dates::Dates;
 use super::{Differences, Row, RowId, Side, Summary, Verdict};
-use crate::content::{Finding, Verdicts};
-use crate::error::shown;
-use crate::scan::is_system_item;
+use crate::error::display_path;
+use crate::names::is_system_item;
 use crate::settings::ContentCheck;
 use crate::tree::{NameOrder, NodeId, Tree};
-use crate::{Control, Settings};
+use crate::{Control, Note, Settings};
 
 /// What pairing gives.
 pub(super) struct Paired {
@@ -111,14 +111,14 @@ pub(super) fn notes(left: &Tree, right: &Tree, settings: &Settings) -> Vec<Strin
             notes.push(format!(
                 "{} was not made by this program, but has the name of the folder that it keeps its journal in, so it is \
                  left alone. Rename it to include it.",
-                shown(&tree.root_path.join(".fcs"))
+                display_path(&tree.root_path.join(".fcs"))
             ));
         }
         if tree.reserved > 0 {
             let (n, items) = (tree.reserved, if tree.reserved == 1 { "item" } else { "items" });
             notes.push(format!(
                 "{n} {items} in {side} with names reserved for this program (.fcs…) left alone. Do not delete them by \
-                 hand: after an interrupted run they may be originals, and recovering that run puts them in order."
+                 hand: after an interrupted run they may be originals, and recovering that run restores them."
             ));
         }
     }
@@ -160,7 +160,7 @@ pub(super) fn spelling_note(rows: &[Row], left: &Tree, right: &Tree) -> Option<S
 }
 
 /// Pairs that count as equal although their dates differ.
-pub(super) fn let_pass_note(count: u64, settings: &Settings) -> Option<String> {
+pub(super) fn let_pass_note(count: u64, settings: &Settings) -> Option<Note> {
     let tolerance = duration_words(settings.time_tolerance_nanos);
     let items = match count {
         0 => return None,
@@ -171,9 +171,8 @@ pub(super) fn let_pass_note(count: u64, settings: &Settings) -> Option<String> {
         0 => "",
         _ => ", or by whole hours",
     };
-    Some(format!(
-        "{items} that differ by at most {tolerance}{or_hours}, which counts as equal (setting time_tolerance_nanos)."
-    ))
+    let text = format!("{items} that differ by at most {tolerance}{or_hours}, which counts as equal.");
+    Some(Note::of_setting("time_tolerance_nanos", text))
 }
 
 pub(crate) fn duration_words(nanos: u64) -> String {
@@ -220,6 +219,9 @@ pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Con
         at += 1;
         cancelled = at.is_multiple_of(4096) && control.cancel.should_stop();
     }
+    // After a cancel there are folders whose items are no rows.
+    let end = pairer.rows.len() as RowId;
+    pairer.rows[at..].iter_mut().for_each(|row| row.first_child = end);
     pairer.rows.shrink_to_fit();
     let notes = pairer.dates.notes();
     let (rows, candidates, let_pass) = (pairer.rows, pairer.candidates, pairer.let_pass);
@@ -241,14 +243,15 @@ struct Pairer<'a> {
 }
 
 /// What a folder's row means for the rows in it.
-struct Inherited {
+#[derive(Debug)]
+pub(super) struct Inherited {
     parent: RowId,
     /// Verdict of items that only the left has.
-    left_only: Verdict,
+    pub(super) left_only: Verdict,
     /// Verdict of items that only the right has.
-    right_only: Verdict,
+    pub(super) right_only: Verdict,
     /// Verdict of items that both have, if it is not to be found out.
-    both: Option<Verdict>,
+    pub(super) both: Option<Verdict>,
 }
 
 /// One folder's children, while they are merged.
@@ -297,25 +300,14 @@ impl Pairer<'_> {
         let row = self.rows[parent as usize];
         let (left, right) = (Listing::new(self.left, row.left), Listing::new(self.right, row.right));
         let first_child = self.rows.len() as RowId;
-        self.at_top = self.is_mounted(&row);
-        if left.count + right.count > 0 && !self.is_boundary(&row) {
+        self.at_top = is_mounted(self.left, self.right, &row);
+        if left.count + right.count > 0 && !is_boundary(self.left, self.right, &row) {
             let inherited = inherit(parent, row.verdict, left.is_complete(), right.is_complete());
             self.merge(&inherited, left, right);
         }
         let children = self.rows.len() as RowId - first_child;
         let row = &mut self.rows[parent as usize];
         (row.first_child, row.children) = (first_child, children);
-    }
-
-    fn is_mounted(&self, row: &Row) -> bool {
-        let of = |tree: &Tree, node: Option<NodeId>| node.is_some_and(|node| tree.entry(node).is_mounted());
-        of(self.left, row.left) || of(self.right, row.right)
-    }
-
-    /// Whether what is in a folder takes part on neither side, because one of them leads to another volume.
-    fn is_boundary(&self, row: &Row) -> bool {
-        let of = |tree: &Tree, node: Option<NodeId>| node.is_some_and(|node| tree.entry(node).is_boundary());
-        of(self.left, row.left) || of(self.right, row.right)
     }
 
     fn merge(&mut self, inherited: &Inherited, left: Listing<'_>, right: Listing<'_>) {
@@ -375,11 +367,7 @@ impl Pairer<'_> {
 
     fn push_one(&mut self, parent: RowId, side: Side, node: NodeId, verdict: Verdict) {
         let tree = if side == Side::Left { self.left } else { self.right };
-        // Gone on the one side and never seen on the other: both agree. And a folder that leads to nothing that was
-        // asked for was not asked for itself.
-        // Nor what is passed over on the side where a volume is mounted.
-        let passed_over = self.at_top && is_system_item(tree.name(node));
-        if passed_over || tree.is_vanished(node) || tree.entry(node).is_barren() {
+        if is_passed_over(tree, node, self.at_top) {
             return;
         }
         let verdict = if is_unreadable(tree, node) { Verdict::Unreadable } else { verdict };
@@ -470,8 +458,32 @@ impl Pairer<'_> {
     }
 }
 
+/// Whether a row's folder is the top of a volume on either side.
+pub(super) fn is_mounted(left: &Tree, right: &Tree, row: &Row) -> bool {
+    let of = |tree: &Tree, node: Option<NodeId>| node.is_some_and(|node| tree.entry(node).is_mounted());
+    of(left, row.left) || of(right, row.right)
+}
+
+/// Whether what is in a folder takes part on neither side, because one of them leads to another volume.
+pub(super) fn is_boundary(left: &Tree, right: &Tree, row: &Row) -> bool {
+    let of = |tree: &Tree, node: Option<NodeId>| node.is_some_and(|node| tree.entry(node).is_boundary());
+    of(left, row.left) || of(right, row.right)
+}
+
+/// Whether an item of one side is no row of its own, given whether its folder is the top of a volume: gone on the one
+/// side and never seen on the other, both agree; and a folder that leads to nothing that was asked for was not asked for
+/// itself. Nor is what is passed over on the side where a volume is mounted.
+pub(super) fn is_passed_over(tree: &Tree, node: NodeId, at_top: bool) -> bool {
+    at_top && is_system_item(tree.name(node)) || tree.is_vanished(node) || tree.entry(node).is_barren()
+}
+
 /// What is known about the items in a folder, given its row's verdict and whether each side's listing is complete.
-fn inherit(parent: RowId, verdict: Verdict, left_complete: bool, right_complete: bool) -> Inherited {
+pub(super) fn inherit(
+    parent: RowId,
+    verdict: Verdict,
+    left_complete: bool,
+    right_complete: bool,
+) -> Inherited {
     let (left_only, right_only, both) = match verdict {
         Verdict::KindClash | Verdict::NameClash => (verdict, verdict, Some(verdict)),
         // An item that one side lists is missing on the other only if the other's listing is complete.
@@ -485,7 +497,7 @@ fn inherit(parent: RowId, verdict: Verdict, left_complete: bool, right_complete:
     Inherited { parent, left_only, right_only, both }
 }
 
-fn is_unreadable(tree: &Tree, node: NodeId) -> bool {
+pub(super) fn is_unreadable(tree: &Tree, node: NodeId) -> bool {
     tree.node_error(node).is_some() || tree.folder_of(node).is_some_and(|f| tree.folder_error(f).is_some())
 }
 
@@ -506,9 +518,9 @@ pub(super) fn apply(rows: &mut [Row], verdicts: &Verdicts) {
 }
 
 /// Counts the rows.
-pub(super) fn summarise(rows: &[Row], left: &Tree, right: &Tree, settings: &Settings) -> Summary {
+pub(super) fn summarise(rows: &[Row], left: &Tree, right: &Tree, existence_counts: bool) -> Summary {
     let mut s = Summary {
-        existence_counts: settings.compare_existence,
+        existence_counts,
         root_differs: rows.first().is_some_and(|r| matches!(r.verdict, Verdict::Different(_))),
         root_unreadable: rows.first().is_some_and(|r| r.verdict == Verdict::Unreadable),
         ..Summary::default()
@@ -525,7 +537,7 @@ pub(super) fn summarise(rows: &[Row], left: &Tree, right: &Tree, settings: &Sett
             Verdict::NotComparable => s.not_comparable += 1,
         }
         let counts = match row.verdict {
-            Verdict::LeftOnly | Verdict::RightOnly => settings.compare_existence,
+            Verdict::LeftOnly | Verdict::RightOnly => existence_counts,
             Verdict::Different(_) => true,
             _ => false,
         };

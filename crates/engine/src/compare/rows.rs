@@ -69,7 +69,7 @@ impl Comparison {
         path
     }
 
-    /// How many folders a row lies below the root; 0 for the root itself.
+    /// How many folders a row is below the root; 0 for the root itself.
     pub fn depth(&self, row: RowId) -> usize {
         std::iter::successors(Some(row), |&r| (r != Self::ROOT).then(|| self.row(r).parent)).count() - 1
     }

@@ -10,11 +10,12 @@ use fcs_testkit::faulty::{Act, Call, Event, wrap};
 use proptest::prelude::*;
 
 use super::*;
+use crate::compare::Side;
 use crate::filter::Filter;
 use crate::model::{Item, compare_models, compare_trees, path, trees};
 use crate::scan::scan_pair;
 use crate::tree::NameOrder::{Exact, Folded};
-use crate::tree::{Child, Folder, NO_FOLDER};
+use crate::tree::{Child, Folder, NO_FOLDER, NodeId};
 
 fn verdicts(comparison: &Comparison) -> BTreeMap<String, Verdict> {
     let rows = comparison.walk();
@@ -162,7 +163,8 @@ fn created_times_that_cannot_be_set_are_dropped_with_one_note() {
         if left_settable {
             left.volume.created = settable;
         }
-        compare_trees(left, right, &Settings { compare_created: on, ..Settings::default() }).notes
+        let compared = compare_trees(left, right, &Settings { compare_created: on, ..Settings::default() });
+        compared.notes.into_iter().map(|note| note.text).collect::<Vec<_>>()
     };
     assert_eq!(
         notes(false, true),
@@ -212,8 +214,7 @@ fn a_tree_deeper_than_any_stack_is_compared_walked_and_planned() {
     assert_eq!(comparison.summary.different, 1);
     let last = comparison.walk().last().unwrap();
     assert_eq!((comparison.depth(last), comparison.path(last).depth()), (DEPTH as usize, DEPTH as usize));
-    let plan =
-        crate::plan::plan(&comparison, crate::plan::Direction::LeftToRight, &|_| true, &Settings::default());
+    let plan = crate::plan::plan(&comparison, crate::compare::Side::Right, &|_| true, &Settings::default());
     assert_eq!(plan.totals.folder_times, 2);
 }
 
@@ -521,7 +522,7 @@ fn a_cancel_during_content_ends_the_comparison_and_marks_it() {
     control.cancel.cancel();
     let comparison = compare((&left, Arc::new(l)), (&right, Arc::new(r)), &settings, &control).unwrap();
     assert!(comparison.cancelled);
-    let plan = crate::plan::plan(&comparison, crate::plan::Direction::LeftToRight, &|_| true, &settings);
+    let plan = crate::plan::plan(&comparison, crate::compare::Side::Right, &|_| true, &settings);
     assert!(plan.is_empty());
 }
 
@@ -549,7 +550,7 @@ fn links_are_compared_by_their_text_and_never_followed() {
 fn compare_again(before: &Comparison, left: &Root, right: &Root, settings: &Settings) -> (Comparison, u64) {
     let control = Control::default();
     let (mut l, mut r) = scan_pair(left, right, &Filter::default(), settings, &control).unwrap();
-    // Whatever the tests' folder lies on; which file systems are believed is asked elsewhere.
+    // Whatever the tests' folder is on; which file systems are believed is asked elsewhere.
     for tree in [&mut l, &mut r] {
         tree.volume.file_system = "ext4".to_owned();
         tree.volume.place = fcs_sys::Place::Local;

@@ -6,11 +6,12 @@
 
 use fcs_sys::{Fingerprint, Kind, Name, RelPath};
 
-use super::{Comparison, Planner, SELECTED};
+use super::planner::{Planner, SELECTED};
+use crate::compare::Comparison;
 use crate::compare::{RowId, Verdict};
 
 /// A folder that goes with the one that is replaced, as the comparison saw it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct HeldFolder {
     /// Path below the folder that is replaced, which itself is the root.
     pub path: RelPath,

@@ -5,31 +5,34 @@
 
 use fcs_sys::{Kind, Name};
 
-use super::{BELOW_MOUNT, BLOCKED, Deed, PLANNED, Planner, REMOVED, Removal, RemovalFolder, SourceFolder};
+use super::planner::{BELOW_MOUNT, BLOCKED, PLANNED, Planner, REMOVED, RowAction};
+use super::{Removal, RemovalFolder, SourceFolder};
 use crate::compare::{RowId, Verdict};
 use crate::report::SkipReason;
 
 impl Planner<'_> {
     /// What is to be done with a row that the source does not have.
-    pub(super) fn deed_on_orphan(&self, row: RowId) -> Deed {
-        let Some(orphan) = self.comparison.entry(row, self.target) else { return Deed::Nothing };
+    pub(super) fn action_on_orphan(&self, row: RowId) -> RowAction {
+        let Some(orphan) = self.comparison.entry(row, self.target) else { return RowAction::Nothing };
         if !self.work.removals || !self.settings.compare_existence {
-            return Deed::Nothing;
+            return RowAction::Nothing;
         }
         match self.comparison.row(row).verdict {
-            // Emptying it would take away what is kept on another disk, not what is superfluous here.
-            Verdict::LeftOnly | Verdict::RightOnly if orphan.is_mounted() => Deed::Skip(SkipReason::Mounted),
-            Verdict::LeftOnly | Verdict::RightOnly if self.has(row, BELOW_MOUNT) => Deed::Nothing,
+            // Emptying it would remove what is kept on another disk, not what is superfluous here.
+            Verdict::LeftOnly | Verdict::RightOnly if orphan.is_mounted() => {
+                RowAction::Skip(SkipReason::Mounted)
+            }
+            Verdict::LeftOnly | Verdict::RightOnly if self.has(row, BELOW_MOUNT) => RowAction::Nothing,
             Verdict::LeftOnly | Verdict::RightOnly if !self.has(row, BLOCKED) => match orphan.kind {
-                Kind::File | Kind::Symlink | Kind::Folder => Deed::Remove,
-                Kind::Other => Deed::Skip(SkipReason::SpecialFile),
+                Kind::File | Kind::Symlink | Kind::Folder => RowAction::Remove,
+                Kind::Other => RowAction::Skip(SkipReason::SpecialFile),
             },
             // It goes or stays with the item above it.
-            Verdict::KindClash if self.work.copies && self.is_below_another_kind(row) => Deed::Nothing,
-            Verdict::KindClash => Deed::Skip(SkipReason::KindClash),
-            Verdict::NameClash => Deed::Skip(SkipReason::NameClash),
+            Verdict::KindClash if self.work.copies && self.is_below_another_kind(row) => RowAction::Nothing,
+            Verdict::KindClash => RowAction::Skip(SkipReason::KindClash),
+            Verdict::NameClash => RowAction::Skip(SkipReason::NameClash),
             // That a row of one side says anything else is not known to happen; then nothing is known about it.
-            _ => Deed::Skip(SkipReason::Unreadable),
+            _ => RowAction::Skip(SkipReason::Unreadable),
         }
     }
 
@@ -70,6 +73,7 @@ impl Planner<'_> {
         let items: Vec<Removal> = comparison.children(row).filter_map(|child| self.removal(child)).collect();
         let folder = comparison.entry(row, self.target).filter(|_| !items.is_empty())?;
         Some(RemovalFolder {
+            root: self.target.into(),
             path: comparison.path_on(row, self.target),
             expect: folder.fingerprint(),
             source: self.source_folder(row)?,
@@ -78,7 +82,7 @@ impl Planner<'_> {
         })
     }
 
-    /// Where the source would have what lies in a row's folder. The roots are on both sides, so there is such a place.
+    /// Where the source would have what is in a row's folder. The roots are on both sides, so there is such a place.
     fn source_folder(&self, row: RowId) -> Option<SourceFolder> {
         let comparison = self.comparison;
         let (mut at, mut missing) = (row, None);
@@ -87,6 +91,7 @@ impl Planner<'_> {
             at = comparison.row(at).parent;
         }
         Some(SourceFolder {
+            root: self.source.into(),
             path: comparison.path_on(at, self.source),
             expect: comparison.entry(at, self.source)?.fingerprint(),
             missing,

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fcs_sys::CaseRule;
+use fcs_sys::{CaseRule, Kind, Place};
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
-use crate::compare::Differences;
+use crate::compare::{Differences, Side, Verdict};
 use crate::model::{Item, compare_models, compare_trees, path, trees};
+use crate::settings::{Strategy, Verify};
 use crate::tree::NameOrder::{Exact, Folded};
 
-const THERE: Direction = Direction::LeftToRight;
+const THERE: Side = Side::Right;
 
 fn everything(comparison: &Comparison) -> Plan {
     plan(comparison, THERE, &|_| true, &Settings::default())
@@ -196,7 +197,7 @@ fn is_difference(comparison: &Comparison, row: RowId) -> bool {
     comparison.node(row, Side::Left).is_some() && comparison.row(row).verdict != Verdict::Same && !below_clash
 }
 
-/// Whether a path, or a folder it lies in, is among those that are told.
+/// Whether a path, or a folder it is in, is among those that are reported.
 pub(super) fn is_told(told: &BTreeSet<RelPath>, at: &RelPath) -> bool {
     told.contains(at) || at.split().is_some_and(|(folder, _)| is_told(told, &folder))
 }

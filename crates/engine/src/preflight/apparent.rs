@@ -8,12 +8,12 @@ use fcs_sys::{FileId, Root};
 use fcs_text::{count, size};
 
 use super::{Problem, Severity};
-use crate::plan::Plan;
-use crate::way::Way;
+use crate::dir_cursor::DirCursor;
+use crate::plan::Part;
 
 /// Says how much of what a plan copies is not in use on the source.
-pub(super) fn problem(plan: &Plan, source: &Root) -> Option<Problem> {
-    let mut way = Way::new(&source.dir);
+pub(super) fn problem(plan: &Part<'_>, source: &Root) -> Option<Problem> {
+    let mut way = DirCursor::new(&source.dir);
     let mut seen: HashSet<FileId> = HashSet::new();
     let (mut sparse, mut names, mut apparent, mut in_use) = (0u64, 0u64, 0u64, 0u64);
     for (folder, step) in plan.steps().filter(|(_, step)| step.may_be_sparse || step.hard_linked) {
@@ -36,6 +36,7 @@ pub(super) fn problem(plan: &Plan, source: &Root) -> Option<Problem> {
     let what: Vec<String> = sparse.into_iter().chain(names).collect();
     Some(Problem {
         severity: Severity::Warns,
+        remedy: None,
         text: format!(
             "{}: {} in all, of which {} are in use on the source. Holes are written out and each name becomes a file of \
              its own, so they need the whole size on the target. Leave them out if that is too much.",

@@ -3,17 +3,17 @@
 use fcs_sys::{Kind, VolumeFacts};
 
 use super::{Problem, Sample, Severity, path_of};
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Part};
 use crate::probe::VolumeProbe;
 
 /// That the volume was not tried, although only that would tell what it keeps.
-pub(super) fn untried(plan: &Plan, volume: &VolumeFacts, to: &str) -> Option<Problem> {
+pub(super) fn untried(plan: &Part<'_>, volume: &VolumeFacts, to: &str) -> Option<Problem> {
     let makes = plan.folders.iter().any(|folder| folder.create || !folder.steps.is_empty());
     makes.then(|| Problem {
-        severity: Severity::Warns,
+        severity: Severity::Warns, remedy: None,
         text: format!(
-            "Which names, symbolic links and permissions the volume of {to} ({}) keeps shows only when it is tried, and \
-             nothing is written for a preview. It is tried when the run begins, and what turns out is shown before anything is \
+            "Which names, symbolic links and permissions the volume of {to} ({}) keeps shows only in a test, and \
+             nothing is written for a preview. It is tested when the run begins, and the result is shown before anything is \
              copied.",
             volume.file_system
         ),
@@ -22,7 +22,7 @@ pub(super) fn untried(plan: &Plan, volume: &VolumeFacts, to: &str) -> Option<Pro
 
 /// Checks what the plan copies against what was seen.
 pub(super) fn check(
-    plan: &Plan,
+    plan: &Part<'_>,
     volume: &VolumeFacts,
     probe: &VolumeProbe,
     to: &str,
@@ -61,7 +61,8 @@ pub(super) fn check(
         };
         problems.push(Problem {
             severity: Severity::Warns,
-            text: format!("The volume of {to} ({fs}) keeps no {whose}.{open}"),
+            remedy: None,
+            text: format!("The volume of {to} ({fs}) stores no {whose}.{open}"),
         });
     }
 }

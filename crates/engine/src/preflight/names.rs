@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use fcs_sys::{CaseRule, Name, NameUnits, RelPath, VolumeFacts};
 
 use super::{Problem, Sample, Severity};
-use crate::plan::Plan;
+use crate::names::{fold, holds_what_windows_forbids, is_device_name, is_reachable_on_windows};
+use crate::plan::Part;
 use crate::probe::NameFacts;
-use crate::tree::fold;
 
 /// What a file system does with names that Windows does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Strictness {
 }
 
 /// Checks every name that the plan makes on the target.
-pub(super) fn check(plan: &Plan, volume: &VolumeFacts, probe: &NameFacts, problems: &mut Vec<Problem>) {
+pub(super) fn check(plan: &Part<'_>, volume: &VolumeFacts, probe: &NameFacts, problems: &mut Vec<Problem>) {
     let strictness = Strictness::of(&volume.file_system);
     // A disk that will be used with Windows, and which a driver of this system lets have any name or almost.
     let of_windows =
@@ -77,7 +77,7 @@ pub(super) fn check(plan: &Plan, volume: &VolumeFacts, probe: &NameFacts, proble
         }
     }
     let mut taken: HashSet<Vec<u8>> = HashSet::new();
-    for folder in &plan.folders {
+    for folder in plan.folders {
         let new_files = folder.steps.iter().filter(|s| s.expect_target.is_none());
         new_files.for_each(|step| judge(&folder.target_path, &step.target_name));
         if folded {
@@ -96,15 +96,14 @@ pub(super) fn check(plan: &Plan, volume: &VolumeFacts, probe: &NameFacts, proble
     };
     problems.extend(too_long.problem(|items, which| {
         format!(
-            "{items} longer in name than {} {units}, the most that {} can hold: {which}. Give shorter names on the \
-             source.",
+            "{items} longer in name than {} {units}, the most that {} can hold: {which}. Shorten them on the source.",
             volume.max_name, volume.file_system
         )
     }));
     problems.extend(colliding.problem(|items, which| {
         format!(
-            "{items} in the way of another: the target does not tell capital from small letters, and the names differ \
-             in nothing else: {which}. Rename one of each on the source."
+            "{items} in the way of another: the target is case-insensitive, and the names differ only in case: {which}. \
+             Rename one of each on the source."
         )
     }));
     let severity = if strictness == Strictness::Always { Severity::ItemFails } else { Severity::Warns };
@@ -118,7 +117,7 @@ pub(super) fn check(plan: &Plan, volume: &VolumeFacts, probe: &NameFacts, proble
     }));
     problems.extend(refused.problem(|items, which| {
         format!(
-            "{items} named in a way that this volume ({}) does not take, as was tried: {which}. Rename them on the \
+            "{items} named in a way that this volume ({}) does not accept, as a test showed: {which}. Rename them on the \
              source.",
             volume.file_system
         )
@@ -129,58 +128,4 @@ pub(super) fn check(plan: &Plan, volume: &VolumeFacts, probe: &NameFacts, proble
              space at the end, or a device name such as CON): {which}. They are copied as they are; to use them there, rename them on the source."
         )
     }));
-}
-
-/// Whether a name holds a character that no file of Windows can have in its name. Source of this and the next:
-/// Microsoft's "Naming Files, Paths, and Namespaces", <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>.
-fn holds_what_windows_forbids(name: &[u8]) -> bool {
-    name.iter().any(|b| *b < 0x20 || br#"<>:"|?*\/"#.contains(b))
-}
-
-/// Whether a program that gives this name gets this file. Windows drops dots and spaces at the end of what it is given,
-/// and takes some names for devices; only paths that begin with `\\?\` reach such files.
-fn is_reachable_on_windows(name: &[u8]) -> bool {
-    if matches!(name.last(), Some(b'.' | b' ')) {
-        return false;
-    }
-    !is_device_name(name)
-}
-
-/// Whether Windows takes a name for a device's: with any extension, and with spaces before the dot.
-fn is_device_name(name: &[u8]) -> bool {
-    let stem = name.split(|&b| b == b'.').next().unwrap_or_default().trim_ascii_end().to_ascii_uppercase();
-    is_device(&stem)
-}
-
-fn is_device(stem: &[u8]) -> bool {
-    match stem {
-        b"CON" | b"PRN" | b"AUX" | b"NUL" | b"CONIN$" | b"CONOUT$" => true,
-        // Superscript digits count as digits there.
-        [b'C', b'O', b'M', number @ ..] | [b'L', b'P', b'T', number @ ..] => {
-            matches!(number, [b'1'..=b'9'] | [0xC2, 0xB9 | 0xB2 | 0xB3])
-        }
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_names_windows_refuses_are_known() {
-        for forbidden in ["a:b", "a?", "what*", "x\\y", "a\tb", "a\"b"] {
-            assert!(holds_what_windows_forbids(forbidden.as_bytes()), "{forbidden:?}");
-        }
-        for hidden in
-            ["end.", "end ", "con", "Con.txt", "nul .tar.gz", "COM1", "lpt9.x", "com\u{b9}", "CONOUT$"]
-        {
-            assert!(!is_reachable_on_windows(hidden.as_bytes()), "{hidden:?}");
-            assert!(!holds_what_windows_forbids(hidden.as_bytes()), "{hidden:?}");
-        }
-        for good in ["console", "COM0", "COM10", "a.con", ".hidden", "é", "a b", "lpt", "nulls.txt"] {
-            assert!(is_reachable_on_windows(good.as_bytes()), "{good:?}");
-            assert!(!holds_what_windows_forbids(good.as_bytes()), "{good:?}");
-        }
-    }
 }

@@ -1,11 +1,70 @@
-//! Room on the target: how much is to stay free, and what earlier runs keep.
+//! Room on the targets: how much is to stay free, and what earlier runs keep.
+//!
+//! Invariant: of a volume that several roots are on, the room is looked at once for all that is done there.
 
+use fcs_sys::{Place, Space};
 use fcs_text::size;
 
-use super::{JOURNAL_BYTES, MakeRoom, Problem, Severity};
+use super::{Checked, JOURNAL_BYTES, MakeRoom, Preflight, Problem, Severity, apparent, check_space};
 use crate::Settings;
-use crate::runs::RunInfo;
+use crate::error::display_path;
+use crate::history::{self, RunInfo};
+use crate::plan::{Part, RootIndex};
 use crate::settings::Undo;
+
+/// Checks the room on each volume. Where nothing else stands against the run, says what would have to go first.
+pub(super) fn check(parts: &[Checked<'_>], settings: &Settings, found: &mut Preflight) {
+    let can_be_made = !found.refuses();
+    let mut volumes: Vec<(Option<u64>, Vec<&Checked<'_>>)> = Vec::new();
+    for part in parts.iter().filter(|part| !part.plan.is_empty()) {
+        let id = part.target.dir.metadata().ok().map(|now| now.id.volume);
+        match volumes.iter_mut().find(|(known, _)| id.is_some() && *known == id) {
+            Some((_, there)) => there.push(part),
+            None => volumes.push((id, vec![part])),
+        }
+    }
+    let (mut least, mut made) = (None, Vec::new());
+    for (_, there) in &volumes {
+        let Some(first) = there.first() else { continue };
+        let to = there.iter().map(|part| display_path(&part.target.path)).collect::<Vec<_>>().join(" and ");
+        let space = match first.target.dir.space() {
+            Ok(space) => space,
+            Err(e) => {
+                let text = format!("Could not determine how much room {to} has: {e}.");
+                found.problems.push(Problem { severity: Severity::Warns, remedy: None, text });
+                continue;
+            }
+        };
+        let needed = there.iter().fold(0u64, |sum, part| sum.saturating_add(part.plan.totals.bytes));
+        let left = i128::from(space.free) - i128::from(needed);
+        if least.is_none_or(|least| left < least) {
+            (least, found.bytes_free) = (Some(left), Some(space.free));
+        }
+        let is_network = first.target.dir.volume().is_ok_and(|volume| volume.place == Place::Network);
+        let plans: Vec<Part<'_>> = there.iter().map(|part| part.plan).collect();
+        let check = |space| check_space(&plans, space, is_network, &to, settings);
+        let refuses = |problems: &[Problem]| problems.iter().any(|p| p.severity == Severity::Refuses);
+        let short = check(space);
+        let is_short = refuses(&short);
+        found.problems.extend(short);
+        if !is_short {
+            continue;
+        }
+        let enough = |bytes: u64| !refuses(&check(Space { free: space.free.saturating_add(bytes), ..space }));
+        let mut of_roots = None;
+        for part in there {
+            found.problems.extend(apparent::problem(&part.plan, part.source));
+            // Runs that cannot be listed keep nobody from anything here; the run itself will say what is wrong.
+            let runs = history::list(part.target).unwrap_or_default();
+            of_roots = of_roots.or_else(|| make(part.plan.root, &runs, &enough));
+            found.problems.extend(kept(&runs, &display_path(&part.target.path)));
+        }
+        made.push(of_roots);
+    }
+    // Of no use on one volume where another one stays too full.
+    let made: Option<Vec<MakeRoom>> = made.into_iter().collect();
+    found.make_room = made.filter(|_| can_be_made).and_then(|made| made.into_iter().next());
+}
 
 /// How much is to stay free. The default is meant for large volumes: on a small one it would be all there is, and who
 /// writes three bytes does not fill a volume. Another value was wished for as it is.
@@ -18,15 +77,13 @@ pub(super) fn reserve(setting: u64, volume: u64, needed: u64) -> u64 {
 }
 
 /// The oldest runs that make room if they are pruned, as `enough` judges their bytes; `None` if even all do not.
-pub(super) fn make(runs: &[RunInfo], enough: &dyn Fn(u64) -> bool) -> Option<MakeRoom> {
-    let mut room = MakeRoom { newest: String::new(), runs: 0, bytes: 0, due: true };
-    for run in runs.iter().rev().filter(|run| run.undoable) {
-        room.newest.clone_from(&run.run);
-        room.runs += 1;
-        room.bytes = room.bytes.saturating_add(run.kept_bytes);
-        room.due &= matches!(run.undo, Undo::Last | Undo::Off);
-        if enough(room.bytes) {
-            return Some(room);
+pub(super) fn make(root: RootIndex, runs: &[RunInfo], enough: &dyn Fn(u64) -> bool) -> Option<MakeRoom> {
+    let (mut bytes, mut due) = (0u64, true);
+    for (older, run) in (0..).zip(runs.iter().rev().filter(|run| run.undoable)) {
+        bytes = bytes.saturating_add(run.kept_bytes);
+        due &= matches!(run.undo, Undo::Last | Undo::Off);
+        if enough(bytes) {
+            return Some(MakeRoom { root, newest: run.run.clone(), runs: older + 1, bytes, due });
         }
     }
     None
@@ -36,9 +93,9 @@ pub(super) fn make(runs: &[RunInfo], enough: &dyn Fn(u64) -> bool) -> Option<Mak
 pub(super) fn kept(runs: &[RunInfo], to: &str) -> Option<Problem> {
     let bytes = runs.iter().fold(0u64, |sum, run| sum.saturating_add(run.kept_bytes));
     (bytes > 0).then(|| Problem {
-        severity: Severity::Warns,
+        severity: Severity::Warns, remedy: None,
         text: format!(
-            "Earlier runs on {to} keep {} of originals for undo. Pruning them makes room, and nothing brings them back.",
+            "Earlier runs on {to} keep {} of originals for undo. Pruning them makes room, and cannot be undone.",
             size(bytes)
         ),
     })

@@ -5,18 +5,23 @@ use fcs_sys::{CaseRule, NameUnits, open_root};
 use super::*;
 use crate::compare::{Comparison, Side};
 use crate::model::{Item, compare_models, compare_trees, volume};
-use crate::plan::{Direction, plan};
+use crate::plan::plan;
 use crate::tree::NameOrder::Exact;
 
 fn plan_of(left: &Item, right: &Item) -> Plan {
     let comparison: Comparison = compare_models(left, right, Exact, &Settings::default());
-    plan(&comparison, Direction::LeftToRight, &|_| true, &Settings::default())
+    plan(&comparison, Side::Right, &|_| true, &Settings::default())
+}
+
+fn part(plan: &Plan) -> Part<'_> {
+    plan.parts().unwrap()[0]
 }
 
 fn on_volume(plan: &Plan, volume: &VolumeFacts) -> Vec<(Severity, String)> {
     let mut problems = Vec::new();
-    check_volume(plan, volume, "/target", &Settings::default(), &mut problems);
-    names::check(plan, volume, &probe::NameFacts::default(), &mut problems);
+    let part = part(plan);
+    check_volume(&part, volume, "/target", &Settings::default(), &mut problems);
+    names::check(&part, volume, &probe::NameFacts::default(), &mut problems);
     problems.into_iter().map(|p| (p.severity, p.text)).collect()
 }
 
@@ -40,9 +45,9 @@ fn roots_that_contain_each_other_are_refused_with_both_paths() {
     };
     assert!(texts("a", "c").is_empty());
     assert!(texts("a", "a")[0].contains("the same folder"));
-    let (a, b) = (shown(&open("a").path), shown(&open("a/b").path));
-    assert!(texts("a", "a/b")[0].starts_with(&format!("{b} lies inside {a}.")));
-    assert!(texts("a/b", "a")[0].starts_with(&format!("{b} lies inside {a}.")));
+    let (a, b) = (display_path(&open("a").path), display_path(&open("a/b").path));
+    assert!(texts("a", "a/b")[0].starts_with(&format!("{b} is inside {a}.")));
+    assert!(texts("a/b", "a")[0].starts_with(&format!("{b} is inside {a}.")));
     assert!(check_roots(&open("a"), &open("a/b"), false).iter().all(|p| p.severity == Severity::Refuses));
 }
 
@@ -128,7 +133,7 @@ fn files_too_large_and_targets_marked_read_only_fail_as_items() {
         let right = Item::folder(0, [("f", Item::file(1, 0))]).scan(Exact);
         compare_trees(Item::folder(0, [("f", Item::file(5, 0))]).scan(Exact), right, &Settings::default())
     };
-    let mut plan = plan(&comparison, Direction::LeftToRight, &|_| true, &Settings::default());
+    let mut plan = plan(&comparison, Side::Right, &|_| true, &Settings::default());
     assert!(on_volume(&plan, &facts("ext4")).is_empty());
     let read_only = fcs_sys::Attributes(if cfg!(windows) { 1 } else { 0o444 });
     plan.folders[0].steps[0].expect_target.as_mut().unwrap().attributes = read_only;
@@ -141,7 +146,7 @@ fn files_too_large_and_targets_marked_read_only_fail_as_items() {
     }
     plan.folders[0].steps[0].target_protection = Some(fcs_sys::Protection::Immutable);
     let problems = on_volume(&plan, &facts("ext4"));
-    let said = problems.iter().find(|p| p.1.contains("immutable (chattr +i)")).unwrap();
+    let said = problems.iter().find(|p| p.1.contains("immutable")).unwrap();
     assert!(said.0 == Severity::ItemFails && said.1.contains(": f."), "{}", said.1);
 }
 
@@ -153,7 +158,7 @@ fn a_read_only_volume_refuses_and_one_in_memory_warns_only_if_something_is_verif
     let memory = VolumeFacts { place: Place::Memory, ..facts("tmpfs") };
     assert_eq!(on_volume(&plan, &memory)[0].0, Severity::Warns);
     let mut unverified = plan;
-    unverified.totals.verified = (0, 0);
+    unverified.targets[0].totals.verified = (0, 0);
     assert!(on_volume(&unverified, &memory).is_empty());
 }
 
@@ -163,7 +168,7 @@ fn too_little_room_refuses_locally_and_warns_on_a_network() {
     let settings = Settings { space_margin_bytes: 100, ..Settings::default() };
     let verdicts = |free, free_items, network| {
         let space = Space { free, total: 1 << 40, free_items };
-        let problems = check_space(&plan, space, network, "/target", &settings);
+        let problems = check_space(&[part(&plan)], space, network, "/target", &settings);
         problems.into_iter().map(|p| p.severity).collect::<Vec<_>>()
     };
     assert_eq!(verdicts(109, None, false), [Severity::Refuses]);
@@ -181,8 +186,9 @@ fn everything_is_found_at_once_and_the_worst_comes_first() {
     std::fs::create_dir_all(&left).unwrap();
     let right = left.clone();
     let mut plan = files(["a"]);
-    plan.totals.bytes = u64::MAX / 2;
-    let found = check(&plan, &open_root(&left).unwrap(), &open_root(&right).unwrap(), &Settings::default());
+    plan.targets[0].totals.bytes = u64::MAX / 2;
+    let found =
+        check(&plan, &[&open_root(&left).unwrap(), &open_root(&right).unwrap()], &Settings::default());
     assert!(found.refuses());
     assert!(found.problems.iter().filter(|p| p.severity == Severity::Refuses).count() >= 2);
     assert!(found.problems.is_sorted_by_key(|p| p.severity));
@@ -190,7 +196,8 @@ fn everything_is_found_at_once_and_the_worst_comes_first() {
     let empty = plan_of(&Item::folder(0, []), &Item::folder(0, []));
     let other = tmp.path().join("o");
     std::fs::create_dir(&other).unwrap();
-    let found = check(&empty, &open_root(&left).unwrap(), &open_root(&other).unwrap(), &Settings::default());
+    let found =
+        check(&empty, &[&open_root(&left).unwrap(), &open_root(&other).unwrap()], &Settings::default());
     assert!(found.problems.is_empty());
 }
 
@@ -202,7 +209,7 @@ fn a_full_volume_keeps_nobody_from_removing_unless_even_the_journal_has_no_room(
     assert_eq!((plan.totals.bytes, plan.totals.bytes_removed), (0, 11));
     let verdicts = |free| {
         let space = Space { free, total: 1 << 40, free_items: None };
-        let problems = check_space(&plan, space, false, "/target", &Settings::default());
+        let problems = check_space(&[part(&plan)], space, false, "/target", &Settings::default());
         problems.into_iter().map(|p| p.severity).collect::<Vec<_>>()
     };
     assert_eq!(verdicts(1 << 20), [], "the margin is for copies");
@@ -219,9 +226,9 @@ fn originals_that_are_kept_are_counted_unless_nothing_is_kept() {
     let left = Item::folder(0, [("f", Item::file(1, 0))]);
     let right = Item::folder(0, [("f", Item::file(100, 0)), ("gone", Item::file(20, 0))]);
     let comparison = compare_models(&left, &right, Exact, &Settings::default());
-    let plan = crate::plan::plan_sync(&comparison, Direction::LeftToRight, &|_| true, &Settings::default());
+    let plan = crate::plan::plan_sync(&comparison, Side::Right, &|_| true, &Settings::default());
     let (l, r) = (open("l"), open("r"));
-    let kept = |undo| check(&plan, &l, &r, &Settings { undo, ..Settings::default() }).bytes_kept;
+    let kept = |undo| check(&plan, &[&l, &r], &Settings { undo, ..Settings::default() }).bytes_kept;
     assert_eq!((kept(Undo::Last), kept(Undo::Days(3)), kept(Undo::Off)), (120, 120, 0));
 }
 
@@ -258,15 +265,15 @@ fn where_room_is_short_what_earlier_runs_keep_is_told() {
         let (l, r) = crate::scan::scan_pair(&left, &right, &filter, &settings, &control).unwrap();
         let comparison =
             crate::compare::compare((&left, l.into()), (&right, r.into()), &settings, &control).unwrap();
-        plan(&comparison, Direction::LeftToRight, &|_| true, &settings)
+        plan(&comparison, Side::Right, &|_| true, &settings)
     };
     std::fs::write(tmp.path().join("l/f"), "new").unwrap();
     std::fs::write(tmp.path().join("r/f"), "older content").unwrap();
     let options = crate::run::RunOptions::default();
-    crate::run::run(&plan_now(), &left, &right, &settings, &options, &control).unwrap();
+    crate::run::run(&plan_now(), &[&left, &right], &settings, &options, &control).unwrap();
     std::fs::write(tmp.path().join("l/g"), "another").unwrap();
     let texts = |settings: &Settings| {
-        let found = check(&plan_now(), &left, &right, settings);
+        let found = check(&plan_now(), &[&left, &right], settings);
         found.problems.into_iter().map(|p| p.text).collect::<Vec<_>>().join("\n")
     };
     assert!(!texts(&settings).contains("Earlier runs"));
@@ -287,7 +294,7 @@ fn what_was_not_tried_is_known_of_some_volumes_and_said_to_be_open_of_others() {
         let disk = SimFs::new(Options { file_system: file_system.into(), ..Options::fat() });
         let ticks = disk.ticks();
         let (source, target) = (open_root(source.path()).unwrap(), disk.root());
-        let found = check(&plan, &source, &target, &Settings::default());
+        let found = check(&plan, &[&source, &target], &Settings::default());
         assert_eq!(disk.ticks(), ticks, "nothing was written");
         found.problems.into_iter().map(|p| (p.severity, p.text)).collect::<Vec<_>>()
     };
@@ -296,11 +303,11 @@ fn what_was_not_tried_is_known_of_some_volumes_and_said_to_be_open_of_others() {
     };
     let fat = texts("vfat");
     assert!(has(&fat, Severity::Warns, "symbolic links, which the volume"), "{fat:?}");
-    assert!(has(&fat, Severity::Warns, "keeps no permissions or owners"), "{fat:?}");
+    assert!(has(&fat, Severity::Warns, "stores no permissions or owners"), "{fat:?}");
     assert!(has(&fat, Severity::ItemFails, "in a way that vfat does not allow"), "{fat:?}");
-    assert!(!has(&fat, Severity::Warns, "shows only when it is tried"), "{fat:?}");
+    assert!(!has(&fat, Severity::Warns, "shows only in a test"), "{fat:?}");
     let served = texts("fuseblk");
-    assert!(has(&served, Severity::Warns, "shows only when it is tried"), "{served:?}");
+    assert!(has(&served, Severity::Warns, "shows only in a test"), "{served:?}");
     assert!(has(&served, Severity::Warns, "in a way that fuseblk may not allow"), "{served:?}");
     assert!(!has(&served, Severity::Warns, "symbolic links, which the volume"), "{served:?}");
     let own = texts("ext4");

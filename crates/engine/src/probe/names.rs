@@ -12,7 +12,7 @@ const SPECIAL: &[u8] = br#"<>:"|?*\"#;
 /// What was seen. `None` is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct NameFacts {
-    /// How names are told apart.
+    /// How names are distinguished.
     pub case: Option<CaseRule>,
     /// The characters of `< > : " | ? * \` that no name may hold.
     pub refused: Option<String>,

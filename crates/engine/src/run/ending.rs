@@ -1,4 +1,4 @@
-//! How a run ends: everything stays, or everything is taken back; and in both cases nothing lies around.
+//! How a run ends: everything stays, or everything is rolled back; and in both cases nothing lies around.
 //!
 //! Invariant: a run is over only when its journal says so, and the journal says so only when every name is in order.
 //! Where that could not be reached the run stays unfinished, for recovery to find.
@@ -6,23 +6,25 @@
 use std::collections::HashMap;
 
 use super::context::Context;
-use super::folders::{self, Entered};
-use super::renames;
+use super::folders::Entered;
+use crate::ops::{self, When, make_folder, respell};
 use crate::progress::{OnCancel, Phase};
 use crate::report::{ActionKind, Outcome, RunResult};
 use fcs_text::{size, utc_time};
 
-use crate::Settings;
-use crate::runs::{AccountItem, Deed, Ended, Ledger, RunInfo, RunLog, RunState, settle, take_back};
+use crate::history::{
+    EndKind, Later, Ledger, Record, RecoveryAction, RecoveryItem, RunInfo, RunLog, RunState, revert, settle,
+};
+use crate::{Note, Settings};
 
 /// What a run came to, where its items alone do not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     /// What was done stays.
     Kept,
-    /// Everything was taken back.
+    /// Everything was rolled back.
     RolledBack,
-    /// Taken back, except for items that could not be.
+    /// Rolled back, except for items that could not be.
     PartlyRolledBack,
     /// The run could not be brought to its end; it must be recovered.
     Unfinished,
@@ -40,67 +42,97 @@ impl Ending {
     }
 }
 
-/// Ends the run after its last step.
-pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
+/// Ends the run after its last step, in all roots that it writes to.
+pub(super) fn end(contexts: &mut [Context<'_>], entered: &[Vec<Entered>]) -> Ending {
     // Nothing more is changed in them by name, and what takes the run back lifts them for itself.
-    let mut in_order = context.give_back_lifted();
-    let wish = wish(context);
+    let mut in_order = all(contexts, Context::give_back_lifted);
+    let wish = wish(contexts);
     let mut take_it_back = wish != Wish::Keep;
-    let give_up = |context: &Context<'_>| {
-        folders::give_up(context, entered);
-        renames::give_up(context, context.why_stopping());
+    let give_up = |contexts: &[Context<'_>]| {
+        for (context, entered) in contexts.iter().zip(entered) {
+            make_folder::give_up(context, entered);
+            respell::give_up(context, context.why_stopping());
+            ops::give_up(context, When::AtTheEnd, context.why_stopping());
+        }
     };
-    if context.log().is_some_and(RunLog::is_untidy) && !context.is_stopped() && !tidy(context) {
-        give_up(context);
-        return Ending::Unfinished;
-    }
-    if context.is_stopped() {
-        give_up(context);
+    let tidy_up = |contexts: &[Context<'_>]| {
+        let is_stopped = || contexts.iter().any(Context::is_stopped);
+        let is_untidy = |context: &Context<'_>| context.log().is_some_and(RunLog::take_untidy);
+        let tidied = is_stopped() || all(contexts, |context| !is_untidy(context) || tidy(context));
+        tidied && !is_stopped()
+    };
+    if !tidy_up(contexts) {
+        give_up(contexts);
         return Ending::Unfinished;
     }
     if take_it_back {
-        give_up(context);
+        give_up(contexts);
     } else {
-        context.control.progress.enter(Phase::Finish);
+        contexts.iter().for_each(|context| context.control.progress.enter(Phase::Finish));
         // Once a folder has its metadata, nothing but the journal tells that the run made it.
-        if context.has_made_folders() && !context.promise([]) {
-            folders::give_up(context, entered);
+        if !all(contexts, |context| !context.has_made_folders() || context.promise([])) {
+            give_up(contexts);
             return Ending::Unfinished;
         }
-        folders::finish(context, entered);
+        contexts.iter().zip(entered).for_each(|(context, entered)| make_folder::finish(context, entered));
         // A folder may have failed only now.
-        take_it_back = context.is_aborted();
+        take_it_back = contexts.iter().any(Context::is_aborted);
         if take_it_back {
-            renames::give_up(context, context.why_stopping());
+            for context in contexts.iter() {
+                respell::give_up(context, context.why_stopping());
+                ops::give_up(context, When::AtTheEnd, context.why_stopping());
+            }
         } else {
-            in_order &= renames::carry_out(context);
-            in_order &= context.give_back_lifted();
-            take_it_back = context.is_aborted();
+            contexts.iter().for_each(|context| ops::carry_out(context, When::AtTheEnd));
+            // Before anything goes by whether a step is committed: what has some of both is none of either.
+            if !tidy_up(contexts) {
+                contexts.iter().for_each(|context| respell::give_up(context, context.why_stopping()));
+                return Ending::Unfinished;
+            }
+            in_order &= all(contexts, |context| respell::carry_out(context) & context.give_back_lifted());
+            take_it_back = contexts.iter().any(Context::is_aborted);
         }
     }
-    let (changed, committed) = (context.has_changed(), context.commits() > 0);
-    let cancelled = context.control.cancel.is_cancelled();
     if take_it_back {
-        return match roll_back(context) {
+        return match roll_back(contexts) {
             Ending::RolledBack if wish == Wish::LeaveAsBefore => Ending::Kept,
             ending => ending,
         };
     }
-    let failed = context.failures();
-    let how = if cancelled { Ended::Cancelled } else { Ended::Kept };
     if !in_order {
         return Ending::Unfinished;
     }
-    let Some(log) = context.take_log() else { return Ending::Kept };
-    if let Err(e) = log.sync_kept() {
-        context.complain(&log.error(e));
+    // Whatever can still go wrong does so before it is over in any root.
+    let synced = |context: &Context<'_>| {
+        let failed = context.log().and_then(|log| Some(log.error(log.sync_kept().err()?)));
+        failed.iter().for_each(|error| context.complain(error));
+        failed.is_none()
+    };
+    // Where one journal cannot say so, none after it does: the choice of recovery stays open there.
+    if !all(contexts, synced) || !contexts.iter().all(keep) {
         return Ending::Unfinished;
     }
-    if let Err(error) = log.end(Ledger::end_record(how, failed)) {
-        context.complain(&error);
-        return Ending::Unfinished;
-    }
-    // The run is over whatever becomes of what earlier ones kept.
+    contexts.iter_mut().for_each(prune);
+    Ending::Kept
+}
+
+/// Asks each, also after one said no.
+fn all<'a>(contexts: &[Context<'a>], holds: impl Fn(&Context<'a>) -> bool) -> bool {
+    contexts.iter().fold(true, |all, context| holds(context) & all)
+}
+
+/// Ends the run in one root: what was done stays. Whether the journal says so.
+fn keep(context: &Context<'_>) -> bool {
+    let how = if context.control.cancel.is_cancelled() { EndKind::Cancelled } else { EndKind::Kept };
+    let Some(log) = context.log() else { return true };
+    let ended = log.end(Ledger::end_record(how, context.failures()));
+    ended.inspect_err(|error| context.complain(error)).is_ok()
+}
+
+/// Prunes what is not kept any longer. The run is over whatever becomes of what earlier ones kept.
+fn prune(context: &mut Context<'_>) {
+    let (changed, committed) = (context.has_changed(), context.commits() > 0);
+    let Some(log) = context.take_log() else { return };
     match log.prune(context.settings, changed, committed) {
         Ok(pruned) => {
             pruned.runs.iter().for_each(|run| context.add_note(pruned_early(run, context.settings)));
@@ -108,23 +140,23 @@ pub(super) fn end(context: &mut Context<'_>, entered: &[Entered]) -> Ending {
         }
         Err(error) => context.complain(&error),
     }
-    Ending::Kept
 }
 
 /// What is said of an original whose term is over and that cannot be deleted.
 fn stays(error: &crate::Error) -> String {
-    format!("{error} It takes up room and does no harm; the next run tries again.")
+    format!("{error} It uses space and does no harm; the next run tries again.")
 }
 
 /// What is said of a run that could be undone for longer, were there room.
-fn pruned_early(run: &RunInfo, settings: &Settings) -> String {
-    format!(
+fn pruned_early(run: &RunInfo, settings: &Settings) -> Note {
+    let text = format!(
         "Originals that the run of {} kept for undo ({}) were deleted: originals of all runs together may take {} % of \
-         the volume (setting undo_max_percent), and the oldest are deleted first.",
+         the volume, and the oldest are deleted first.",
         utc_time(run.started),
         size(run.kept_bytes),
         settings.undo_max_percent
-    )
+    );
+    Note::of_setting("undo_max_percent", text)
 }
 
 /// What is to become of what the run did.
@@ -137,18 +169,18 @@ enum Wish {
     LeaveAsBefore,
 }
 
-/// Whether the run is to be taken back: because a step failed, or because the user says so after a cancel. Whoever wants
+/// Whether the run is to be rolled back: because a step failed, or because the user says so after a cancel. Whoever wants
 /// that gets it however little was done: a made folder is a change too.
-fn wish(context: &Context<'_>) -> Wish {
-    if context.is_stopped() {
+fn wish(contexts: &[Context<'_>]) -> Wish {
+    let cancelled = contexts.first().filter(|context| context.control.cancel.is_cancelled());
+    if contexts.iter().any(Context::is_stopped) {
         Wish::Keep
-    } else if context.is_aborted() {
+    } else if contexts.iter().any(Context::is_aborted) {
         Wish::RollBack
-    } else if !context.control.cancel.is_cancelled() {
-        Wish::Keep
     } else {
-        let changes = context.changes();
-        match context.control.observer.cancelled(changes) {
+        let Some(first) = cancelled else { return Wish::Keep };
+        let changes = contexts.iter().map(Context::changes).sum();
+        match first.control.observer.cancelled(changes) {
             OnCancel::RollBack => Wish::RollBack,
             OnCancel::Keep if changes == 0 => Wish::LeaveAsBefore,
             OnCancel::Keep => Wish::Keep,
@@ -166,7 +198,7 @@ fn tidy(context: &Context<'_>) -> bool {
     match settled {
         Ok(items) => {
             tell(context, &items);
-            items.iter().all(|item| item.deed != Deed::Left)
+            items.iter().all(|item| item.action != RecoveryAction::Left)
         }
         Err(e) => {
             context.complain(&log.error(e));
@@ -175,26 +207,51 @@ fn tidy(context: &Context<'_>) -> bool {
     }
 }
 
-fn tell(context: &Context<'_>, items: &[AccountItem]) {
+fn tell(context: &Context<'_>, items: &[RecoveryItem]) {
     items.iter().filter_map(|item| item.error.as_ref()).for_each(|error| context.complain(error));
 }
 
-fn roll_back(context: &mut Context<'_>) -> Ending {
+/// Rolls the run back in every root.
+fn roll_back(contexts: &mut [Context<'_>]) -> Ending {
+    let several = contexts.iter().filter(|context| context.log().is_some()).count() > 1;
+    // All journals say so before anything goes back in one root: whoever recovers each by itself then rolls back all.
+    // Where one cannot, none after it does.
+    let says_so = |context: &Context<'_>| context.log().is_none() || context.promise([Record::RollBack]);
+    if several && !contexts.iter().all(says_so) {
+        return Ending::Unfinished;
+    }
+    let endings: Vec<Ending> = contexts.iter_mut().map(roll_back_one).collect();
+    let is = |wanted: &[Ending]| endings.iter().all(|ending| wanted.contains(ending));
+    if is(&[Ending::Kept]) {
+        Ending::Kept
+    } else if is(&[Ending::Kept, Ending::RolledBack]) {
+        Ending::RolledBack
+    } else if endings.contains(&Ending::Unfinished) {
+        Ending::Unfinished
+    } else {
+        Ending::PartlyRolledBack
+    }
+}
+
+fn roll_back_one(context: &mut Context<'_>) -> Ending {
     context.control.progress.enter(Phase::RollBack);
     let Some(log) = context.take_log() else { return Ending::Kept };
-    let account = log.replay().and_then(|ledger| {
+    let recovery = log.replay().and_then(|mut ledger| {
+        // What the journals of several roots say already is no attempt before this one: nothing went back so far, and what
+        // somebody else changed meanwhile is told by its change time.
+        ledger.rolling_back = false;
         let (store, mut journal) = log.parts();
-        take_back(store, &ledger, &mut journal, &std::collections::HashSet::default())
+        revert(store, &ledger, &mut journal, &Later::default())
     });
-    let account = match account {
-        Ok(account) => account,
+    let recovery = match recovery {
+        Ok(recovery) => recovery,
         Err(e) => {
             context.complain(&log.error(e));
             return Ending::Unfinished;
         }
     };
     let mut left: HashMap<_, _> =
-        account.items.into_iter().filter_map(|item| Some((item.path, item.error?))).collect();
+        recovery.items.into_iter().filter_map(|item| Some((item.path, item.error?))).collect();
     context.revise(|item| {
         if item.action != ActionKind::None && matches!(item.outcome, Outcome::Done { .. }) {
             item.outcome = match left.remove(&item.path) {
@@ -207,5 +264,5 @@ fn roll_back(context: &mut Context<'_>) -> Ending {
     if let Err(error) = log.close() {
         context.complain(&error);
     }
-    if account.state == RunState::RolledBack { Ending::RolledBack } else { Ending::PartlyRolledBack }
+    if recovery.state == RunState::RolledBack { Ending::RolledBack } else { Ending::PartlyRolledBack }
 }

@@ -11,22 +11,23 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fcs_sys::{
-    Access, AlignedBuffer, CopyMethod, CopyOptions, CreatedTime, File, FileRef, Fingerprint, Kind, Metadata,
-    Name, OsReason, Time, Times, pace_writeback, reason, write_all_at,
+    Access, CopyMethod, CopyOptions, CreatedTime, File, FileRef, Fingerprint, Kind, Metadata, Name, OsReason,
+    Time, Times, pace_writeback, read_full, reason, write_all_at,
 };
 
-use super::context::{Context, Job};
+use super::context::{Context, CopyJob};
 use super::grown;
 use super::metadata;
 use super::meter::Meter;
+use super::pump::{PumpError, pump};
 use super::staged::{Expected, Staged, discard_name};
 use super::streams::Carried;
+use crate::history::FileStamp;
 use crate::identity::Numbers;
 use crate::plan::{Action, Step};
 use crate::probe;
 use crate::progress::CurrentFile;
 use crate::report::{Digest, NotKept, SkipReason};
-use crate::runs::Seen;
 use crate::settings::ReadOnlyTargets;
 use crate::{Error, ErrorKind, Op};
 
@@ -75,7 +76,7 @@ pub(super) fn is_small(context: &Context<'_>, size: u64) -> bool {
 /// Stages one step.
 pub(super) fn stage<'a>(
     context: &Context<'_>,
-    job: &Job<'a>,
+    job: &CopyJob<'a>,
     attempt: Attempt,
     current: Option<&Arc<CurrentFile>>,
     buffer: &mut Vec<u8>,
@@ -102,7 +103,7 @@ pub(super) fn stage<'a>(
 
 /// What keeps the target of a step from being replaced. Told before anything is written: the last rename would fail
 /// with a missing permission, which is not the reason.
-pub(super) fn protected(context: &Context<'_>, step: &Step) -> Option<ErrorKind> {
+pub(crate) fn protected(context: &Context<'_>, step: &Step) -> Option<ErrorKind> {
     let marked = |target: Fingerprint| {
         context.settings.read_only_targets == ReadOnlyTargets::Fail
             && target.kind == Kind::File
@@ -112,17 +113,17 @@ pub(super) fn protected(context: &Context<'_>, step: &Step) -> Option<ErrorKind>
     protection.or_else(|| step.expect_target.is_some_and(marked).then_some(ErrorKind::TargetReadOnly))
 }
 
-pub(super) fn source_path(context: &Context<'_>, job: &Job<'_>) -> std::path::PathBuf {
+pub(super) fn source_path(context: &Context<'_>, job: &CopyJob<'_>) -> std::path::PathBuf {
     context.source_path(&job.folder.plan.source_path.join(&job.step.source_name))
 }
 
-pub(super) fn target_path(context: &Context<'_>, job: &Job<'_>) -> std::path::PathBuf {
+pub(super) fn target_path(context: &Context<'_>, job: &CopyJob<'_>) -> std::path::PathBuf {
     context.target_path(&job.folder.plan.target_path.join(&job.step.target_name))
 }
 
 fn stage_file<'a>(
     context: &Context<'_>,
-    job: &Job<'a>,
+    job: &CopyJob<'a>,
     name: Name,
     attempt: Attempt,
     current: Option<&Arc<CurrentFile>>,
@@ -130,9 +131,8 @@ fn stage_file<'a>(
 ) -> Result<Staged<'a>, Stop> {
     let step = job.step;
     let read_error = |op| move |e| Error::os(op, source_path(context, job), e);
-    let source =
-        job.folder.source.open_file(&step.source_name, Access::Read).map_err(read_error(Op::Open))?;
-    let before = source.metadata().map_err(read_error(Op::Examine))?;
+    let (source, before) =
+        job.folder.source.open_and_examine(&step.source_name, Access::Read).map_err(read_error(Op::Open))?;
     // Where the comparison had the content fetched, that moved the change time and nothing else.
     let as_planned = job.folder.source_unchanged(&before, &step.expect_source)
         || step.placeholder && before.fingerprint().same_content_after_rename(&step.expect_source);
@@ -167,14 +167,22 @@ fn stage_file<'a>(
     }
     let mut meter =
         Meter::copy(&context.control.progress, &job.owed, before.size, current.map(|c| &c.copied));
-    let result =
-        fill_and_dress(context, job, &name, (&source, &before), attempt, &mut meter, &mut not_kept, buffer);
+    let result = fill_and_apply_metadata(
+        context,
+        job,
+        &name,
+        (&source, &before),
+        attempt,
+        &mut meter,
+        &mut not_kept,
+        buffer,
+    );
     match result {
         Ok((filled, streams, now)) => Ok(Staged {
             job: job.clone(),
             name,
             print: now.fingerprint(),
-            seen: Seen::of(&now),
+            seen: FileStamp::of(&now),
             hash: filled.hash,
             size: filled.bytes,
             file: Some(filled.file),
@@ -220,9 +228,9 @@ fn wait_until_settled(source: &dyn File, mut now: Metadata) -> io::Result<Metada
 /// Fills the file, checks that the source held still, and gives the copy its metadata. An error says whether the
 /// staged name may exist.
 #[allow(clippy::too_many_arguments)]
-fn fill_and_dress(
+fn fill_and_apply_metadata(
     context: &Context<'_>,
-    job: &Job<'_>,
+    job: &CopyJob<'_>,
     name: &Name,
     (source, before): (&FileRef, &Metadata),
     attempt: Attempt,
@@ -232,12 +240,14 @@ fn fill_and_dress(
 ) -> Result<(Filled, Vec<Carried>, Metadata), (Stop, bool)> {
     let filled = fill(context, job, name, source, before, attempt.last, meter, buffer)?;
     let facts = &job.folder.volume.facts;
+    let owners = (job.folder.group, &job.folder.owner_of_new);
     let stop = || context.should_stop();
-    let kept = metadata::give(context, &*filled.file, &**source, before, facts, job.folder.group, &stop)
-        .map_err(|e| match e.kind() {
+    let kept = metadata::give(context, &*filled.file, &**source, before, facts, owners, &stop).map_err(
+        |e| match e.kind() {
             io::ErrorKind::Interrupted if stop() => (Stop::Cancelled, true),
             _ => (Error::os(Op::SetMetadata, target_path(context, job), e).into(), true),
-        })?;
+        },
+    )?;
     // By name, not by handle: that the name now leads to another file is a change too. Last, because streams and
     // extended attributes are read from the source as well.
     let after = job.folder.source.stat(&job.step.source_name);
@@ -276,7 +286,7 @@ pub(super) fn mark(not_kept: &mut Vec<NotKept>, note: Option<NotKept>) {
 #[allow(clippy::too_many_arguments)]
 fn fill(
     context: &Context<'_>,
-    job: &Job<'_>,
+    job: &CopyJob<'_>,
     name: &Name,
     source: &FileRef,
     before: &Metadata,
@@ -302,7 +312,7 @@ fn fill(
 #[allow(clippy::too_many_arguments)]
 fn fill_small(
     context: &Context<'_>,
-    job: &Job<'_>,
+    job: &CopyJob<'_>,
     name: &Name,
     (source, before): (&dyn File, &Metadata),
     lenient: bool,
@@ -317,7 +327,7 @@ fn fill_small(
         buffer.resize(room, 0);
     }
     let read_error = |e| (Error::os(Op::Read, source_path(context, job), e).into(), false);
-    let n = read_full(source, &mut buffer[..room], 0).map_err(read_error)?;
+    let n = read_whole(source, &mut buffer[..room], size as usize).map_err(read_error)?;
     if n as u64 != size {
         let steady =
             job.folder.source_unchanged(&source.metadata().map_err(read_error)?, &before.fingerprint());
@@ -340,12 +350,23 @@ fn fill_small(
     Ok(Filled { file, bytes: size, expected, hash: Some(hash), beyond_its_size: false })
 }
 
-pub(super) fn create(context: &Context<'_>, job: &Job<'_>, name: &Name) -> Result<FileRef, (Stop, bool)> {
+/// Reads a file of this size into a buffer with room for more. A read that had room for more and ended where the file is
+/// said to end is not asked for the end once more: that would be one call of the system for each file, and whether the
+/// file has grown shows in its size after the read.
+fn read_whole(source: &dyn File, buffer: &mut [u8], size: usize) -> io::Result<usize> {
+    let n = source.read_at(buffer, 0)?;
+    if n == size {
+        return Ok(n);
+    }
+    read_full(source, buffer, 0)
+}
+
+pub(super) fn create(context: &Context<'_>, job: &CopyJob<'_>, name: &Name) -> Result<FileRef, (Stop, bool)> {
     job.folder.target.create_file(name).map_err(|e| create_error(context, job, e))
 }
 
 /// A staged name that is taken is not ours and must not be removed.
-fn create_error(context: &Context<'_>, job: &Job<'_>, e: io::Error) -> (Stop, bool) {
+fn create_error(context: &Context<'_>, job: &CopyJob<'_>, e: io::Error) -> (Stop, bool) {
     let created = reason(&e) != OsReason::AlreadyExists;
     (Error::os(Op::Create, target_path(context, job), e).into(), created)
 }
@@ -353,7 +374,7 @@ fn create_error(context: &Context<'_>, job: &Job<'_>, e: io::Error) -> (Stop, bo
 /// The system's own copy. Verification compares with the source, so no hash is taken here.
 fn fill_direct(
     context: &Context<'_>,
-    job: &Job<'_>,
+    job: &CopyJob<'_>,
     name: &Name,
     source: &FileRef,
     before: &Metadata,
@@ -402,7 +423,7 @@ fn fill_direct(
 /// Chunks, hashed on the way: the source is read exactly once.
 fn fill_staged(
     context: &Context<'_>,
-    job: &Job<'_>,
+    job: &CopyJob<'_>,
     name: &Name,
     source: &dyn File,
     size: u64,
@@ -433,7 +454,7 @@ fn fill_staged(
     }
 }
 
-fn stage_link<'a>(context: &Context<'_>, job: &Job<'a>, name: Name) -> Result<Staged<'a>, Stop> {
+fn stage_link<'a>(context: &Context<'_>, job: &CopyJob<'a>, name: Name) -> Result<Staged<'a>, Stop> {
     let (folder, step) = (&job.folder, job.step);
     let read_error = |op| move |e| Error::os(op, source_path(context, job), e);
     let before = folder.source.stat(&step.source_name).map_err(read_error(Op::Examine))?;
@@ -457,24 +478,24 @@ fn stage_link<'a>(context: &Context<'_>, job: &Job<'a>, name: Name) -> Result<St
         return Err(Stop::LeftAlone(SkipReason::LinkNotHeld));
     }
     let mut not_kept = Vec::new();
-    let dressed = if volume.probe.links.may_set_attributes(&volume.facts) {
-        dress_link(context, job, &name, &before, &mut not_kept)
+    let applied = if volume.probe.links.may_set_attributes(&volume.facts) {
+        apply_link_metadata(context, job, &name, &before, &mut not_kept)
     } else {
         context.tally.links_left.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         folder.target.stat(&name)
     };
-    let dressed = dressed.and_then(|now| {
+    let applied = applied.and_then(|now| {
         // Read back at once: a link's text lives in the folder's metadata, which the group's sync makes durable.
         Ok((folder.target.read_link(&name)?.text == link.text, now))
     });
-    let failed = match dressed {
+    let failed = match applied {
         Ok((true, now)) => {
             return Ok(Staged {
                 job: job.clone(),
                 name,
                 file: None,
                 print: now.fingerprint(),
-                seen: Seen::of(&now),
+                seen: FileStamp::of(&now),
                 hash: Some(Digest(*blake3::hash(&link.text).as_bytes())),
                 size: 0,
                 expected: Expected::Link,
@@ -493,9 +514,9 @@ fn stage_link<'a>(context: &Context<'_>, job: &Job<'a>, name: Name) -> Result<St
     Err(failed.into())
 }
 
-fn dress_link(
+fn apply_link_metadata(
     context: &Context<'_>,
-    job: &Job<'_>,
+    job: &CopyJob<'_>,
     name: &Name,
     wanted: &Metadata,
     not_kept: &mut Vec<NotKept>,
@@ -517,89 +538,4 @@ fn dress_link(
     let now = target.stat(name)?;
     metadata::tell_times(&now, times, volume, &context.tally, not_kept);
     Ok(now)
-}
-
-/// Reads until the buffer is full or the file ends.
-pub(super) fn read_full(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], offset + filled as u64)? {
-            0 => break,
-            n if n > buffer.len() - filled => {
-                return Err(io::Error::other("the system says it read more than there was room for"));
-            }
-            n => filled += n,
-        }
-    }
-    Ok(filled)
-}
-
-/// Where a pump failed.
-pub(super) enum PumpError<E> {
-    /// Reading.
-    Read(io::Error),
-    /// The consumer.
-    Consume(E),
-}
-
-/// Reads `size` bytes in chunks on a thread of its own, hashing there if asked, while `consume` works on the chunk
-/// before. Memory: four chunks. Returns the bytes read, fewer than `size` if the file ends early, and their hash.
-pub(super) fn pump<E>(
-    file: &dyn File,
-    size: u64,
-    chunk: usize,
-    hash: bool,
-    mut consume: impl FnMut(u64, &[u8]) -> Result<(), E>,
-) -> Result<(u64, Option<Digest>), PumpError<E>> {
-    const BUFFERS: usize = 4;
-    let (full, filled) = crossbeam_channel::bounded::<(AlignedBuffer, usize)>(BUFFERS);
-    let (give_back, free) = crossbeam_channel::bounded::<AlignedBuffer>(BUFFERS);
-    std::thread::scope(|scope| {
-        let reader =
-            std::thread::Builder::new().spawn_scoped(scope, move || -> io::Result<(u64, Option<Digest>)> {
-                let mut hasher = hash.then(blake3::Hasher::new);
-                let (mut at, mut made) = (0, 0);
-                while at < size {
-                    let mut buffer = if made < BUFFERS {
-                        made += 1;
-                        AlignedBuffer::new(chunk)
-                    } else {
-                        // Disconnected: the consumer gave up.
-                        let Ok(buffer) = free.recv() else { break };
-                        buffer
-                    };
-                    let want = (size - at).min(chunk as u64) as usize;
-                    file.prefetch(at + want as u64, chunk as u64);
-                    let n = read_full(file, &mut buffer[..want], at)?;
-                    if let Some(hasher) = &mut hasher {
-                        hasher.update(&buffer[..n]);
-                    }
-                    at += n as u64;
-                    if full.send((buffer, n)).is_err() || n < want {
-                        break;
-                    }
-                }
-                Ok((at, hasher.map(|h| Digest(*h.finalize().as_bytes()))))
-            });
-        // No thread to be had is shortage like any other: the file fails, the run goes on.
-        let Ok(reader) = reader else {
-            return Err(PumpError::Read(io::ErrorKind::OutOfMemory.into()));
-        };
-        let mut at = 0;
-        let mut consumed = Ok(());
-        for (buffer, n) in &filled {
-            consumed = consume(at, &buffer[..n]);
-            if consumed.is_err() {
-                break;
-            }
-            at += n as u64;
-            // The reader may be gone already.
-            let _ = give_back.send(buffer);
-        }
-        drop((filled, give_back));
-        let read =
-            reader.join().unwrap_or_else(|_| Err(io::Error::other("the reading thread ended in a panic")));
-        consumed.map_err(PumpError::Consume)?;
-        read.map_err(PumpError::Read)
-    })
 }

@@ -5,10 +5,10 @@
 //! made, the source's beginning is read again and must equal it. Then the copy is what the source began with at that
 //! moment. This module must not know how the copy was made.
 
-use fcs_sys::{File, Fingerprint, write_all_at};
+use fcs_sys::{File, Fingerprint, read_full, write_all_at};
 
-use super::context::{Context, Job};
-use super::fill::{Filled, Stop, create, read_full, source_path, target_path};
+use super::context::{Context, CopyJob};
+use super::fill::{Filled, Stop, create, source_path, target_path};
 use super::meter::Meter;
 use super::staged::Expected;
 use crate::report::{Digest, NotKept};
@@ -28,13 +28,13 @@ pub(super) fn looks_grown(now: &Fingerprint, seen: &Fingerprint) -> bool {
 
 /// What the copy of a file that grew does not have.
 pub(super) fn note(bytes: u64) -> NotKept {
-    format!("what came after its first {bytes} bytes (it grew while it was at work on)").into()
+    format!("what follows its first {bytes} bytes (it grew during the copy)").into()
 }
 
 /// Whether the source still begins with what was copied.
 pub(super) fn begins_with(
     context: &Context<'_>,
-    job: &Job<'_>,
+    job: &CopyJob<'_>,
     source: &dyn File,
     copy: &dyn File,
     size: u64,
@@ -62,7 +62,7 @@ pub(super) fn begins_with(
 /// to its end, as far as the system gives it. `begun` was read already.
 pub(super) fn fill_to_end(
     context: &Context<'_>,
-    job: &Job<'_>,
+    job: &CopyJob<'_>,
     name: &fcs_sys::Name,
     source: &dyn File,
     begun: &[u8],

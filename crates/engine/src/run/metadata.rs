@@ -5,6 +5,7 @@
 //! read back.
 
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
 use fcs_sys::{Attributes, CreatedTime, Handle, Kind, Metadata, OsReason, Owner, Times, VolumeFacts, reason};
@@ -17,20 +18,20 @@ use crate::report::NotKept;
 use crate::settings::SetgidGroup;
 
 /// What setting metadata came to.
-pub(super) struct Dressed {
+pub(crate) struct AppliedMetadata {
     /// What could not be kept, in words; empty when all was.
-    pub(super) not_kept: Vec<NotKept>,
+    pub(crate) not_kept: Vec<NotKept>,
     /// The named streams, which are to be read back with the content.
-    pub(super) streams: Vec<Carried>,
+    pub(crate) streams: Vec<Carried>,
     /// The copy's metadata, read back.
-    pub(super) now: Metadata,
+    pub(crate) now: Metadata,
 }
 
 const SET_GROUP_ID: u32 = 0o2000;
 
 /// The group that what is made in a folder keeps, whatever its source has: a set-group-id folder is there so that
 /// everything in it belongs to its group. An administrator copies groups as they are.
-pub(super) fn group_of_folder(settings: &Settings, folder: &Metadata) -> Option<u32> {
+pub(crate) fn group_of_folder(settings: &Settings, folder: &Metadata) -> Option<u32> {
     let kept = settings.setgid_group == SetgidGroup::Folder
         && !cfg!(windows)
         && !fcs_sys::user::is_administrator()
@@ -38,28 +39,37 @@ pub(super) fn group_of_folder(settings: &Settings, folder: &Metadata) -> Option<
     folder.owner.filter(|_| kept).map(|owner| owner.group)
 }
 
-/// Gives `copy` the metadata `wanted`, which was read from `source`, with this group if there is one.
+/// Gives `copy`, just made, the metadata `wanted`, which was read from `source`, with this group if there is one.
 ///
 /// Fails only when the copy's metadata cannot be read back, or as `Interrupted` when `stop` said so; what cannot be set
 /// is listed instead.
-pub(super) fn give(
+pub(crate) fn give(
     context: &Context<'_>,
     copy: &dyn Handle,
     source: &dyn Handle,
     wanted: &Metadata,
     volume: &VolumeFacts,
-    group: Option<u32>,
+    (group, owner_of_new): (Option<u32>, &OnceLock<Owner>),
     stop: &dyn Fn() -> bool,
-) -> io::Result<Dressed> {
+) -> io::Result<AppliedMetadata> {
     let (settings, tally) = (context.settings, &context.tally);
     let mut not_kept = Vec::new();
-    let before = copy.metadata()?;
-    let mut owner_kept = wanted.owner == before.owner;
+    // All that is made in one folder begins with the same owner, so it is asked of the first, or of those that a few
+    // workers make at once.
+    let known = owner_of_new.get().copied();
+    let before = if known.is_some() { None } else { Some(copy.metadata()?) };
+    let have = known.or(before.and_then(|before| before.owner));
+    if let Some(owner) = have {
+        let _ = owner_of_new.set(owner);
+    }
+    let mut owner_kept = wanted.owner == have;
+    let mut owner_set = false;
     if settings.keep_owner
-        && let (Some(source), Some(have)) = (wanted.owner, before.owner)
+        && let (Some(source), Some(have)) = (wanted.owner, have)
     {
         let want = Owner { group: group.unwrap_or(source.group), ..source };
         if want != have {
+            owner_set = true;
             let given = give_owner(copy, want, have);
             owner_kept = given && want == source;
             if !given {
@@ -73,13 +83,17 @@ pub(super) fn give(
         give_xattrs(copy, source, &mut not_kept);
     }
     let mut attributes = wanted.attributes;
-    if group.is_some() && before.kind == Kind::Folder {
+    if let Some(before) = before.filter(|before| group.is_some() && before.kind == Kind::Folder) {
         // What is made in it later belongs to the same group.
         attributes.0 |= before.attributes.0 & SET_GROUP_ID;
     }
     give_attributes(copy, attributes, owner_kept || attributes != wanted.attributes, &mut not_kept);
     let now = give_times(copy, wanted, volume, tally, &mut not_kept)?;
-    Ok(Dressed { not_kept, streams, now })
+    if before.is_none() && !owner_set && now.owner != have {
+        // Somebody changed whose new items are since the first one was made.
+        return give(context, copy, source, wanted, volume, (group, &OnceLock::new()), stop);
+    }
+    Ok(AppliedMetadata { not_kept, streams, now })
 }
 
 /// Sets owner and group, or at least the group, which a plain user may set to one of his own.
@@ -99,6 +113,7 @@ fn give_xattrs(copy: &dyn Handle, source: &dyn Handle, not_kept: &mut Vec<NotKep
         not_kept.push("extended attributes (they could not be listed)".into());
         return;
     };
+    // Asked of each file: a folder may get a default list at any time.
     let inherited = copy.xattrs().unwrap_or_default();
     for name in inherited.iter().filter(|n| n.starts_with(b"system.posix_acl_") && !names.contains(n)) {
         // A default access list of the folder would let others read what the source does not let them.
@@ -113,7 +128,7 @@ fn give_xattrs(copy: &dyn Handle, source: &dyn Handle, not_kept: &mut Vec<NotKep
             let text = || format!("extended attribute {}", fcs_sys::escaped(&name));
             match reason(&error) {
                 OsReason::NotFound => {}
-                // What this volume does not know, or only an administrator may set, is so for good.
+                // What this volume does not know, or only an administrator may set, no later run can set.
                 OsReason::Unsupported => not_kept.push(NotKept::settled(text())),
                 OsReason::PermissionDenied if !name.starts_with(b"user.") => {
                     not_kept.push(NotKept::settled(text()));
@@ -128,7 +143,7 @@ fn give_attributes(copy: &dyn Handle, want: Attributes, owner_kept: bool, not_ke
     // A set-user-id program must not run as another user than the one it was made for.
     let safe = if owner_kept { want } else { want.without_set_id() };
     if safe != want {
-        // Only an administrator may give files away, so this is so for good.
+        // Only an administrator may change owners, so no later run can set it.
         not_kept.push(NotKept::settled("set-user-id or set-group-id bit (the owner could not be kept)"));
     }
     if copy.set_attributes(safe).is_err() {
@@ -137,7 +152,7 @@ fn give_attributes(copy: &dyn Handle, want: Attributes, owner_kept: bool, not_ke
 }
 
 /// Sets the times and reads them back; a time further off than the volume's granularity counts as not kept.
-pub(super) fn give_times(
+pub(crate) fn give_times(
     copy: &dyn Handle,
     wanted: &Metadata,
     volume: &VolumeFacts,
@@ -158,7 +173,7 @@ pub(super) fn give_times(
 
 /// Tells which of the `wanted` times an item does not have. One that is what the volume had to make of it is counted
 /// and said once; the comparison knows it too.
-pub(super) fn tell_times(
+pub(crate) fn tell_times(
     now: &Metadata,
     wanted: Times,
     volume: &VolumeFacts,

@@ -2,7 +2,7 @@
 //!
 //! Each step owes the bytes that the plan counted for it. What is copied or verified pays them off. A file that starts
 //! over owes its bytes again, so the total grows by what was in vain; one that fails, or is not begun any more, is done
-//! with, so what it still owes counts as done. Were counters taken back instead, bars would run backwards and the time
+//! with, so what it still owes counts as done. Were counters rolled back instead, bars would run backwards and the time
 //! that is left would end above zero. This module must not know why anything starts over.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,14 +12,14 @@ use crate::progress::{Progress, add};
 
 /// Bytes that a step still adds to the counters before it is done with.
 #[derive(Debug, Default)]
-pub(super) struct Owed {
+pub(crate) struct Owed {
     copy: AtomicU64,
     verify: AtomicU64,
 }
 
 impl Owed {
     /// As the plan counts it.
-    pub(super) fn of(step: &Step) -> Self {
+    pub(crate) fn of(step: &Step) -> Self {
         let size = step.expect_source.size;
         let (copy, verify) = match step.action {
             Action::CopyFile { verify, .. } => (size, if verify { size } else { 0 }),
@@ -29,14 +29,14 @@ impl Owed {
     }
 
     /// The step is done with, however it ended.
-    pub(super) fn settle(&self, progress: &Progress) {
+    pub(crate) fn settle(&self, progress: &Progress) {
         add(&progress.copy_bytes_done, self.copy.swap(0, Ordering::Relaxed));
         add(&progress.verify_bytes_done, self.verify.swap(0, Ordering::Relaxed));
     }
 }
 
 /// Counts one way through one file.
-pub(super) struct Meter<'a> {
+pub(crate) struct Meter<'a> {
     done: &'a AtomicU64,
     owed: &'a AtomicU64,
     file: Option<&'a AtomicU64>,
@@ -45,7 +45,7 @@ pub(super) struct Meter<'a> {
 
 impl<'a> Meter<'a> {
     /// Counts `size` bytes that are to be copied.
-    pub(super) fn copy(
+    pub(crate) fn copy(
         progress: &'a Progress,
         owed: &'a Owed,
         size: u64,
@@ -55,7 +55,7 @@ impl<'a> Meter<'a> {
     }
 
     /// Counts `size` bytes that are to be verified.
-    pub(super) fn verify(
+    pub(crate) fn verify(
         progress: &'a Progress,
         owed: &'a Owed,
         size: u64,
@@ -82,7 +82,7 @@ impl<'a> Meter<'a> {
     }
 
     /// The file is done up to `bytes`.
-    pub(super) fn reach(&mut self, bytes: u64) {
+    pub(crate) fn reach(&mut self, bytes: u64) {
         let more = bytes.saturating_sub(self.counted).min(self.owed.load(Ordering::Relaxed));
         self.owed.fetch_sub(more, Ordering::Relaxed);
         add(self.done, more);

@@ -1,7 +1,7 @@
 //! A folder that a file or link takes the place of: whether it is, at any depth, what the comparison saw.
 //!
 //! Its own dates tell only of what changed directly in it, so everything in it is asked: right before the swap, of what
-//! came out, and once more before that is let go. What is written through handles that were open before, after the last
+//! came out, and once more before that is pruned. What is written through handles that were open before, after the last
 //! of these looks, cannot be told by anyone.
 //!
 //! Invariant: what cannot be asked counts as changed. This module changes nothing on the disk, and must not know what is
@@ -16,7 +16,7 @@ use super::context::{Context, Volume};
 use crate::plan::{HeldFolder, Step};
 
 /// Whether what lies under `name` may go with the step as far as its content says. What is no folder may.
-pub(super) fn is_as_seen(
+pub(crate) fn is_as_seen(
     context: &Context<'_>,
     volume: &Volume,
     dir: &DirRef,
@@ -35,7 +35,7 @@ pub(super) fn is_as_seen(
 }
 
 /// Whether one of the folders below `name` is as it was seen; `top` is the identity of the folder at `name`.
-pub(super) fn is_folder_as_seen(
+pub(crate) fn is_folder_as_seen(
     context: &Context<'_>,
     volume: &Volume,
     (dir, name): (&DirRef, &Name),
@@ -50,7 +50,7 @@ pub(super) fn is_folder_as_seen(
     }
     for (name, seen) in &held.items {
         let now = here.stat(name)?;
-        // Where a number is that of the place, what lies in a renamed folder has another one.
+        // Where a number is that of the place, what is in a renamed folder has another one.
         let moved_along =
             now.id.may_be_after_rename(seen.id) && Fingerprint { id: seen.id, ..now.fingerprint() } == *seen;
         let same = moved_along || context.target_unchanged(volume.numbers, &now, seen);
@@ -62,7 +62,7 @@ pub(super) fn is_folder_as_seen(
 }
 
 /// Whether a folder holds what was listed, and nothing else, not even something of ours.
-pub(super) fn holds_only<'a>(dir: &DirRef, names: impl Iterator<Item = &'a Name>) -> io::Result<bool> {
+pub(crate) fn holds_only<'a>(dir: &DirRef, names: impl Iterator<Item = &'a Name>) -> io::Result<bool> {
     let listed: BTreeSet<&[u8]> = names.map(Name::as_bytes).collect();
     let mut found = 0;
     let mut strange = false;

@@ -11,14 +11,13 @@
 
 use std::io;
 
-use fcs_sys::{File, Handle, OsReason, Stream, escaped, reason, write_all_at};
+use fcs_sys::{File, Handle, OsReason, Stream, escaped, read_full, reason, write_all_at};
 
-use super::fill::read_full;
 use crate::report::Digest;
 use crate::report::NotKept;
 
 /// A stream that was carried over, and the hash of what was read from the source.
-pub(super) struct Carried {
+pub(crate) struct Carried {
     name: Vec<u8>,
     hash: Digest,
 }
@@ -28,7 +27,7 @@ const CHUNK: usize = 1 << 20;
 
 /// Gives `copy` the streams of `source`. What cannot be kept is listed. The only error is `Interrupted`, when `stop`
 /// said so.
-pub(super) fn give(
+pub(crate) fn give(
     copy: &dyn Handle,
     source: &dyn Handle,
     stop: &dyn Fn() -> bool,
@@ -93,11 +92,11 @@ fn carry(
     Ok(Digest(*hasher.finalize().as_bytes()))
 }
 
-/// What the report says of a stream that was not kept. Takes away what there is of it.
+/// What the report says of a stream that was not kept. Removes what there is of it.
 fn lost(copy: &dyn Handle, stream: &Stream, error: &io::Error) -> Option<String> {
     let name = escaped(&stream.name);
     match reason(error) {
-        OsReason::Unsupported => Some(format!("named stream {name} (the target volume keeps none)")),
+        OsReason::Unsupported => Some(format!("named stream {name} (the target volume has none)")),
         why => {
             let left = match copy.remove_stream(&stream.name) {
                 Ok(()) => "",
@@ -112,7 +111,7 @@ fn lost(copy: &dyn Handle, stream: &Stream, error: &io::Error) -> Option<String>
 }
 
 /// Reads carried streams back; `false` if one is not what was read from the source.
-pub(super) fn are_whole(copy: &dyn Handle, carried: &[Carried]) -> io::Result<bool> {
+pub(crate) fn are_whole(copy: &dyn Handle, carried: &[Carried]) -> io::Result<bool> {
     let mut piece = Vec::new();
     for stream in carried {
         let file = copy.open_stream(&stream.name, false)?;

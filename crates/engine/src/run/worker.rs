@@ -1,11 +1,13 @@
 //! Takes jobs, stages them, and hands them to the committer. Large files are synced and verified here, so that the
 //! committer never waits for one.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 
-use super::context::{Context, Job};
+use super::committer::Collector;
+use super::context::{Context, CopyJob};
 use super::fill::{Attempt, Stop, is_small, stage};
 use super::staged::{Staged, Verified};
 use crate::plan::Action;
@@ -15,16 +17,16 @@ use crate::{Error, ErrorKind, Op};
 /// A staged step on its way to the committer.
 pub(super) enum Prepared<'a> {
     /// To be synced and verified with its group.
-    InGroup(Staged<'a>),
+    InBatch(Staged<'a>),
     /// Synced and verified already.
     Verified(Verified<'a>),
 }
 
 impl Prepared<'_> {
     /// The job it belongs to.
-    pub(super) fn job(&self) -> &Job<'_> {
+    pub(super) fn job(&self) -> &CopyJob<'_> {
         match self {
-            Self::InGroup(staged) => &staged.job,
+            Self::InBatch(staged) => &staged.job,
             Self::Verified(verified) => verified.job(),
         }
     }
@@ -32,36 +34,37 @@ impl Prepared<'_> {
     /// Content bytes, for the group's limit.
     pub(super) fn bytes(&self) -> u64 {
         match self {
-            Self::InGroup(staged) => staged.size,
+            Self::InBatch(staged) => staged.size,
             Self::Verified(verified) => verified.bytes(),
         }
     }
 }
 
 /// Works until the queue is closed and empty.
-pub(super) fn work<'a>(context: &Context<'_>, queue: &Receiver<Job<'a>>, staged: &Sender<Prepared<'a>>) {
+pub(super) fn work<'a>(
+    context: &Context<'_>,
+    queue: &Receiver<Vec<CopyJob<'a>>>,
+    collector: Arc<Collector<'a>>,
+) {
     let mut buffer = Vec::new();
-    for job in queue {
+    for job in queue.iter().flatten() {
         match prepare(context, &job, false, &mut buffer) {
             Ok(prepared) => {
                 add(&context.control.progress.steps_staged, 1);
-                if let Err(unsent) = staged.send(prepared) {
-                    // The committer is gone, which only a defect of ours can cause; leave no stray behind.
-                    let job = give_up(context, unsent.0);
-                    context.cancel_job(&job);
-                }
+                collector.push(context, prepared);
             }
             Err(Stop::Cancelled) => context.cancel_job(&job),
             Err(Stop::Failed(error)) => context.fail_job(&job, error),
             Err(Stop::LeftAlone(why)) => context.leave_alone(job.folder.plan, job.step, why),
         }
     }
+    collector.end(context);
 }
 
 /// Removes what was staged.
-pub(super) fn give_up<'a>(context: &Context<'_>, prepared: Prepared<'a>) -> Job<'a> {
+pub(super) fn discard_prepared<'a>(context: &Context<'_>, prepared: Prepared<'a>) -> CopyJob<'a> {
     match prepared {
-        Prepared::InGroup(staged) => {
+        Prepared::InBatch(staged) => {
             let job = staged.job.clone();
             staged.discard(context);
             job
@@ -74,7 +77,7 @@ pub(super) fn give_up<'a>(context: &Context<'_>, prepared: Prepared<'a>) -> Job<
 /// itself: for files whose group could not be synced.
 pub(super) fn prepare<'a>(
     context: &Context<'_>,
-    job: &Job<'a>,
+    job: &CopyJob<'a>,
     alone: bool,
     buffer: &mut Vec<u8>,
 ) -> Result<Prepared<'a>, Stop> {
@@ -89,9 +92,9 @@ pub(super) fn prepare<'a>(
 
 fn attempt<'a>(
     context: &Context<'_>,
-    job: &Job<'a>,
+    job: &CopyJob<'a>,
     alone: bool,
-    current: Option<&std::sync::Arc<CurrentFile>>,
+    current: Option<&Arc<CurrentFile>>,
     buffer: &mut Vec<u8>,
 ) -> Result<Prepared<'a>, Stop> {
     let unsteady = |stop: &Stop| matches!(stop, Stop::Failed(e) if e.kind == ErrorKind::SourceUnsteady);
@@ -111,11 +114,11 @@ fn attempt<'a>(
             Err(stop) => return Err(stop),
         };
         if !alone && staged.job.step.action != Action::CopyLink {
-            return Ok(Prepared::InGroup(staged));
+            return Ok(Prepared::InBatch(staged));
         }
         #[cfg(fcs_planted)]
         if planted_sync(&staged) {
-            match staged.verify(context) {
+            match staged.verify(context, buffer) {
                 Ok(verified) => return Ok(Prepared::Verified(verified)),
                 Err((_, stop)) => return Err(stop),
             }
@@ -133,7 +136,7 @@ fn attempt<'a>(
             }
             continue;
         }
-        match staged.verify(context) {
+        match staged.verify(context, buffer) {
             Ok(verified) => return Ok(Prepared::Verified(verified)),
             Err((_, stop)) if unsteady(&stop) && tries < context.settings.source_retries => tries += 1,
             Err((_, stop)) => return Err(stop),
@@ -150,7 +153,7 @@ fn planted_sync(staged: &Staged<'_>) -> bool {
     is(Fault::NoFileSync) || is(Fault::SyncAfterRename) || retried()
 }
 
-fn describe(context: &Context<'_>, job: &Job<'_>) -> CurrentFile {
+fn describe(context: &Context<'_>, job: &CopyJob<'_>) -> CurrentFile {
     let (strategy, will_verify) = match job.step.action {
         Action::CopyFile { strategy, verify } => (strategy.strategy(), verify),
         Action::CopyLink | Action::SetTimes => ("link", false),

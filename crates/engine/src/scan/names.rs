@@ -7,8 +7,8 @@
 
 use fcs_sys::{LinkTarget, Name};
 
-use super::Listing;
 use super::queue::SubFolder;
+use super::side::Listing;
 use crate::Error;
 use crate::tree::{Child, Entry, NO_FOLDER, NameOrder};
 
@@ -67,7 +67,7 @@ impl Names {
         self.left_out = false;
     }
 
-    /// Takes a name; false when the folder holds more than offsets of 32 bits can tell apart.
+    /// Takes a name; false when the folder holds more than offsets of 32 bits can distinguish.
     pub(super) fn push(&mut self, name: &[u8], known: Option<Entry>) -> bool {
         let Ok(end) = u32::try_from(self.bytes.len() + name.len()) else { return false };
         if known.is_some() || !self.known.is_empty() {

@@ -4,7 +4,7 @@
 //! cannot. A copy would then have no end, and a removal on the one side would take the source on the other.
 //!
 //! Two trees of one volume share a folder only if the root of one of them, or a place below where something is mounted,
-//! is a folder of the other. So only these few are looked for. What a pattern leaves out, or lies on a volume that is
+//! is a folder of the other. So only these few are looked for. What a pattern leaves out, or is on a volume that is
 //! not entered, is not in the trees and does no harm.
 
 use std::collections::HashSet;

@@ -1,7 +1,7 @@
 //! The stack of folders still to be listed, shared by the workers.
 //!
 //! Invariant: the newest folder is taken first, so the stack holds the brothers of the folders on the way down to
-//! where the workers are, and little else. Handles held by the stack are bounded (see [`Group::dir`]).
+//! where the workers are, and little else. Handles held by the stack are bounded (see [`Siblings::dir`]).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use fcs_sys::DirRef;
 
 use super::names::Names;
-use super::worker::{Examined, Open};
+use super::worker::{Examined, OpenFolder};
 
 /// A child folder to be entered.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ pub(super) struct SubFolder {
     pub(super) is_mounted: bool,
 }
 
-/// An open folder from which deeper ones are reached when their parent's handle was let go.
+/// An open folder from which deeper ones are reached when their parent's handle was closed.
 #[derive(Debug)]
 pub(super) struct Anchor {
     pub(super) folder: u32,
@@ -40,10 +40,10 @@ impl Drop for Anchor {
 }
 
 /// Folders in one folder, still to be listed.
-pub(super) struct Group {
+pub(super) struct Siblings {
     /// Index of the side.
     pub(super) side: usize,
-    /// The folder they lie in.
+    /// The folder they are in.
     pub(super) parent: u32,
     /// The number of the first of `folders`; the rest follow.
     pub(super) base: u32,
@@ -51,11 +51,11 @@ pub(super) struct Group {
     pub(super) next: usize,
     /// How deep the folders lie; those in the root have depth 1.
     pub(super) depth: u32,
-    /// The parent, open; `None` once it was let go. A folder is then reached by walking down from `anchor`.
+    /// The parent, open; `None` once it was closed. A folder is then reached by walking down from `anchor`.
     pub(super) dir: Option<DirRef>,
     /// The stack holds enough handles: only the first folder gets `dir`. It is taken next, so a way down, however
     /// deep, costs one open per level.
-    pub(super) lets_go: bool,
+    pub(super) drops_dir: bool,
     /// The nearest folder above that is kept open for such walks.
     pub(super) anchor: Arc<Anchor>,
     /// The parent's path below the root, where the filter needs it.
@@ -76,7 +76,7 @@ pub(super) struct Task {
 
 /// A folder with so many items that several workers examine them.
 pub(super) struct Big {
-    pub(super) folder: Open,
+    pub(super) folder: OpenFolder,
     pub(super) names: Names,
     /// Why the listing is incomplete.
     pub(super) error: Option<crate::Error>,
@@ -87,7 +87,7 @@ pub(super) struct Big {
 }
 
 /// What a worker gets to do.
-pub(super) enum Work {
+pub(super) enum ScanWork {
     /// The root of this side.
     Root(usize),
     Folder(Task),
@@ -95,9 +95,9 @@ pub(super) enum Work {
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     roots: Vec<usize>,
-    groups: Vec<Group>,
+    groups: Vec<Siblings>,
     /// Parts of big folders and which is next; done before any further folder, because they hold memory.
     parts: Vec<(Arc<Big>, usize, usize)>,
     /// Groups on the stack that hold a handle.
@@ -109,7 +109,7 @@ struct State {
 
 /// The shared stack.
 pub(super) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Condvar,
     most_held: usize,
 }
@@ -117,19 +117,19 @@ pub(super) struct Queue {
 impl Queue {
     /// `most_held` groups may hold a handle; the walk begins with the roots of so many sides.
     pub(super) fn new(most_held: usize, sides: usize) -> Self {
-        let state = State { roots: (0..sides).collect(), ..State::default() };
+        let state = QueueState { roots: (0..sides).collect(), ..QueueState::default() };
         Self { state: Mutex::new(state), changed: Condvar::new(), most_held }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a group; whether it lets go of its handle is decided here.
-    pub(super) fn push(&self, mut group: Group) {
+    /// Adds a group; whether it closes its handle is decided here.
+    pub(super) fn push(&self, mut group: Siblings) {
         let mut state = self.state();
-        group.lets_go = state.holding >= self.most_held;
-        state.holding += usize::from(!group.lets_go);
+        group.drops_dir = state.holding >= self.most_held;
+        state.holding += usize::from(!group.drops_dir);
         state.groups.push(group);
         self.wake(&state);
     }
@@ -140,7 +140,7 @@ impl Queue {
         self.wake(&state);
     }
 
-    fn wake(&self, state: &State) {
+    fn wake(&self, state: &QueueState) {
         if state.waiting > 0 {
             self.changed.notify_all();
         }
@@ -158,7 +158,7 @@ impl Queue {
 
     /// Takes work; waits while there is none but some may come. `None` when the walk is over. `was_busy` says that
     /// the caller has just finished what it took before.
-    pub(super) fn take(&self, was_busy: bool) -> Option<Work> {
+    pub(super) fn take(&self, was_busy: bool) -> Option<ScanWork> {
         let mut state = self.state();
         state.busy -= usize::from(was_busy);
         loop {
@@ -180,8 +180,8 @@ impl Queue {
     }
 }
 
-impl State {
-    fn pop(&mut self) -> Option<Work> {
+impl QueueState {
+    fn pop(&mut self) -> Option<ScanWork> {
         if let Some((big, next, count)) = self.parts.last_mut() {
             let part = *next;
             *next += 1;
@@ -189,10 +189,10 @@ impl State {
             if part + 1 == *count {
                 self.parts.pop();
             }
-            return Some(Work::Part(big, part));
+            return Some(ScanWork::Part(big, part));
         }
         if let Some(side) = self.roots.pop() {
-            return Some(Work::Root(side));
+            return Some(ScanWork::Root(side));
         }
         let group = self.groups.last_mut()?;
         let task = Task {
@@ -201,15 +201,15 @@ impl State {
             number: group.base + group.next as u32,
             sub: group.folders[group.next],
             depth: group.depth,
-            dir: if group.lets_go { group.dir.take() } else { group.dir.clone() },
+            dir: if group.drops_dir { group.dir.take() } else { group.dir.clone() },
             anchor: Arc::clone(&group.anchor),
             path: group.path.clone(),
         };
         group.next += 1;
         if group.next == group.folders.len() {
-            self.holding -= usize::from(!group.lets_go);
+            self.holding -= usize::from(!group.drops_dir);
             self.groups.pop();
         }
-        Some(Work::Folder(task))
+        Some(ScanWork::Folder(task))
     }
 }

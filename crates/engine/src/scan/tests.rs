@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use fcs_sys::{Kind, Name, RelPath, open_root};
+use fcs_sys::{Kind, Name, OsReason, RelPath, open_root};
 use fcs_testkit::faulty::{Act, Call, Event, wrap};
 
 use super::*;
@@ -209,7 +209,7 @@ struct Told(Mutex<Vec<String>>);
 
 impl Observer for Told {
     fn error(&self, error: &Error) {
-        self.0.lock().unwrap().push(error.shown_path());
+        self.0.lock().unwrap().push(error.display_path_of());
     }
 }
 
@@ -260,8 +260,8 @@ fn what_cannot_be_read_is_a_fact_and_so_is_what_is_listed_and_not_found() {
     if cfg!(unix) {
         assert!(tree.node_error(node("ok/link").unwrap()).is_some());
     }
-    let paths: Vec<String> = tree.errors().iter().map(Error::shown_path).collect();
-    let top = crate::error::shown(&root.path);
+    let paths: Vec<String> = tree.errors().iter().map(Error::display_path_of).collect();
+    let top = crate::error::display_path(&root.path);
     assert!(paths.is_sorted() && paths.iter().all(|p| p.starts_with(&top)), "{paths:?}");
     let mut told = told.0.lock().unwrap().clone();
     told.sort();

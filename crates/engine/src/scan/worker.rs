@@ -10,10 +10,11 @@ use std::time::Duration;
 use fcs_sys::{DirRef, Kind, Name, OsReason, escaped, reason};
 
 use super::names::{Extras, Names};
-use super::queue::{Anchor, Big, Group, Queue, SubFolder, Task, Work};
-use super::{Listing, Side};
-use crate::filter::{Filter, Item};
-use crate::handles::Kept;
+use super::queue::{Anchor, Big, Queue, ScanWork, Siblings, SubFolder, Task};
+use super::side::{Listing, Side};
+use crate::dir_cache::DirCache;
+use crate::filter::{Candidate, Filter};
+use crate::names::{is_reserved, is_system_item};
 use crate::probe;
 use crate::progress::add;
 use crate::tree::Entry;
@@ -22,7 +23,7 @@ use crate::{Control, Error, ErrorKind, Op, Result, Settings};
 /// Folders with at least this many items are examined by several workers.
 const BIG_FOLDER: usize = 2048;
 /// Items of a big folder examined in one go. Bounds how long a cancel can go unseen. Their entries are large enough
-/// for the allocator to hand the memory back as soon as they are put in order.
+/// for the allocator to hand the memory back as soon as they are sorted.
 const PART: usize = 2048;
 /// One folder in this many levels stays open while anything below it waits, as far as the limit of open files
 /// allows; deeper ones are reached from there. Smaller would hold more handles in a very deep tree, larger would walk
@@ -34,7 +35,7 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(10);
 const EXHAUSTED_PAUSES: u32 = 200;
 
 /// An open folder about to be listed or being examined.
-pub(super) struct Open {
+pub(super) struct OpenFolder {
     side: usize,
     number: u32,
     depth: u32,
@@ -75,7 +76,7 @@ struct Walk<'a> {
     control: &'a Control,
     queue: Queue,
     /// Per side, folders reopened from their anchors.
-    reopened: Vec<Mutex<Kept>>,
+    reopened: Vec<Mutex<DirCache>>,
     anchors: Arc<AtomicUsize>,
     most_anchors: usize,
     max_items: u64,
@@ -102,7 +103,7 @@ pub(super) fn run(
         filter,
         control,
         queue: Queue::new(eighth(256), sides.len()),
-        reopened: sides.iter().map(|_| Mutex::new(Kept::new(eighth(128) / 2))).collect(),
+        reopened: sides.iter().map(|_| Mutex::new(DirCache::new(eighth(128) / 2))).collect(),
         anchors: Arc::default(),
         most_anchors: eighth(1024),
         max_items: settings.max_items,
@@ -126,7 +127,7 @@ pub(super) fn run(
     }
 }
 
-/// Lets the other workers go when one panics; they would wait for it for ever.
+/// Lets the other workers go when one panics; they would wait for it without end.
 struct StopOnPanic<'a>(&'a Queue);
 
 impl Drop for StopOnPanic<'_> {
@@ -150,16 +151,16 @@ impl Walk<'_> {
                 return;
             }
             match work {
-                Work::Root(side) => self.list(self.root(side), &mut scratch),
-                Work::Folder(task) => self.enter(task, &mut scratch),
-                Work::Part(big, part) => self.examine_part(&big, part, &mut scratch),
+                ScanWork::Root(side) => self.list(self.root(side), &mut scratch),
+                ScanWork::Folder(task) => self.enter(task, &mut scratch),
+                ScanWork::Part(big, part) => self.examine_part(&big, part, &mut scratch),
             }
         }
     }
 
-    fn root(&self, side: usize) -> Open {
+    fn root(&self, side: usize) -> OpenFolder {
         let dir = Arc::clone(&self.sides[side].root.dir);
-        Open {
+        OpenFolder {
             side,
             number: 0,
             depth: 0,
@@ -184,11 +185,11 @@ impl Walk<'_> {
                     join(parent, name.as_bytes(), &mut scratch.path);
                     Arc::from(scratch.path.as_slice())
                 });
-                // Lets go of the parent before the folder is listed: a chain of folders holds one handle, not all.
+                // Closes the parent before the folder is listed: a chain of folders holds one handle, not all.
                 let Task { side, number, depth, anchor, sub, .. } = task;
                 let SubFolder { included, volume, is_mounted, .. } = sub;
                 self.list(
-                    Open { side, number, depth, dir, anchor, path, included, volume, is_mounted },
+                    OpenFolder { side, number, depth, dir, anchor, path, included, volume, is_mounted },
                     scratch,
                 );
             }
@@ -199,7 +200,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Opens a folder from its parent or, where that was let go, from the nearest folder above that is open.
+    /// Opens a folder from its parent or, where that was closed, from the nearest folder above that is open.
     fn open(&self, task: &mut Task) -> io::Result<(DirRef, Name)> {
         let parent = match task.dir.take() {
             Some(dir) => dir,
@@ -250,7 +251,7 @@ impl Walk<'_> {
         }
     }
 
-    fn list(&self, open: Open, scratch: &mut Scratch) {
+    fn list(&self, open: OpenFolder, scratch: &mut Scratch) {
         let side = &self.sides[open.side];
         let mut names = std::mem::take(&mut scratch.names);
         let room = self.max_items.saturating_sub(side.listed.load(Ordering::Relaxed));
@@ -322,7 +323,13 @@ impl Walk<'_> {
     }
 
     /// Asks for the metadata of a range of names.
-    fn examine(&self, open: &Open, names: &Names, range: Range<usize>, scratch: &mut Scratch) -> Examined {
+    fn examine(
+        &self,
+        open: &OpenFolder,
+        names: &Names,
+        range: Range<usize>,
+        scratch: &mut Scratch,
+    ) -> Examined {
         add(&self.control.progress.items_scanned, range.len() as u64);
         let mut extras = Extras::default();
         let start = range.start;
@@ -351,7 +358,7 @@ impl Walk<'_> {
     }
 
     /// Which of these names the folder lists now; `None` where it cannot be listed.
-    fn list_once_more(&self, open: &Open, gone: &[(u32, Name)]) -> Option<HashSet<Box<[u8]>>> {
+    fn list_once_more(&self, open: &OpenFolder, gone: &[(u32, Name)]) -> Option<HashSet<Box<[u8]>>> {
         let wanted: HashSet<&[u8]> = gone.iter().map(|(_, name)| name.as_bytes()).collect();
         let listed = self.with_patience(|| {
             let mut names = HashSet::new();
@@ -366,11 +373,11 @@ impl Walk<'_> {
     }
 
     /// A name that was listed and then not found. A loop that removes and makes a file again does that for a moment,
-    /// a damaged or encrypted folder for good (overlayfs, eCryptfs and gocryptfs list such entries). Neither proves
+    /// a damaged or encrypted folder permanently (overlayfs, eCryptfs and gocryptfs list such entries). Neither proves
     /// that the item is absent, so it stays in the tree as one that could not be asked.
     fn examine_once_more(
         &self,
-        open: &Open,
+        open: &OpenFolder,
         (at, name): (u32, Name),
         listed: bool,
         path: &mut Vec<u8>,
@@ -386,7 +393,7 @@ impl Walk<'_> {
         let path = self.sides[open.side].path(open.number, Some(&name));
         let kind = if listed { ErrorKind::ListedNotFound } else { ErrorKind::Vanished };
         let error = Error::new(Op::Examine, path, kind);
-        // What is not listed any more is told only if the other side has it: else both agree.
+        // What is not listed any more is reported only if the other side has it: else both agree.
         if listed {
             self.control.observer.error(&error);
         }
@@ -397,7 +404,7 @@ impl Walk<'_> {
     /// What one name stands for; `None` if it does not take part, or was not found and is in `extras.gone`.
     fn examine_one(
         &self,
-        open: &Open,
+        open: &OpenFolder,
         listed: &Listed,
         path: &mut Vec<u8>,
         extras: &mut Extras,
@@ -406,7 +413,7 @@ impl Walk<'_> {
         if let Some(parent) = &open.path {
             join(parent, name.as_bytes(), path);
         }
-        let item = |is_folder| Item { name: name.as_bytes(), path, is_folder };
+        let item = |is_folder| Candidate { name: name.as_bytes(), path, is_folder };
         if !self.filter.is_empty() && self.filter.excludes(item(false)) {
             // Only so that a pattern whose every match is left out by another one does not count as unused.
             self.filter.includes(item(false));
@@ -478,7 +485,7 @@ impl Walk<'_> {
         Some(entry)
     }
 
-    fn finish(&self, open: &Open, listing: Listing) {
+    fn finish(&self, open: &OpenFolder, listing: Listing) {
         let (base, folders) = self.sides[open.side].store(open.number, listing);
         if folders.is_empty() {
             return;
@@ -489,7 +496,7 @@ impl Walk<'_> {
         } else {
             Arc::clone(&open.anchor)
         };
-        self.queue.push(Group {
+        self.queue.push(Siblings {
             side: open.side,
             parent: open.number,
             base,
@@ -497,7 +504,7 @@ impl Walk<'_> {
             next: 0,
             depth: open.depth + 1,
             dir: Some(Arc::clone(&open.dir)),
-            lets_go: false,
+            drops_dir: false,
             anchor,
             path: open.path.clone(),
         });
@@ -514,12 +521,6 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a listed name belongs to this program. Asked of raw bytes, because most names are dropped or kept
-/// without ever being a [`Name`].
-fn is_reserved(raw: &[u8]) -> bool {
-    raw.first() == Some(&b'.') && Name::new(raw).is_ok_and(|name| name.is_reserved())
-}
-
 /// Whether a folder called `.fcs` is one that this program made: it makes the first two of these at once. Where that
 /// cannot be told it counts as such: what may hold originals is left alone.
 fn is_own_home(dir: &DirRef, name: &Name) -> bool {
@@ -531,26 +532,6 @@ fn is_own_home(dir: &DirRef, name: &Name) -> bool {
         Ok(ours) => ours,
         Err(e) => !matches!(reason(&e), OsReason::NotAFolder | OsReason::IsALink | OsReason::NotFound),
     }
-}
-
-/// Whether a name at the top of a volume is one that systems keep there for themselves: recycle bins, what a check of the
-/// disk found, indexes. They belong to the volume, not to what is kept on it.
-pub(crate) fn is_system_item(name: &[u8]) -> bool {
-    const EXACT: [&[u8]; 9] = [
-        b".Trash",
-        b".Trashes",
-        b"$RECYCLE.BIN",
-        b"RECYCLER",
-        b"System Volume Information",
-        b"lost+found",
-        b".Spotlight-V100",
-        b".fseventsd",
-        b".DocumentRevisions-V100",
-    ];
-    // One per user where they share no folder (freedesktop.org, trash specification).
-    let of_user = name.strip_prefix(b".Trash-".as_slice());
-    of_user.is_some_and(|user| !user.is_empty() && user.iter().all(u8::is_ascii_digit))
-        || EXACT.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn join(parent: &[u8], name: &[u8], out: &mut Vec<u8>) {

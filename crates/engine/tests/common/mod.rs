@@ -7,16 +7,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fcs_engine::compare::{Comparison, compare};
+use fcs_engine::compare::{Comparison, Side, compare};
 use fcs_engine::filter::Filter;
-use fcs_engine::plan::{Direction, Plan, plan};
+use fcs_engine::plan::{Plan, plan};
 use fcs_engine::report::{ItemReport, Outcome, Report};
 use fcs_engine::run::{RunOptions, StartError, run};
 use fcs_engine::scan::scan_pair;
 use fcs_engine::settings::{Strategy, Undo, Verify};
 use fcs_engine::{Control, Settings};
 use fcs_sys::{Root, open_root};
-use fcs_testkit::faulty::{Act, Event, Script, wrap};
+use fcs_testkit::faulty::{Act, Event, Script, wrap, wrap_folders};
 
 /// Two folders in a temporary place, and the settings to bring one to the other.
 pub struct Bench {
@@ -25,6 +25,8 @@ pub struct Bench {
     pub settings: Settings,
     pub control: Control,
     pub run_script: Option<Script>,
+    /// Of the target the script sees what is asked of folders alone.
+    pub bare_files: bool,
     temporary_kept: Option<tempfile::TempDir>,
 }
 
@@ -49,6 +51,7 @@ impl Bench {
             settings: Settings { undo: Undo::Off, ..Settings::default() },
             control: Control::default(),
             run_script: None,
+            bare_files: false,
             temporary_kept: None,
         }
     }
@@ -98,7 +101,7 @@ impl Bench {
     }
 
     pub fn plan(&self) -> Plan {
-        plan(&self.compare(), Direction::LeftToRight, &|_| true, &self.settings)
+        plan(&self.compare(), Side::Right, &|_| true, &self.settings)
     }
 
     pub fn run(&self, plan: &Plan) -> Report {
@@ -109,10 +112,11 @@ impl Bench {
         let (mut left, mut right) = self.roots();
         if let Some(script) = &self.run_script {
             left = wrap(&left, "source", Arc::clone(script));
-            right = wrap(&right, "target", Arc::clone(script));
+            let wrap_target = if self.bare_files { wrap_folders } else { wrap };
+            right = wrap_target(&right, "target", Arc::clone(script));
         }
         let options = RunOptions { command: "copy".into(), ..RunOptions::default() };
-        run(plan, &left, &right, &self.settings, &options, &self.control)
+        run(plan, &[&left, &right], &self.settings, &options, &self.control)
     }
 
     /// Compare, plan, run.
@@ -207,6 +211,12 @@ pub fn age(path: &Path) {
     std::fs::File::open(path).unwrap().set_modified(time).unwrap();
 }
 
+/// Writes a file, and makes the folders above it.
+pub fn put(path: &Path, content: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, content).unwrap();
+}
+
 /// Carries something out that dies at its `n`th change of the target; whether it came so far.
 pub fn dies_at(n: usize, bench: &Bench, what: impl FnOnce(&Root)) -> bool {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -250,8 +260,26 @@ pub fn dies_at(n: usize, bench: &Bench, what: impl FnOnce(&Root)) -> bool {
     count.load(Ordering::SeqCst) >= n
 }
 
-/// What tells a file from any other on its volume.
+/// What distinguishes a file from any other on its volume.
 pub fn number_of(path: &Path) -> fcs_sys::FileId {
     let root = open_root(path.parent().unwrap()).unwrap();
     root.dir.stat(&fcs_sys::Name::new(path.file_name().unwrap().as_encoded_bytes()).unwrap()).unwrap().id
+}
+
+/// A flag of a file, cleared again when the test is over.
+pub struct Flag<'a>(&'a Path, char);
+
+impl<'a> Flag<'a> {
+    /// `None` where this user or file system cannot.
+    pub fn set(path: &'a Path, flag: char) -> Option<Self> {
+        let set = std::process::Command::new("chattr").arg(format!("+{flag}")).arg(path).output();
+        set.is_ok_and(|out| out.status.success()).then_some(Self(path, flag))
+    }
+}
+
+impl Drop for Flag<'_> {
+    fn drop(&mut self) {
+        let cleared = std::process::Command::new("chattr").arg(format!("-{}", self.1)).arg(self.0).status();
+        assert!(cleared.is_ok_and(|status| status.success()));
+    }
 }

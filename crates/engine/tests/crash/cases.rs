@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use fcs_engine::compare::compare;
+use fcs_engine::compare::{Comparison, RowId, Side, compare};
 use fcs_engine::filter::Filter;
-use fcs_engine::plan::{Action, Direction, Plan, plan_sync};
+use fcs_engine::history::undo;
+use fcs_engine::plan::{Action, ItemMetadata, Plan, plan_sync};
 use fcs_engine::report::{ActionKind, ItemReport, Outcome, Report};
 use fcs_engine::run::{OnError, RunOptions, run};
-use fcs_engine::runs::undo;
 use fcs_engine::scan::scan_pair;
 use fcs_engine::settings::{ContentCheck, Strategy, Undo};
 use fcs_engine::{Cancel, Control, Observer, OnCancel, Settings};
-use fcs_sys::{Kind, Root, Time};
+use fcs_sys::{Kind, Name, Root, Time};
 use fcs_testkit::faulty::{Act, Call, Event, Script, wrap};
 use fcs_testkit::sim::{Item, Options, Recording, SimFs};
 
-/// Everything of the user, by path: not what lies in `.fcs`.
+/// Everything of the user, by path: not what is in `.fcs`.
 pub type Tree = BTreeMap<String, Item>;
 
 const EIO: i32 = 5;
@@ -53,9 +53,13 @@ pub enum Scenario {
     Dates,
     /// L4: items are given another spelling of their names, one that is replaced too.
     Respell,
+    /// Items move to another folder, one that was there and one that is made, beside a copy and a removal.
+    Moves,
+    /// A file and a folder get other permissions and dates, beside a copy.
+    SetMetadata,
 }
 
-pub const SCENARIOS: [Scenario; 17] = [
+pub const SCENARIOS: [Scenario; 19] = [
     Scenario::New,
     Scenario::Replace,
     Scenario::Delete,
@@ -73,11 +77,16 @@ pub const SCENARIOS: [Scenario; 17] = [
     Scenario::FolderOverFile,
     Scenario::Dates,
     Scenario::Respell,
+    Scenario::Moves,
+    Scenario::SetMetadata,
 ];
+
+/// Where what moves is before and after.
+pub const MOVES: [[&str; 2]; 3] = [["moved", "d/moved"], ["old/also", "made/other"], ["tree", "d/tree"]];
 
 /// What the disk can do, and how long originals are kept.
 #[derive(Debug, Clone, Copy)]
-pub struct Way {
+pub struct DiskRules {
     pub exchange: bool,
     pub hard_links: bool,
     pub no_replace: bool,
@@ -90,7 +99,7 @@ pub struct Way {
     pub undo: Undo,
 }
 
-pub const BEST: Way = Way {
+pub const BEST: DiskRules = DiskRules {
     exchange: true,
     hard_links: true,
     no_replace: true,
@@ -100,22 +109,22 @@ pub const BEST: Way = Way {
     restless: false,
     undo: Undo::Last,
 };
-pub const POOR: Way =
-    Way { exchange: false, hard_links: false, no_replace: false, sync_volume: false, ..BEST };
+pub const POOR: DiskRules =
+    DiskRules { exchange: false, hard_links: false, no_replace: false, sync_volume: false, ..BEST };
 
-pub const WAYS: [Way; 12] = [
+pub const WAYS: [DiskRules; 12] = [
     BEST,
-    Way { undo: Undo::Off, ..BEST },
-    Way { sync_volume: false, reuse_numbers: true, ..BEST },
-    Way { exchange: false, sync_volume: false, ..BEST },
-    Way { exchange: false, reuse_numbers: true, undo: Undo::Off, ..BEST },
-    Way { hard_links: false, sync_volume: false, undo: Undo::Off, ..BEST },
-    Way { exchange: false, hard_links: false, ..BEST },
+    DiskRules { undo: Undo::Off, ..BEST },
+    DiskRules { sync_volume: false, reuse_numbers: true, ..BEST },
+    DiskRules { exchange: false, sync_volume: false, ..BEST },
+    DiskRules { exchange: false, reuse_numbers: true, undo: Undo::Off, ..BEST },
+    DiskRules { hard_links: false, sync_volume: false, undo: Undo::Off, ..BEST },
+    DiskRules { exchange: false, hard_links: false, ..BEST },
     POOR,
-    Way { undo: Undo::Off, ..POOR },
-    Way { exchange: false, hard_links: false, sync_volume: false, places: true, ..BEST },
-    Way { restless: true, sync_volume: false, ..BEST },
-    Way { restless: true, ..POOR },
+    DiskRules { undo: Undo::Off, ..POOR },
+    DiskRules { exchange: false, hard_links: false, sync_volume: false, places: true, ..BEST },
+    DiskRules { restless: true, sync_volume: false, ..BEST },
+    DiskRules { restless: true, ..POOR },
 ];
 
 /// How a run ends.
@@ -154,14 +163,16 @@ pub struct Expect {
     pub ends: Vec<Tree>,
     /// Items that were reported as done, with the number of operations before that.
     pub done: Vec<(usize, String)>,
-    /// What was done is taken back on the way.
+    /// What was done is rolled back on the way.
     pub goes_back: bool,
     /// Something failed and the rest stays: a folder that was to go may have a time of its own, and times of folders
     /// alone are nothing that could be undone.
     pub partial: bool,
     /// Some items are the same ones under either spelling of their names.
     pub respelled: bool,
-    pub way: Way,
+    /// Some items move: [`MOVES`].
+    pub moves: bool,
+    pub way: DiskRules,
 }
 
 /// Something done on the simulated disk, operation by operation.
@@ -172,7 +183,7 @@ pub struct Case {
     pub expect: Expect,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for DiskRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = |on: bool, word: &str| if on { format!("{word}, ") } else { format!("no {word}, ") };
         f.write_str(&word(self.exchange, "exchange"))?;
@@ -186,8 +197,8 @@ impl fmt::Display for Way {
     }
 }
 
-impl Way {
-    /// FAT has no links, of which nothing but the number would tell one from another.
+impl DiskRules {
+    /// FAT has no links, of which nothing but the number would distinguish one from another.
     fn can(&self, scenario: Scenario) -> bool {
         !(self.places && scenario == Scenario::Links)
     }
@@ -212,7 +223,7 @@ impl Way {
         wrap(&fs.root(), "target", Arc::new(both))
     }
 
-    fn disk(&self) -> SimFs {
+    pub fn disk(&self) -> SimFs {
         SimFs::new(Options {
             exchange: self.exchange,
             exchange_keeps_times: false,
@@ -265,6 +276,35 @@ impl Scenario {
                 put(right, "equal", 50, 3);
                 put(left, "D/Edited", 60, 4);
                 put(right, "d/edited", 50, 5);
+            }
+            Self::Moves => {
+                for (seed, [from, to]) in (2..).zip(&MOVES[..2]) {
+                    put(left, to, 50, seed);
+                    put(right, from, 50, seed);
+                }
+                put(left, "d/tree/in it", 40, 7);
+                put(right, "tree/in it", 40, 7);
+                right.set_mode("tree", 0o711);
+                left.set_mode("d/tree", 0o711);
+                for (fs, tree) in [(left, "d/tree"), (right, "tree")] {
+                    fs.set_modified(tree, Time::new(1_000_000_007, 3));
+                }
+                right.mkdir("d");
+                left.mkdir("old");
+                left.set_modified("old", Time::new(1_000_000_009, 1));
+                put(left, "d/new", 600, 8);
+                put(right, "orphan", 30, 9);
+            }
+            Self::SetMetadata => {
+                for fs in [left, right] {
+                    put(fs, "f", 50, 2);
+                    fs.mkdir("set");
+                }
+                put(left, "new", 600, 3);
+                left.set_mode("f", 0o604);
+                left.set_modified("f", Time::new(1_000_000_077, 3));
+                left.set_mode("set", 0o711);
+                left.set_modified("set", Time::new(1_000_000_078, 3));
             }
             Self::New => put(left, "new", 700, 2),
             Self::Replace => {
@@ -345,7 +385,7 @@ impl Scenario {
         }
     }
 
-    fn settings(self, way: &Way) -> Settings {
+    fn settings(self, way: &DiskRules) -> Settings {
         let mut settings = Settings {
             undo: way.undo,
             copy_workers: 1,
@@ -368,7 +408,7 @@ impl Scenario {
 }
 
 /// Everything of the user.
-pub fn tree(fs: &SimFs, way: &Way) -> Tree {
+pub fn tree(fs: &SimFs, way: &DiskRules) -> Tree {
     let mut tree = fs.snapshot();
     tree.retain(|path, _| path != ".fcs" && !path.starts_with(".fcs/"));
     // A new item has another number, and nothing here is about hard links.
@@ -401,7 +441,7 @@ impl Observer for Watch {
     fn item(&self, item: &ItemReport) {
         if let (Outcome::Done { .. }, Some(fs)) = (&item.outcome, &self.fs) {
             if self.goes_back && item.action == ActionKind::CreateFolder {
-                // Made, and about to be taken back.
+                // Made, and about to be rolled back.
                 return;
             }
             let operations = fs.recording().points() - 1;
@@ -421,7 +461,7 @@ impl Observer for Watch {
 /// Both sides of a scenario, ready to run.
 pub struct Bench {
     pub scenario: Scenario,
-    pub way: Way,
+    pub way: DiskRules,
     pub left: SimFs,
     pub right: SimFs,
     pub settings: Settings,
@@ -429,7 +469,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn new(scenario: Scenario, way: Way) -> Self {
+    pub fn new(scenario: Scenario, way: DiskRules) -> Self {
         let ignores_case = scenario == Scenario::Respell;
         let left =
             SimFs::new(Options { volume: 1, path: "/source".into(), ignores_case, ..Options::default() });
@@ -443,7 +483,12 @@ impl Bench {
         let (a, b) = scan_pair(&left, &right, &Filter::default(), &self.settings, &control).unwrap();
         let comparison =
             compare((&left, Arc::new(a)), (&right, Arc::new(b)), &self.settings, &control).unwrap();
-        plan_sync(&comparison, Direction::LeftToRight, &|_| true, &self.settings)
+        match self.scenario {
+            Scenario::Moves => return with_moves(&comparison, &self.settings),
+            Scenario::SetMetadata => return with_metadata(&comparison, &self.settings),
+            _ => {}
+        }
+        plan_sync(&comparison, Side::Right, &|_| true, &self.settings)
     }
 
     /// Runs the plan to its end.
@@ -462,7 +507,7 @@ impl Bench {
             Some(script) => wrap(&source, "source", Arc::clone(script)),
             None => source,
         };
-        run(&self.plan(), &source, &target, &self.settings, &options, control).unwrap()
+        run(&self.plan(), &[&source, &target], &self.settings, &options, control).unwrap()
     }
 
     fn expect(&self) -> Expect {
@@ -475,12 +520,61 @@ impl Bench {
             goes_back: false,
             partial: false,
             respelled: self.scenario == Scenario::Respell,
+            moves: self.scenario == Scenario::Moves,
             way: self.way,
         }
     }
 }
 
-/// Whether a call makes a staged item or takes away one that is removed: one for each item of a run.
+/// The plan in which a file gets its permissions and dates without being copied, and a folder its permissions too.
+fn with_metadata(comparison: &Comparison, settings: &Settings) -> Plan {
+    let row = |path: &str| {
+        let mut rows = 0..comparison.rows.len() as RowId;
+        rows.find(|&row| comparison.path_on(row, Side::Right).to_string() == path).unwrap()
+    };
+    let rows = ["f", "set"].map(row);
+    let mut plan = plan_sync(comparison, Side::Right, &|at| !rows.contains(&at), settings);
+    for at in rows {
+        let source = comparison.entry(at, Side::Left).unwrap().fingerprint();
+        let set = ItemMetadata {
+            modified: Some(source.modified),
+            attributes: Some(source.attributes),
+            ..ItemMetadata::default()
+        };
+        assert!(plan.add_metadata(comparison, Side::Right, at, set));
+    }
+    assert_eq!(
+        (plan.totals.changes.of(ActionKind::SetMetadata), plan.totals.new_files, plan.totals.replaced_files),
+        (2, 1, 0),
+        "{plan:#?}"
+    );
+    plan
+}
+
+/// The plan in which what has another path moves, instead of being copied there and removed here.
+fn with_moves(comparison: &Comparison, settings: &Settings) -> Plan {
+    let row = |path: &str, side: Side| {
+        let mut rows =
+            (0..comparison.rows.len() as RowId).filter(|&row| comparison.entry(row, side).is_some());
+        rows.find(|&row| comparison.path_on(row, side).to_string() == path).unwrap()
+    };
+    let from = MOVES.map(|[from, _]| row(from, Side::Right));
+    let to = MOVES.map(|[_, to]| row(to, Side::Left));
+    let is_below = |at: RowId, top: RowId| {
+        std::iter::successors(Some(at), |&at| (at != 0).then(|| comparison.row(at).parent))
+            .any(|at| at == top)
+    };
+    let selected = |at: RowId| !from.iter().chain(&to).any(|&top| is_below(at, top));
+    let mut plan = plan_sync(comparison, Side::Right, &selected, settings);
+    for (&from, &to) in from.iter().zip(&to) {
+        let name = Name::new(comparison.name_on(to, Side::Left)).unwrap();
+        assert!(plan.add_move(comparison, Side::Right, from, comparison.row(to).parent, &name));
+    }
+    assert_eq!((plan.totals.changes.of(ActionKind::Move), plan.totals.new_files), (3, 1), "{plan:#?}");
+    plan
+}
+
+/// Whether a call makes a staged item or removes one of the target: one for each item of a run.
 fn begins_an_item(event: &Event<'_>) -> bool {
     let ours = event.path.names().any(|name| name.as_bytes().starts_with(b".fcs"));
     match event.call {
@@ -490,7 +584,7 @@ fn begins_an_item(event: &Event<'_>) -> bool {
     }
 }
 
-/// Refuses the first rename of the folder, as where it lies on another volume.
+/// Refuses the first rename of the folder, as where it is on another volume.
 fn held_at_first(script: Option<Script>) -> Script {
     let held = AtomicUsize::new(0);
     Arc::new(move |event| {
@@ -502,7 +596,7 @@ fn held_at_first(script: Option<Script>) -> Script {
     })
 }
 
-/// Lets the last item fail, once there is something to be taken back where items are committed one by one.
+/// Lets the last item fail, once there is something to be rolled back where items are committed one by one.
 fn last_fails(bench: &Bench, watch: &Arc<Watch>, fired: &Arc<AtomicUsize>) -> Script {
     let plan = bench.plan();
     // Dates are set without making anything.
@@ -551,7 +645,7 @@ fn rereading_fails(fired: &Arc<AtomicUsize>) -> Script {
 }
 
 /// Records a run.
-pub fn record_run(scenario: Scenario, way: Way, ending: Ending) -> Case {
+pub fn record_run(scenario: Scenario, way: DiskRules, ending: Ending) -> Case {
     let bench = Bench::new(scenario, way);
     let mut expect = bench.expect();
     let cancel = Arc::new(Cancel::default());
@@ -611,12 +705,12 @@ pub fn copy(source: &Root, target: &Root, seen: &Root) -> Report {
     let (settings, control) = (Settings::default(), Control::default());
     let (a, b) = scan_pair(source, target, &Filter::default(), &settings, &control).unwrap();
     let comparison = compare((source, Arc::new(a)), (target, Arc::new(b)), &settings, &control).unwrap();
-    let plan = plan_sync(&comparison, Direction::LeftToRight, &|_| true, &settings);
-    run(&plan, source, seen, &settings, &RunOptions::default(), &control).unwrap()
+    let plan = plan_sync(&comparison, Side::Right, &|_| true, &settings);
+    run(&plan, &[source, seen], &settings, &RunOptions::default(), &control).unwrap()
 }
 
 /// Records the undo of a finished run.
-pub fn record_undo(scenario: Scenario, way: Way) -> Case {
+pub fn record_undo(scenario: Scenario, way: DiskRules) -> Case {
     let bench = Bench::new(scenario, way);
     let mut expect = bench.expect();
     bench.run(OnError::Continue, None, &Control::default());
@@ -629,7 +723,7 @@ pub fn record_undo(scenario: Scenario, way: Way) -> Case {
 }
 
 /// Runs of every scenario in every way to every end.
-pub fn cases(scenarios: &[Scenario], ways: &[Way], endings: &[Ending]) -> Vec<Case> {
+pub fn cases(scenarios: &[Scenario], ways: &[DiskRules], endings: &[Ending]) -> Vec<Case> {
     let mut cases = Vec::new();
     for &scenario in scenarios {
         for &way in ways.iter().filter(|way| way.can(scenario)) {
@@ -640,7 +734,7 @@ pub fn cases(scenarios: &[Scenario], ways: &[Way], endings: &[Ending]) -> Vec<Ca
 }
 
 /// Undos of every scenario.
-pub fn undo_cases(scenarios: &[Scenario], ways: &[Way]) -> Vec<Case> {
+pub fn undo_cases(scenarios: &[Scenario], ways: &[DiskRules]) -> Vec<Case> {
     let kept = ways.iter().filter(|way| way.undo != Undo::Off);
     kept.flat_map(|&way| {
         let scenarios = scenarios.iter().filter(move |&&scenario| way.can(scenario));

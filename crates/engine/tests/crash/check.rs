@@ -1,31 +1,37 @@
 //! What must hold of a disk after a crash.
 
+use std::collections::BTreeSet;
+
 use fcs_engine::Control;
-use fcs_engine::runs::{Account, How, RunState, StartError, recover, undo};
+use fcs_engine::history::{
+    RecoverMode, RecoveryReport, RunState, StartError, list, originals, recover, undo,
+};
 use fcs_engine::settings::Undo;
 use fcs_sys::Kind;
 use fcs_testkit::sim::{Item, SimFs};
 
-use super::cases::{Expect, Tree, root_time, tree};
+use super::cases::{Expect, MOVES, Tree, root_time, tree};
 
 /// Recovers a disk and looks at everything: names, strays, what was reported as done, the way back.
 ///
 /// `point` is the number of operations before the crash.
-pub fn check(fs: &SimFs, expect: &Expect, point: usize, how: How) -> Result<(), String> {
-    let accounts = recover_clean(fs, expect, how)?;
+pub fn check(fs: &SimFs, expect: &Expect, point: usize, how: RecoverMode) -> Result<(), String> {
+    originals_are_known(fs, expect).map_err(|what| format!("before recovery: {what}"))?;
+    let recoveries = recover_clean(fs, expect, how)?;
+    originals_are_known(fs, expect)?;
     let found = whole(fs, expect)?;
-    let state = accounts.first().map(|account| account.state);
+    let state = recoveries.first().map(|recovery| recovery.state);
     match state {
         None if !found_in(&found, expect) => {
             return Err(format!("nothing to recover, and yet neither before nor after: {}", shown(&found)));
         }
         Some(RunState::RolledBack) => as_before(fs, &found, expect)?,
-        Some(RunState::Recovered) if how == How::Keep => {}
+        Some(RunState::Recovered) if how == RecoverMode::Keep => {}
         Some(other) => return Err(format!("recovered with {how:?}, and it is {other:?}")),
         None => {}
     }
     let back = state == Some(RunState::RolledBack) || (expect.goes_back && found == expect.old);
-    if !back && state.is_none_or(|_| how == How::Keep) {
+    if !back && state.is_none_or(|_| how == RecoverMode::Keep) {
         promises(&found, expect, point)?;
     }
     let again = recover(&expect.way.root(fs), how, &Control::default()).map_err(|e| e.to_string())?;
@@ -38,14 +44,61 @@ pub fn check(fs: &SimFs, expect: &Expect, point: usize, how: How) -> Result<(), 
     way_back(fs, &found, expect, state.is_some())
 }
 
-/// Recovers, without trouble.
-fn recover_clean(fs: &SimFs, expect: &Expect, how: How) -> Result<Vec<Account>, String> {
-    let accounts =
-        recover(&expect.way.root(fs), how, &Control::default()).map_err(|e| format!("recover: {e}"))?;
-    if accounts.len() > 1 || !accounts.iter().all(Account::is_clean) {
-        return Err(format!("recovery was not clean: {accounts:?}"));
+/// What is listed as kept is there and is what was at its path, and everything that is kept is listed. Of a run that was
+/// interrupted nothing is listed.
+fn originals_are_known(fs: &SimFs, expect: &Expect) -> Result<(), String> {
+    let root = expect.way.root(fs);
+    for run in list(&root).map_err(|e| format!("list: {e}"))? {
+        let listed = match (originals(&root, &run.run), run.state) {
+            (Ok(listed), _) => listed,
+            (Err(_), RunState::Unreadable) | (Err(StartError::Unfinished { .. }), RunState::Unfinished) => {
+                continue;
+            }
+            (Err(e), _) => return Err(format!("originals: {e}")),
+        };
+        let from = listed.read_from();
+        let disk = fs.snapshot();
+        let store = format!(".fcs/undo/{}/", run.run);
+        let ends = |name: &str, with: &str| name.rsplit_once('.').is_some_and(|(_, end)| end == with);
+        let is_beside = |path: &str| path.split('/').any(|name| ends(name, "orig"));
+        let mut unlisted: BTreeSet<&String> = disk
+            .keys()
+            .filter(|path| path.starts_with(&store) || is_beside(path))
+            // What an undo displaced, and could not delete yet, is no original.
+            .filter(|path| !ends(path, "new"))
+            .collect();
+        for original in listed {
+            let (path, kept) = (original.path.to_string(), original.kept.to_string());
+            let Some(now) = disk.get(&kept) else {
+                return Err(format!("{path} is kept as {kept} says {from:?}, which is not there"));
+            };
+            let is_it = |old: &Item| {
+                (old.kind, &old.bytes, &old.link) == (now.kind, &now.bytes, &now.link)
+                    && original.kind == now.kind
+                    && (now.kind != Kind::File || original.size == now.bytes.len() as u64)
+            };
+            if !get(&expect.old, &path, expect).is_some_and(is_it) {
+                return Err(format!("{kept} is not what was at {path}, says {from:?}"));
+            }
+            unlisted.remove(&kept);
+        }
+        // What a run that was rolled back, or is being pruned, still has in the store is only to be deleted.
+        let keeps = !matches!(run.state, RunState::RolledBack | RunState::PartlyPruned);
+        if let (Some(path), true) = (unlisted.first(), keeps) {
+            return Err(format!("{path} is not listed by {from:?}"));
+        }
     }
-    Ok(accounts)
+    Ok(())
+}
+
+/// Recovers, without trouble.
+fn recover_clean(fs: &SimFs, expect: &Expect, how: RecoverMode) -> Result<Vec<RecoveryReport>, String> {
+    let recoveries =
+        recover(&expect.way.root(fs), how, &Control::default()).map_err(|e| format!("recover: {e}"))?;
+    if recoveries.len() > 1 || !recoveries.iter().all(RecoveryReport::is_clean) {
+        return Err(format!("recovery was not clean: {recoveries:?}"));
+    }
+    Ok(recoveries)
 }
 
 fn found_in(found: &Tree, expect: &Expect) -> bool {
@@ -100,6 +153,15 @@ pub fn whole_tree(found: &Tree, expect: &Expect) -> Result<(), String> {
             return Err(format!("{path} is missing"));
         }
     }
+    for [from, to] in MOVES.iter().filter(|_| expect.moves) {
+        let here = [from, to].map(|path| found.contains_key(*path));
+        if here[0] == here[1] {
+            return Err(format!(
+                "{from} is {} of its two places",
+                if here[0] { "in both" } else { "in none" }
+            ));
+        }
+    }
     let twice = |path: &&String| found.keys().any(|other| other != *path && other.eq_ignore_ascii_case(path));
     match found.keys().find(|path| expect.respelled && twice(path)) {
         Some(path) => Err(format!("{path} is there twice")),
@@ -149,18 +211,18 @@ fn promises(found: &Tree, expect: &Expect, point: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Undo brings everything back, unless the originals were let go or nothing had happened.
+/// Undo restores everything, unless the originals were pruned or nothing had happened.
 fn way_back(fs: &SimFs, found: &Tree, expect: &Expect, recovered: bool) -> Result<(), String> {
     match undo(&expect.way.root(fs), None, &Control::default()) {
-        Ok(account) if account.state == RunState::RolledBack => {
+        Ok(recovery) if recovery.state == RunState::RolledBack => {
             let found = whole(fs, expect)?;
             as_before(fs, &found, expect).map_err(|what| format!("after undo: {what}"))
         }
-        Ok(account) => Err(format!("undo was not clean: {account:?}")),
+        Ok(recovery) => Err(format!("undo was not clean: {recovery:?}")),
         Err(StartError::NothingToUndo) => {
-            let let_go = expect.way.undo == Undo::Off && !recovered;
+            let pruned = expect.way.undo == Undo::Off && !recovered;
             // A change of nothing but times of folders is one too.
-            if *found == expect.old || let_go {
+            if *found == expect.old || pruned {
                 return Ok(());
             }
             Err("the originals are gone".into())

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use fcs_engine::Control;
-use fcs_engine::runs::{How, recover};
+use fcs_engine::history::{RecoverMode, recover};
 use fcs_testkit::sim::{Budget, CrashState, SimFs};
 
 use super::cases::{Case, Expect, tree};
@@ -66,7 +66,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    fn add(&mut self, other: Self) {
+    pub fn add(&mut self, other: Self) {
         self.points += other.points;
         self.exhaustive_points += other.exhaustive_points;
         self.states += other.states;
@@ -129,8 +129,8 @@ pub fn explore(cases: &[Case], plan: &Plan) -> Result<Stats, Violation> {
     Err(Violation(format!("{}\n\nviolations in {} cases:\n{}", first.0, heads.len(), heads.join("\n"))))
 }
 
-fn how(number: u64) -> How {
-    if number.is_multiple_of(2) { How::Keep } else { How::RollBack }
+fn how(number: u64) -> RecoverMode {
+    if number.is_multiple_of(2) { RecoverMode::Keep } else { RecoverMode::RollBack }
 }
 
 fn explore_point(case: &Case, point: usize, plan: &Plan) -> Result<Stats, Violation> {
@@ -169,7 +169,7 @@ fn cut_recovery(
     state: &CrashState<'_>,
     expect: &Expect,
     point: usize,
-    outer: How,
+    outer: RecoverMode,
     plan: &Plan,
 ) -> Result<u64, String> {
     let fs = state.mount();
@@ -177,7 +177,7 @@ fn cut_recovery(
     recover(&expect.way.root(&fs), outer, &Control::default()).map_err(|e| e.to_string())?;
     let mut expect = expect.clone();
     expect.ends.push(tree(&fs, &expect.way));
-    expect.goes_back |= outer == How::RollBack;
+    expect.goes_back |= outer == RecoverMode::RollBack;
     expect.done.retain(|(at, _)| *at <= point);
     let recording = fs.recording();
     let (mut wrong, mut states) = (None, 0);
@@ -201,7 +201,7 @@ fn cut_recovery(
     Ok(states)
 }
 
-/// What tells one disk from another.
+/// What distinguishes one disk from another.
 fn digest(fs: &SimFs) -> u64 {
     let mut hasher = DefaultHasher::new();
     for (path, item) in fs.snapshot() {

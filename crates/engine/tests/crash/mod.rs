@@ -6,4 +6,5 @@
 pub mod cases;
 pub mod check;
 pub mod explore;
+pub mod roots;
 pub mod sweep;

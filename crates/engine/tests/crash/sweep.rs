@@ -1,4 +1,4 @@
-//! Every call of a recovery or an undo fails once, with every error; the next attempt, without one, puts all in order.
+//! Every call of a recovery or an undo fails once, with every error; the next attempt, without one, recovers everything.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fcs_engine::Control;
-use fcs_engine::runs::{Account, How, StartError, recover, undo};
+use fcs_engine::history::{RecoverMode, RecoveryReport, StartError, recover, undo};
 use fcs_testkit::faulty::{Act, Call, wrap};
 use fcs_testkit::sim::{Budget, CrashState, SimFs};
 
@@ -39,7 +39,7 @@ impl fmt::Display for Swept {
 #[derive(Debug, Clone, Copy)]
 enum What {
     Undo,
-    Recover(How),
+    Recover(RecoverMode),
 }
 
 /// Sweeps recoveries of runs that were cut off here and there, and undos of whole ones.
@@ -61,7 +61,7 @@ pub fn all() -> Result<Swept, String> {
             let run = record_run(scenario, way, Ending::Success);
             let points = run.recording.points();
             for point in [points / 2, points * 2 / 3, points * 5 / 6, points - 2] {
-                for how in [How::Keep, How::RollBack] {
+                for how in [RecoverMode::Keep, RecoverMode::RollBack] {
                     sweep(&run, point, What::Recover(how), &mut swept)?;
                 }
             }
@@ -97,7 +97,7 @@ fn sweep_state(state: &CrashState<'_>, case: &Case, what: What, swept: &mut Swep
                 if let Some(text) = told.iter().find(|text| !is_house_form(text)) {
                     return Err(format!("{}: {text}", place()));
                 }
-                put_in_order(&fs, &case.expect)
+                recover_all(&fs, &case.expect)
                     .map_err(|wrong| format!("{}: {wrong}\n{told:?}\n{}", place(), state.describe()))?;
             }
         }
@@ -120,38 +120,39 @@ fn attempt(fs: &SimFs, expect: &Expect, what: What, fault: (Call, usize, i32)) -
     };
     let root = wrap(&expect.way.root(fs), "target", Arc::new(script));
     let done = match what {
-        What::Undo => undo(&root, None, &Control::default()).map(|account| vec![account]),
+        What::Undo => undo(&root, None, &Control::default()).map(|recovery| vec![recovery]),
         What::Recover(how) => recover(&root, how, &Control::default()),
     };
-    let errors = |accounts: Vec<Account>| {
-        accounts
+    let errors = |recoveries: Vec<RecoveryReport>| {
+        recoveries
             .into_iter()
-            .flat_map(|account| account.items)
+            .flat_map(|recovery| recovery.items)
             .filter_map(|item| item.error)
             .collect::<Vec<_>>()
     };
     let told = match done {
-        Ok(accounts) => errors(accounts).iter().map(ToString::to_string).collect(),
+        Ok(recoveries) => errors(recoveries).iter().map(ToString::to_string).collect(),
         Err(error) => vec![error.to_string()],
     };
     (seen.load(Ordering::Relaxed) > nth, told)
 }
 
 /// Without faults everything comes right: whole names, no strays, and the way back.
-fn put_in_order(fs: &SimFs, expect: &Expect) -> Result<(), String> {
-    // A folder of which only a part went back has a time of its own.
+fn recover_all(fs: &SimFs, expect: &Expect) -> Result<(), String> {
+    // A folder of which only a part was restored has a time of its own.
     let expect = &Expect { partial: true, ..expect.clone() };
     let root = expect.way.root(fs);
-    let accounts = recover(&root, How::Keep, &Control::default()).map_err(|e| format!("recover: {e}"))?;
-    if !accounts.iter().all(Account::is_clean) {
-        return Err(format!("recovery was not clean: {accounts:?}"));
+    let recoveries =
+        recover(&root, RecoverMode::Keep, &Control::default()).map_err(|e| format!("recover: {e}"))?;
+    if !recoveries.iter().all(RecoveryReport::is_clean) {
+        return Err(format!("recovery was not clean: {recoveries:?}"));
     }
-    // What the undo store refused is kept beside, until the run is let go or taken back.
+    // What the undo store refused is kept beside, until the run is pruned or rolled back.
     let mut found = tree(fs, &expect.way);
     found.retain(|path, _| path.strip_suffix(".orig").is_none());
     whole_tree(&found, expect)?;
     match undo(&root, None, &Control::default()) {
-        Ok(account) if !account.is_clean() => return Err(format!("undo was not clean: {account:?}")),
+        Ok(recovery) if !recovery.is_clean() => return Err(format!("undo was not clean: {recovery:?}")),
         Ok(_) | Err(StartError::NothingToUndo) => {}
         Err(other) => return Err(format!("undo: {other}")),
     }

@@ -86,7 +86,7 @@ impl Barrier {
     }
 }
 
-pub type Deed = fn(&Path, &Path);
+pub type Interference = fn(&Path, &Path);
 
 fn write_over(path: &Path, bytes: &[u8], at: u64) {
     if let Ok(file) = File::options().write(true).open(path) {
@@ -116,7 +116,7 @@ fn clear(path: &Path) {
 }
 
 /// What happens to a source file while it is copied.
-pub const TO_SOURCES: [(&str, Deed); 9] = [
+pub const TO_SOURCES: [(&str, Interference); 9] = [
     ("grown", |path, _| write_over(path, b"more", size(path))),
     ("shrunk", |path, _| File::options().write(true).open(path).unwrap().set_len(10).unwrap()),
     ("rewritten", |path, _| write_over(path, &noise(size(path) as usize, 77), 0)),
@@ -142,7 +142,7 @@ pub const TO_SOURCES: [(&str, Deed); 9] = [
 ];
 
 /// What happens to a target while it is replaced, made or removed. Where nothing stands, something appears.
-pub const TO_TARGETS: [(&str, Deed); 6] = [
+pub const TO_TARGETS: [(&str, Interference); 6] = [
     ("edited", |path, _| {
         if let Ok(mut file) = File::options().append(true).create(true).open(path) {
             file.write_all(b"an edit").unwrap();

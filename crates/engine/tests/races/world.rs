@@ -5,12 +5,12 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fcs_engine::compare::compare;
+use fcs_engine::compare::{Side, compare};
 use fcs_engine::filter::Filter;
-use fcs_engine::plan::{Direction, Plan, plan_sync};
+use fcs_engine::history::{RecoverMode, RecoveryReport, StartError, recover, undo};
+use fcs_engine::plan::{Plan, plan_sync};
 use fcs_engine::report::Report;
 use fcs_engine::run::{RunOptions, run};
-use fcs_engine::runs::{Account, How, StartError, recover, undo};
 use fcs_engine::scan::scan_pair;
 use fcs_engine::settings::{Reread, Strategy, Undo, Verify};
 use fcs_engine::{Control, Settings};
@@ -37,7 +37,7 @@ const FILES: [(&str, usize, usize); 10] = [
     ("sub/deep/orphan", 0, 400),
 ];
 
-/// What stands at a path.
+/// What is at a path.
 #[derive(Clone, PartialEq, Eq)]
 pub enum There {
     Nothing,
@@ -89,7 +89,7 @@ pub fn moment(path: &Path) -> Option<Moment> {
 
 /// How the run goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Way {
+pub struct RunShape {
     pub strategy: Strategy,
     /// All steps wait for one common sync, or each has its own.
     pub one_group: bool,
@@ -122,7 +122,7 @@ pub fn listed(root: &Path) -> Listing {
 }
 
 impl World {
-    pub fn new(way: Way) -> Self {
+    pub fn new(way: RunShape) -> Self {
         let place = tempfile::tempdir().unwrap();
         let [left, right, outside, spare] =
             ["left", "right", "outside", "spare"].map(|name| place.path().join(name));
@@ -158,7 +158,7 @@ impl World {
             verify: Verify::All,
             undo: Undo::Last,
             copy_workers: 1,
-            large_file_lanes: 1,
+            large_file_workers: 1,
             batch_max_files: if way.one_group { 1000 } else { 1 },
             batch_max_milliseconds: 600_000,
             batch_max_file_bytes: 64 << 10,
@@ -194,7 +194,7 @@ impl World {
         let (a, b) = scan_pair(&left, &right, &Filter::default(), &self.settings, &control).unwrap();
         let compared =
             compare((&left, Arc::new(a)), (&right, Arc::new(b)), &self.settings, &control).unwrap();
-        plan_sync(&compared, Direction::LeftToRight, &|_| true, &self.settings)
+        plan_sync(&compared, Side::Right, &|_| true, &self.settings)
     }
 
     pub fn run(&self, plan: &Plan, script: &Script) -> Report {
@@ -203,14 +203,14 @@ impl World {
             (wrap(&left, "source", Arc::clone(script)), wrap(&right, "target", Arc::clone(script)));
         let options =
             RunOptions { command: "sync".into(), run_id: RUN.parse().ok(), ..RunOptions::default() };
-        run(plan, &left, &right, &self.settings, &options, &Control::default()).unwrap()
+        run(plan, &[&left, &right], &self.settings, &options, &Control::default()).unwrap()
     }
 
-    pub fn undo(&self, script: &Script) -> Result<Account, StartError> {
+    pub fn undo(&self, script: &Script) -> Result<RecoveryReport, StartError> {
         undo(&wrap(&self.roots().1, "target", Arc::clone(script)), None, &Control::default())
     }
 
-    pub fn recover(&self, how: How, script: &Script) -> Result<Vec<Account>, StartError> {
+    pub fn recover(&self, how: RecoverMode, script: &Script) -> Result<Vec<RecoveryReport>, StartError> {
         recover(&wrap(&self.roots().1, "target", Arc::clone(script)), how, &Control::default())
     }
 
@@ -238,7 +238,7 @@ impl World {
         assert!(differences.is_empty(), "{case}: {differences:#?}");
     }
 
-    /// Whether `what` stands at `path` or in the undo store.
+    /// Whether `what` is at `path` or in the undo store.
     pub fn still_has(&self, path: &str, what: &There) -> bool {
         let (mut places, mut at) = (vec![self.right.join(path)], 0);
         places.push(self.right.join(".fcs/undo"));

@@ -3,16 +3,16 @@
 //! Invariant: every key that works is in the list. This module must not know what they do.
 
 use egui::{Context, RichText};
-use fcs_view::app::App;
 
+use super::SheetRequest;
 use crate::keys::KEYS;
 use crate::sheet::{self, Size};
 use crate::theme::{Palette, icon};
 use crate::widgets;
 
 /// Draws the list of keys.
-pub(crate) fn keys(app: &mut App, ctx: &Context, pal: &Palette) {
-    let act = sheet::frame(
+pub(crate) fn keys(ctx: &Context, pal: &Palette) -> Option<SheetRequest> {
+    sheet::frame(
         ctx,
         pal,
         "Keys",
@@ -22,18 +22,15 @@ pub(crate) fn keys(app: &mut App, ctx: &Context, pal: &Palette) {
             for (keys, words) in KEYS {
                 widgets::key_value(ui, 170.0, keys, words);
             }
-            None::<()>
+            None
         },
-        |ui| widgets::primary(ui, icon::CHECK, "Close").clicked().then_some(()),
-    );
-    if sheet::or_close(app, act).is_some() {
-        app.close_sheet();
-    }
+        |ui| widgets::primary(ui, icon::CHECK, "Close").clicked().then_some(SheetRequest::Close),
+    )
 }
 
 /// Draws what this program is.
-pub(crate) fn about(app: &mut App, ctx: &Context, pal: &Palette) {
-    let act = sheet::frame(
+pub(crate) fn about(ctx: &Context, pal: &Palette) -> Option<SheetRequest> {
+    sheet::frame(
         ctx,
         pal,
         "FolderCompareSync",
@@ -49,11 +46,8 @@ pub(crate) fn about(app: &mut App, ctx: &Context, pal: &Palette) {
             ] {
                 widgets::text(ui, text);
             }
-            None::<()>
+            None
         },
-        |ui| widgets::primary(ui, icon::CHECK, "Close").clicked().then_some(()),
-    );
-    if sheet::or_close(app, act).is_some() {
-        app.close_sheet();
-    }
+        |ui| widgets::primary(ui, icon::CHECK, "Close").clicked().then_some(SheetRequest::Close),
+    )
 }

@@ -4,54 +4,48 @@
 //! plan is made.
 
 use egui::{Context, RichText, TextEdit, Ui, vec2};
+use fcs_app::overview;
+use fcs_engine::Settings;
 use fcs_engine::preflight::Severity;
-use fcs_front::overview;
-use fcs_front::task::Task;
-use fcs_view::app::{App, Choice, Confirm, Proposed, Sheet};
-use fcs_view::text;
+use fcs_engine::session::Task;
+use fcs_gui_model::app::{Choice, Confirm, Proposed};
+use fcs_gui_model::text;
 
+use super::SheetRequest;
 use crate::bottom;
 use crate::sheet::{self, Size};
 use crate::theme::{self, CONTROL, Palette, icon};
 use crate::widgets::{self, name};
 
-enum Act {
-    Go {
-        dry_run: bool,
-    },
-    /// Deletes what earlier runs keep.
-    MakeRoom,
-    Verify(fcs_engine::settings::Verify),
-    Choose(Choice, bool),
-    Cancel,
-}
-
 /// Draws it.
-pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
-    // Taken out while it is drawn, because drawing it also asks the app for settings.
-    let Some(Sheet::Confirm(mut confirm)) = app.sheet.take() else { return };
-    let settings = app.settings().clone();
-    let busy = app.busy.as_ref().is_some_and(|_| confirm.proposed.is_some());
+pub(crate) fn show(
+    confirm: &mut Confirm,
+    settings: &Settings,
+    idle: bool,
+    ctx: &Context,
+    pal: &Palette,
+) -> Option<SheetRequest> {
+    let busy = !idle && confirm.proposed.is_some();
     let obstacle = confirm.obstacle();
     let (title, verb) = (confirm.title(), confirm.verb());
     let room = confirm.room_words();
     let proposed = confirm.proposed.clone();
     let deletes = matches!(confirm.task, Task::Orphans(..));
-    let for_good = proposed.as_ref().is_some_and(|proposed| proposed.proposal.removes_for_good);
-    let act = sheet::frame(
+    let permanent = proposed.as_ref().is_some_and(|proposed| proposed.proposal.removes_permanently);
+    sheet::frame(
         ctx,
         pal,
         title,
         Size { width: 680.0, height: None },
-        |ui| body(&mut confirm, &settings, ui, pal),
+        |ui| body(confirm, settings, ui, pal),
         |ui| {
-            let mut act = None;
+            let mut request = None;
             let may = obstacle.is_none() && !busy;
             ui.add_enabled_ui(may, |ui| {
                 let icon = if deletes { icon::TRASH } else { icon::COPY };
-                let draw = if for_good { widgets::danger } else { widgets::primary };
+                let draw = if permanent { widgets::danger } else { widgets::primary };
                 if draw(ui, icon, &verb).clicked() {
-                    act = Some(Act::Go { dry_run: false });
+                    request = Some(SheetRequest::Go { dry_run: false });
                 }
             });
             let can_try = proposed.as_ref().is_some_and(|proposed| !proposed.is_empty()) && !busy;
@@ -60,38 +54,29 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
                     .on_hover_text("Decides everything, writes nothing")
                     .clicked()
                 {
-                    act = Some(Act::Go { dry_run: true });
+                    request = Some(SheetRequest::Go { dry_run: true });
                 }
             });
             if let Some(words) = &room {
                 ui.add_enabled_ui(!busy, |ui| {
                     let button = widgets::danger(ui, icon::TRASH, words);
                     if button.on_hover_text("Permanently: these runs cannot be undone then").clicked() {
-                        act = Some(Act::MakeRoom);
+                        request = Some(SheetRequest::MakeRoom);
                     }
                 });
             }
             if widgets::button(ui, icon::X, "Cancel").clicked() {
-                act = Some(Act::Cancel);
+                request = Some(SheetRequest::Close);
             }
             if let Some(text) = obstacle.as_ref().filter(|_| proposed.is_some()) {
                 ui.add(egui::Label::new(RichText::new(text).color(pal.warn).size(12.0)).truncate());
             }
-            act
+            request
         },
-    );
-    app.sheet = Some(Sheet::Confirm(confirm));
-    match sheet::or_close(app, act) {
-        Some(Act::Go { dry_run }) => app.go(dry_run),
-        Some(Act::MakeRoom) => app.make_room(),
-        Some(Act::Verify(verify)) => app.set_verify(verify),
-        Some(Act::Choose(choice, replace)) => app.choose(choice, replace),
-        Some(Act::Cancel) => app.close_sheet(),
-        None => {}
-    }
+    )
 }
 
-fn body(confirm: &mut Confirm, settings: &fcs_engine::Settings, ui: &mut Ui, pal: &Palette) -> Option<Act> {
+fn body(confirm: &mut Confirm, settings: &Settings, ui: &mut Ui, pal: &Palette) -> Option<SheetRequest> {
     let Some(proposed) = confirm.proposed.clone() else {
         ui.horizontal(|ui| {
             widgets::glyph(ui, icon::CLOCK, 18.0, pal.accent);
@@ -100,15 +85,15 @@ fn body(confirm: &mut Confirm, settings: &fcs_engine::Settings, ui: &mut Ui, pal
         return None;
     };
     places(&proposed, ui, pal);
-    let mut act = None;
+    let mut request = None;
     let copies = proposed.proposal.plan.totals.direct.0 + proposed.proposal.plan.totals.staged.0 > 0;
     widgets::facts(ui, proposed.facts.iter().map(|fact| (fact.name, fact.text.as_str())));
     if copies {
         ui.add_space(4.0);
-        ui.horizontal_wrapped(|ui| act = verify(settings, ui, pal));
+        ui.horizontal_wrapped(|ui| request = verify(settings, ui, pal));
     }
     for &choice in &proposed.choices {
-        ui.horizontal_wrapped(|ui| act = choose(choice, &proposed, ui, pal).or(act.take()));
+        ui.horizontal_wrapped(|ui| request = choose(choice, &proposed, ui, pal).or(request.take()));
     }
     if let Some(text) = confirm.hidden_words() {
         problem(Severity::Warns, &text, ui, pal);
@@ -117,10 +102,10 @@ fn body(confirm: &mut Confirm, settings: &fcs_engine::Settings, ui: &mut Ui, pal
     examples(&proposed, ui, pal);
     if let Some(number) = proposed.must_type() {
         ui.add_space(6.0);
-        let why = if proposed.proposal.removes_for_good {
+        let why = if proposed.proposal.removes_permanently {
             "This cannot be undone."
         } else {
-            "This is more than goes without being allowed."
+            "This is more than the limit on deletions."
         };
         ui.label(RichText::new(why).color(pal.bad).family(theme::semibold()));
         ui.horizontal(|ui| {
@@ -129,7 +114,7 @@ fn body(confirm: &mut Confirm, settings: &fcs_engine::Settings, ui: &mut Ui, pal
             name(ui, &field, "Number of items to allow");
         });
     }
-    act
+    request
 }
 
 fn places(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {
@@ -149,13 +134,13 @@ fn places(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {
     ui.add_space(4.0);
 }
 
-fn verify(settings: &fcs_engine::Settings, ui: &mut Ui, pal: &Palette) -> Option<Act> {
-    bottom::verify_choice(settings, ui, pal).0.map(Act::Verify)
+fn verify(settings: &Settings, ui: &mut Ui, pal: &Palette) -> Option<SheetRequest> {
+    bottom::verify_choice(settings, ui, pal).0.map(SheetRequest::Verify)
 }
 
 /// What becomes of something on the target, for this plan alone.
-fn choose(choice: Choice, proposed: &Proposed, ui: &mut Ui, pal: &Palette) -> Option<Act> {
-    let mut act = None;
+fn choose(choice: Choice, proposed: &Proposed, ui: &mut Ui, pal: &Palette) -> Option<SheetRequest> {
+    let mut request = None;
     ui.label(RichText::new(choice.words()).color(pal.weak));
     let replaces = choice.replaces(&proposed.settings);
     for (replace, words) in [(true, choice.replace_words()), (false, "Leave alone")] {
@@ -163,10 +148,10 @@ fn choose(choice: Choice, proposed: &Proposed, ui: &mut Ui, pal: &Palette) -> Op
         let radio = widgets::radio(ui, replaces == replace, words);
         name(ui, &radio, &format!("{}: {words}", choice.words()));
         if radio.clicked() && replaces != replace {
-            act = Some(Act::Choose(choice, replace));
+            request = Some(SheetRequest::Choose(choice, replace));
         }
     }
-    act
+    request
 }
 
 fn problems(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {

@@ -1,27 +1,22 @@
 //! The sheet that says what an undo or a recovery did, item by item.
 //!
-//! Invariant: what could not be put in order comes first. This module must not know how it was done.
+//! Invariant: what could not be recovered comes first. This module must not know how it was done.
 
 use egui::{Context, RichText, ScrollArea};
-use fcs_view::app::{App, Sheet};
+use fcs_app::hints::{FrontEnd, with_hint};
+use fcs_gui_model::app::Done;
 
+use super::SheetRequest;
 use super::ended::look;
 use crate::sheet::{self, Size};
 use crate::theme::{self, Palette, icon};
 use crate::widgets;
 
-enum Act {
-    Close,
-    /// Goes back by one more run.
-    GoOn,
-}
-
 /// Draws it.
-pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
-    let Some(Sheet::Done(done)) = &app.sheet else { return };
+pub(crate) fn show(done: &Done, ctx: &Context, pal: &Palette) -> Option<SheetRequest> {
     let title = if done.recovered { "Recovered" } else { "Undone" };
     let (glyph, colour) = look(done.tone(), pal);
-    let act = sheet::frame(
+    sheet::frame(
         ctx,
         pal,
         title,
@@ -35,8 +30,8 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
             }
             for item in done.troubles() {
                 let text = match &item.error {
-                    Some(error) => error.to_string(),
-                    None => format!("{}: {}", item.path, fcs_front::outcome::deed_words(item)),
+                    Some(error) => with_hint(error, FrontEnd::Window),
+                    None => format!("{}: {}", item.path, fcs_app::actions::recovery_words(item)),
                 };
                 ui.horizontal_top(|ui| {
                     widgets::glyph(ui, icon::WARNING, 16.0, pal.bad);
@@ -69,16 +64,11 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
         },
         |ui| {
             if widgets::primary(ui, icon::CHECK, "Close").clicked() {
-                return Some(Act::Close);
+                return Some(SheetRequest::Close);
             }
             let back = !done.recovered;
             let more = back && widgets::button(ui, icon::UNDO, "Undo the run before…").clicked();
-            more.then_some(Act::GoOn)
+            more.then_some(SheetRequest::AskUndoFurther)
         },
-    );
-    match sheet::or_close(app, act) {
-        Some(Act::Close) => app.close_sheet(),
-        Some(Act::GoOn) => app.undo_further(),
-        None => {}
-    }
+    )
 }

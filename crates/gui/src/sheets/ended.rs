@@ -3,75 +3,58 @@
 //! Invariant: a failure is seen without a click, and all of them can be read here. This module must not know how
 //! evidence is got.
 
-use std::sync::Arc;
-
 use egui::{CollapsingHeader, Context, RichText, ScrollArea, Ui};
-use fcs_view::app::{Ended, Sheet, Tone};
-use fcs_view::text;
+use fcs_gui_model::app::{EndedRun, Tone};
+use fcs_gui_model::text;
 
+use super::SheetRequest;
 use crate::sheet::{self, Size};
 use crate::theme::{self, Palette, icon};
 use crate::widgets;
-use crate::window::Window;
 
 /// Paths shown for each fact.
 const SHOWN_PATHS: usize = 8;
 
-enum Act {
-    Close,
-    Report,
-    Undo,
-    Retry,
-    Copy,
-}
-
-/// Draws it.
-pub(crate) fn show(window: &mut Window, ctx: &Context, pal: &Palette) {
-    let Some(Sheet::Ended(ended)) = &window.app.sheet else { return };
-    let ended = Arc::clone(ended);
-    let ready = window.app.can_act();
-    let free = window.app.busy.is_none();
+/// Draws it; `ready` for a run over the folders that are compared.
+pub(crate) fn show(
+    ended: &EndedRun,
+    idle: bool,
+    ready: bool,
+    ctx: &Context,
+    pal: &Palette,
+) -> Option<SheetRequest> {
     let title = if ended.is_dry() { "Dry run" } else { "Result" };
-    let act = sheet::frame(
+    sheet::frame(
         ctx,
         pal,
         title,
         Size { width: 720.0, height: None },
-        |ui| body(&ended, ui, pal),
+        |ui| body(ended, ui, pal),
         |ui| {
-            let mut act = None;
+            let mut request = None;
             if widgets::primary(ui, icon::CHECK, "Close").clicked() {
-                act = Some(Act::Close);
+                request = Some(SheetRequest::Close);
             }
             if widgets::button(ui, icon::FLOPPY_DISK, "Save report…").clicked() {
-                act = Some(Act::Report);
+                request = Some(SheetRequest::SaveReport);
             }
             if ended.can_undo() {
-                ui.add_enabled_ui(free, |ui| {
+                ui.add_enabled_ui(idle, |ui| {
                     if widgets::button(ui, icon::UNDO, "Undo this run…").clicked() {
-                        act = Some(Act::Undo);
+                        request = Some(SheetRequest::AskUndoShown);
                     }
                 });
             }
             if !ended.failures.is_empty() {
                 ui.add_enabled_ui(ready, |ui| {
                     if widgets::button(ui, icon::REFRESH, "Retry failed…").clicked() {
-                        act = Some(Act::Retry);
+                        request = Some(SheetRequest::RetryFailed);
                     }
                 });
             }
-            act
+            request
         },
-    );
-    let app = &mut window.app;
-    match sheet::or_close(app, act) {
-        Some(Act::Close) => app.close_sheet(),
-        Some(Act::Report) => app.save_report(),
-        Some(Act::Undo) => app.ask_undo_shown(),
-        Some(Act::Retry) => app.retry_failed(),
-        Some(Act::Copy) => app.copy_failures(),
-        None => {}
-    }
+    )
 }
 
 /// The glyph and the colour of a tone.
@@ -83,7 +66,7 @@ pub(crate) fn look(tone: Tone, pal: &Palette) -> (&'static str, egui::Color32) {
     }
 }
 
-fn body(ended: &Ended, ui: &mut Ui, pal: &Palette) -> Option<Act> {
+fn body(ended: &EndedRun, ui: &mut Ui, pal: &Palette) -> Option<SheetRequest> {
     let (glyph, colour) = look(ended.tone(), pal);
     ui.horizontal(|ui| {
         widgets::glyph(ui, glyph, 22.0, colour);
@@ -105,25 +88,25 @@ fn body(ended: &Ended, ui: &mut Ui, pal: &Palette) -> Option<Act> {
             }
         });
     }
-    let act = failures(ended, ui, pal);
+    let request = failures(ended, ui, pal);
     if ended.is_dry() {
         decisions(ended, ui, pal);
     }
-    act
+    request
 }
 
-fn failures(ended: &Ended, ui: &mut Ui, pal: &Palette) -> Option<Act> {
+fn failures(ended: &EndedRun, ui: &mut Ui, pal: &Palette) -> Option<SheetRequest> {
     if ended.failures.is_empty() {
         return None;
     }
-    let mut act = None;
+    let mut request = None;
     let title = format!("{} failed", text::number(ended.failures.len() as u64));
     ui.add_space(4.0);
     ui.horizontal(|ui| {
         widgets::glyph(ui, icon::X_CIRCLE, 16.0, pal.bad);
         ui.label(RichText::new(title).family(theme::semibold()));
         if widgets::button(ui, icon::CLIPBOARD_TEXT, "Copy the list").clicked() {
-            act = Some(Act::Copy);
+            request = Some(SheetRequest::CopyFailures);
         }
     });
     let lines = &ended.failure_lines;
@@ -144,10 +127,10 @@ fn failures(ended: &Ended, ui: &mut Ui, pal: &Palette) -> Option<Act> {
             }
         });
     });
-    act
+    request
 }
 
-fn decisions(ended: &Ended, ui: &mut Ui, pal: &Palette) {
+fn decisions(ended: &EndedRun, ui: &mut Ui, pal: &Palette) {
     let items = &ended.decisions;
     if items.is_empty() {
         return;

@@ -3,49 +3,48 @@
 //! Invariant: what is exported and copied is what the filter shows. This module must not know who writes lines.
 
 use egui::{Context, RichText, ScrollArea, Ui, vec2};
-use fcs_view::app::{App, Sheet};
-use fcs_view::log::{Level, Line, MOST_LINES};
-use fcs_view::text;
+use fcs_gui_model::log::{Level, Log, LogLine, MOST_LINES};
+use fcs_gui_model::text;
+use jiff::tz::TimeZone;
 
+use super::SheetRequest;
 use crate::bottom::level_colour;
 use crate::sheet::{self, Size};
 use crate::theme::{self, Palette, icon};
 use crate::widgets;
 
-enum Act {
-    Close,
-    Copy,
-    Export,
-    Clear,
-}
-
-/// Draws it.
-pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
-    let Some(Sheet::Log { mut filter, mut least }) = app.sheet.take() else { return };
-    let lines = app.log.matching(&filter, least);
-    let zone = app.zone().clone();
-    let act = sheet::frame(
+/// Draws it: the lines that a text is in and that matter `least` so much.
+pub(crate) fn show(
+    log: &Log,
+    filter: &mut String,
+    least: &mut Level,
+    zone: &TimeZone,
+    ctx: &Context,
+    pal: &Palette,
+) -> Option<SheetRequest> {
+    let lines = log.matching(filter, *least);
+    sheet::frame(
         ctx,
         pal,
         "Log",
         Size { width: 820.0, height: Some(480.0) },
         |ui| {
             ui.horizontal_wrapped(|ui| {
-                widgets::search(ui, &mut filter, "Find in the log", "Find", 200.0, true);
+                widgets::search(ui, filter, "Find in the log", "Find", 200.0, true);
                 for (level, words) in [
                     (Level::Info, "Everything"),
                     (Level::Warning, "Warnings and errors"),
                     (Level::Error, "Errors"),
                 ] {
-                    if widgets::radio(ui, least == level, words).clicked() {
-                        least = level;
+                    if widgets::radio(ui, *least == level, words).clicked() {
+                        *least = level;
                     }
                 }
-                let gone = app.log.gone();
+                let gone = log.gone();
                 let count = text::count(lines.len() as u64, "line", "lines");
                 let text = if gone > 0 {
                     format!(
-                        "{count}; {} older ones made room (at most {})",
+                        "{count}; {} older ones were discarded (at most {})",
                         text::number(gone),
                         text::number(MOST_LINES as u64)
                     )
@@ -61,8 +60,8 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
                     lines.len(),
                     |ui, rows| {
                         ui.spacing_mut().item_spacing.y = 2.0;
-                        for line in lines[rows].iter().filter_map(|&at| app.log.lines().get(at)) {
-                            draw(line, ui, pal, &zone);
+                        for line in lines[rows].iter().filter_map(|&at| log.lines().get(at)) {
+                            draw(line, ui, pal, zone);
                         }
                     },
                 );
@@ -70,33 +69,25 @@ pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
             None
         },
         |ui| {
-            let mut act = None;
+            let mut request = None;
             if widgets::primary(ui, icon::CHECK, "Close").clicked() {
-                act = Some(Act::Close);
+                request = Some(SheetRequest::Close);
             }
             if widgets::button(ui, icon::FLOPPY_DISK, "Export…").clicked() {
-                act = Some(Act::Export);
+                request = Some(SheetRequest::ExportLog(lines.clone()));
             }
             if widgets::button(ui, icon::CLIPBOARD_TEXT, "Copy").clicked() {
-                act = Some(Act::Copy);
+                request = Some(SheetRequest::CopyLog(lines.clone()));
             }
             if widgets::button(ui, icon::TRASH, "Clear").clicked() {
-                act = Some(Act::Clear);
+                request = Some(SheetRequest::ClearLog);
             }
-            act
+            request
         },
-    );
-    app.sheet = Some(Sheet::Log { filter, least });
-    match sheet::or_close(app, act) {
-        Some(Act::Close) => app.close_sheet(),
-        Some(Act::Copy) => app.copy_log(&lines),
-        Some(Act::Export) => app.export_log(&lines),
-        Some(Act::Clear) => app.log.clear(),
-        None => {}
-    }
+    )
 }
 
-fn draw(line: &Line, ui: &mut Ui, pal: &Palette, zone: &jiff::tz::TimeZone) {
+fn draw(line: &LogLine, ui: &mut Ui, pal: &Palette, zone: &TimeZone) {
     ui.horizontal(|ui| {
         ui.set_height(16.0);
         ui.label(RichText::new(text::time(line.at, zone, 0)).color(pal.weak).size(12.0));

@@ -8,59 +8,40 @@ use std::collections::HashMap;
 use egui::{Align, Context, Key, KeyboardShortcut, Layout, Modifiers, RichText, Ui, vec2};
 use fcs_engine::compare::Side;
 use fcs_engine::run::RemovedTo;
-use fcs_view::app::{LARGE, Orphans, Sheet};
-use fcs_view::text;
+use fcs_gui_model::app::{LARGE, Orphans};
+use fcs_gui_model::text;
 use jiff::tz::TimeZone;
 
+use super::SheetRequest;
 use crate::sheet::{self, Size};
 use crate::table::{Look, Table};
 use crate::theme::{self, Palette, icon};
 use crate::top::side_word;
 use crate::widgets::{self, name};
-use crate::window::Window;
-
-enum Act {
-    Remove { hidden_too: bool },
-    Cancel,
-    Refresh,
-}
 
 /// Draws it.
-pub(crate) fn show(window: &mut Window, ctx: &Context, pal: &Palette) {
-    let zone = window.app.zone().clone();
-    let decimals = text::decimals(window.app.settings().time_tolerance_nanos);
-    let free = window.app.busy.is_none();
-    let look = Look {
-        zone: &zone,
-        decimals,
-        access: None,
-        rows_tick: !window.app.kept.only_boxes_tick && !window.menu_open,
-    };
-    let Some(Sheet::Orphans(orphans)) = &mut window.app.sheet else { return };
-    let table = &mut window.orphans;
+pub(crate) fn show(
+    orphans: &mut Orphans,
+    table: &mut Table,
+    look: &Look<'_>,
+    idle: bool,
+    ctx: &Context,
+    pal: &Palette,
+) -> Option<SheetRequest> {
     let title = match orphans.side {
         Side::Left => "Delete what only the left side has",
         Side::Right => "Delete what only the right side has",
     };
-    let act = {
-        // Body and foot both look at the dialog, one after the other.
-        let cell = std::cell::RefCell::new(&mut **orphans);
-        sheet::frame(
-            ctx,
-            pal,
-            title,
-            Size { width: 900.0, height: Some(560.0) },
-            |ui| body(&mut cell.borrow_mut(), table, ui, pal, &look),
-            |ui| foot(&mut cell.borrow_mut(), ui, free),
-        )
-    };
-    let app = &mut window.app;
-    match sheet::or_close(app, act) {
-        Some(Act::Remove { hidden_too }) => app.remove_orphans(hidden_too),
-        Some(Act::Refresh) => app.look_at_orphans(),
-        Some(Act::Cancel) => app.close_sheet(),
-        None => {}
-    }
+    // Body and foot both look at the dialog, one after the other.
+    let cell = std::cell::RefCell::new(orphans);
+    sheet::frame(
+        ctx,
+        pal,
+        title,
+        Size { width: 900.0, height: Some(560.0) },
+        |ui| body(&mut cell.borrow_mut(), table, ui, pal, look),
+        |ui| foot(&mut cell.borrow_mut(), ui, idle),
+    )
 }
 
 fn body(
@@ -69,8 +50,8 @@ fn body(
     ui: &mut Ui,
     pal: &Palette,
     look: &Look<'_>,
-) -> Option<Act> {
-    let mut act = None;
+) -> Option<SheetRequest> {
+    let mut request = None;
     ui.horizontal(|ui| {
         filter(orphans, ui, look.zone);
         if widgets::button(ui, icon::CHECK, "All").clicked() {
@@ -81,7 +62,7 @@ fn body(
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if widgets::button(ui, icon::REFRESH, "Look again").clicked() {
-                act = Some(Act::Refresh);
+                request = Some(SheetRequest::LookAtOrphans);
             }
             let all = orphans.all;
             let text = format!(
@@ -100,7 +81,7 @@ fn body(
         table.only = Some(orphans.side);
         let back = KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::Z);
         let typing = ui.ctx().text_edit_focused();
-        if !typing && ui.input_mut(|i| i.consume_shortcut(&back)) && orphans.model.take_back_ticks() {
+        if !typing && ui.input_mut(|i| i.consume_shortcut(&back)) && orphans.model.undo_ticks() {
             orphans.count();
         }
         let unknown = HashMap::new();
@@ -115,7 +96,7 @@ fn body(
     }
     statistics(orphans, ui, pal);
     destination(orphans, ui, pal);
-    act
+    request
 }
 
 fn filter(orphans: &mut Orphans, ui: &mut Ui, zone: &TimeZone) {
@@ -160,7 +141,7 @@ fn statistics(orphans: &Orphans, ui: &mut Ui, pal: &Palette) {
 
 fn destination(orphans: &mut Orphans, ui: &mut Ui, pal: &Palette) {
     ui.horizontal_wrapped(|ui| {
-        ui.label(RichText::new("They go").color(pal.weak));
+        ui.label(RichText::new("Delete").color(pal.weak));
         for (to, words, more) in [
             (
                 RemovedTo::Undo,
@@ -170,12 +151,12 @@ fn destination(orphans: &mut Orphans, ui: &mut Ui, pal: &Palette) {
             (
                 RemovedTo::RecycleBin,
                 "to the recycle bin",
-                "An error where there is none; never a silent deletion.",
+                "An error where there is no recycle bin; nothing is deleted silently.",
             ),
-            (RemovedTo::Nowhere, "permanently", "They cannot be restored."),
+            (RemovedTo::Permanent, "permanently", "They cannot be restored."),
         ] {
             let radio = widgets::radio(ui, orphans.destination == to, words);
-            name(ui, &radio, &format!("Deleted items go {words}"));
+            name(ui, &radio, &format!("Delete {words}"));
             if radio.on_hover_text(more).clicked() {
                 orphans.destination = to;
             }
@@ -183,36 +164,36 @@ fn destination(orphans: &mut Orphans, ui: &mut Ui, pal: &Palette) {
     });
 }
 
-fn foot(orphans: &mut Orphans, ui: &mut Ui, free: bool) -> Option<Act> {
-    let mut act = None;
+fn foot(orphans: &mut Orphans, ui: &mut Ui, idle: bool) -> Option<SheetRequest> {
+    let mut request = None;
     let (all, hidden) = (orphans.ticked.items(), orphans.hidden.items());
     let shown = all - hidden;
     let dry_run = orphans.dry_run;
     let glyph = if dry_run { icon::EYE } else { icon::TRASH };
-    ui.add_enabled_ui(free && shown > 0, |ui| {
+    ui.add_enabled_ui(idle && shown > 0, |ui| {
         let words = match (dry_run, hidden) {
             (true, _) => "Dry run".to_owned(),
             (false, 0) => format!("Delete {}…", text::count(shown, "item", "items")),
             (false, _) => format!("Delete the {} shown…", text::number(shown)),
         };
         if widgets::primary(ui, glyph, &words).clicked() {
-            act = Some(Act::Remove { hidden_too: false });
+            request = Some(SheetRequest::RemoveOrphans { hidden_too: false });
         }
     });
     if hidden > 0 {
-        ui.add_enabled_ui(free, |ui| {
+        ui.add_enabled_ui(idle, |ui| {
             let verb = if dry_run { "Dry run of" } else { "Delete" };
             let (all, hidden) = (text::number(all), text::number(hidden));
             let words = format!("{verb} {all}, {hidden} of them hidden by the filter…");
             if widgets::button(ui, glyph, &words).clicked() {
-                act = Some(Act::Remove { hidden_too: true });
+                request = Some(SheetRequest::RemoveOrphans { hidden_too: true });
             }
         });
     }
     if widgets::button(ui, icon::X, "Cancel").clicked() {
-        act = Some(Act::Cancel);
+        request = Some(SheetRequest::Close);
     }
     ui.checkbox(&mut orphans.dry_run, "Dry run only")
         .on_hover_text("Shows what would be done, writes nothing");
-    act
+    request
 }

@@ -5,60 +5,48 @@
 use std::path::PathBuf;
 
 use egui::{Context, Margin, RichText, ScrollArea, TextEdit, Ui, vec2};
-use fcs_view::app::{App, Picker, Sheet};
+use fcs_gui_model::app::Picker;
 
+use super::SheetRequest;
 use crate::sheet::{self, Size};
 use crate::theme::{CONTROL, Palette, icon};
 use crate::widgets::{self, name};
 
-enum Act {
-    List(PathBuf),
-    Choose,
-    Cancel,
-}
-
 /// Draws it.
-pub(crate) fn show(app: &mut App, ctx: &Context, pal: &Palette) {
-    let Some(Sheet::Pick(picker)) = &mut app.sheet else { return };
+pub(crate) fn show(picker: &mut Picker, ctx: &Context, pal: &Palette) -> Option<SheetRequest> {
     let (title, verb) = (picker.title(), picker.verb());
     let replaces = verb.starts_with("Replace");
     let can = picker.chosen().is_some();
-    let act = sheet::frame(
+    sheet::frame(
         ctx,
         pal,
         title,
         Size { width: 640.0, height: Some(440.0) },
         |ui| body(picker, ui, pal),
         |ui| {
-            let mut act = None;
+            let mut request = None;
             ui.add_enabled_ui(can, |ui| {
                 let draw = if replaces { widgets::danger } else { widgets::primary };
                 if draw(ui, icon::CHECK, &verb).clicked() {
-                    act = Some(Act::Choose);
+                    request = Some(SheetRequest::TakePick);
                 }
             });
             if widgets::button(ui, icon::X, "Cancel").clicked() {
-                act = Some(Act::Cancel);
+                request = Some(SheetRequest::Close);
             }
-            act
+            request
         },
-    );
-    match sheet::or_close(app, act) {
-        Some(Act::List(folder)) => app.list_to_pick(folder),
-        Some(Act::Choose) => app.take_pick(),
-        Some(Act::Cancel) => app.close_sheet(),
-        None => {}
-    }
+    )
 }
 
-fn body(picker: &mut Picker, ui: &mut Ui, pal: &Palette) -> Option<Act> {
+fn body(picker: &mut Picker, ui: &mut Ui, pal: &Palette) -> Option<SheetRequest> {
     widgets::note(ui, format!("Chosen here, because {}.", picker.missing));
-    let mut act = None;
+    let mut request = None;
     ui.horizontal(|ui| {
         let up = picker.folder.parent().map(std::path::Path::to_path_buf);
         ui.add_enabled_ui(up.is_some(), |ui| {
             if widgets::icon_button(ui, icon::CARET_UP, "Up to the folder above").clicked() {
-                act = up.map(Act::List);
+                request = up.map(SheetRequest::List);
             }
         });
         let field = ui.add_sized(
@@ -70,7 +58,7 @@ fn body(picker: &mut Picker, ui: &mut Ui, pal: &Palette) -> Option<Act> {
         );
         name(ui, &field, "Folder");
         if field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) {
-            act = Some(Act::List(PathBuf::from(picker.typed.trim())));
+            request = Some(SheetRequest::List(PathBuf::from(picker.typed.trim())));
         }
     });
     let below = if picker.wants_file() { CONTROL + 12.0 } else { 0.0 };
@@ -95,7 +83,7 @@ fn body(picker: &mut Picker, ui: &mut Ui, pal: &Palette) -> Option<Act> {
                         } else {
                             (icon::FILE_TEXT, pal.weak)
                         };
-                        let words = fcs_engine::error::shown(entry.name.as_ref());
+                        let words = fcs_engine::error::display_path(entry.name.as_ref());
                         ui.horizontal(|ui| {
                             ui.set_height(CONTROL);
                             widgets::glyph(ui, glyph, 15.0, colour);
@@ -103,7 +91,7 @@ fn body(picker: &mut Picker, ui: &mut Ui, pal: &Palette) -> Option<Act> {
                             let line = ui.selectable_label(on, &words);
                             if line.clicked() {
                                 if entry.folder {
-                                    act = Some(Act::List(picker.folder.join(&entry.name)));
+                                    request = Some(SheetRequest::List(picker.folder.join(&entry.name)));
                                 } else {
                                     picker.name.clone_from(&words);
                                 }
@@ -127,5 +115,5 @@ fn body(picker: &mut Picker, ui: &mut Ui, pal: &Palette) -> Option<Act> {
             name(ui, &field, "File name");
         });
     }
-    act
+    request
 }

@@ -5,33 +5,26 @@
 
 use egui::{Align, ComboBox, Context, Layout, Margin, RichText, ScrollArea, TextEdit, Ui, vec2};
 use fcs_engine::settings::Unit;
-use fcs_view::app::Sheet;
-use fcs_view::editor::Row;
+use fcs_gui_model::editor::{Editor, Row};
 
+use super::SheetRequest;
 use crate::sheet::{self, Size};
 use crate::theme::{self, CONTROL, Palette, icon};
 use crate::widgets::{self, name};
-use crate::window::Window;
 
 /// The width of a setting's field.
 const VALUE: f32 = 150.0;
 
-enum Act {
-    Close,
-    Set(&'static str, String),
-    Reset(&'static str),
-    ResetAll,
-    Export,
-    Import,
-}
-
-/// Draws it.
-pub(crate) fn show(window: &mut Window, ctx: &Context, pal: &Palette) {
-    let editing = &mut window.sheet.editing;
-    let Some(Sheet::Settings(editor)) = &mut window.app.sheet else { return };
-    // What leaving a field changes is kept apart: the same click may also press a button.
+/// Draws it; `editing` is the setting whose field is edited, and its text. First what leaving a field asks for, then what a
+/// button does: the same click may do both.
+pub(crate) fn show(
+    editor: &mut Editor,
+    editing: &mut Option<(String, String)>,
+    ctx: &Context,
+    pal: &Palette,
+) -> [Option<SheetRequest>; 2] {
     let mut left = None;
-    let act = sheet::frame(
+    let request = sheet::frame(
         ctx,
         pal,
         "Settings",
@@ -39,55 +32,49 @@ pub(crate) fn show(window: &mut Window, ctx: &Context, pal: &Palette) {
         |ui| {
             ui.horizontal(|ui| {
                 widgets::search(ui, &mut editor.filter, "Find a setting", "Find a setting", 260.0, true);
-                ui.label(RichText::new("Changes are in force at once and kept.").color(pal.weak));
+                ui.label(RichText::new("Changes take effect at once and are saved.").color(pal.weak));
             });
-            let mut act = None;
+            let mut request = None;
             ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
                 for row in editor.rows() {
                     match setting(row, editing, ui, pal) {
-                        Some(Act::Set(setting, value)) => left = Some((setting, value)),
-                        other => act = other.or(act.take()),
+                        Some(set @ SheetRequest::SetSetting(..)) => left = Some(set),
+                        other => request = other.or(request.take()),
                     }
                 }
                 if editor.rows().next().is_none() {
-                    ui.label(RichText::new("No setting is called or does that.").color(pal.weak));
+                    ui.label(RichText::new("No setting matches.").color(pal.weak));
                 }
             });
-            act
+            request
         },
         |ui| {
-            let mut act = None;
+            let mut request = None;
             if widgets::primary(ui, icon::CHECK, "Close").clicked() {
-                act = Some(Act::Close);
+                request = Some(SheetRequest::Close);
             }
             if widgets::button(ui, icon::UPLOAD_SIMPLE, "Export…").clicked() {
-                act = Some(Act::Export);
+                request = Some(SheetRequest::ExportSettings);
             }
             if widgets::button(ui, icon::DOWNLOAD_SIMPLE, "Import…").clicked() {
-                act = Some(Act::Import);
+                request = Some(SheetRequest::ImportSettings);
             }
             if widgets::button(ui, icon::UNDO, "All defaults").clicked() {
-                act = Some(Act::ResetAll);
+                request = Some(SheetRequest::ResetSetting(None));
             }
-            act
+            request
         },
     );
-    let app = &mut window.app;
-    if let Some((setting, value)) = left {
-        app.edit_setting(setting, &value);
-    }
-    match sheet::or_close(app, act) {
-        Some(Act::Close) => app.close_sheet(),
-        Some(Act::Reset(setting)) => app.reset_setting(Some(setting)),
-        Some(Act::ResetAll) => app.reset_setting(None),
-        Some(Act::Export) => app.export_settings(),
-        Some(Act::Import) => app.import_settings(),
-        Some(Act::Set(..)) | None => {}
-    }
+    [left, request]
 }
 
-fn setting(row: &Row, editing: &mut Option<(String, String)>, ui: &mut Ui, pal: &Palette) -> Option<Act> {
-    let mut act = None;
+fn setting(
+    row: &Row,
+    editing: &mut Option<(String, String)>,
+    ui: &mut Ui,
+    pal: &Palette,
+) -> Option<SheetRequest> {
+    let mut request = None;
     let line = if row.error.is_some() { pal.bad } else { pal.line };
     egui::Frame::new()
         .fill(if row.changed { pal.zebra } else { pal.surface })
@@ -106,22 +93,22 @@ fn setting(row: &Row, editing: &mut Option<(String, String)>, ui: &mut Ui, pal: 
                     Layout::left_to_right(Align::Center),
                     |ui| {
                         ui.set_width(VALUE);
-                        act = value(row, editing, ui);
+                        request = value(row, editing, ui);
                     },
                 );
                 ui.add_enabled_ui(row.changed || row.error.is_some(), |ui| {
                     let button = widgets::icon_button(
                         ui,
                         icon::UNDO,
-                        &format!("Back to the default: {}", row.title()),
+                        &format!("Reset to the default: {}", row.title()),
                     );
                     if button.clicked() {
-                        act = Some(Act::Reset(row.info.name));
+                        request = Some(SheetRequest::ResetSetting(Some(row.info.name)));
                     }
                 });
             });
         });
-    act
+    request
 }
 
 fn words(row: &Row, ui: &mut Ui, pal: &Palette) {
@@ -130,14 +117,14 @@ fn words(row: &Row, ui: &mut Ui, pal: &Palette) {
     ui.label(RichText::new(format!("{}{mark}", row.title())).family(theme::medium()));
     widgets::note(ui, row.info.meaning);
     let range =
-        format!("Takes {}; default {}. Called {}.", row.accepted(), row.default_text(), row.info.name);
+        format!("Accepts {}; default {}. Name: {}.", row.accepted(), row.default_text(), row.info.name);
     ui.add(egui::Label::new(RichText::new(range).color(pal.weak).size(11.0).line_height(Some(15.0))).wrap());
     if let Some(error) = &row.error {
         widgets::text(ui, RichText::new(error).color(pal.bad).size(12.0));
     }
 }
 
-fn value(row: &Row, editing: &mut Option<(String, String)>, ui: &mut Ui) -> Option<Act> {
+fn value(row: &Row, editing: &mut Option<(String, String)>, ui: &mut Ui) -> Option<SheetRequest> {
     let width = VALUE;
     match (row.info.unit, row.choices()) {
         (Unit::Switch, _) => {
@@ -145,7 +132,7 @@ fn value(row: &Row, editing: &mut Option<(String, String)>, ui: &mut Ui) -> Opti
             let word = if on { "on" } else { "off" };
             let switch = ui.checkbox(&mut on, word);
             name(ui, &switch, &row.title());
-            switch.changed().then(|| Act::Set(row.info.name, on.to_string()))
+            switch.changed().then(|| SheetRequest::SetSetting(row.info.name, on.to_string()))
         }
         (_, Some(words)) => {
             let mut chosen = None;
@@ -160,7 +147,7 @@ fn value(row: &Row, editing: &mut Option<(String, String)>, ui: &mut Ui) -> Opti
                 },
             );
             name(ui, &combo.response, &row.title());
-            chosen.map(|word| Act::Set(row.info.name, word))
+            chosen.map(|word| SheetRequest::SetSetting(row.info.name, word))
         }
         _ => {
             let mut text = match editing {
@@ -180,7 +167,7 @@ fn value(row: &Row, editing: &mut Option<(String, String)>, ui: &mut Ui) -> Opti
             }
             if field.lost_focus() {
                 *editing = None;
-                return (text != row.text).then_some(Act::Set(row.info.name, text));
+                return (text != row.text).then_some(SheetRequest::SetSetting(row.info.name, text));
             }
             None
         }

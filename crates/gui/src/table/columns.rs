@@ -6,7 +6,7 @@
 
 use egui::{Rangef, Rect, pos2};
 use fcs_engine::compare::Side;
-use fcs_view::Field;
+use fcs_gui_model::Field;
 
 use super::HEAD;
 
@@ -30,7 +30,7 @@ pub struct Widths(pub [Option<f32>; Field::ALL.len()]);
 
 /// Which of the columns that can be hidden are shown; `None` is what the table thinks right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Shown {
+pub struct ShownColumns {
     /// Created times; by itself where there is room for them.
     pub created: Option<bool>,
     /// Digests; by itself where a comparison has any.
@@ -74,7 +74,7 @@ pub(super) struct Geometry {
 impl Geometry {
     pub(super) fn new(
         outer: Rect,
-        (widths, shown, only): (&Widths, Shown, Option<Side>),
+        (widths, shown, only): (&Widths, ShownColumns, Option<Side>),
         content: Content,
         across: &mut f32,
     ) -> Self {
@@ -152,7 +152,7 @@ impl Geometry {
 fn columns(
     pane: f32,
     widths: &Widths,
-    shown: Shown,
+    shown: ShownColumns,
     Content { digests, decimals, depth }: Content,
 ) -> (Vec<(Field, Rangef)>, Vec<Field>) {
     // What is not asked for makes room for names: dates created first, then digests, the verdict's words last.
@@ -227,13 +227,13 @@ fn usual(field: Field, decimals: usize) -> f32 {
 mod tests {
     use super::*;
 
-    const ALL: Shown = Shown { created: Some(true), digest: Some(true), status: Some(true) };
+    const ALL: ShownColumns = ShownColumns { created: Some(true), digest: Some(true), status: Some(true) };
 
     fn geometry(width: f32, widths: &Widths, across: &mut f32) -> Geometry {
         shown(width, widths, ALL, across)
     }
 
-    fn shown(width: f32, widths: &Widths, shown: Shown, across: &mut f32) -> Geometry {
+    fn shown(width: f32, widths: &Widths, shown: ShownColumns, across: &mut f32) -> Geometry {
         let outer = Rect::from_min_max(pos2(0.0, 0.0), pos2(width, 300.0));
         Geometry::new(outer, (widths, shown, None), Content { digests: true, decimals: 0, depth: 0 }, across)
     }
@@ -272,7 +272,7 @@ mod tests {
             let geometry = shown(width, &Widths::default(), asked, &mut 0.0);
             geometry.columns.iter().map(|(field, _)| *field).collect::<Vec<_>>()
         };
-        let auto = Shown::default();
+        let auto = ShownColumns::default();
         assert_eq!(fields(2400.0, auto), Field::ALL);
         let middle = fields(1700.0, auto);
         assert!(!middle.contains(&Field::Created) && middle.contains(&Field::Status), "{middle:?}");

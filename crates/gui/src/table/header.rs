@@ -8,10 +8,10 @@ use egui::{
     Rect, Response, Role, Sense, SetOpenCommand, Stroke, Ui, Vec2, WidgetInfo, accesskit, pos2,
 };
 use fcs_engine::compare::Side;
-use fcs_view::{Column, Field};
+use fcs_gui_model::{Column, Field};
 
 use super::columns::{MIN, Widths};
-use super::{HEAD, Scene, Shown, Table, paint, rows};
+use super::{HEAD, Scene, ShownColumns, Table, paint, rows};
 use crate::theme::{PANEL_ROUND, icon};
 use crate::widgets;
 
@@ -182,7 +182,7 @@ impl Table {
             }
             ui.separator();
             if let Some(field) = field
-                && ui.button("As wide as what is in it").clicked()
+                && ui.button("Fit the width to the content").clicked()
             {
                 let fitting = rows::fitting(ui.painter(), scene, field);
                 self.widths.0[field as usize] = Some(fitting.max(MIN));
@@ -190,9 +190,9 @@ impl Table {
                 response.request_focus();
                 ui.close();
             }
-            if ui.button("Columns as at first").clicked() {
+            if ui.button("Default columns").clicked() {
                 self.widths = Widths::default();
-                self.shown = Shown::default();
+                self.shown = ShownColumns::default();
                 response.request_focus();
                 ui.close();
             }

@@ -5,10 +5,10 @@
 
 use egui::{Event, Key, Modifiers, Rangef, Ui};
 use fcs_engine::compare::{RowId, Side};
-use fcs_view::{Model, Move};
+use fcs_gui_model::{Model, Move};
 
 use super::columns::Geometry;
-use super::{Action, Context, ROW, Table};
+use super::{Context, ROW, Table, TableAction};
 
 /// How long after a letter the next one belongs to the same name, in seconds.
 const PAUSE: f64 = 1.0;
@@ -46,7 +46,7 @@ impl Table {
         ui: &Ui,
         model: &mut Model,
         geometry: &Geometry,
-        actions: &mut Vec<Action>,
+        actions: &mut Vec<TableAction>,
     ) {
         let arrows =
             egui::EventFilter { vertical_arrows: true, horizontal_arrows: true, ..Default::default() };
@@ -73,7 +73,7 @@ impl Table {
         modifiers: Modifiers,
         model: &mut Model,
         geometry: &Geometry,
-        actions: &mut Vec<Action>,
+        actions: &mut Vec<TableAction>,
     ) {
         if modifiers.ctrl || modifiers.alt || modifiers.command {
             return;
@@ -87,15 +87,15 @@ impl Table {
         match (key, modifiers.shift) {
             (Key::ArrowLeft, true) => self.across = (self.across - STEP).max(0.0),
             (Key::ArrowRight, true) => self.across = (self.across + STEP).min(geometry.across_max()),
-            (Key::Space, false) => actions.push(Action::Tick(row, self.active)),
-            (Key::Space, true) => actions.push(Action::Tick(row, self.active.other())),
+            (Key::Space, false) => actions.push(TableAction::Tick(row, self.active)),
+            (Key::Space, true) => actions.push(TableAction::Tick(row, self.active.other())),
             (Key::Enter, false) if model.rows().can_open(row) => {
-                actions.push(Action::Open(row, !model.rows().is_open(row)));
+                actions.push(TableAction::Open(row, !model.rows().is_open(row)));
             }
-            (Key::Enter, false) => actions.push(Action::Activate(row)),
+            (Key::Enter, false) => actions.push(TableAction::Activate(row)),
             (Key::F10, true) | (Key::Menu, _) => {
                 self.reveal = true;
-                actions.push(Action::Context(self.context_of(row, self.active, model, geometry)));
+                actions.push(TableAction::Context(self.context_of(row, self.active, model, geometry)));
             }
             _ => {}
         }

@@ -5,7 +5,7 @@
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{Align, Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Stroke, StrokeKind, pos2};
 use fcs_engine::compare::Group;
-use fcs_view::Mark;
+use fcs_gui_model::Mark;
 
 use crate::theme::{self, Palette, icon};
 

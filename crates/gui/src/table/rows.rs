@@ -9,11 +9,11 @@ use egui::{Align, CornerRadius, Painter, Rect, Response, Role, Sense, Ui, UiBuil
 use egui::{accesskit, pos2};
 use fcs_engine::access::Access;
 use fcs_engine::compare::{Comparison, Group, RowId, Side, Verdict};
+use fcs_gui_model::{Field, Mark, Model};
 use fcs_sys::Kind;
-use fcs_view::{Field, Mark, Model};
 
 use super::paint;
-use super::{Action, Context, Scene};
+use super::{Context, Scene, TableAction};
 use crate::theme::icon;
 use crate::widgets;
 
@@ -32,7 +32,7 @@ struct Name {
     text: Rect,
 }
 
-pub(super) fn draw(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
+pub(super) fn draw(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<TableAction>) {
     let mut pointed = None;
     for place in scene.visible.clone() {
         let row = scene.model.rows().visible()[place];
@@ -68,7 +68,7 @@ pub(super) fn draw(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
 }
 
 /// The row across both sides: what is behind it, and what a screen reader hears of it.
-fn whole(ui: &Ui, scene: &Scene<'_>, place: usize, row: RowId, actions: &mut Vec<Action>) -> Response {
+fn whole(ui: &Ui, scene: &Scene<'_>, place: usize, row: RowId, actions: &mut Vec<TableAction>) -> Response {
     let area = scene.row(place);
     let id = scene.id.with(row);
     // Not focusable: the table has the focus, and the cursor says which row it is on.
@@ -90,7 +90,7 @@ fn whole(ui: &Ui, scene: &Scene<'_>, place: usize, row: RowId, actions: &mut Vec
     });
     for (request, open) in [(accesskit::Action::Expand, true), (accesskit::Action::Collapse, false)] {
         if ui.input(|input| input.has_accesskit_action_request(id, request)) {
-            actions.push(Action::Open(row, open));
+            actions.push(TableAction::Open(row, open));
         }
     }
     let palette = &scene.palette;
@@ -107,12 +107,12 @@ fn whole(ui: &Ui, scene: &Scene<'_>, place: usize, row: RowId, actions: &mut Vec
     let pointer = response.interact_pointer_pos().unwrap_or(area.left_center());
     let side = scene.geometry.side(pointer.x);
     if response.secondary_clicked() {
-        actions.push(Action::Context(Context { row, side, at: pointer }));
+        actions.push(TableAction::Context(Context { row, side, at: pointer }));
     }
     if response.double_clicked() {
-        actions.push(Action::DoubleClick(row, side));
+        actions.push(TableAction::DoubleClick(row, side));
     } else if response.clicked() && !response.triple_clicked() {
-        actions.push(Action::Click(row, side));
+        actions.push(TableAction::Click(row, side));
     }
     response
 }
@@ -120,7 +120,7 @@ fn whole(ui: &Ui, scene: &Scene<'_>, place: usize, row: RowId, actions: &mut Vec
 fn spoken(scene: &Scene<'_>, row: RowId) -> String {
     let cells = &scene.cells;
     let verdict = scene.cells.index.comparison().row(row).verdict;
-    let mut text = format!("{}, {}", cells.name(row, Side::Left), fcs_view::text::status(verdict));
+    let mut text = format!("{}, {}", cells.name(row, Side::Left), fcs_gui_model::text::status(verdict));
     for (side, word) in [(Side::Left, "left"), (Side::Right, "right")] {
         if cells.index.comparison().node(row, side).is_none() {
             text = format!("{text}, {word} missing");
@@ -143,7 +143,7 @@ fn half(
     place: usize,
     row: RowId,
     side: Side,
-    actions: &mut Vec<Action>,
+    actions: &mut Vec<TableAction>,
 ) -> bool {
     let area = scene.row(place);
     let comparison = scene.cells.index.comparison();
@@ -229,7 +229,7 @@ fn caret(
     row: RowId,
     side: Side,
     area: Rect,
-    actions: &mut Vec<Action>,
+    actions: &mut Vec<TableAction>,
 ) -> bool {
     let rows = scene.model.rows();
     if !rows.can_open(row) {
@@ -239,7 +239,7 @@ fn caret(
     let id = scene.id.with((row, side as u8, "caret"));
     let response = ui.interact(area.intersect(ui.clip_rect()), id, Sense::CLICK);
     if response.clicked() {
-        actions.push(Action::Open(row, !open));
+        actions.push(TableAction::Open(row, !open));
     }
     let mark = if open { icon::CARET_DOWN } else { icon::CARET_RIGHT };
     let color = if response.hovered() { scene.palette.text } else { scene.palette.weak };
@@ -255,7 +255,7 @@ fn caret(
     open
 }
 
-fn tick(ui: &mut Ui, scene: &Scene<'_>, row: RowId, side: Side, area: Rect, actions: &mut Vec<Action>) {
+fn tick(ui: &mut Ui, scene: &Scene<'_>, row: RowId, side: Side, area: Rect, actions: &mut Vec<TableAction>) {
     let selection = scene.model.selection();
     if !selection.can_tick(row, side) {
         return;
@@ -264,7 +264,7 @@ fn tick(ui: &mut Ui, scene: &Scene<'_>, row: RowId, side: Side, area: Rect, acti
     let id = scene.id.with((row, side as u8, "tick"));
     let response = ui.interact(area.expand(4.0).intersect(ui.clip_rect()), id, Sense::CLICK);
     if response.clicked() {
-        actions.extend([Action::Select(row, side), Action::Tick(row, side)]);
+        actions.extend([TableAction::Select(row, side), TableAction::Tick(row, side)]);
     }
     response.widget_info(|| {
         let word = if side == Side::Left { "Left" } else { "Right" };

@@ -46,7 +46,7 @@ pub struct Palette {
     pub primary: Color32,
     /// The same under the pointer.
     pub primary_hover: Color32,
-    /// Behind `on_primary`: what cannot be taken back.
+    /// Behind `on_primary`: what cannot be undone.
     pub danger: Color32,
     /// The same, pointed at.
     pub danger_hover: Color32,

@@ -9,12 +9,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use egui::{Theme, Ui, UiBuilder, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use fcs_app::settings_file::SettingsFile;
 use fcs_engine::compare::Side;
-use fcs_front::settings_file::SettingsFile;
 use fcs_gui::theme;
 use fcs_gui::window::Window;
-use fcs_view::app::{Answer, App, Desktop, Start};
-use fcs_view::keep::Kept;
+use fcs_gui_model::app::{App, Desktop, DialogAnswer, Start};
+use fcs_gui_model::keep::Remembered;
 use jiff::tz::TimeZone;
 
 use super::CpuRenderer;
@@ -24,23 +24,23 @@ use super::CpuRenderer;
 pub struct Answers(pub Mutex<Vec<PathBuf>>);
 
 impl Answers {
-    fn next(&self) -> Answer {
+    fn next(&self) -> DialogAnswer {
         match self.0.lock().unwrap().pop() {
-            Some(path) if path.as_os_str().is_empty() => Answer::Missing("nothing is there".into()),
-            Some(path) => Answer::Chosen(path),
-            None => Answer::Cancelled,
+            Some(path) if path.as_os_str().is_empty() => DialogAnswer::Missing("nothing is there".into()),
+            Some(path) => DialogAnswer::Chosen(path),
+            None => DialogAnswer::Cancelled,
         }
     }
 }
 
 impl Desktop for Answers {
-    fn pick_folder(&self, _title: &str, _start: Option<&Path>) -> Answer {
+    fn pick_folder(&self, _title: &str, _start: Option<&Path>) -> DialogAnswer {
         self.next()
     }
-    fn pick_save(&self, _title: &str, _name: &str) -> Answer {
+    fn pick_save(&self, _title: &str, _name: &str) -> DialogAnswer {
         self.next()
     }
-    fn pick_open(&self, _title: &str) -> Answer {
+    fn pick_open(&self, _title: &str) -> DialogAnswer {
         self.next()
     }
 }
@@ -84,6 +84,13 @@ impl Bench {
         Self::over(Home::Any(tempfile::tempdir().unwrap()), ["left", "right"], size, theme)
     }
 
+    /// Folders in memory where the system has such a place: every Linux keeps and proves the same there.
+    pub fn in_memory(size: Vec2, theme: Theme) -> Self {
+        let memory = Path::new("/dev/shm");
+        let home = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self::over(Home::Any(home.unwrap()), ["left", "right"], size, theme)
+    }
+
     /// Folders for a picture.
     pub fn for_picture(size: Vec2, theme: Theme) -> Self {
         let lock = File::create("/tmp/fcs-window-test.lock").unwrap();
@@ -104,7 +111,7 @@ impl Bench {
         let settings = home.path().join("home/settings.toml");
         let mut app = App::new(Start {
             settings: SettingsFile::read(settings.clone()),
-            kept: Kept { shown: vec!["-created".into()], ..Kept::default() },
+            kept: Remembered { shown: vec!["-created".into()], ..Remembered::default() },
             kept_path: Some(settings.with_file_name("window.toml")),
             logs: None,
             home: Some(home.path().join("home")),
@@ -117,8 +124,11 @@ impl Bench {
         let [left, right] = folders;
         app.set_folder(Side::Left, left);
         app.set_folder(Side::Right, right);
-        app.kept.theme =
-            if theme == Theme::Dark { fcs_view::keep::Theme::Dark } else { fcs_view::keep::Theme::Light };
+        app.kept.theme = if theme == Theme::Dark {
+            fcs_gui_model::keep::Theme::Dark
+        } else {
+            fcs_gui_model::keep::Theme::Light
+        };
         let mut h = Harness::builder()
             .with_size(size)
             .with_theme(theme)

@@ -4,11 +4,15 @@
 
 mod bench;
 mod cpu;
+mod told;
 mod trees;
+mod user;
 
 pub use bench::{Answers, Bench};
 pub use cpu::CpuRenderer;
+pub use told::{assert_told, told};
 pub use trees::{Item, Trees, file, folder};
+pub use user::*;
 
 /// Whether a name that a screen reader says holds a glyph of the icon font.
 pub fn has_icon(text: &str) -> bool {

@@ -8,8 +8,9 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 
 use super::{file::UnixFile, handle, retry, volume};
 use crate::{
-    Access, CopyIn, CopyOptions, Dir, DirRef, File, FileRef, Handle, LinkTarget, Listed, Metadata, Name,
-    OsReason, Owner, Rename, Space, Tick, Times, VolumeFacts, reason,
+    Access, AccessCheck, CopyIn, CopyOptions, Dir, DirRef, File, FileRef, Handle, HardLinks, LinkTarget,
+    Listed, Metadata, Name, NativeCopy, OsReason, Owner, Rename, Space, Symlinks, Tick, Times, VolumeFacts,
+    reason,
 };
 
 /// A folder held by its descriptor: renaming or replacing it elsewhere does not lead us astray.
@@ -96,6 +97,10 @@ impl Dir for UnixDir {
     }
 
     fn open_file(&self, name: &Name, access: Access) -> io::Result<FileRef> {
+        self.open_and_examine(name, access).map(|(file, _)| file)
+    }
+
+    fn open_and_examine(&self, name: &Name, access: Access) -> io::Result<(FileRef, Metadata)> {
         // Non-blocking, so that a pipe put in the file's place cannot hang us before its kind is checked.
         let mode = if access == Access::ReadWrite { OFlags::RDWR } else { OFlags::RDONLY };
         let flags = mode | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -111,8 +116,9 @@ impl Dir for UnixDir {
             retry(|| rustix::fs::fcntl_nocache(&fd, true))?;
         }
         let file = UnixFile::new(fd, access == Access::ReadUncached);
-        match file.metadata()?.kind {
-            crate::Kind::File => Ok(Arc::new(file)),
+        let metadata = file.metadata()?;
+        match metadata.kind {
+            crate::Kind::File => Ok((Arc::new(file), metadata)),
             crate::Kind::Folder => Err(io::ErrorKind::IsADirectory.into()),
             _ => Err(io::ErrorKind::Unsupported.into()),
         }
@@ -126,25 +132,6 @@ impl Dir for UnixDir {
 
     fn create_dir(&self, name: &Name) -> io::Result<()> {
         retry(|| rustix::fs::mkdirat(&self.fd, name.as_bytes(), Mode::RWXU))
-    }
-
-    fn create_symlink(&self, name: &Name, target: &LinkTarget) -> io::Result<()> {
-        retry(|| rustix::fs::symlinkat(target.text.as_slice(), &self.fd, name.as_bytes()))
-    }
-
-    fn read_link(&self, name: &Name) -> io::Result<LinkTarget> {
-        let text = retry(|| rustix::fs::readlinkat(&self.fd, name.as_bytes(), Vec::new()))?;
-        Ok(LinkTarget { text: text.into_bytes(), to_folder: false })
-    }
-
-    fn set_link_times(&self, name: &Name, times: Times) -> io::Result<()> {
-        let times = handle::timestamps(self.fd.as_fd(), times);
-        retry(|| rustix::fs::utimensat(&self.fd, name.as_bytes(), &times, AtFlags::SYMLINK_NOFOLLOW))
-    }
-
-    fn set_link_owner(&self, name: &Name, owner: Owner) -> io::Result<()> {
-        let (user, group) = handle::ids(owner);
-        retry(|| rustix::fs::chownat(&self.fd, name.as_bytes(), user, group, AtFlags::SYMLINK_NOFOLLOW))
     }
 
     fn rename(&self, from: &Name, to_dir: &dyn Dir, to: &Name, how: Rename) -> io::Result<()> {
@@ -171,6 +158,54 @@ impl Dir for UnixDir {
         }
     }
 
+    fn remove_file(&self, name: &Name) -> io::Result<()> {
+        retry(|| rustix::fs::unlinkat(&self.fd, name.as_bytes(), AtFlags::empty()))
+    }
+
+    fn remove_dir(&self, name: &Name) -> io::Result<()> {
+        retry(|| rustix::fs::unlinkat(&self.fd, name.as_bytes(), AtFlags::REMOVEDIR))
+    }
+
+    fn volume(&self) -> io::Result<VolumeFacts> {
+        volume::facts(self)
+    }
+
+    fn space(&self) -> io::Result<Space> {
+        volume::space(self.fd.as_fd())
+    }
+
+    crate::has!(
+        as_symlinks: Symlinks,
+        as_hard_links: HardLinks,
+        as_access_check: AccessCheck,
+        as_native_copy: NativeCopy,
+    );
+    #[cfg(target_os = "linux")]
+    crate::has!(as_recycle: Recycle, as_volume_sync: VolumeSync);
+}
+
+impl Symlinks for UnixDir {
+    fn create_symlink(&self, name: &Name, target: &LinkTarget) -> io::Result<()> {
+        retry(|| rustix::fs::symlinkat(target.text.as_slice(), &self.fd, name.as_bytes()))
+    }
+
+    fn read_link(&self, name: &Name) -> io::Result<LinkTarget> {
+        let text = retry(|| rustix::fs::readlinkat(&self.fd, name.as_bytes(), Vec::new()))?;
+        Ok(LinkTarget { text: text.into_bytes(), to_folder: false })
+    }
+
+    fn set_link_times(&self, name: &Name, times: Times) -> io::Result<()> {
+        let times = handle::timestamps(self.fd.as_fd(), times);
+        retry(|| rustix::fs::utimensat(&self.fd, name.as_bytes(), &times, AtFlags::SYMLINK_NOFOLLOW))
+    }
+
+    fn set_link_owner(&self, name: &Name, owner: Owner) -> io::Result<()> {
+        let (user, group) = handle::ids(owner);
+        retry(|| rustix::fs::chownat(&self.fd, name.as_bytes(), user, group, AtFlags::SYMLINK_NOFOLLOW))
+    }
+}
+
+impl HardLinks for UnixDir {
     fn hard_link(&self, from: &Name, to_dir: &dyn Dir, to: &Name) -> io::Result<()> {
         let to_dir = Self::same_backend(to_dir)?;
         match retry(|| {
@@ -182,20 +217,16 @@ impl Dir for UnixDir {
             other => other,
         }
     }
+}
 
-    fn remove_file(&self, name: &Name) -> io::Result<()> {
-        retry(|| rustix::fs::unlinkat(&self.fd, name.as_bytes(), AtFlags::empty()))
-    }
-
-    fn remove_dir(&self, name: &Name) -> io::Result<()> {
-        retry(|| rustix::fs::unlinkat(&self.fd, name.as_bytes(), AtFlags::REMOVEDIR))
-    }
-
-    #[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")]
+impl crate::Recycle for UnixDir {
     fn recycle(&self, path: &std::path::Path, name: &Name) -> io::Result<()> {
         super::recycle::recycle(self, path, name)
     }
+}
 
+impl AccessCheck for UnixDir {
     fn may_change(&self) -> io::Result<bool> {
         use rustix::fs::Access as Ask;
         let asked =
@@ -206,26 +237,16 @@ impl Dir for UnixDir {
             Err((_, e)) => Err(e),
         }
     }
+}
 
+#[cfg(target_os = "linux")]
+impl crate::VolumeSync for UnixDir {
     fn sync_volume(&self) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        {
-            rustix::fs::syncfs(&self.fd).map_err(Into::into)
-        }
-        #[cfg(not(target_os = "linux"))]
-        {
-            Err(io::ErrorKind::Unsupported.into())
-        }
+        rustix::fs::syncfs(&self.fd).map_err(Into::into)
     }
+}
 
-    fn volume(&self) -> io::Result<VolumeFacts> {
-        volume::facts(self)
-    }
-
-    fn space(&self) -> io::Result<Space> {
-        volume::space(self.fd.as_fd())
-    }
-
+impl NativeCopy for UnixDir {
     fn copy_in(
         &self,
         name: &Name,

@@ -3,26 +3,51 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{cache, handle, retry, window};
 use crate::buffer::{ALIGNMENT, AlignedBuffer};
 #[cfg(target_os = "linux")]
-use crate::traits::pace_writeback;
-use crate::{CopyIn, CopyMethod, CopyOptions, Eviction, File, Metadata, Tick, Window, copy_in_by_chunks};
+use crate::pace_writeback;
+use crate::{
+    CacheHints, CopyIn, CopyMethod, CopyOptions, Evict, Eviction, File, Locks, Map, Metadata, Tick, Window,
+    copy_in_by_chunks,
+};
 
 /// A file held by its descriptor.
 #[derive(Debug)]
 pub(super) struct UnixFile {
     pub(super) fd: OwnedFd,
-    /// Opened past the cache: reads must be aligned.
-    direct: bool,
+    /// Reads go past the cache, and must be aligned.
+    direct: AtomicBool,
 }
 
 handle::impl_handle!(UnixFile);
 
 impl UnixFile {
     pub(super) fn new(fd: OwnedFd, direct: bool) -> Self {
-        Self { fd, direct }
+        Self { fd, direct: direct.into() }
+    }
+
+    /// Has the reads from here on go past the cache.
+    #[cfg(target_os = "linux")]
+    pub(super) fn pass_cache(&self) -> io::Result<()> {
+        if !self.direct.load(Ordering::Acquire) {
+            // Of the flags that can be changed, files of this backend have no other.
+            retry(|| rustix::fs::fcntl_setfl(&self.fd, rustix::fs::OFlags::DIRECT))?;
+            self.direct.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Has them go through the cache again.
+    #[cfg(target_os = "linux")]
+    pub(super) fn use_cache(&self) -> io::Result<()> {
+        if self.direct.load(Ordering::Acquire) {
+            retry(|| rustix::fs::fcntl_setfl(&self.fd, rustix::fs::OFlags::empty()))?;
+            self.direct.store(false, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Reads past the cache: straight into the buffer if it is aligned, else through one that is.
@@ -44,7 +69,7 @@ impl UnixFile {
 
 impl File for UnixFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        if self.direct && cfg!(target_os = "linux") {
+        if self.direct.load(Ordering::Acquire) && cfg!(target_os = "linux") {
             return self.read_aligned(buffer, offset);
         }
         retry(|| rustix::io::pread(&self.fd, &mut *buffer, offset))
@@ -54,6 +79,12 @@ impl File for UnixFile {
         retry(|| rustix::io::pwrite(&self.fd, buffer, offset))
     }
 
+    crate::has!(as_cache_hints: CacheHints, as_evict: Evict, as_locks: Locks, as_map: Map);
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    crate::has!(as_holes: Holes);
+}
+
+impl Locks for UnixFile {
     #[cfg(target_os = "linux")]
     fn try_lock(&self) -> io::Result<bool> {
         match super::lock::exclusive(self.fd.as_fd()) {
@@ -88,21 +119,15 @@ impl File for UnixFile {
             Err(e) => Err(e),
         }
     }
+}
 
+impl CacheHints for UnixFile {
     fn start_writeback(&self, offset: u64, bytes: u64) -> io::Result<()> {
         cache::writeback(self.fd.as_fd(), offset, bytes, false)
     }
 
     fn wait_writeback(&self, offset: u64, bytes: u64) -> io::Result<()> {
         cache::writeback(self.fd.as_fd(), offset, bytes, true)
-    }
-
-    fn evict(&self) -> io::Result<Eviction> {
-        cache::evict(self.fd.as_fd())
-    }
-
-    fn is_in_metadata(&self) -> io::Result<bool> {
-        cache::is_in_metadata(self.fd.as_fd())
     }
 
     fn prefetch(&self, offset: u64, bytes: u64) {
@@ -120,24 +145,32 @@ impl File for UnixFile {
             let _ = (offset, bytes);
         }
     }
+}
 
-    fn has_holes(&self) -> io::Result<bool> {
-        #[cfg(any(target_os = "linux", target_vendor = "apple"))]
-        {
-            let size = handle::metadata(self.fd.as_fd())?.size;
-            // The descriptor's position is used by nothing else: all reads and writes name their offset.
-            match retry(|| rustix::fs::seek(&self.fd, rustix::fs::SeekFrom::Hole(0))) {
-                Ok(hole) => Ok(hole < size),
-                Err(e) if matches!(e.raw_os_error(), Some(libc::EINVAL | libc::ENXIO)) => Ok(false),
-                Err(e) => Err(e),
-            }
-        }
-        #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-        {
-            Ok(false)
-        }
+impl Evict for UnixFile {
+    fn evict(&self) -> io::Result<Eviction> {
+        cache::evict(self.fd.as_fd())
     }
 
+    fn is_in_metadata(&self) -> io::Result<bool> {
+        cache::is_in_metadata(self.fd.as_fd())
+    }
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+impl crate::Holes for UnixFile {
+    fn has_holes(&self) -> io::Result<bool> {
+        let size = handle::metadata(self.fd.as_fd())?.size;
+        // The descriptor's position is used by nothing else: all reads and writes name their offset.
+        match retry(|| rustix::fs::seek(&self.fd, rustix::fs::SeekFrom::Hole(0))) {
+            Ok(hole) => Ok(hole < size),
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EINVAL | libc::ENXIO)) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+impl Map for UnixFile {
     fn map(&self, offset: u64, bytes: usize) -> io::Result<Box<dyn Window>> {
         Ok(Box::new(window::UnixWindow::new(&self.fd, offset, bytes)?))
     }

@@ -226,27 +226,7 @@ mod xattr {
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-mod xattr {
-    use super::{BorrowedFd, io};
-
-    pub(in crate::unix) fn list(_: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
-        Ok(Vec::new())
-    }
-
-    pub(in crate::unix) fn get(_: BorrowedFd<'_>, _: &[u8]) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(in crate::unix) fn remove(_: BorrowedFd<'_>, _: &[u8]) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(in crate::unix) fn set(_: BorrowedFd<'_>, _: &[u8], _: &[u8]) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
 pub(super) use xattr::{get as xattr_get, list as xattr_list, remove as xattr_remove, set as xattr_set};
 
 /// The answer to a sync. Some file systems that programs and servers provide cannot sync a folder and say "invalid" or
@@ -263,7 +243,7 @@ pub(super) fn synced(fd: BorrowedFd<'_>, answer: Result<(), Errno>) -> io::Resul
     }
 }
 
-/// Implements [`crate::Handle`] for a type with a field `fd`.
+/// Implements [`crate::Handle`] and its capabilities for a type with a field `fd`.
 macro_rules! impl_handle {
     ($type:ty) => {
         impl crate::Handle for $type {
@@ -279,9 +259,24 @@ macro_rules! impl_handle {
             fn set_attributes(&self, attributes: crate::Attributes) -> io::Result<()> {
                 handle::set_attributes(self.fd.as_fd(), attributes)
             }
+            fn sync(&self) -> io::Result<()> {
+                // Not repeated after an error: the kernel may drop the pages it failed to write, and a second call
+                // would then report success for lost data (fsync(2), "fsyncgate").
+                handle::synced(self.fd.as_fd(), rustix::fs::fsync(&self.fd))
+            }
+            #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+            crate::has!(as_xattrs: Xattrs);
+            crate::has!(as_owners: Owners);
+        }
+
+        impl crate::Owners for $type {
             fn set_owner(&self, owner: crate::Owner) -> io::Result<()> {
                 handle::set_owner(self.fd.as_fd(), owner)
             }
+        }
+
+        #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+        impl crate::Xattrs for $type {
             fn xattrs(&self) -> io::Result<Vec<Vec<u8>>> {
                 handle::xattr_list(self.fd.as_fd())
             }
@@ -293,11 +288,6 @@ macro_rules! impl_handle {
             }
             fn remove_xattr(&self, name: &[u8]) -> io::Result<()> {
                 handle::xattr_remove(self.fd.as_fd(), name)
-            }
-            fn sync(&self) -> io::Result<()> {
-                // Not repeated after an error: the kernel may drop the pages it failed to write, and a second call
-                // would then report success for lost data (fsync(2), "fsyncgate").
-                handle::synced(self.fd.as_fd(), rustix::fs::fsync(&self.fd))
             }
         }
     };

@@ -4,6 +4,8 @@
 //! platform lacks returns `Unsupported`, and the engine takes its other way.
 
 mod cache;
+#[cfg(target_os = "linux")]
+pub(crate) mod device_reads;
 mod dir;
 mod file;
 mod handle;

@@ -65,7 +65,7 @@ fn is_at_least(release: &str, wanted: (u32, u32)) -> bool {
     }
 }
 
-/// The largest file that may lie in metadata. None reaches beyond a block, or on NTFS a record of at most 4096 bytes.
+/// The largest file that may be in metadata. None reaches beyond a block, or on NTFS a record of at most 4096 bytes.
 /// What is not listed has no such thing, according to its documentation.
 fn in_metadata_max(name: &str, block: u64) -> u64 {
     match name {
@@ -197,7 +197,7 @@ fn kind_of(fd: BorrowedFd<'_>, _metadata: &Metadata) -> Kind {
     Kind { name: "unknown".into(), place: Place::Local, sync_volume: false, device_reread: false }
 }
 
-/// File systems that store an item's number with it, or take it from where it lies for good. Not FAT and exFAT, whose
+/// File systems that store an item's number with it, or take it from its place on the disk, which never changes. Not FAT and exFAT, whose
 /// drivers make numbers up while they remember an item (`iunique`), not overlay, whose numbers depend on the layers, and
 /// no user-space file system, where the number is mostly that of the library's own table (`use_ino` of libfuse). Only
 /// what cannot be asked is listed: a plain user cannot make the system forget an item to see what becomes of it.
@@ -298,7 +298,7 @@ fn probe_case(dir: &UnixDir) -> Option<CaseRule> {
     None
 }
 
-/// How names are told apart in a folder in which `flipped` was found that is another listed name's other spelling.
+/// How names are distinguished in a folder in which `flipped` was found that is another listed name's other spelling.
 fn case_by_listing(dir: &UnixDir, flipped: &[u8]) -> Option<CaseRule> {
     let mut is_listed = false;
     dir.list(&mut |entry| is_listed |= entry.name == flipped).ok()?;

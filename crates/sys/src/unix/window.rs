@@ -66,7 +66,7 @@ impl Slot {
     }
 }
 
-/// More windows than any run opens: two per large-file lane.
+/// More windows than any run opens: two per worker for large files.
 const SLOTS: usize = 256;
 
 #[allow(clippy::declare_interior_mutable_const)]
@@ -160,7 +160,7 @@ impl Window for UnixWindow {
 
     fn copy_out(&self, offset: usize, buffer: &mut [u8]) -> io::Result<()> {
         let from = self.pointer(offset, buffer.len())?;
-        // SAFETY: `pointer` checked that the range lies in the mapping, which is readable and lives as long as
+        // SAFETY: `pointer` checked that the range is in the mapping, which is readable and lives as long as
         // `self`; a fault inside it is caught by the handler. `buffer` is ours alone, so the two cannot overlap.
         #[allow(unsafe_code)]
         unsafe {
@@ -270,7 +270,7 @@ extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, cont
         let from = address & !(PAGE_SIZE.load(Ordering::Relaxed) - 1);
         // Never beyond the end that was read together with the beginning.
         let len = end - from;
-        // SAFETY: the range lies inside a live mapping of ours (the slot is cleared before unmapping); MAP_FIXED
+        // SAFETY: the range is inside a live mapping of ours (the slot is cleared before unmapping); MAP_FIXED
         // replaces just these pages by readable zeros. mmap is a plain system call and safe in a handler on Linux.
         #[allow(unsafe_code)]
         let replaced = unsafe {

@@ -216,7 +216,7 @@ fn call(from: &[u16], to: &[u16], progress: &mut Progress<'_, '_>, flags: u32) -
     })
 }
 
-/// Hides the new file and takes off the read-only mark that it got from its source.
+/// Hides the new file and takes off the read-only attribute that it got from its source.
 fn hide(file: BorrowedHandle<'_>) -> io::Result<()> {
     handle::set_attributes(file, Attributes(fs::FILE_ATTRIBUTE_HIDDEN))
 }

@@ -16,8 +16,9 @@ use super::nt::{self as call, Open};
 use super::volume::{self, Shared};
 use super::{handle, list, rename, reparse, stream};
 use crate::{
-    Access, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, File, FileRef, Kind, LinkTarget, Listed, Metadata,
-    Name, OsReason, Owner, Rename, Space, Tick, Times, VolumeFacts, copy_in_by_chunks, reason,
+    Access, AccessCheck, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, File, FileRef, HardLinks, Kind,
+    LinkTarget, Listed, Metadata, Name, NativeCopy, OsReason, Rename, Space, Symlinks, Tick, Times,
+    VolumeFacts, copy_in_by_chunks, reason,
 };
 
 /// A folder held by its handle: renaming or replacing it elsewhere does not lead us astray.
@@ -116,18 +117,25 @@ impl Dir for WindowsDir {
     }
 
     fn open_file(&self, name: &Name, access: Access) -> io::Result<FileRef> {
+        let settable = fs::FILE_GENERIC_READ | fs::FILE_WRITE_ATTRIBUTES;
         let how = match access {
             Access::Read => Open::existing(fs::FILE_GENERIC_READ),
             Access::ReadWrite => Open::existing(fs::FILE_GENERIC_READ | fs::FILE_GENERIC_WRITE),
             // Only who may write, were it at the end, may sync.
-            Access::SetTimes => {
-                Open::existing(fs::FILE_GENERIC_READ | fs::FILE_WRITE_ATTRIBUTES | fs::FILE_APPEND_DATA)
-            }
+            Access::SetTimes => Open::existing(settable | fs::FILE_APPEND_DATA),
             Access::ReadUncached => {
                 Open::existing(fs::FILE_GENERIC_READ).with(nt::FILE_NO_INTERMEDIATE_BUFFERING)
             }
         };
-        let handle = self.open(name, how, Kind::File)?;
+        let handle = match self.open(name, how, Kind::File) {
+            // The read-only attribute keeps everybody from writing, and nobody from taking it away.
+            Err(e) if access == Access::SetTimes && reason(&e) == OsReason::PermissionDenied => {
+                let handle = self.open(name, Open::existing(settable), Kind::File)?;
+                let is_marked = handle::metadata(handle.as_handle())?.attributes.has_read_only_attribute();
+                if is_marked { handle } else { return Err(e) }
+            }
+            other => other?,
+        };
         Ok(Arc::new(match access {
             Access::ReadUncached => WindowsFile::uncached(handle)?,
             Access::Read | Access::SetTimes | Access::ReadWrite => WindowsFile::new(handle),
@@ -151,6 +159,41 @@ impl Dir for WindowsDir {
         Ok(())
     }
 
+    fn rename(&self, from: &Name, to_dir: &dyn Dir, to: &Name, how: Rename) -> io::Result<()> {
+        let to_dir = Self::same_backend(to_dir)?;
+        rename::rename(self.handle.as_handle(), from, to_dir.handle.as_handle(), to, how)
+    }
+
+    fn remove_file(&self, name: &Name) -> io::Result<()> {
+        rename::remove_file(self.handle.as_handle(), name)
+    }
+
+    fn remove_dir(&self, name: &Name) -> io::Result<()> {
+        rename::remove_dir(self.handle.as_handle(), name)
+    }
+
+    fn volume(&self) -> io::Result<VolumeFacts> {
+        volume::facts(self)
+    }
+
+    fn space(&self) -> io::Result<Space> {
+        volume::space(self.handle.as_handle())
+    }
+
+    crate::has!(
+        as_symlinks: Symlinks,
+        as_hard_links: HardLinks,
+        as_access_check: AccessCheck,
+        as_native_copy: NativeCopy,
+    );
+
+    // No `Recycle`. The Shell moves to its bin "if possible" and deletes otherwise (too large, bin off, no bin on that
+    // drive). FOF_WANTNUKEWARNING asks the user first, which needs a window; whether an item will be recycled shows
+    // beforehand only in TSF_DELETE_RECYCLE_IF_POSSIBLE, whose name says what it promises. So no documented flag
+    // guarantees that nothing is deleted permanently, and the capability is missing.
+}
+
+impl Symlinks for WindowsDir {
     fn create_symlink(&self, name: &Name, target: &LinkTarget) -> io::Result<()> {
         reparse::create(self.handle.as_handle(), name, target)
     }
@@ -166,34 +209,16 @@ impl Dir for WindowsDir {
         }
         handle::set_times(link.as_handle(), times)
     }
+}
 
-    fn set_link_owner(&self, _: &Name, _: Owner) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn rename(&self, from: &Name, to_dir: &dyn Dir, to: &Name, how: Rename) -> io::Result<()> {
-        let to_dir = Self::same_backend(to_dir)?;
-        rename::rename(self.handle.as_handle(), from, to_dir.handle.as_handle(), to, how)
-    }
-
+impl HardLinks for WindowsDir {
     fn hard_link(&self, from: &Name, to_dir: &dyn Dir, to: &Name) -> io::Result<()> {
         let to_dir = Self::same_backend(to_dir)?;
         rename::hard_link(self.handle.as_handle(), from, to_dir.handle.as_handle(), to)
     }
+}
 
-    fn remove_file(&self, name: &Name) -> io::Result<()> {
-        rename::remove_file(self.handle.as_handle(), name)
-    }
-
-    fn remove_dir(&self, name: &Name) -> io::Result<()> {
-        rename::remove_dir(self.handle.as_handle(), name)
-    }
-
-    // No `recycle`. The Shell moves to its bin "if possible" and deletes otherwise (too large, bin off, no bin on that
-    // drive). FOF_WANTNUKEWARNING asks the user first, which needs a window; whether an item will be recycled shows
-    // beforehand only in TSF_DELETE_RECYCLE_IF_POSSIBLE, whose name says what it promises. So no documented flag
-    // guarantees that nothing is deleted for good, and the trait's `Unsupported` stands.
-
+impl AccessCheck for WindowsDir {
     fn may_change(&self) -> io::Result<bool> {
         let asked = handle::reopen(self.handle.as_handle(), fs::FILE_ADD_FILE | fs::FILE_ADD_SUBDIRECTORY);
         match asked.map_err(|e| (reason(&e), e)) {
@@ -210,19 +235,9 @@ impl Dir for WindowsDir {
     fn holders(&self, path: &std::path::Path) -> Vec<String> {
         super::holders(path)
     }
+}
 
-    fn sync_volume(&self) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn volume(&self) -> io::Result<VolumeFacts> {
-        volume::facts(self)
-    }
-
-    fn space(&self) -> io::Result<Space> {
-        volume::space(self.handle.as_handle())
-    }
-
+impl NativeCopy for WindowsDir {
     fn copy_in(
         &self,
         name: &Name,

@@ -11,11 +11,11 @@ use windows_sys::Win32::System::Ioctl;
 use super::window::WindowsWindow;
 use super::{handle, nt, stream, volume};
 use crate::buffer::{ALIGNMENT, AlignedBuffer};
-use crate::{Eviction, File, Window};
+use crate::{Evict, Eviction, File, Holes, Locks, Map, OsReason, Window, reason};
 
 /// Where the advisory lock lies: one byte that no file reaches. Locks are mandatory on Windows, so a lock on what is
 /// really there would keep others from reading who holds it.
-pub(super) const LOCK_OFFSET: u64 = 0x7FFF_FFFF_FFFF_0000;
+pub const LOCK_OFFSET: u64 = 0x7FFF_FFFF_FFFF_0000;
 /// The most that one call is asked for; its length is a number of 32 bits.
 const MOST_AT_ONCE: usize = 1 << 30;
 
@@ -77,7 +77,13 @@ impl WindowsFile {
     }
 
     fn flush(&self) -> io::Result<()> {
-        handle::flush(self.handle.as_handle())
+        match handle::flush(self.handle.as_handle()) {
+            // Nothing was tried: a file that was read-only is opened without the right to write.
+            Err(e) if reason(&e) == OsReason::PermissionDenied => {
+                handle::flush(handle::reopen(self.handle.as_handle(), fs::FILE_APPEND_DATA)?.as_handle())
+            }
+            other => other,
+        }
     }
 
     /// Reads past the cache: straight into the buffer if it is aligned, else through one that is.
@@ -122,7 +128,7 @@ impl WindowsFile {
 /// The largest record that NTFS has for a file.
 const LARGEST_RECORD: i64 = 4096;
 
-/// Whether the content lies in the file's own record, as NTFS keeps some hundred bytes. It has records in memory and
+/// Whether the content is in the file's own record, as NTFS keeps some hundred bytes. It has records in memory and
 /// reads from there, whatever was asked for, so the device would not be reached. What is set aside for such a
 /// content is its length rounded to eight bytes, so no whole number of clusters; no call tells it in so many words.
 fn lies_in_its_record(file: BorrowedHandle<'_>) -> io::Result<bool> {
@@ -165,24 +171,19 @@ impl File for WindowsFile {
         Ok(n as usize)
     }
 
-    fn start_writeback(&self, _: u64, _: u64) -> io::Result<()> {
-        // The system writes behind by itself and slows writers down before too much waits; it offers no such call
-        // for a range.
-        Ok(())
-    }
+    crate::has!(as_evict: Evict, as_locks: Locks, as_holes: Holes, as_map: Map);
 
-    fn wait_writeback(&self, _: u64, _: u64) -> io::Result<()> {
-        Ok(())
-    }
+    // No `CacheHints`. The system writes behind by itself and slows writers down before too much waits; it offers no
+    // such call for a range. The cache manager reads ahead of sequential reads; a hint by range exists for maps only.
+}
 
+impl Evict for WindowsFile {
     fn evict(&self) -> io::Result<Eviction> {
         Ok(Eviction::Unproven("Windows has no call that empties the cache of one file and says so"))
     }
+}
 
-    fn prefetch(&self, _: u64, _: u64) {
-        // The cache manager reads ahead of sequential reads by itself; a hint by range exists for maps only.
-    }
-
+impl Locks for WindowsFile {
     fn try_lock(&self) -> io::Result<bool> {
         self.lock(fs::LOCKFILE_EXCLUSIVE_LOCK | fs::LOCKFILE_FAIL_IMMEDIATELY)
     }
@@ -197,7 +198,9 @@ impl File for WindowsFile {
         nt::succeed(unsafe { fs::UnlockFileEx(self.handle.as_raw_handle(), 0, 1, 0, &raw mut place) })?;
         Ok(false)
     }
+}
 
+impl Holes for WindowsFile {
     fn has_holes(&self) -> io::Result<bool> {
         let handle = self.handle.as_handle();
         let (attributes, _) = handle::attributes(handle)?;
@@ -216,7 +219,9 @@ impl File for WindowsFile {
             Err(e) => Err(e),
         }
     }
+}
 
+impl Map for WindowsFile {
     fn map(&self, offset: u64, bytes: usize) -> io::Result<Box<dyn Window>> {
         Ok(Box::new(WindowsWindow::new(self.handle.as_handle(), offset, bytes)?))
     }

@@ -15,7 +15,7 @@ use crate::{Attributes, FileId, Kind, Metadata, Time, Times};
 /// Not among them: compressed, encrypted, sparse and reparse, which tell how the content is stored and cannot be set
 /// this way; offline, pinned and recall, which belong to cloud and archive programs; temporary, by which a program
 /// says that its file need not reach the disk, the opposite of what a copy is for.
-pub(super) const SETTABLE: u32 = fs::FILE_ATTRIBUTE_READONLY
+pub const SETTABLE: u32 = fs::FILE_ATTRIBUTE_READONLY
     | fs::FILE_ATTRIBUTE_HIDDEN
     | fs::FILE_ATTRIBUTE_SYSTEM
     | fs::FILE_ATTRIBUTE_ARCHIVE
@@ -41,19 +41,19 @@ fn ticks(time: Time) -> io::Result<i64> {
 }
 
 /// Attributes and, if it is a reparse point, the tag.
-pub(super) fn attributes(handle: BorrowedHandle<'_>) -> io::Result<(u32, u32)> {
+pub fn attributes(handle: BorrowedHandle<'_>) -> io::Result<(u32, u32)> {
     let info = nt::query::<fs::FILE_ATTRIBUTE_TAG_INFO>(handle)?;
     Ok((info.FileAttributes, info.ReparseTag))
 }
 
 /// What an open item is.
-pub(super) fn kind(handle: BorrowedHandle<'_>) -> io::Result<Kind> {
+pub fn kind(handle: BorrowedHandle<'_>) -> io::Result<Kind> {
     let (attributes, tag) = attributes(handle)?;
     Ok(reparse::kind(attributes, tag))
 }
 
 /// Identity: 128 bits where the file system has them, else the 64 it has.
-pub(super) fn identity(handle: BorrowedHandle<'_>) -> io::Result<FileId> {
+pub fn identity(handle: BorrowedHandle<'_>) -> io::Result<FileId> {
     let answer = nt::query::<fs::FILE_ID_INFO>(handle);
     if answer.as_ref().is_err_and(nt::is_unknown) {
         // FAT, exFAT and many servers.
@@ -80,7 +80,8 @@ fn by_handle(handle: BorrowedHandle<'_>) -> io::Result<fs::BY_HANDLE_FILE_INFORM
     Ok(info)
 }
 
-pub(super) fn metadata(handle: BorrowedHandle<'_>) -> io::Result<Metadata> {
+/// What an open item is like.
+pub fn metadata(handle: BorrowedHandle<'_>) -> io::Result<Metadata> {
     let basic = nt::query::<fs::FILE_BASIC_INFO>(handle)?;
     let standard = nt::query::<StandardInfo>(handle)?;
     let is_point = basic.FileAttributes & fs::FILE_ATTRIBUTE_REPARSE_POINT != 0;
@@ -134,7 +135,7 @@ pub(super) fn from_parts(parts: &Parts) -> Metadata {
 }
 
 /// Opens the same item anew, with other rights.
-pub(super) fn reopen(handle: BorrowedHandle<'_>, access: u32) -> io::Result<OwnedHandle> {
+pub fn reopen(handle: BorrowedHandle<'_>, access: u32) -> io::Result<OwnedHandle> {
     Ok(nt::open_at(handle, &[], nt::Open::existing(access))?)
 }
 
@@ -154,7 +155,7 @@ pub(super) fn set_times(handle: BorrowedHandle<'_>, times: Times) -> io::Result<
 }
 
 /// Sets created and modified time, in ticks; 0 leaves a time as it is.
-pub(super) fn set_ticks(handle: BorrowedHandle<'_>, created: i64, modified: i64) -> io::Result<()> {
+pub fn set_ticks(handle: BorrowedHandle<'_>, created: i64, modified: i64) -> io::Result<()> {
     // Wine 10 takes the 0 that leaves the attributes for the wish to have none.
     let attributes = if nt::is_wine() { attributes(handle)?.0 } else { 0 };
     let info = fs::FILE_BASIC_INFO {
@@ -166,7 +167,8 @@ pub(super) fn set_ticks(handle: BorrowedHandle<'_>, created: i64, modified: i64)
     set_basic(handle, &info)
 }
 
-pub(super) fn set_attributes(handle: BorrowedHandle<'_>, attributes: Attributes) -> io::Result<()> {
+/// Sets the attributes that are the user's to set.
+pub fn set_attributes(handle: BorrowedHandle<'_>, attributes: Attributes) -> io::Result<()> {
     // Zero would leave them as they are.
     let wanted = match attributes.0 & SETTABLE {
         0 => fs::FILE_ATTRIBUTE_NORMAL,
@@ -177,15 +179,15 @@ pub(super) fn set_attributes(handle: BorrowedHandle<'_>, attributes: Attributes)
 
 /// Hands everything the system holds back to the device. Never repeated after an error: the system may have dropped
 /// what it could not write.
-pub(super) fn flush(handle: BorrowedHandle<'_>) -> io::Result<()> {
+pub fn flush(handle: BorrowedHandle<'_>) -> io::Result<()> {
     // SAFETY: the handle is borrowed, so open.
     #[allow(unsafe_code)]
     nt::succeed(unsafe { fs::FlushFileBuffers(handle.as_raw_handle()) })
 }
 
-/// Implements [`crate::Handle`] for a type with a field `handle` and a method `flush`.
+/// Implements [`crate::Handle`] and its capabilities for a type with a field `handle` and a method `flush`.
 ///
-/// Extended attributes are none of a copy's business here: the OS/2-style ones of NTFS are used by subsystems, which
+/// No [`crate::Xattrs`]: extended attributes are none of a copy's business here: the OS/2-style ones of NTFS are used by subsystems, which
 /// reserve most names for themselves, and Win32 has no call for them.
 macro_rules! impl_handle {
     ($type:ty) => {
@@ -202,24 +204,13 @@ macro_rules! impl_handle {
             fn set_attributes(&self, attributes: crate::Attributes) -> io::Result<()> {
                 handle::set_attributes(self.handle.as_handle(), attributes)
             }
-            fn set_owner(&self, _: crate::Owner) -> io::Result<()> {
-                Err(io::ErrorKind::Unsupported.into())
-            }
-            fn xattrs(&self) -> io::Result<Vec<Vec<u8>>> {
-                Ok(Vec::new())
-            }
-            fn xattr(&self, _: &[u8]) -> io::Result<Vec<u8>> {
-                Err(io::ErrorKind::Unsupported.into())
-            }
-            fn set_xattr(&self, _: &[u8], _: &[u8]) -> io::Result<()> {
-                Err(io::ErrorKind::Unsupported.into())
-            }
-            fn remove_xattr(&self, _: &[u8]) -> io::Result<()> {
-                Err(io::ErrorKind::Unsupported.into())
-            }
             fn sync(&self) -> io::Result<()> {
                 self.flush()
             }
+            crate::has!(as_streams: Streams);
+        }
+
+        impl crate::Streams for $type {
             fn streams(&self) -> io::Result<Vec<crate::Stream>> {
                 stream::list(self.handle.as_handle())
             }

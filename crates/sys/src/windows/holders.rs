@@ -100,7 +100,7 @@ impl Session {
                     found.truncate(room as usize);
                     return Some(found);
                 }
-                // The most that is told; a file that more programs have open is not told of at all.
+                // The most that is reported; of a file that more programs have open nothing is.
                 ERROR_MORE_DATA => found.resize((needed as usize).min(256), rm::RM_PROCESS_INFO::default()),
                 _ => return None,
             }

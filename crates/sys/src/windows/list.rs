@@ -108,7 +108,7 @@ pub(super) fn bytes_of(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
 
-/// One entry as it lies in the buffer.
+/// One entry as it is in the buffer.
 pub(super) struct Entry {
     pub(super) name: Vec<u16>,
     /// Without the volume's number; `None` where the form has no numbers.

@@ -4,25 +4,29 @@
 //! links, junctions and mount points are opened as what they are and refused where a folder or file was expected.
 //! What a file system lacks returns `Unsupported`, and the engine takes its other way.
 //!
+//! What is `pub` here is for whoever asks a Windows by the backend's own calls (the feature `probe`), and within this
+//! crate otherwise.
+//!
 //! Wine is not Windows, but it is where most of this is tested. Where believing it would round evidence up, it is
 //! asked for by name ([`nt::is_wine`]).
+
+#![cfg_attr(not(feature = "probe"), allow(unreachable_pub))]
 
 mod copy;
 mod dir;
 mod file;
-mod guard;
-mod handle;
+pub mod handle;
 mod holders;
 mod list;
 mod name;
-mod nt;
-pub(crate) mod path;
 #[cfg(feature = "probe")]
-pub(crate) mod probe;
-mod rename;
-mod reparse;
-mod stream;
-mod volume;
+pub(crate) mod native;
+pub mod nt;
+pub mod path;
+pub mod rename;
+pub mod reparse;
+pub mod stream;
+pub mod volume;
 mod window;
 
 pub(crate) use holders::holders;

@@ -19,11 +19,11 @@ use windows_sys::Win32::Storage::FileSystem as fs;
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
 /// Every other handle may read, write, rename and delete.
-pub(super) const SHARE_ALL: u32 = fs::FILE_SHARE_READ | fs::FILE_SHARE_WRITE | fs::FILE_SHARE_DELETE;
+pub const SHARE_ALL: u32 = fs::FILE_SHARE_READ | fs::FILE_SHARE_WRITE | fs::FILE_SHARE_DELETE;
 
 /// What a native call answered when it did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Status(pub(super) f::NTSTATUS);
+pub struct Status(pub(super) f::NTSTATUS);
 
 impl Status {
     /// The file system, or this version of Windows, does not know the request. Which of these is answered differs
@@ -61,7 +61,7 @@ fn check(status: f::NTSTATUS) -> Result<(), Status> {
 
 /// How something is opened.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Open {
+pub struct Open {
     pub(super) access: u32,
     pub(super) share: u32,
     /// `FILE_OPEN` or `FILE_CREATE`.
@@ -73,7 +73,7 @@ pub(super) struct Open {
 
 impl Open {
     /// Opens what is there, whatever it is, sharing everything and following nothing.
-    pub(super) fn existing(access: u32) -> Self {
+    pub fn existing(access: u32) -> Self {
         Self {
             access: access | fs::SYNCHRONIZE,
             share: SHARE_ALL,
@@ -84,25 +84,31 @@ impl Open {
     }
 
     /// Makes something, failing if the name is taken, also by a link that leads nowhere.
-    pub(super) fn new(access: u32, attributes: u32) -> Self {
+    pub fn new(access: u32, attributes: u32) -> Self {
         Self { disposition: nt::FILE_CREATE, attributes, ..Self::existing(access) }
     }
 
-    pub(super) fn with(self, options: u32) -> Self {
+    /// With more options.
+    #[must_use]
+    pub fn with(self, options: u32) -> Self {
         Self { options: self.options | options, ..self }
     }
 
-    pub(super) fn without(self, options: u32) -> Self {
+    /// Without some options.
+    #[must_use]
+    pub fn without(self, options: u32) -> Self {
         Self { options: self.options & !options, ..self }
     }
 
-    pub(super) fn share(self, share: u32) -> Self {
+    /// With another share mode.
+    #[must_use]
+    pub fn share(self, share: u32) -> Self {
         Self { share, ..self }
     }
 }
 
 /// Opens or makes one name in an open folder. The empty name is the folder (or file) `root` itself, opened anew.
-pub(super) fn open_at(root: BorrowedHandle<'_>, name: &[u16], how: Open) -> Result<OwnedHandle, Status> {
+pub fn open_at(root: BorrowedHandle<'_>, name: &[u16], how: Open) -> Result<OwnedHandle, Status> {
     let Ok(bytes) = u16::try_from(name.len() * 2) else { return Err(Status(f::STATUS_NAME_TOO_LONG)) };
     let name = f::UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: name.as_ptr().cast_mut() };
     let attributes = OBJECT_ATTRIBUTES {
@@ -145,17 +151,19 @@ pub(super) fn open_at(root: BorrowedHandle<'_>, name: &[u16], how: Open) -> Resu
 /// The structure must be plain data of the layout that `GetFileInformationByHandleEx` fills in for `CLASS`, valid
 /// for every bit pattern.
 #[allow(unsafe_code)]
-pub(super) unsafe trait Info: Default {
+pub unsafe trait Info: Default {
+    /// The number.
     const CLASS: fs::FILE_INFO_BY_HANDLE_CLASS;
 }
 
 /// `FILE_STANDARD_INFO` with bytes for its truth values, so that no bit pattern is wrong.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct StandardInfo {
+pub struct StandardInfo {
     pub(super) allocated: i64,
     pub(super) size: i64,
-    pub(super) links: u32,
+    /// Names of the item.
+    pub links: u32,
     delete_pending: u8,
     directory: u8,
 }
@@ -199,7 +207,7 @@ pub(super) fn is_unknown(e: &io::Error) -> bool {
 }
 
 /// Asks for information about an open file or folder.
-pub(super) fn query<T: Info>(handle: BorrowedHandle<'_>) -> io::Result<T> {
+pub fn query<T: Info>(handle: BorrowedHandle<'_>) -> io::Result<T> {
     let mut info = T::default();
     // SAFETY: `Info` promises that the structure is what the class fills in; its own size is given as the limit.
     #[allow(unsafe_code)]
@@ -215,7 +223,7 @@ pub(super) fn query<T: Info>(handle: BorrowedHandle<'_>) -> io::Result<T> {
 }
 
 /// Sets times and attributes; zero leaves a value as it is.
-pub(super) fn set_basic(handle: BorrowedHandle<'_>, info: &fs::FILE_BASIC_INFO) -> io::Result<()> {
+pub fn set_basic(handle: BorrowedHandle<'_>, info: &fs::FILE_BASIC_INFO) -> io::Result<()> {
     // SAFETY: the structure is the one of the class and lives until the call returns.
     #[allow(unsafe_code)]
     succeed(unsafe {
@@ -247,7 +255,7 @@ pub(super) fn set_native(
 }
 
 /// Asks a volume through any handle on it. `T` is named by the caller's choice of `class`.
-pub(super) fn query_volume(handle: BorrowedHandle<'_>, class: i32, answer: &mut [u64]) -> Result<(), Status> {
+pub fn query_volume(handle: BorrowedHandle<'_>, class: i32, answer: &mut [u64]) -> Result<(), Status> {
     let mut block = IO_STATUS_BLOCK::default();
     // SAFETY: the buffer is writable for its whole length, which is the limit that is given.
     #[allow(unsafe_code)]
@@ -263,12 +271,7 @@ pub(super) fn query_volume(handle: BorrowedHandle<'_>, class: i32, answer: &mut 
 }
 
 /// Sends a control code to the file system. Returns the bytes of the answer.
-pub(super) fn control(
-    handle: BorrowedHandle<'_>,
-    code: u32,
-    input: &[u8],
-    output: &mut [u64],
-) -> io::Result<usize> {
+pub fn control(handle: BorrowedHandle<'_>, code: u32, input: &[u8], output: &mut [u64]) -> io::Result<usize> {
     let mut returned = 0;
     // SAFETY: both buffers are valid for the lengths given; the handle is synchronous, so the call ends before they
     // go.

@@ -20,7 +20,7 @@ const BACKSLASH: u16 = b'\\' as u16;
 
 /// Where an open file or folder is now, every link resolved: `\\?\C:\…`, `\\?\UNC\server\share\…`, or
 /// `\\?\Volume{…}\…` for a volume without a letter. Without a NUL at the end.
-pub(super) fn final_path(handle: BorrowedHandle<'_>) -> io::Result<Vec<u16>> {
+pub fn final_path(handle: BorrowedHandle<'_>) -> io::Result<Vec<u16>> {
     let ask = |flags| final_path_as(handle, flags);
     ask(fs::VOLUME_NAME_DOS | fs::FILE_NAME_NORMALIZED).or_else(|e| {
         match e.raw_os_error().map(|e| e as u32) {
@@ -82,7 +82,7 @@ pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Opens what a path leads to, to ask about it or to open things in it.
-pub(super) fn open(path: &Path, access: u32) -> io::Result<OwnedHandle> {
+pub fn open(path: &Path, access: u32) -> io::Result<OwnedHandle> {
     let path: Vec<u16> = verbatim(path).as_os_str().encode_wide().chain([0]).collect();
     // SAFETY: the string ends in NUL and lives until the call returns. On success the system hands over a handle that
     // nothing else owns.

@@ -113,7 +113,7 @@ fn rename_open(
 }
 
 /// The path of a name in an open folder, as native calls spell it: `\??\C:\…` for `\\?\C:\…`.
-pub(super) fn native_path(folder: BorrowedHandle<'_>, name: &Name) -> io::Result<Vec<u16>> {
+pub fn native_path(folder: BorrowedHandle<'_>, name: &Name) -> io::Result<Vec<u16>> {
     let mut whole = path::below(folder, name)?;
     if let Some(second) = whole.get_mut(1) {
         *second = u16::from(b'?');
@@ -122,7 +122,7 @@ pub(super) fn native_path(folder: BorrowedHandle<'_>, name: &Name) -> io::Result
 }
 
 /// Gives an open item a name: renames it, or, with a link class, gives it a further one.
-pub(super) fn place(
+pub fn place(
     item: BorrowedHandle<'_>,
     class: i32,
     flags: u32,
@@ -186,7 +186,7 @@ fn by_path_identity(path: &[u16]) -> io::Result<crate::FileId> {
     handle::identity(path::open(&path, fs::FILE_READ_ATTRIBUTES)?.as_handle())
 }
 
-/// Tries again with the read-only mark taken off what stands at the name, if there is one; put back if that fails
+/// Tries again with the read-only attribute taken off what is at the name, if there is one; put back if that fails
 /// too. `refused` is the answer of the first try.
 fn without_mark(
     folder: BorrowedHandle<'_>,
@@ -205,7 +205,7 @@ fn without_mark(
     }
 }
 
-/// Takes the read-only mark off the item at a name. Returns the attributes it had, or `None` if it was not marked.
+/// Takes the read-only attribute off the item at a name. Returns the attributes it had, or `None` if it was not marked.
 fn clear_mark(folder: BorrowedHandle<'_>, name: &Name) -> io::Result<Option<u32>> {
     let access = fs::FILE_READ_ATTRIBUTES | fs::FILE_WRITE_ATTRIBUTES;
     let item = call::open_at(folder, &wide(name), Open::existing(access))?;
@@ -277,7 +277,7 @@ pub(super) fn remove_dir(folder: BorrowedHandle<'_>, name: &Name) -> io::Result<
 
 /// Removes an open item, read-only or not. The name is gone when the handle is closed; on file systems without the
 /// newer request, when every handle to it is.
-pub(super) fn delete(item: BorrowedHandle<'_>) -> io::Result<()> {
+pub fn delete(item: BorrowedHandle<'_>) -> io::Result<()> {
     let posix = nt::FILE_DISPOSITION_DELETE | nt::FILE_DISPOSITION_POSIX_SEMANTICS;
     match dispose(item, posix | nt::FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE) {
         Err(status) if status.is_unsupported() => {}
@@ -305,6 +305,7 @@ pub(super) fn delete(item: BorrowedHandle<'_>) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn dispose(item: BorrowedHandle<'_>, flags: u32) -> Result<(), Status> {
+/// Removes an open item by the newer request with these flags.
+pub fn dispose(item: BorrowedHandle<'_>, flags: u32) -> Result<(), Status> {
     call::set_native(item, nt::FileDispositionInformationEx, &[flags.into()], size_of::<u32>())
 }

@@ -15,16 +15,8 @@ use windows_sys::Win32::System::SystemServices as tag;
 
 use super::name::{decoded, encoded, wide};
 use super::{handle, nt as call};
+use crate::link_data::{MOST_BYTES, build, parse};
 use crate::{Kind, LinkTarget, Name};
-
-/// Set where a symbolic link's text is relative ([MS-FSCC] 2.1.2.4).
-const SYMLINK_FLAG_RELATIVE: u32 = 1;
-/// The most that a reparse point can hold ([MS-FSCC] 2.1.2).
-const MOST_BYTES: usize = 16 << 10;
-/// Tag, length and reserved field, before the data.
-const HEADER: usize = 8;
-/// The four offsets and the flags of a symbolic link, before its text.
-const LINK_HEADER: usize = 12;
 
 /// What an item with these attributes and this tag is.
 pub(super) fn kind(attributes: u32, tag: u32) -> Kind {
@@ -70,7 +62,7 @@ pub(super) fn is_placeholder(attributes: u32) -> bool {
 }
 
 /// Reads where a symbolic link points.
-pub(super) fn read_link(root: BorrowedHandle<'_>, name: &Name) -> io::Result<LinkTarget> {
+pub fn read_link(root: BorrowedHandle<'_>, name: &Name) -> io::Result<LinkTarget> {
     let link = call::open_at(root, &wide(name), call::Open::existing(fs::FILE_READ_ATTRIBUTES))?;
     let link = link.as_handle();
     let mut data = vec![0_u64; MOST_BYTES / 8];
@@ -82,86 +74,12 @@ pub(super) fn read_link(root: BorrowedHandle<'_>, name: &Name) -> io::Result<Lin
     Ok(LinkTarget { text: encoded(&text), to_folder })
 }
 
-/// The text of a symbolic link from its reparse data: what the system follows, spelled as a Win32 path.
-fn parse(bytes: &[u8]) -> Option<Vec<u16>> {
-    let u16_at = |at: usize| Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
-    let u32_at = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-    if u32_at(0)? != tag::IO_REPARSE_TAG_SYMLINK {
-        return None;
-    }
-    let (offset, length) = (usize::from(u16_at(HEADER)?), usize::from(u16_at(HEADER + 2)?));
-    let is_relative = u32_at(HEADER + 8)? & SYMLINK_FLAG_RELATIVE != 0;
-    let start = HEADER + LINK_HEADER + offset;
-    let text = bytes.get(start..start + length)?;
-    let text: Vec<u16> = text.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]])).collect();
-    Some(if is_relative { text } else { win32_of_native(text) })
-}
-
-/// `\??\C:\a` is spelled `C:\a` in Win32, `\??\UNC\s\x` is `\\s\x`. Anything else stays as it is.
-fn win32_of_native(text: Vec<u16>) -> Vec<u16> {
-    let native: Vec<u16> = r"\??\".encode_utf16().collect();
-    let unc: Vec<u16> = r"\??\UNC\".encode_utf16().collect();
-    if let Some(rest) = text.strip_prefix(unc.as_slice()) {
-        let mut path: Vec<u16> = r"\\".encode_utf16().collect();
-        path.extend_from_slice(rest);
-        return path;
-    }
-    match text.strip_prefix(native.as_slice()) {
-        Some(rest) if rest.get(1) == Some(&u16::from(b':')) => rest.to_vec(),
-        _ => text,
-    }
-}
-
-/// The reverse of [`win32_of_native`], and whether the text is relative.
-fn native_of_win32(text: &[u16]) -> (Vec<u16>, bool) {
-    let slash = |unit: Option<&u16>| unit == Some(&u16::from(b'\\')) || unit == Some(&u16::from(b'/'));
-    let prefixed = |prefix: &str, rest: &[u16]| prefix.encode_utf16().chain(rest.iter().copied()).collect();
-    let native: Vec<u16> = r"\??\".encode_utf16().collect();
-    if text.starts_with(&native) {
-        (text.to_vec(), false)
-    } else if slash(text.first()) && slash(text.get(1)) {
-        match text.get(2) {
-            // `\\?\` and `\\.\` are device spellings of what follows.
-            Some(&unit) if (unit == u16::from(b'?') || unit == u16::from(b'.')) && slash(text.get(3)) => {
-                (prefixed(r"\??\", &text[4..]), false)
-            }
-            _ => (prefixed(r"\??\UNC\", &text[2..]), false),
-        }
-    } else if text.get(1) == Some(&u16::from(b':')) && slash(text.get(2)) {
-        (prefixed(r"\??\", text), false)
-    } else {
-        (text.to_vec(), true)
-    }
-}
-
-/// The reparse data of a symbolic link; `None` if the text is too long for one.
-fn build(text: &[u16]) -> Option<Vec<u8>> {
-    let (substitute, is_relative) = native_of_win32(text);
-    let bytes_of = |units: &[u16]| units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<u8>>();
-    let (substitute, print) = (bytes_of(&substitute), bytes_of(text));
-    let size = LINK_HEADER + substitute.len() + print.len();
-    if HEADER + size > MOST_BYTES {
-        return None;
-    }
-    let mut data = Vec::with_capacity(HEADER + size);
-    data.extend_from_slice(&tag::IO_REPARSE_TAG_SYMLINK.to_le_bytes());
-    data.extend_from_slice(&(size as u16).to_le_bytes());
-    data.extend_from_slice(&[0; 2]);
-    for field in [0, substitute.len(), substitute.len(), print.len()] {
-        data.extend_from_slice(&(field as u16).to_le_bytes());
-    }
-    data.extend_from_slice(&u32::from(is_relative).to_le_bytes());
-    data.extend_from_slice(&substitute);
-    data.extend_from_slice(&print);
-    Some(data)
-}
-
 /// Makes a symbolic link.
 ///
 /// The item is made first and turned into a link then, because that goes by the open folder. Without the privilege
 /// for it (only administrators have it) the system's own function is tried, which works by path and, in developer
 /// mode, for everybody.
-pub(super) fn create(root: BorrowedHandle<'_>, name: &Name, target: &LinkTarget) -> io::Result<()> {
+pub fn create(root: BorrowedHandle<'_>, name: &Name, target: &LinkTarget) -> io::Result<()> {
     let text = decoded(&target.text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
     let data =
         build(&text).ok_or_else(|| io::Error::from_raw_os_error(f::ERROR_FILENAME_EXCED_RANGE as i32))?;
@@ -196,48 +114,6 @@ fn create_by_path(root: BorrowedHandle<'_>, name: &Name, text: &[u16], to_folder
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn units(text: &str) -> Vec<u16> {
-        text.encode_utf16().collect()
-    }
-
-    #[test]
-    fn link_texts_survive_being_stored() {
-        for text in
-            [r"a\b", r"..\x", "C:\\Users\\é\u{1F600}", r"\\server\share\f", r"D:relative", r"\rooted", "."]
-        {
-            let data = build(&units(text)).unwrap();
-            assert_eq!(parse(&data), Some(units(text)), "{text}");
-        }
-        let lone = [0x61, 0xD800, 0x62];
-        assert_eq!(parse(&build(&lone).unwrap()).unwrap(), lone);
-    }
-
-    #[test]
-    fn only_absolute_texts_lose_the_relative_mark() {
-        assert_eq!(native_of_win32(&units(r"C:\a")), (units(r"\??\C:\a"), false));
-        assert_eq!(native_of_win32(&units(r"\\?\C:\a")), (units(r"\??\C:\a"), false));
-        assert_eq!(native_of_win32(&units(r"\\s\x")), (units(r"\??\UNC\s\x"), false));
-        assert_eq!(native_of_win32(&units(r"..\a")), (units(r"..\a"), true));
-        assert_eq!(native_of_win32(&units(r"\a")), (units(r"\a"), true));
-        assert_eq!(native_of_win32(&units("C:a")), (units("C:a"), true));
-        assert_eq!(win32_of_native(units(r"\??\Volume{1}\a")), units(r"\??\Volume{1}\a"));
-    }
-
-    #[test]
-    fn damaged_reparse_data_is_no_link() {
-        let data = build(&units(r"C:\somewhere")).unwrap();
-        for n in 0..HEADER + LINK_HEADER + 2 {
-            assert_eq!(parse(&data[..n]), None, "{n} bytes");
-        }
-        let mut beyond = data.clone();
-        beyond[HEADER + 2] = 0xFF;
-        assert_eq!(parse(&beyond), None, "a length beyond the data");
-        let mut junction = data;
-        junction[..4].copy_from_slice(&tag::IO_REPARSE_TAG_MOUNT_POINT.to_le_bytes());
-        assert_eq!(parse(&junction), None);
-        assert!(build(&vec![0x61; MOST_BYTES]).is_none());
-    }
 
     #[test]
     fn only_what_leads_elsewhere_is_taken_out_of_the_tree() {

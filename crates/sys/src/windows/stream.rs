@@ -26,7 +26,7 @@ const DATA: &[u16] = &[b':' as u16, b'$' as u16, b'D' as u16, b'A' as u16, b'T' 
 const LARGEST_BUFFER: usize = 16 << 20;
 
 /// The named streams of an open item.
-pub(super) fn list(item: BorrowedHandle<'_>) -> io::Result<Vec<Stream>> {
+pub fn list(item: BorrowedHandle<'_>) -> io::Result<Vec<Stream>> {
     if !has_streams(item)? {
         return Ok(Vec::new());
     }
@@ -90,7 +90,7 @@ fn bare(units: &[u16]) -> Option<&[u16]> {
 }
 
 /// Opens a named stream.
-pub(super) fn open(item: BorrowedHandle<'_>, name: &[u8], create: bool) -> io::Result<OwnedHandle> {
+pub fn open(item: BorrowedHandle<'_>, name: &[u8], create: bool) -> io::Result<OwnedHandle> {
     let relative = relative(item, name)?;
     let how = if create {
         let how = Open::existing(fs::FILE_GENERIC_READ | fs::FILE_GENERIC_WRITE);
@@ -103,7 +103,7 @@ pub(super) fn open(item: BorrowedHandle<'_>, name: &[u8], create: bool) -> io::R
 
 /// Removes a named stream. Deleting an open stream deletes that stream, never the item
 /// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/ntddk/ns-ntddk-_file_disposition_information>).
-pub(super) fn remove(item: BorrowedHandle<'_>, name: &[u8]) -> io::Result<()> {
+pub fn remove(item: BorrowedHandle<'_>, name: &[u8]) -> io::Result<()> {
     let relative = relative(item, name)?;
     let how = Open::existing(fs::DELETE | fs::FILE_READ_ATTRIBUTES).with(nt::FILE_NON_DIRECTORY_FILE);
     rename::delete(call::open_at(item, &relative, how)?.as_handle())

@@ -122,7 +122,7 @@ pub(super) fn facts(dir: &WindowsDir) -> io::Result<VolumeFacts> {
         sync_volume: false,
         device_reread,
         uncached_reads_device: device_reread,
-        // What lies in a file's record is refused when it is opened to be read past the cache.
+        // What is in a file's record is refused when it is opened to be read past the cache.
         in_metadata_max_bytes: 0,
         max_file_bytes: known.max_file,
         // Documented to last as long as the file; on FAT a number is that of a place.
@@ -159,7 +159,7 @@ impl FileSystem {
     }
 }
 
-/// Whether a file's number tells where its name lies in its folder, so that a rename can change it: documented for FAT
+/// Whether a file's number tells where its name is in its folder, so that a rename can change it: documented for FAT
 /// (<https://learn.microsoft.com/windows/win32/api/fileapi/ns-fileapi-by_handle_file_information>), not ruled out for
 /// exFAT. A server says which file system its folder is on, too.
 pub(super) fn numbers_are_of_places(handle: BorrowedHandle<'_>) -> bool {
@@ -211,7 +211,7 @@ fn place(handle: BorrowedHandle<'_>, device: &Device) -> Place {
     }
 }
 
-/// What `GetDriveTypeW` says of the volume that a path lies on.
+/// What `GetDriveTypeW` says of the volume that a path is on.
 fn drive_type(mut path: Vec<u16>) -> u32 {
     path.push(0);
     let mut top = vec![0_u16; path.len() + 1];
@@ -272,7 +272,7 @@ pub(super) fn cluster(handle: BorrowedHandle<'_>) -> Option<u64> {
 }
 
 /// Room for the current user, quotas included.
-pub(super) fn space(handle: BorrowedHandle<'_>) -> io::Result<Space> {
+pub fn space(handle: BorrowedHandle<'_>) -> io::Result<Space> {
     // Three counts of clusters (all that this user may have, free for this user, free) and the size of one.
     let mut answer = [0_u64; 4];
     nt::query_volume(handle, class::FileFsFullSizeInformation, &mut answer)?;

@@ -1,10 +1,12 @@
 //! A range of a file mapped for reading that cannot kill the process.
 //!
 //! What can go wrong with a mapping on Windows is less than elsewhere: a mapped file cannot be cut short (error 1224).
-//! But its device or server can fail, and that shows only when a page is touched. So every byte leaves a mapping
-//! through [`guard::copy`], which returns an error instead; see there. Comparing goes through two small buffers that
-//! stay in the processor's cache. Measured in Wine on a busy machine, 64 MiB in memory: comparing two slices at once
-//! 3.5 GB/s, two windows 2.4; the guarded copy alone 10, `ReadProcessMemory` in its place 7.
+//! But its device or server can fail, and that shows only when a page is touched: the processor's access returns no
+//! error, but the system raises `EXCEPTION_IN_PAGE_ERROR` in the thread, which ends the process
+//! (<https://learn.microsoft.com/windows/win32/memory/reading-and-writing-from-a-file-view>) unless `__try` takes it,
+//! which Rust has not. So no instruction of this program ever touches a mapping. Every byte leaves it through
+//! `ReadProcessMemory` on this very process, in which the system checks each page and returns an error. Comparing goes
+//! through two small buffers that stay in the processor's cache.
 //!
 //! The content is never exposed as a slice, because another process may write to the file and Rust slices must not
 //! change.
@@ -17,11 +19,12 @@ use std::os::windows::io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHand
 use std::sync::OnceLock;
 
 use windows_sys::Win32::Foundation as f;
+use windows_sys::Win32::System::Diagnostics::Debug::ReadProcessMemory;
 use windows_sys::Win32::System::Memory as m;
 use windows_sys::Win32::System::SystemInformation::{GetSystemInfo, SYSTEM_INFO};
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
-use super::{guard, nt};
+use super::nt;
 use crate::Window;
 
 /// Bytes compared at once: two such buffers fit into the second-level cache of every processor, and often the first.
@@ -38,7 +41,7 @@ pub(super) struct WindowsWindow {
 /// A view of a file, unmapped when dropped. The system keeps the mapping alive for it.
 struct View(m::MEMORY_MAPPED_VIEW_ADDRESS);
 
-// SAFETY: the view is only read, and only through `guard::copy`; unmapping works from any thread.
+// SAFETY: the view is only read, and only through `copy_mapped`; unmapping works from any thread.
 #[allow(unsafe_code)]
 unsafe impl Send for View {}
 
@@ -53,25 +56,17 @@ impl Drop for View {
     }
 }
 
-struct Sizes {
-    /// What views begin at a multiple of.
-    granularity: u64,
-    page: usize,
-}
-
-fn sizes() -> &'static Sizes {
-    static SIZES: OnceLock<Sizes> = OnceLock::new();
-    SIZES.get_or_init(|| {
+/// What views begin at a multiple of.
+fn granularity() -> u64 {
+    static GRANULARITY: OnceLock<u64> = OnceLock::new();
+    *GRANULARITY.get_or_init(|| {
         let mut info = SYSTEM_INFO::default();
         // SAFETY: the structure is plain data that the call fills in.
         #[allow(unsafe_code)]
         unsafe {
             GetSystemInfo(&raw mut info);
         }
-        Sizes {
-            granularity: info.dwAllocationGranularity.max(1).into(),
-            page: info.dwPageSize.max(1) as usize,
-        }
+        info.dwAllocationGranularity.max(1).into()
     })
 }
 
@@ -83,7 +78,7 @@ impl WindowsWindow {
         if bytes == 0 || offset.checked_add(bytes as u64).is_none_or(|end| end > size) {
             return Err(io::Error::from_raw_os_error(f::ERROR_HANDLE_EOF as i32));
         }
-        let before = (offset % sizes().granularity) as usize;
+        let before = (offset % granularity()) as usize;
         let start = offset - before as u64;
         let mapping = mapping(file)?;
         // SAFETY: the handle is a mapping of ours; the system checks the range, and chooses the address.
@@ -105,8 +100,9 @@ impl WindowsWindow {
         Ok(window)
     }
 
-    /// Asks for all pages at once, in large reads; then touches each, because the first is only a hint
-    /// (<https://learn.microsoft.com/windows/win32/api/memoryapi/nf-memoryapi-prefetchvirtualmemory>).
+    /// Asks for all pages at once, in large reads; then reads each, because the first is only a hint
+    /// (<https://learn.microsoft.com/windows/win32/api/memoryapi/nf-memoryapi-prefetchvirtualmemory>). By pieces and not
+    /// a byte of each page: what costs is the call, not the bytes.
     fn bring_in(&self) -> io::Result<()> {
         let start = self.view.0.Value.wrapping_byte_add(self.before);
         let range = m::WIN32_MEMORY_RANGE_ENTRY { VirtualAddress: start, NumberOfBytes: self.bytes };
@@ -115,10 +111,10 @@ impl WindowsWindow {
         unsafe {
             m::PrefetchVirtualMemory(GetCurrentProcess(), 1, &raw const range, 0);
         }
-        let mut byte = [0];
-        let last = self.bytes - 1;
-        for at in (0..self.bytes).step_by(sizes().page).chain([last]) {
-            guard::copy(self.at(at), &mut byte)?;
+        let mut scratch = vec![0; STEP.min(self.bytes)];
+        for at in (0..self.bytes).step_by(STEP) {
+            let piece = STEP.min(self.bytes - at);
+            copy_mapped(self.at(at), &mut scratch[..piece])?;
         }
         Ok(())
     }
@@ -127,7 +123,7 @@ impl WindowsWindow {
         self.view.0.Value.cast::<u8>().wrapping_add(self.before + offset)
     }
 
-    /// Fails unless a range lies in the window.
+    /// Fails unless a range is in the window.
     fn check(&self, offset: usize, bytes: usize) -> io::Result<()> {
         match offset.checked_add(bytes) {
             Some(end) if end <= self.bytes => Ok(()),
@@ -156,6 +152,31 @@ fn mapping(file: BorrowedHandle<'_>) -> io::Result<OwnedHandle> {
     }
 }
 
+/// Copies bytes that may be unreadable. After an error the buffer holds nothing of use.
+fn copy_mapped(from: *const u8, buffer: &mut [u8]) -> io::Result<()> {
+    if buffer.is_empty() {
+        return Ok(());
+    }
+    let mut copied = 0;
+    // SAFETY: the buffer is writable for the length given; the other range need not be readable, which is what the
+    // call is for (<https://learn.microsoft.com/windows/win32/api/memoryapi/nf-memoryapi-readprocessmemory>).
+    #[allow(unsafe_code)]
+    let answer = unsafe {
+        ReadProcessMemory(
+            GetCurrentProcess(),
+            from.cast(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            &raw mut copied,
+        )
+    };
+    if answer == 0 || copied != buffer.len() {
+        Err(io::Error::from_raw_os_error(f::ERROR_READ_FAULT as i32))
+    } else {
+        Ok(())
+    }
+}
+
 /// Where two slices of one length first differ. One comparison of whole slices first, which is the machine's fastest.
 fn first_unequal(mine: &[u8], theirs: &[u8]) -> Option<usize> {
     if mine == theirs {
@@ -175,7 +196,7 @@ impl Window for WindowsWindow {
 
     fn copy_out(&self, offset: usize, buffer: &mut [u8]) -> io::Result<()> {
         self.check(offset, buffer.len())?;
-        guard::copy(self.at(offset), buffer)
+        copy_mapped(self.at(offset), buffer)
     }
 
     fn first_difference_from(&self, offset: usize, bytes: &[u8]) -> io::Result<Option<usize>> {
@@ -183,7 +204,7 @@ impl Window for WindowsWindow {
         let mut mine = vec![0; STEP.min(bytes.len())];
         for (at, theirs) in (offset..).step_by(STEP).zip(bytes.chunks(STEP)) {
             let mine = &mut mine[..theirs.len()];
-            guard::copy(self.at(at), mine)?;
+            copy_mapped(self.at(at), mine)?;
             if let Some(found) = first_unequal(mine, theirs) {
                 return Ok(Some(at + found));
             }
@@ -196,7 +217,7 @@ impl Window for WindowsWindow {
         let (mut mine, mut theirs) = (vec![0; STEP.min(bytes)], vec![0; STEP.min(bytes)]);
         for at in (offset..offset + bytes).step_by(STEP) {
             let n = STEP.min(offset + bytes - at);
-            guard::copy(self.at(at), &mut mine[..n])?;
+            copy_mapped(self.at(at), &mut mine[..n])?;
             other.copy_out(at, &mut theirs[..n])?;
             if let Some(found) = first_unequal(&mine[..n], &theirs[..n]) {
                 return Ok(Some(at + found));
@@ -211,6 +232,8 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::os::windows::io::AsHandle;
+
+    const PAGE: usize = 4096;
 
     fn file_of(bytes: &[u8]) -> std::fs::File {
         let mut file = tempfile::tempfile().unwrap();
@@ -228,12 +251,11 @@ mod tests {
         let (lost, whole) = (file_of(&content), file_of(&content));
         let (lost, whole) = (window(&lost, 100, 290_000).unwrap(), window(&whole, 100, 290_000).unwrap());
         assert_eq!(lost.first_difference(&whole, 0, 290_000).unwrap(), None);
-        let page = lost.at(200_000).wrapping_sub(lost.at(200_000).addr() % sizes().page);
+        let page = lost.at(200_000).wrapping_sub(lost.at(200_000).addr() % PAGE);
         let mut before = 0;
         // SAFETY: one page of a view of ours; taking its rights away stands for a device that fails.
         #[allow(unsafe_code)]
-        let taken =
-            unsafe { m::VirtualProtect(page.cast(), sizes().page, m::PAGE_NOACCESS, &raw mut before) };
+        let taken = unsafe { m::VirtualProtect(page.cast(), PAGE, m::PAGE_NOACCESS, &raw mut before) };
         assert_ne!(taken, 0, "{}", io::Error::last_os_error());
         assert!(lost.copy_out(199_000, &mut [0; 5000]).is_err());
         assert!(lost.first_difference(&whole, 0, 290_000).is_err(), "mine is lost");
@@ -255,5 +277,95 @@ mod tests {
         }
         assert!(window(&file_of(b""), 0, 1).is_err());
         assert_eq!(window(&file, 99, 1).unwrap().size(), 1);
+    }
+
+    /// Pages of which one can be removed.
+    struct Pages(*mut u8);
+
+    impl Pages {
+        fn new(count: usize) -> Self {
+            // SAFETY: a fresh range at an address of the system's choice.
+            #[allow(unsafe_code)]
+            let start = unsafe {
+                m::VirtualAlloc(
+                    std::ptr::null(),
+                    count * PAGE,
+                    m::MEM_COMMIT | m::MEM_RESERVE,
+                    m::PAGE_READWRITE,
+                )
+            };
+            assert!(!start.is_null());
+            let pages = Self(start.cast());
+            for i in 0..count * PAGE {
+                // SAFETY: inside the range, which is writable and nobody else's.
+                #[allow(unsafe_code)]
+                unsafe {
+                    *pages.0.add(i) = (i % 251) as u8;
+                }
+            }
+            pages
+        }
+
+        fn protect(&self, page: usize, how: u32) {
+            let mut before = 0;
+            // SAFETY: inside the range, which only this test uses.
+            #[allow(unsafe_code)]
+            let done =
+                unsafe { m::VirtualProtect(self.0.add(page * PAGE).cast(), PAGE, how, &raw mut before) };
+            assert_ne!(done, 0);
+        }
+    }
+
+    impl Drop for Pages {
+        fn drop(&mut self) {
+            // SAFETY: the range was made by VirtualAlloc and is not used any more.
+            #[allow(unsafe_code)]
+            unsafe {
+                m::VirtualFree(self.0.cast(), 0, m::MEM_RELEASE);
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_read_is_an_error_and_not_the_end() {
+        let pages = Pages::new(4);
+        let mut buffer = vec![0; 3 * PAGE];
+        for how in [m::PAGE_NOACCESS, m::PAGE_READONLY] {
+            pages.protect(2, how);
+            let readable = how == m::PAGE_READONLY;
+            for (offset, bytes) in
+                [(0, 3 * PAGE), (PAGE, PAGE + 1), (2 * PAGE - 1, 2), (2 * PAGE, 1), (3 * PAGE - 1, 1)]
+            {
+                let from = pages.0.wrapping_add(offset);
+                assert_eq!(copy_mapped(from, &mut buffer[..bytes]).is_ok(), readable, "{bytes} at {offset}");
+            }
+        }
+        for (offset, bytes) in [(0, 2 * PAGE), (1, 2 * PAGE - 1), (3 * PAGE, PAGE), (PAGE, 0)] {
+            pages.protect(2, m::PAGE_NOACCESS);
+            buffer.fill(0);
+            copy_mapped(pages.0.wrapping_add(offset), &mut buffer[..bytes]).unwrap();
+            let wanted: Vec<u8> = (offset..offset + bytes).map(|i| (i % 251) as u8).collect();
+            assert_eq!(buffer[..bytes], wanted, "{bytes} at {offset}");
+        }
+    }
+
+    #[test]
+    fn faults_in_many_threads_at_once_each_end_their_own_copy() {
+        let pages = Pages::new(8);
+        pages.protect(4, m::PAGE_NOACCESS);
+        let start = pages.0.addr();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                scope.spawn(move || {
+                    let mut buffer = vec![0; 2 * PAGE];
+                    for i in 0..2000 {
+                        let offset = (i * 37 + thread * 1001) % (6 * PAGE);
+                        let hits = offset < 5 * PAGE && offset + buffer.len() > 4 * PAGE;
+                        let from = std::ptr::without_provenance(start + offset);
+                        assert_eq!(copy_mapped(from, &mut buffer).is_err(), hits, "at {offset}");
+                    }
+                });
+            }
+        });
     }
 }

@@ -1,10 +1,8 @@
-//! Content: reads and writes at offsets, past the cache, by several handles and threads; locks, syncs, the cache.
+//! Content: reads and writes at offsets, past the cache, by several handles and threads; syncs.
 
-use fcs_sys::{Access, AlignedBuffer, Eviction, OsReason, write_all_at};
+use fcs_sys::{Access, AlignedBuffer, OsReason, write_all_at};
 
-use super::{
-    Bench, Checked, Said, all_of, ensure, name, pattern, range_of, refused, rules, same, unsupported,
-};
+use super::{Bench, Checked, Context, all_of, ensure, name, pattern, range_of, refused, rules, same};
 
 rules![
     reads_begin_where_they_are_told,
@@ -16,23 +14,17 @@ rules![
     uncached_reads_take_any_offset_and_length,
     uncached_reads_see_what_was_written,
     offsets_beyond_four_gibibytes_work,
-    a_lock_is_held_by_one_handle,
-    a_locked_file_can_be_read_and_written,
     syncs_succeed_and_change_nothing,
-    the_volume_syncs_as_its_facts_say,
-    writeback_changes_nothing,
-    evicting_tells_the_truth_and_changes_nothing,
-    holes_are_seen,
 ];
 
 fn reads_begin_where_they_are_told(b: &Bench) -> Checked {
     let all = pattern(100_003);
     drop(b.file("file", &all)?);
-    let file = b.dir.open_file(&name("file")?, Access::Read).said("open_file")?;
+    let file = b.dir.open_file(&name("file")?, Access::Read).context("open_file")?;
     for (offset, bytes) in
         [(0, 1), (1, 4096), (4095, 2), (65_535, 10_000), (100_002, 1), (50, 0), (0, 100_003)]
     {
-        let found = range_of(&*file, offset as u64, bytes).said("read_at")?;
+        let found = range_of(&*file, offset as u64, bytes).context("read_at")?;
         ensure!(
             found == all[offset..offset + bytes],
             "{bytes} bytes at {offset} are not what was written there"
@@ -43,13 +35,17 @@ fn reads_begin_where_they_are_told(b: &Bench) -> Checked {
 
 fn reads_at_and_past_the_end_find_nothing(b: &Bench) -> Checked {
     drop(b.file("file", &pattern(5000))?);
-    let file = b.dir.open_file(&name("file")?, Access::Read).said("open_file")?;
+    let file = b.dir.open_file(&name("file")?, Access::Read).context("open_file")?;
     let mut buffer = [7; 100];
     for offset in [5000, 5001, 8192, 1 << 40] {
-        same!(file.read_at(&mut buffer, offset).said("read_at")?, 0, "bytes read at {offset}");
+        same!(file.read_at(&mut buffer, offset).context("read_at")?, 0, "bytes read at {offset}");
     }
     ensure!(buffer == [7; 100], "a read of nothing changed the buffer");
-    same!(range_of(&*file, 4990, 100).said("read_at")?, pattern(5000)[4990..], "what is left before the end");
+    same!(
+        range_of(&*file, 4990, 100).context("read_at")?,
+        pattern(5000)[4990..],
+        "what is left before the end"
+    );
     Ok(())
 }
 
@@ -59,20 +55,20 @@ fn writes_go_where_they_are_told(b: &Bench) -> Checked {
     for (offset, text) in
         [(5_usize, &b"inside"[..]), (4095, b"over a page's end"), (19_999, b"over the end"), (0, b"s")]
     {
-        write_all_at(&*file, text, offset as u64).said("write_at")?;
+        write_all_at(&*file, text, offset as u64).context("write_at")?;
         all.resize(all.len().max(offset + text.len()), 0);
         all[offset..offset + text.len()].copy_from_slice(text);
     }
-    same!(file.metadata().said("metadata")?.size, all.len() as u64, "the size the handle tells");
+    same!(file.metadata().context("metadata")?.size, all.len() as u64, "the size the handle tells");
     drop(file);
-    same!(b.dir.stat(&name("file")?).said("stat")?.size, all.len() as u64, "the size at the name");
+    same!(b.dir.stat(&name("file")?).context("stat")?.size, all.len() as u64, "the size at the name");
     ensure!(b.content("file")? == all, "the content is not what was written");
     Ok(())
 }
 
 fn a_gap_left_by_writes_reads_as_zeros(b: &Bench) -> Checked {
     let file = b.file("file", b"begin")?;
-    write_all_at(&*file, b"end", 100_000).said("write_at past the end")?;
+    write_all_at(&*file, b"end", 100_000).context("write_at past the end")?;
     let mut wanted = b"begin".to_vec();
     wanted.resize(100_000, 0);
     wanted.extend_from_slice(b"end");
@@ -83,12 +79,12 @@ fn a_gap_left_by_writes_reads_as_zeros(b: &Bench) -> Checked {
 fn two_handles_see_one_content(b: &Bench) -> Checked {
     // Not the handle that made the file: it may keep others from writing.
     drop(b.file("file", b"1111")?);
-    let one = b.dir.open_file(&name("file")?, Access::ReadWrite).said("a handle that writes")?;
-    let two = b.dir.open_file(&name("file")?, Access::ReadWrite).said("a second handle that writes")?;
-    let three = b.dir.open_file(&name("file")?, Access::Read).said("a third that reads")?;
-    write_all_at(&*two, b"22", 1).said("write_at")?;
+    let one = b.dir.open_file(&name("file")?, Access::ReadWrite).context("a handle that writes")?;
+    let two = b.dir.open_file(&name("file")?, Access::ReadWrite).context("a second handle that writes")?;
+    let three = b.dir.open_file(&name("file")?, Access::Read).context("a third that reads")?;
+    write_all_at(&*two, b"22", 1).context("write_at")?;
     for (label, file) in [("first", &one), ("second", &two), ("third", &three)] {
-        same!(all_of(&**file).said("read_at")?, b"1221", "what the {label} handle reads");
+        same!(all_of(&**file).context("read_at")?, b"1221", "what the {label} handle reads");
     }
     Ok(())
 }
@@ -100,7 +96,7 @@ fn one_handle_serves_several_threads(b: &Bench) -> Checked {
     let ask = |first: usize| -> Checked {
         for i in 0..500 {
             let piece = (first * 17 + i * 7) % 64;
-            let found = range_of(&*file, (piece * PIECE) as u64, PIECE).said("read_at")?;
+            let found = range_of(&*file, (piece * PIECE) as u64, PIECE).context("read_at")?;
             ensure!(
                 found == all[piece * PIECE..(piece + 1) * PIECE],
                 "piece {piece} was mixed up with another"
@@ -119,7 +115,7 @@ fn one_handle_serves_several_threads(b: &Bench) -> Checked {
 /// A file of an odd size, synced, opened past the cache; `None` where that cannot be done.
 fn uncached(b: &Bench, all: &[u8]) -> Result<Option<fcs_sys::FileRef>, String> {
     let file = b.file("file", all)?;
-    file.sync().said("sync")?;
+    file.sync().context("sync")?;
     drop(file);
     let opened = b.dir.open_file(&name("file")?, Access::ReadUncached);
     if b.lacks.uncached {
@@ -130,7 +126,7 @@ fn uncached(b: &Bench, all: &[u8]) -> Result<Option<fcs_sys::FileRef>, String> {
         )
         .map(|()| None);
     }
-    opened.said("open_file past the cache").map(Some)
+    opened.context("open_file past the cache").map(Some)
 }
 
 fn uncached_reads_take_any_offset_and_length(b: &Bench) -> Checked {
@@ -154,26 +150,30 @@ fn uncached_reads_take_any_offset_and_length(b: &Bench) -> Checked {
     let mut aligned = AlignedBuffer::new(4 * 65_536);
     for (offset, bytes) in ranges {
         let wanted = &all[offset..size.min(offset + bytes)];
-        let found = range_of(&*file, offset as u64, bytes).said(&format!("{bytes} bytes at {offset}"))?;
+        let found = range_of(&*file, offset as u64, bytes).context(&format!("{bytes} bytes at {offset}"))?;
         ensure!(found == wanted, "{bytes} bytes at {offset}: {} came, and not those", found.len());
-        let n = file.read_at(&mut aligned[..bytes], offset as u64).said("into an aligned buffer")?;
+        let n = file.read_at(&mut aligned[..bytes], offset as u64).context("into an aligned buffer")?;
         ensure!(
             n > 0 && n <= wanted.len() && aligned[..n] == wanted[..n],
             "{bytes} at {offset}, aligned buffer"
         );
     }
     for offset in [size, size + 1, size.next_multiple_of(page), size + 1_000_000] {
-        same!(range_of(&*file, offset as u64, page).said("past the end")?, b"", "what is read at {offset}");
+        same!(
+            range_of(&*file, offset as u64, page).context("past the end")?,
+            b"",
+            "what is read at {offset}"
+        );
     }
     Ok(())
 }
 
 fn uncached_reads_see_what_was_written(b: &Bench) -> Checked {
     let Some(past) = uncached(b, &pattern(10_000))? else { return Ok(()) };
-    let file = b.dir.open_file(&name("file")?, Access::ReadWrite).said("open_file")?;
-    write_all_at(&*file, b"changed", 5000).said("write_at")?;
-    file.sync().said("sync")?;
-    same!(range_of(&*past, 5000, 7).said("read past the cache")?, b"changed", "what the device holds");
+    let file = b.dir.open_file(&name("file")?, Access::ReadWrite).context("open_file")?;
+    write_all_at(&*file, b"changed", 5000).context("write_at")?;
+    file.sync().context("sync")?;
+    same!(range_of(&*past, 5000, 7).context("read past the cache")?, b"changed", "what the device holds");
     Ok(())
 }
 
@@ -184,101 +184,21 @@ fn offsets_beyond_four_gibibytes_work(b: &Bench) -> Checked {
     }
     let far = (5 << 30) + 7;
     let file = b.file("file", b"near")?;
-    write_all_at(&*file, b"far", far).said("write_at far away")?;
-    same!(file.metadata().said("metadata")?.size, far + 3, "the size");
-    same!(range_of(&*file, far, 10).said("read_at")?, b"far", "what lies there");
-    same!(range_of(&*file, far - (4 << 30), 3).said("read_at")?, [0; 3], "what lies 4 GiB before");
-    same!(range_of(&*file, 0, 4).said("read_at")?, b"near", "what lies at the beginning");
-    Ok(())
-}
-
-fn a_lock_is_held_by_one_handle(b: &Bench) -> Checked {
-    drop(b.file("lock", b"")?);
-    let first = b.dir.open_file(&name("lock")?, Access::ReadWrite).said("open_file")?;
-    let second = b.dir.open_file(&name("lock")?, Access::ReadWrite).said("open_file")?;
-    let third = b.dir.open_file(&name("lock")?, Access::Read).said("open_file to read")?;
-    same!(first.try_lock().said("try_lock")?, true, "a lock nobody holds");
-    same!(second.try_lock().said("try_lock")?, false, "a lock held by another handle");
-    same!(
-        third.try_lock().said("try_lock")?,
-        false,
-        "a lock held by another handle, asked by one that reads"
-    );
-    drop(first);
-    same!(third.try_lock().said("try_lock")?, true, "a lock whose holder was closed");
-    same!(second.try_lock().said("try_lock")?, false, "a lock held by a handle that reads");
-    Ok(())
-}
-
-fn a_locked_file_can_be_read_and_written(b: &Bench) -> Checked {
-    // Whoever finds the lock held reads there who holds it.
-    drop(b.file("lock", b"")?);
-    let holder = b.dir.open_file(&name("lock")?, Access::ReadWrite).said("open_file")?;
-    same!(holder.try_lock().said("try_lock")?, true, "a lock nobody holds");
-    write_all_at(&*holder, b"held by", 0).said("writing as the holder")?;
-    let other = b.dir.open_file(&name("lock")?, Access::Read).said("open_file")?;
-    if !b.lacks.readable_locks {
-        same!(all_of(&*other).said("reading as another")?, b"held by", "what the holder wrote");
-    }
-    same!(all_of(&*holder).said("reading as the holder")?, b"held by", "what the holder wrote");
+    write_all_at(&*file, b"far", far).context("write_at far away")?;
+    same!(file.metadata().context("metadata")?.size, far + 3, "the size");
+    same!(range_of(&*file, far, 10).context("read_at")?, b"far", "what lies there");
+    same!(range_of(&*file, far - (4 << 30), 3).context("read_at")?, [0; 3], "what lies 4 GiB before");
+    same!(range_of(&*file, 0, 4).context("read_at")?, b"near", "what lies at the beginning");
     Ok(())
 }
 
 fn syncs_succeed_and_change_nothing(b: &Bench) -> Checked {
     let all = pattern(100_000);
     let file = b.file("file", &all)?;
-    file.sync().said("sync of a file")?;
-    b.dir.sync().said("sync of a folder")?;
+    file.sync().context("sync of a file")?;
+    b.dir.sync().context("sync of a folder")?;
     drop(file);
     ensure!(b.content("file")? == all, "the content changed with a sync");
     same!(b.listed()?, [b"file"], "names after a sync");
-    Ok(())
-}
-
-fn the_volume_syncs_as_its_facts_say(b: &Bench) -> Checked {
-    b.file("file", b"x")?;
-    same!(b.facts.sync_volume, !b.lacks.sync_volume, "whether the facts say it can be synced");
-    let synced = b.dir.sync_volume();
-    if b.lacks.sync_volume { unsupported(synced, "sync_volume") } else { synced.said("sync_volume") }
-}
-
-fn writeback_changes_nothing(b: &Bench) -> Checked {
-    let all = pattern(1 << 20);
-    let file = b.file("file", &all)?;
-    file.start_writeback(0, 512 << 10).said("start_writeback")?;
-    file.wait_writeback(0, 512 << 10).said("wait_writeback")?;
-    file.start_writeback(512 << 10, 512 << 10).said("start_writeback")?;
-    file.prefetch(0, 1 << 20);
-    ensure!(b.content("file")? == all, "the content changed");
-    Ok(())
-}
-
-fn evicting_tells_the_truth_and_changes_nothing(b: &Bench) -> Checked {
-    let all = pattern(1 << 20);
-    let file = b.file("file", &all)?;
-    file.sync().said("sync")?;
-    let evicted = file.evict().said("evict")?;
-    if b.lacks.eviction {
-        ensure!(evicted != Eviction::Proven, "a cache that cannot be asked is said to be empty");
-    } else {
-        same!(evicted, Eviction::Proven, "after a sync, with no map");
-    }
-    if let Eviction::Unproven(why) = evicted {
-        ensure!(!why.is_empty(), "no reason is given");
-    }
-    ensure!(b.content("file")? == all, "the content changed");
-    Ok(())
-}
-
-fn holes_are_seen(b: &Bench) -> Checked {
-    let dense = b.file("dense", &pattern(1 << 20))?;
-    same!(dense.has_holes().said("has_holes")?, false, "holes in a file written in one go");
-    if b.lacks.holes {
-        return Ok(());
-    }
-    let sparse = b.file("sparse", b"begin")?;
-    write_all_at(&*sparse, b"end", 10 << 20).said("write_at past the end")?;
-    sparse.sync().said("sync")?;
-    same!(sparse.has_holes().said("has_holes")?, true, "holes in a file with 10 MiB never written");
     Ok(())
 }

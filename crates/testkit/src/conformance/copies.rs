@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fcs_sys::{Access, CopyOptions, File, FileRef, OsReason, write_all_at};
 
-use super::{Bench, Checked, Said, ensure, name, pattern, refused, rules, same};
+use super::{Bench, Checked, Context, ensure, name, pattern, refused, rules, same};
 
 rules![
     a_copy_has_its_sources_content,
@@ -29,7 +29,7 @@ fn options(size: u64) -> CopyOptions {
 
 fn source(b: &Bench, label: &str, bytes: &[u8]) -> Result<FileRef, String> {
     drop(b.file(label, bytes)?);
-    b.dir.open_file(&name(label)?, Access::Read).said("open_file of the source")
+    b.dir.open_file(&name(label)?, Access::Read).context("open_file of the source")
 }
 
 /// A copy that is never told to stop: its handle, and the bytes that arrived.
@@ -37,7 +37,7 @@ fn copy(b: &Bench, to: &str, source: &dyn File, size: u64) -> Result<(FileRef, u
     let copy = b
         .dir
         .copy_in(&name(to)?, source, options(size), &mut |_| ControlFlow::Continue(()))
-        .said("copy_in")?;
+        .context("copy_in")?;
     ensure!(!copy.stopped, "a copy that nobody stopped says it was stopped");
     Ok((copy.file.ok_or("a copy that nobody stopped has no file")?, copy.bytes))
 }
@@ -49,9 +49,9 @@ fn a_copy_has_its_sources_content(b: &Bench) -> Checked {
         let to = format!("to-{size}");
         let (made, bytes) = copy(b, &to, &*from, size as u64)?;
         same!(bytes, size as u64, "bytes that arrived");
-        same!(made.metadata().said("metadata")?.size, size as u64, "the copy's size");
+        same!(made.metadata().context("metadata")?.size, size as u64, "the copy's size");
         ensure!(
-            super::all_of(&*made).said("read_at")? == all,
+            super::all_of(&*made).context("read_at")? == all,
             "{size} bytes: the copy's handle reads others"
         );
         drop(made);
@@ -65,15 +65,15 @@ fn a_copy_can_be_read_written_and_dressed(b: &Bench) -> Checked {
     let all = pattern(CHUNK);
     let from = source(b, "from", &all)?;
     let (made, _) = copy(b, "to", &*from, CHUNK as u64)?;
-    let stat = b.dir.stat(&name("to")?).said("stat")?;
-    same!(stat.id, made.metadata().said("metadata")?.id, "the identity of the copy's handle");
-    ensure!(stat.id != from.metadata().said("metadata")?.id, "source and copy are one file");
-    write_all_at(&*made, b"changed", 10).said("write_at of the copy's handle")?;
+    let stat = b.dir.stat(&name("to")?).context("stat")?;
+    same!(stat.id, made.metadata().context("metadata")?.id, "the identity of the copy's handle");
+    ensure!(stat.id != from.metadata().context("metadata")?.id, "source and copy are one file");
+    write_all_at(&*made, b"changed", 10).context("write_at of the copy's handle")?;
     let time = fcs_sys::Time::new(1_000_000_000, 0);
-    made.set_times(fcs_sys::Times { modified: Some(time), created: None }).said("set_times")?;
-    made.sync().said("sync")?;
+    made.set_times(fcs_sys::Times { modified: Some(time), created: None }).context("set_times")?;
+    made.sync().context("sync")?;
     drop(made);
-    same!(b.dir.stat(&name("to")?).said("stat")?.modified, time, "the copy's modified time");
+    same!(b.dir.stat(&name("to")?).context("stat")?.modified, time, "the copy's modified time");
     same!(b.content("to")?[10..17], b"changed"[..], "what was written to the copy");
     ensure!(b.content("from")? == all, "writing to the copy changed the source");
     Ok(())
@@ -81,11 +81,11 @@ fn a_copy_can_be_read_written_and_dressed(b: &Bench) -> Checked {
 
 fn a_copy_is_private_and_leaves_its_source_alone(b: &Bench) -> Checked {
     let from = source(b, "from", &pattern(CHUNK))?;
-    let before = b.dir.stat(&name("from")?).said("stat")?;
+    let before = b.dir.stat(&name("from")?).context("stat")?;
     let (made, _) = copy(b, "to", &*from, CHUNK as u64)?;
-    super::items::privacy(b, made.metadata().said("metadata")?.attributes)?;
+    super::items::privacy(b, made.metadata().context("metadata")?.attributes)?;
     same!(
-        b.dir.stat(&name("from")?).said("stat")?.fingerprint(),
+        b.dir.stat(&name("from")?).context("stat")?.fingerprint(),
         before.fingerprint(),
         "the source's fingerprint"
     );
@@ -103,7 +103,7 @@ fn a_copy_reports_its_progress(b: &Bench) -> Checked {
         seen.push(bytes);
         ControlFlow::Continue(())
     };
-    b.dir.copy_in(&name("to")?, &*from, options(size as u64), &mut tick).said("copy_in")?;
+    b.dir.copy_in(&name("to")?, &*from, options(size as u64), &mut tick).context("copy_in")?;
     ensure!(seen.is_sorted(), "progress goes backwards: {seen:?}");
     same!(seen.last(), Some(&(size as u64)), "the last progress");
     ensure!(seen.len() >= 4, "8 MiB with {} looks at the cancel flag", seen.len());
@@ -119,15 +119,18 @@ fn a_copy_stops_when_told(b: &Bench) -> Checked {
     let mut tick = |bytes| {
         if bytes >= 1 << 20 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let made = b.dir.copy_in(&name("to")?, &*from, options(size as u64), &mut tick).said("copy_in")?;
+    let made = b.dir.copy_in(&name("to")?, &*from, options(size as u64), &mut tick).context("copy_in")?;
     ensure!(made.stopped, "a copy that was told to stop does not say so");
     ensure!(made.bytes < size as u64, "all {size} bytes were copied after the word to stop");
     if made.file.is_none() {
         return b.absent("to");
     }
     drop(made);
-    ensure!(b.dir.stat(&name("to")?).said("stat of the part")?.size <= size as u64, "the part is too large");
-    b.dir.remove_file(&name("to")?).said("remove_file of the part")?;
+    ensure!(
+        b.dir.stat(&name("to")?).context("stat of the part")?.size <= size as u64,
+        "the part is too large"
+    );
+    b.dir.remove_file(&name("to")?).context("remove_file of the part")?;
     same!(b.listed()?, [b"from"], "names after the part was removed");
     Ok(())
 }
@@ -139,7 +142,7 @@ fn a_copy_stops_at_its_last_byte_too(b: &Bench) -> Checked {
     let size = CHUNK as u64;
     let from = source(b, "from", &pattern(CHUNK))?;
     let mut tick = |bytes| if bytes >= size { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let made = b.dir.copy_in(&name("to")?, &*from, options(size), &mut tick).said("copy_in")?;
+    let made = b.dir.copy_in(&name("to")?, &*from, options(size), &mut tick).context("copy_in")?;
     ensure!(made.stopped, "a copy that was told to stop at its end does not say so");
     Ok(())
 }
@@ -163,15 +166,16 @@ fn a_copy_of_a_read_only_file_can_be_dressed(b: &Bench) -> Checked {
     // A native copy brings the source's attributes along; the engine sets times after it.
     const READ_ONLY: u32 = if cfg!(windows) { 1 } else { 0o444 };
     let made = b.file("from", &pattern(CHUNK))?;
-    made.set_attributes(fcs_sys::Attributes(READ_ONLY)).said("set_attributes")?;
+    made.set_attributes(fcs_sys::Attributes(READ_ONLY)).context("set_attributes")?;
     drop(made);
-    let from = b.dir.open_file(&name("from")?, Access::Read).said("open_file of the read-only source")?;
+    let from = b.dir.open_file(&name("from")?, Access::Read).context("open_file of the read-only source")?;
     let (made, _) = copy(b, "to", &*from, CHUNK as u64)?;
     let time = fcs_sys::Time::new(1_000_000_000, 0);
-    made.set_times(fcs_sys::Times { modified: Some(time), created: None }).said("set_times of the copy")?;
-    write_all_at(&*made, b"x", 0).said("write_at of the copy")?;
+    made.set_times(fcs_sys::Times { modified: Some(time), created: None })
+        .context("set_times of the copy")?;
+    write_all_at(&*made, b"x", 0).context("write_at of the copy")?;
     drop(made);
-    b.dir.remove_file(&name("to")?).said("remove_file of the copy")
+    b.dir.remove_file(&name("to")?).context("remove_file of the copy")
 }
 
 fn a_copy_from_another_backend_works(b: &Bench) -> Checked {
@@ -179,7 +183,7 @@ fn a_copy_from_another_backend_works(b: &Bench) -> Checked {
     drop(b.file("from", &all)?);
     let root = fcs_sys::Root { dir: Arc::clone(&b.dir), path: "stranger".into() };
     let stranger = crate::faulty::wrap(&root, "stranger", Arc::new(|_| crate::faulty::Act::Go));
-    let from = stranger.dir.open_file(&name("from")?, Access::Read).said("open_file")?;
+    let from = stranger.dir.open_file(&name("from")?, Access::Read).context("open_file")?;
     let (made, bytes) = copy(b, "to", &*from, all.len() as u64)?;
     same!(bytes, all.len() as u64, "bytes that arrived");
     drop(made);
@@ -192,7 +196,7 @@ fn a_source_that_ends_early_is_told(b: &Bench) -> Checked {
     let from = source(b, "from", &all)?;
     let (made, bytes) = copy(b, "to", &*from, 2 * CHUNK as u64)?;
     same!(bytes, all.len() as u64, "bytes that arrived of a source that is shorter than asked");
-    ensure!(super::all_of(&*made).said("read_at")? == all, "the copy of a shorter source");
+    ensure!(super::all_of(&*made).context("read_at")? == all, "the copy of a shorter source");
     Ok(())
 }
 
@@ -203,7 +207,7 @@ fn a_copy_through_chunks_is_the_same(b: &Bench) -> Checked {
     let size = all.len() as u64;
     let copied =
         fcs_sys::copy_in_by_chunks(&*to, &*from, 0, options(size), &mut |_| ControlFlow::Continue(()));
-    same!(copied.said("copy_in_by_chunks")?, (size, false), "bytes, and whether it was stopped");
+    same!(copied.context("copy_in_by_chunks")?, (size, false), "bytes, and whether it was stopped");
     ensure!(b.content("to")? == all, "the copy differs");
     Ok(())
 }

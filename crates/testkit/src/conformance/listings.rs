@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use fcs_sys::{LinkTarget, Metadata, Name, Time, Times};
 
-use super::{Bench, Checked, Said, ensure, name, rules, same};
+use super::{Bench, Checked, Context, ensure, name, rules, same};
 
 rules![
     an_empty_folder_lists_nothing,
@@ -23,7 +23,7 @@ fn many_entries_are_listed_once_each(b: &Bench) -> Checked {
     let label = |i: usize| format!("{:05}-{}", i * 7919 % b.many, "x".repeat(i % 97));
     let mut wanted = Vec::new();
     for i in 0..b.many {
-        drop(b.dir.create_file(&name(&label(i))?).said("create_file")?);
+        drop(b.dir.create_file(&name(&label(i))?).context("create_file")?);
         wanted.push(label(i).into_bytes());
     }
     wanted.sort();
@@ -47,22 +47,23 @@ fn a_listing_tells_what_stat_tells(b: &Bench) -> Checked {
     drop(b.file("empty", b"")?);
     drop(b.folder("folder")?);
     let old = b.file("old", b"x")?;
-    old.set_times(Times { modified: Some(Time::new(1_000_000_000, 0)), created: None }).said("set_times")?;
+    old.set_times(Times { modified: Some(Time::new(1_000_000_000, 0)), created: None })
+        .context("set_times")?;
     drop(old);
     if b.lacks.symlinks.is_none() {
         let link = LinkTarget { text: b"file".into(), to_folder: false };
-        b.dir.create_symlink(&name("link")?, &link).said("create_symlink")?;
+        b.dir.create_symlink(&name("link")?, &link).context("create_symlink")?;
     }
     let mut listed: HashMap<Vec<u8>, Option<Metadata>> = HashMap::new();
     let mut again = false;
     b.dir
         .list(&mut |entry| again |= listed.insert(entry.name.to_vec(), entry.metadata).is_some())
-        .said("list")?;
+        .context("list")?;
     ensure!(!again, "an entry was listed twice");
     same!(listed.len(), 4 + usize::from(b.lacks.symlinks.is_none()), "entries");
     for (bytes, metadata) in &listed {
         let entry = Name::new(bytes.as_slice()).map_err(|e| format!("a listed name: {e}"))?;
-        let asked = b.dir.stat(&entry).said("stat")?;
+        let asked = b.dir.stat(&entry).context("stat")?;
         if let Some(metadata) = metadata {
             same!(comparable(metadata), comparable(&asked), "{entry} in the listing and asked for");
         }
@@ -83,7 +84,7 @@ fn a_folder_can_be_listed_twice_and_by_two_at_once(b: &Bench) -> Checked {
             outer += 1;
             inner.push(b.listed());
         })
-        .said("list with a listing inside")?;
+        .context("list with a listing inside")?;
     same!(outer, 3, "entries of the outer listing");
     for listed in inner {
         same!(listed?, once, "a listing while another goes on");

@@ -6,17 +6,24 @@
 //! not stated as missing must work. Each rule gets a folder of its own and is asked through the traits alone, except
 //! where they offer no way to bring about what is asked (a pipe, a file cut short): those rules need [`Subject::place`].
 //!
+//! The rules come in two groups: `CORE` is what every backend writes, `CAPABILITIES` what it may have beside.
+//!
 //! Invariant: a rule that is broken is reported and never ends the others, so that one run tells everything.
 //!
-//! It must not know any backend. Not asked here: `Dir::recycle` where there is a bin (its place is the user's own),
+//! It must not know any backend. Not asked here: `Recycle` where there is a bin (its place is the user's own),
 //! and what only a loss of power can show.
 
+mod attributes;
 mod content;
 mod copies;
+mod device;
 mod items;
+mod links;
 mod listings;
+mod locks;
 mod maps;
 mod metadata;
+mod missing;
 mod names;
 mod renames;
 mod streams;
@@ -63,9 +70,9 @@ pub struct Lacks {
     pub xattrs: bool,
     /// [`Access::ReadUncached`].
     pub uncached: bool,
-    /// [`fcs_sys::File::map`].
+    /// Memory windows.
     pub maps: bool,
-    /// [`fcs_sys::Dir::sync_volume`].
+    /// Syncing a whole volume.
     pub sync_volume: bool,
     /// A cache that can be proven empty of a file.
     pub eviction: bool,
@@ -73,6 +80,8 @@ pub struct Lacks {
     pub holes: bool,
     /// Named streams.
     pub streams: bool,
+    /// Advisory locks.
+    pub locks: bool,
     /// [`fcs_sys::Dir::space`].
     pub space: bool,
     /// [`fcs_sys::Metadata::changed`].
@@ -95,6 +104,26 @@ pub struct Lacks {
     pub times: (i64, i64),
 }
 
+impl Lacks {
+    /// What a backend lacks that writes the core alone: every capability.
+    pub fn every_capability() -> Self {
+        Self {
+            hard_links: true,
+            symlinks: Some(OsReason::Unsupported),
+            link_times: true,
+            owner: true,
+            xattrs: true,
+            maps: true,
+            sync_volume: true,
+            eviction: true,
+            holes: true,
+            streams: true,
+            locks: true,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Lacks {
     fn default() -> Self {
         Self {
@@ -111,6 +140,7 @@ impl Default for Lacks {
             eviction: false,
             holes: false,
             streams: false,
+            locks: false,
             space: false,
             change_time: false,
             identity: false,
@@ -224,17 +254,25 @@ macro_rules! same {
 }
 use same;
 
-const RULES: [&[Rule]; 9] = [
-    names::RULES,
-    items::RULES,
-    listings::RULES,
-    renames::RULES,
-    content::RULES,
-    maps::RULES,
-    metadata::RULES,
-    copies::RULES,
+/// What every backend must write.
+const CORE: [&[Rule]; 6] =
+    [names::RULES, items::RULES, listings::RULES, renames::RULES, content::RULES, metadata::RULES];
+
+/// What a backend may have. Where it has not, these ask what is answered then.
+const CAPABILITIES: [&[Rule]; 8] = [
+    attributes::RULES,
+    links::RULES,
     streams::RULES,
+    copies::RULES,
+    locks::RULES,
+    device::RULES,
+    maps::RULES,
+    missing::RULES,
 ];
+
+fn all_rules() -> impl Iterator<Item = &'static Rule> + Clone {
+    CORE.into_iter().chain(CAPABILITIES).flatten()
+}
 
 /// Asks every rule that is not excused.
 pub fn check(subject: &Subject) -> Verdict {
@@ -244,7 +282,7 @@ pub fn check(subject: &Subject) -> Verdict {
 /// Asks the rules that `wanted` picks by name.
 pub fn check_rules(subject: &Subject, wanted: impl Fn(&str) -> bool) -> Verdict {
     let mut verdict = Verdict::default();
-    let all = RULES.iter().flat_map(|rules| rules.iter());
+    let all = all_rules();
     for excused in &subject.excused {
         assert!(all.clone().any(|(rule, _)| rule == excused), "no rule is called {excused}");
     }
@@ -275,9 +313,9 @@ impl<'a> Bench<'a> {
     fn new(subject: &'a Subject, number: usize) -> Result<Self, String> {
         let label = format!("rule-{number}");
         let folder = name(&label)?;
-        subject.dir.create_dir(&folder).said("create_dir for the rule")?;
-        let dir = subject.dir.open_dir(&folder).said("open_dir for the rule")?;
-        let facts = dir.volume().said("volume")?;
+        subject.dir.create_dir(&folder).context("create_dir for the rule")?;
+        let dir = subject.dir.open_dir(&folder).context("open_dir for the rule")?;
+        let facts = dir.volume().context("volume")?;
         let place = subject.place.as_ref().map(|place| place.join(&label));
         Ok(Self { dir, place, lacks: &subject.lacks, facts, many: subject.many })
     }
@@ -289,8 +327,8 @@ impl<'a> Bench<'a> {
 
     /// A folder in it, open.
     fn folder(&self, label: &str) -> Result<DirRef, String> {
-        self.dir.create_dir(&name(label)?).said(&format!("create_dir {label}"))?;
-        self.dir.open_dir(&name(label)?).said(&format!("open_dir {label}"))
+        self.dir.create_dir(&name(label)?).context(&format!("create_dir {label}"))?;
+        self.dir.open_dir(&name(label)?).context(&format!("open_dir {label}"))
     }
 
     /// A file's content, read through a new handle.
@@ -303,7 +341,7 @@ impl<'a> Bench<'a> {
         listed_in(&self.dir)
     }
 
-    /// Fails unless nothing stands at a name.
+    /// Fails unless nothing is at a name.
     fn absent(&self, label: &str) -> Checked {
         refused(self.dir.stat(&name(label)?), &[OsReason::NotFound], &format!("stat of the absent {label}"))
     }
@@ -319,19 +357,19 @@ fn name(label: &str) -> Result<Name, String> {
 }
 
 fn file_in(dir: &DirRef, label: &str, bytes: &[u8]) -> Result<FileRef, String> {
-    let file = dir.create_file(&name(label)?).said(&format!("create_file {label}"))?;
-    write_all_at(&*file, bytes, 0).said(&format!("writing {label}"))?;
+    let file = dir.create_file(&name(label)?).context(&format!("create_file {label}"))?;
+    write_all_at(&*file, bytes, 0).context(&format!("writing {label}"))?;
     Ok(file)
 }
 
 fn content_in(dir: &DirRef, label: &str) -> Result<Vec<u8>, String> {
-    let file = dir.open_file(&name(label)?, Access::Read).said(&format!("open_file {label}"))?;
-    all_of(&*file).said(&format!("reading {label}"))
+    let file = dir.open_file(&name(label)?, Access::Read).context(&format!("open_file {label}"))?;
+    all_of(&*file).context(&format!("reading {label}"))
 }
 
 fn listed_in(dir: &DirRef) -> Result<Vec<Vec<u8>>, String> {
     let mut names = Vec::new();
-    dir.list(&mut |entry| names.push(entry.name.to_vec())).said("list")?;
+    dir.list(&mut |entry| names.push(entry.name.to_vec())).context("list")?;
     names.sort();
     Ok(names)
 }
@@ -382,10 +420,10 @@ fn let_time_pass(bench: &Bench<'_>) -> Checked {
     // Closed each time: Windows may give a file its new times only then.
     let tick = || -> Result<Time, String> {
         let probe =
-            bench.dir.open_file(&name(label)?, Access::ReadWrite).said("open_file of the clock file")?;
-        write_all_at(&*probe, b"x", 0).said("writing to the clock file")?;
+            bench.dir.open_file(&name(label)?, Access::ReadWrite).context("open_file of the clock file")?;
+        write_all_at(&*probe, b"x", 0).context("writing to the clock file")?;
         drop(probe);
-        let now = bench.dir.stat(&name(label)?).said("stat of the clock file")?;
+        let now = bench.dir.stat(&name(label)?).context("stat of the clock file")?;
         Ok(now.changed.unwrap_or(now.modified))
     };
     let first = tick()?;
@@ -394,16 +432,16 @@ fn let_time_pass(bench: &Bench<'_>) -> Checked {
     while tick()? == first {
         ensure!(begun.elapsed().as_secs() < 10, "ten seconds of writing moved no time");
     }
-    bench.dir.remove_file(&name(label)?).said("remove_file of the clock file")
+    bench.dir.remove_file(&name(label)?).context("remove_file of the clock file")
 }
 
 /// Gives errors the call they come from.
-trait Said<T> {
-    fn said(self, call: &str) -> Result<T, String>;
+trait Context<T> {
+    fn context(self, call: &str) -> Result<T, String>;
 }
 
-impl<T> Said<T> for io::Result<T> {
-    fn said(self, call: &str) -> Result<T, String> {
+impl<T> Context<T> for io::Result<T> {
+    fn context(self, call: &str) -> Result<T, String> {
         self.map_err(|e| format!("{call}: {e} ({:?})", reason(&e)))
     }
 }
@@ -428,7 +466,7 @@ mod tests {
 
     #[test]
     fn rules_have_names_of_their_own() {
-        let mut names: Vec<_> = RULES.iter().flat_map(|rules| rules.iter()).map(|(name, _)| *name).collect();
+        let mut names: Vec<_> = all_rules().map(|(name, _)| *name).collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();

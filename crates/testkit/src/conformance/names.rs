@@ -1,22 +1,14 @@
-//! Names: which are kept as they are, how they are told apart, and that a link is never followed.
+//! Names: which are kept as they are, and how they are distinguished.
 
-use fcs_sys::{Access, CaseRule, Kind, LinkTarget, Name, OsReason, Rename, Time, Times};
+use fcs_sys::{CaseRule, Name, OsReason, Rename};
 
-use super::{Bench, Checked, Said, ensure, name, refused, rules, same, unsupported};
+use super::{Bench, Checked, Context, ensure, name, refused, rules, same};
 
 rules![
     odd_names_are_kept_or_refused,
     names_of_the_longest_kind_are_kept,
     longer_names_are_refused,
     names_are_told_apart_as_the_volume_says,
-    a_link_to_a_folder_is_not_opened,
-    a_link_to_a_file_is_not_opened,
-    a_link_has_metadata_of_its_own,
-    a_link_keeps_its_text,
-    what_is_no_link_has_no_text,
-    removing_a_link_leaves_what_it_leads_to,
-    renaming_a_link_moves_the_link,
-    times_of_a_link_are_its_own,
 ];
 
 /// Names that programs trip over. Not all systems allow all of them, which is why each may be refused.
@@ -88,18 +80,18 @@ fn kept_or_refused(b: &Bench, bytes: &[u8]) -> Result<bool, String> {
         same!(b.listed()?, before, "names after {shown} was refused");
         return Ok(false);
     };
-    let id = made.metadata().said("metadata")?.id;
+    let id = made.metadata().context("metadata")?.id;
     drop(made);
     let mut wanted = before;
     wanted.push(bytes.to_vec());
     wanted.sort();
     same!(b.listed()?, wanted, "names after {shown} was made");
-    same!(b.dir.stat(&odd).said(&format!("stat of {shown}"))?.id, id, "what stands at {shown}");
+    same!(b.dir.stat(&odd).context(&format!("stat of {shown}"))?.id, id, "what stands at {shown}");
     let moved = name("moved")?;
-    b.dir.rename(&odd, &*b.dir, &moved, Rename::Replace).said(&format!("renaming {shown} away"))?;
-    b.dir.rename(&moved, &*b.dir, &odd, Rename::Replace).said(&format!("renaming {shown} back"))?;
+    b.dir.rename(&odd, &*b.dir, &moved, Rename::Replace).context(&format!("renaming {shown} away"))?;
+    b.dir.rename(&moved, &*b.dir, &odd, Rename::Replace).context(&format!("renaming {shown} back"))?;
     same!(b.listed()?, wanted, "names after {shown} was renamed to and fro");
-    b.dir.remove_file(&odd).said(&format!("remove_file of {shown}"))?;
+    b.dir.remove_file(&odd).context(&format!("remove_file of {shown}"))?;
     Ok(true)
 }
 
@@ -141,11 +133,11 @@ fn longer_names_are_refused(b: &Bench) -> Checked {
 }
 
 fn names_are_told_apart_as_the_volume_says(b: &Bench) -> Checked {
-    let made = b.file("Mixed", b"")?.metadata().said("metadata")?;
+    let made = b.file("Mixed", b"")?.metadata().context("metadata")?;
     match (b.facts.case, b.dir.stat(&name("mIXED")?)) {
         (CaseRule::Sensitive, other) => refused(other, &[OsReason::NotFound], "stat in another case")?,
         (CaseRule::Insensitive, other) => {
-            let other = other.said("stat in another case")?;
+            let other = other.context("stat in another case")?;
             if !b.lacks.identity {
                 same!(other.id, made.id, "what stands at the name in another case");
             }
@@ -157,151 +149,5 @@ fn names_are_told_apart_as_the_volume_says(b: &Bench) -> Checked {
         }
     }
     same!(b.listed()?, [b"Mixed"], "the name as it was given");
-    Ok(())
-}
-
-/// A link `link` to the file `target` or, with `to_folder`, the folder `target`; false where none can be made.
-fn link(b: &Bench, to_folder: bool) -> Result<bool, String> {
-    if to_folder {
-        super::file_in(&b.folder("target")?, "inside", b"kept")?;
-    } else {
-        b.file("target", b"kept")?;
-    }
-    let made = match b.lacks.symlinks {
-        None => b
-            .dir
-            .create_symlink(&name("link")?, &LinkTarget { text: b"target".into(), to_folder })
-            .said("create_symlink")
-            .map(|()| true)?,
-        // A backend that makes no links still must not follow those it finds.
-        Some(_) => foreign_link(b),
-    };
-    Ok(made)
-}
-
-#[cfg(unix)]
-fn foreign_link(b: &Bench) -> bool {
-    b.place.as_ref().is_some_and(|place| std::os::unix::fs::symlink("target", place.join("link")).is_ok())
-}
-
-#[cfg(not(unix))]
-fn foreign_link(_: &Bench) -> bool {
-    false
-}
-
-const NOT_A_FILE: &[OsReason] = &[OsReason::IsALink, OsReason::NotAFolder, OsReason::Unsupported];
-
-fn a_link_to_a_folder_is_not_opened(b: &Bench) -> Checked {
-    if link(b, true)? {
-        refused(b.dir.open_dir(&name("link")?), NOT_A_FILE, "open_dir of a link")?;
-        ensure!(
-            b.dir.open_file(&name("link")?, Access::Read).is_err(),
-            "open_file opened a link to a folder"
-        );
-    }
-    Ok(())
-}
-
-fn a_link_to_a_file_is_not_opened(b: &Bench) -> Checked {
-    if link(b, false)? {
-        for access in [Access::Read, Access::ReadWrite, Access::ReadUncached] {
-            let call = format!("open_file of a link, {access:?}");
-            refused(b.dir.open_file(&name("link")?, access), NOT_A_FILE, &call)?;
-        }
-        refused(b.dir.open_dir(&name("link")?), NOT_A_FILE, "open_dir of a link to a file")?;
-        refused(b.dir.create_file(&name("link")?), &[OsReason::AlreadyExists], "create_file at a link")?;
-        same!(b.content("target")?, b"kept", "what the link leads to");
-    }
-    Ok(())
-}
-
-fn a_link_has_metadata_of_its_own(b: &Bench) -> Checked {
-    if link(b, false)? {
-        let (link, target) = (b.dir.stat(&name("link")?), b.dir.stat(&name("target")?));
-        let (link, target) = (link.said("stat of the link")?, target.said("stat of its target")?);
-        same!((link.kind, target.kind), (Kind::Symlink, Kind::File), "the kinds of link and target");
-        ensure!(link.id != target.id, "the link has its target's identity");
-    }
-    Ok(())
-}
-
-fn a_link_keeps_its_text(b: &Bench) -> Checked {
-    if b.lacks.symlinks.is_some() {
-        return Ok(());
-    }
-    let texts: &[&str] = &["target", "../up", "grüße/漢", "😀", "not/there"];
-    for (number, text) in texts.iter().enumerate() {
-        for to_folder in [false, true] {
-            let label = name(&format!("{number}-{to_folder}"))?;
-            let wanted = LinkTarget { text: text.as_bytes().to_vec(), to_folder };
-            b.dir.create_symlink(&label, &wanted).said("create_symlink")?;
-            let found = b.dir.read_link(&label).said("read_link")?;
-            same!(found.text, wanted.text, "a link's text");
-            if cfg!(windows) {
-                same!(found.to_folder, to_folder, "the sort of the link to {text}");
-            }
-        }
-    }
-    Ok(())
-}
-
-fn what_is_no_link_has_no_text(b: &Bench) -> Checked {
-    b.file("file", b"x")?;
-    b.folder("folder")?;
-    for label in ["file", "folder"] {
-        ensure!(b.dir.read_link(&name(label)?).is_err(), "a {label} has a link's text");
-    }
-    Ok(())
-}
-
-fn removing_a_link_leaves_what_it_leads_to(b: &Bench) -> Checked {
-    for to_folder in [false, true] {
-        if link(b, to_folder)? {
-            b.dir.remove_file(&name("link")?).said("remove_file of a link")?;
-            b.absent("link")?;
-            let target = b.dir.stat(&name("target")?).said("stat of what it led to")?;
-            same!(target.kind == Kind::Folder, to_folder, "whether a folder is left");
-        }
-        if to_folder {
-            let folder = b.dir.open_dir(&name("target")?).said("open_dir")?;
-            same!(super::content_in(&folder, "inside")?, b"kept", "what is in the folder it led to");
-        } else {
-            same!(b.content("target")?, b"kept", "what it led to");
-            b.dir.remove_file(&name("target")?).said("remove_file")?;
-        }
-    }
-    Ok(())
-}
-
-fn renaming_a_link_moves_the_link(b: &Bench) -> Checked {
-    if link(b, false)? {
-        let (from, to) = (name("link")?, name("moved")?);
-        b.dir.rename(&from, &*b.dir, &to, Rename::Replace).said("rename of a link")?;
-        same!(b.dir.stat(&to).said("stat")?.kind, Kind::Symlink, "what was moved");
-        same!(b.dir.read_link(&to).said("read_link")?.text, b"target", "its text");
-        // Over a link: the link goes, not what it leads to.
-        b.file("other", b"new")?;
-        b.dir.rename(&name("other")?, &*b.dir, &to, Rename::Replace).said("rename over a link")?;
-        same!(b.dir.stat(&to).said("stat")?.kind, Kind::File, "what stands at the link's name");
-        same!(b.content("target")?, b"kept", "what the link led to");
-    }
-    Ok(())
-}
-
-fn times_of_a_link_are_its_own(b: &Bench) -> Checked {
-    if !link(b, false)? {
-        return Ok(());
-    }
-    let (link, target) = (name("link")?, name("target")?);
-    let before = b.dir.stat(&target).said("stat")?.modified;
-    let time = Time::new(1_000_000_000, 0);
-    let set = b.dir.set_link_times(&link, Times { modified: Some(time), created: None });
-    if b.lacks.link_times {
-        unsupported(set, "set_link_times")?;
-    } else {
-        set.said("set_link_times")?;
-        same!(b.dir.stat(&link).said("stat")?.modified, time, "the link's modified time");
-    }
-    same!(b.dir.stat(&target).said("stat")?.modified, before, "the modified time of what it leads to");
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! Renaming, second names, identity, and handles whose item is renamed or loses its name.
+//! Renaming, identity, and handles whose item is renamed or loses its name.
 
-use fcs_sys::{Access, DirRef, OsReason, Rename, write_all_at};
+use fcs_sys::{Access, DirRef, OsReason, Rename};
 
-use super::{Bench, Checked, Said, content_in, ensure, file_in, name, refused, rules, same, unsupported};
+use super::{Bench, Checked, Context, content_in, ensure, file_in, name, refused, rules, same, unsupported};
 
 rules![
     no_replace_moves_to_a_free_name,
@@ -19,8 +19,6 @@ rules![
     a_name_gives_its_next_item_no_created_time,
     different_items_have_different_identities,
     identity_is_the_same_however_asked,
-    a_second_name_leads_to_the_same_file,
-    a_second_name_fails_if_the_name_is_taken,
     a_file_can_be_renamed_while_it_is_open,
     an_open_file_can_lose_its_name,
     an_open_folder_follows_its_renaming,
@@ -40,7 +38,7 @@ fn no_replace_moves_to_a_free_name(b: &Bench) -> Checked {
         same!(b.listed()?, [b"from"], "names after it was refused");
         return Ok(());
     }
-    moved.said("rename without replacing")?;
+    moved.context("rename without replacing")?;
     same!(b.listed()?, [b"to"], "names afterwards");
     same!(b.content("to")?, b"content", "the content under its new name");
     Ok(())
@@ -64,35 +62,35 @@ fn no_replace_refuses_a_taken_name(b: &Bench) -> Checked {
 fn replace_takes_the_name_over(b: &Bench) -> Checked {
     b.file("from", b"new")?;
     b.file("to", b"old")?;
-    let new = b.dir.stat(&name("from")?).said("stat")?.id;
-    rename(b, "from", "to", Rename::Replace).said("rename with replacing")?;
+    let new = b.dir.stat(&name("from")?).context("stat")?.id;
+    rename(b, "from", "to", Rename::Replace).context("rename with replacing")?;
     same!(b.listed()?, [b"to"], "names afterwards");
     same!(b.content("to")?, b"new", "the content at the name");
     if !b.lacks.identity {
-        same!(b.dir.stat(&name("to")?).said("stat")?.id, new, "the identity at the name");
+        same!(b.dir.stat(&name("to")?).context("stat")?.id, new, "the identity at the name");
     }
     Ok(())
 }
 
 fn replace_moves_to_a_free_name(b: &Bench) -> Checked {
     b.file("from", b"content")?;
-    rename(b, "from", "to", Rename::Replace).said("rename with replacing, to a free name")?;
+    rename(b, "from", "to", Rename::Replace).context("rename with replacing, to a free name")?;
     same!(b.listed()?, [b"to"], "names afterwards");
     same!(b.content("to")?, b"content", "the content");
     Ok(())
 }
 
 fn exchange_swaps_two_files(b: &Bench) -> Checked {
-    let one = b.file("one", b"1")?.metadata().said("metadata")?.id;
-    let two = b.file("two", b"22")?.metadata().said("metadata")?.id;
+    let one = b.file("one", b"1")?.metadata().context("metadata")?.id;
+    let two = b.file("two", b"22")?.metadata().context("metadata")?.id;
     let swapped = rename(b, "one", "two", Rename::Exchange);
     let wanted: [&[u8]; 2] = if b.lacks.exchange {
         unsupported(swapped, "exchange")?;
         [b"1", b"22"]
     } else {
-        swapped.said("exchange")?;
+        swapped.context("exchange")?;
         if !b.lacks.identity {
-            let now = |label| -> Result<_, String> { Ok(b.dir.stat(&name(label)?).said("stat")?.id) };
+            let now = |label| -> Result<_, String> { Ok(b.dir.stat(&name(label)?).context("stat")?.id) };
             same!([now("one")?, now("two")?], [two, one], "the identities");
         }
         [b"22", b"1"]
@@ -115,7 +113,7 @@ fn exchange_needs_both_names(b: &Bench) -> Checked {
 fn renaming_goes_from_folder_to_folder(b: &Bench) -> Checked {
     let (p, q) = (b.folder("p")?, b.folder("q")?);
     file_in(&p, "f", b"content")?;
-    p.rename(&name("f")?, &*q, &name("g")?, Rename::Replace).said("rename into another folder")?;
+    p.rename(&name("f")?, &*q, &name("g")?, Rename::Replace).context("rename into another folder")?;
     same!(content_in(&q, "g")?, b"content", "the content there");
     same!(super::listed_in(&p)?.len(), 0, "names left behind");
     Ok(())
@@ -124,8 +122,8 @@ fn renaming_goes_from_folder_to_folder(b: &Bench) -> Checked {
 fn a_folder_is_renamed_with_what_it_holds(b: &Bench) -> Checked {
     file_in(&b.folder("from")?, "inside", b"content")?;
     let how = if b.lacks.no_replace { Rename::Replace } else { Rename::NoReplace };
-    rename(b, "from", "to", how).said("rename of a folder")?;
-    let moved = b.dir.open_dir(&name("to")?).said("open_dir")?;
+    rename(b, "from", "to", how).context("rename of a folder")?;
+    let moved = b.dir.open_dir(&name("to")?).context("open_dir")?;
     same!(content_in(&moved, "inside")?, b"content", "what it holds");
     b.absent("from")
 }
@@ -157,9 +155,9 @@ fn renaming_what_is_not_there_changes_nothing(b: &Bench) -> Checked {
 fn a_rename_keeps_identity_and_metadata(b: &Bench) -> Checked {
     let folder = b.folder("folder")?;
     drop(b.file("from", b"content")?);
-    let before = b.dir.stat(&name("from")?).said("stat")?;
-    b.dir.rename(&name("from")?, &*folder, &name("to")?, Rename::Replace).said("rename")?;
-    let after = folder.stat(&name("to")?).said("stat")?;
+    let before = b.dir.stat(&name("from")?).context("stat")?;
+    b.dir.rename(&name("from")?, &*folder, &name("to")?, Rename::Replace).context("rename")?;
+    let after = folder.stat(&name("to")?).context("stat")?;
     if !b.lacks.identity {
         same!(after.id, before.id, "the identity");
     }
@@ -174,16 +172,16 @@ fn a_rename_keeps_identity_and_metadata(b: &Bench) -> Checked {
 /// NTFS gives a file that takes a name the created time of the one that lost it up to 15 seconds ago.
 fn a_name_gives_its_next_item_no_created_time(b: &Bench) -> Checked {
     let old = fcs_sys::Times { modified: None, created: Some(fcs_sys::Time::new(1_000_000_000, 0)) };
-    b.file("name", b"old")?.set_times(old).said("set_times")?;
+    b.file("name", b"old")?.set_times(old).context("set_times")?;
     drop(b.file("new", b"new")?);
-    let created = b.dir.stat(&name("new")?).said("stat")?.created;
-    rename(b, "name", "aside", Rename::Replace).said("rename out of the way")?;
-    rename(b, "new", "name", Rename::Replace).said("rename to the free name")?;
-    same!(b.dir.stat(&name("name")?).said("stat")?.created, created, "after taking a name just left");
+    let created = b.dir.stat(&name("new")?).context("stat")?.created;
+    rename(b, "name", "aside", Rename::Replace).context("rename out of the way")?;
+    rename(b, "new", "name", Rename::Replace).context("rename to the free name")?;
+    same!(b.dir.stat(&name("name")?).context("stat")?.created, created, "after taking a name just left");
     drop(b.file("third", b"third")?);
-    let created = b.dir.stat(&name("third")?).said("stat")?.created;
-    rename(b, "third", "name", Rename::Replace).said("rename over the file")?;
-    same!(b.dir.stat(&name("name")?).said("stat")?.created, created, "after replacing a file");
+    let created = b.dir.stat(&name("third")?).context("stat")?.created;
+    rename(b, "third", "name", Rename::Replace).context("rename over the file")?;
+    same!(b.dir.stat(&name("name")?).context("stat")?.created, created, "after replacing a file");
     Ok(())
 }
 
@@ -197,68 +195,37 @@ fn different_items_have_different_identities(b: &Bench) -> Checked {
             b.folder(&label)?;
         }
         ensure!(
-            seen.insert(b.dir.stat(&name(&label)?).said("stat")?.id),
+            seen.insert(b.dir.stat(&name(&label)?).context("stat")?.id),
             "item {i} has another one's identity"
         );
     }
     ensure!(
-        seen.insert(b.dir.metadata().said("metadata")?.id),
+        seen.insert(b.dir.metadata().context("metadata")?.id),
         "the folder has the identity of an item in it"
     );
     Ok(())
 }
 
 fn identity_is_the_same_however_asked(b: &Bench) -> Checked {
-    let made = b.file("file", b"x")?.metadata().said("metadata of the file just made")?.id;
-    let file = b.dir.open_file(&name("file")?, Access::Read).said("open_file")?;
-    same!(file.metadata().said("metadata")?.id, made, "the open file's identity");
-    same!(b.dir.stat(&name("file")?).said("stat")?.id, made, "the identity at the name");
-    let folder = b.folder("folder")?.metadata().said("metadata")?.id;
-    same!(b.dir.stat(&name("folder")?).said("stat")?.id, folder, "the folder's identity");
+    let made = b.file("file", b"x")?.metadata().context("metadata of the file just made")?.id;
+    let file = b.dir.open_file(&name("file")?, Access::Read).context("open_file")?;
+    same!(file.metadata().context("metadata")?.id, made, "the open file's identity");
+    same!(b.dir.stat(&name("file")?).context("stat")?.id, made, "the identity at the name");
+    let folder = b.folder("folder")?.metadata().context("metadata")?.id;
+    same!(b.dir.stat(&name("folder")?).context("stat")?.id, folder, "the folder's identity");
     same!(made.volume, b.facts.id, "the volume's number");
     same!(folder.volume, b.facts.id, "the volume's number");
-    Ok(())
-}
-
-fn a_second_name_leads_to_the_same_file(b: &Bench) -> Checked {
-    drop(b.file("one", b"old")?);
-    let (one, two) = (name("one")?, name("two")?);
-    let linked = b.dir.hard_link(&one, &*b.dir, &two);
-    if b.lacks.hard_links {
-        unsupported(linked, "hard_link")?;
-        return b.absent("two");
-    }
-    linked.said("hard_link")?;
-    let file = b.dir.open_file(&two, Access::ReadWrite).said("open_file by the second name")?;
-    write_all_at(&*file, b"new", 0).said("write_at")?;
-    drop(file);
-    same!(b.content("one")?, b"new", "the content under the first name");
-    if !b.lacks.identity {
-        let (m, n) = (b.dir.stat(&one).said("stat")?, b.dir.stat(&two).said("stat")?);
-        same!((m.id, m.links, n.links), (n.id, 2, 2), "identity and names");
-    }
-    b.dir.remove_file(&one).said("remove_file of the first name")?;
-    same!(b.content("two")?, b"new", "the content under the name that stays");
-    Ok(())
-}
-
-fn a_second_name_fails_if_the_name_is_taken(b: &Bench) -> Checked {
-    b.file("one", b"1")?;
-    b.file("two", b"2")?;
-    let why = if b.lacks.hard_links { OsReason::Unsupported } else { OsReason::AlreadyExists };
-    refused(b.dir.hard_link(&name("one")?, &*b.dir, &name("two")?), &[why], "hard_link to a taken name")?;
-    same!(b.content("two")?, b"2", "the file at the taken name");
     Ok(())
 }
 
 fn a_file_can_be_renamed_while_it_is_open(b: &Bench) -> Checked {
     // The staged file is open when it gets its final name.
     let file = b.file("from", b"content")?;
-    rename(b, "from", "to", Rename::Replace).said("rename of an open file")?;
+    rename(b, "from", "to", Rename::Replace).context("rename of an open file")?;
     same!(b.content("to")?, b"content", "the content under the new name");
     if !b.lacks.lasting_handles {
-        same!(super::all_of(&*file).said("read_at")?, b"content", "what the open handle reads");
-        same!(file.metadata().said("metadata")?.size, 7, "the size the open handle tells");
+        same!(super::all_of(&*file).context("read_at")?, b"content", "what the open handle reads");
+        same!(file.metadata().context("metadata")?.size, 7, "the size the open handle tells");
     }
     Ok(())
 }
@@ -268,16 +235,20 @@ fn an_open_file_can_lose_its_name(b: &Bench) -> Checked {
         return Ok(());
     }
     drop((b.file("removed", b"first")?, b.file("replaced", b"second")?));
-    let open = |label| b.dir.open_file(&name(label)?, Access::Read).said("open_file");
+    let open = |label| b.dir.open_file(&name(label)?, Access::Read).context("open_file");
     let (removed, replaced) = (open("removed")?, open("replaced")?);
-    b.dir.remove_file(&name("removed")?).said("remove_file of an open file")?;
+    b.dir.remove_file(&name("removed")?).context("remove_file of an open file")?;
     b.absent("removed")?;
     b.file("new", b"third")?;
-    rename(b, "new", "replaced", Rename::Replace).said("rename over an open file")?;
+    rename(b, "new", "replaced", Rename::Replace).context("rename over an open file")?;
     same!(b.content("replaced")?, b"third", "the content at the name");
     if !b.lacks.lasting_handles {
-        same!(super::all_of(&*removed).said("read_at")?, b"first", "what the removed file's handle reads");
-        same!(super::all_of(&*replaced).said("read_at")?, b"second", "what the replaced file's handle reads");
+        same!(super::all_of(&*removed).context("read_at")?, b"first", "what the removed file's handle reads");
+        same!(
+            super::all_of(&*replaced).context("read_at")?,
+            b"second",
+            "what the replaced file's handle reads"
+        );
     }
     Ok(())
 }
@@ -287,11 +258,11 @@ fn an_open_folder_follows_its_renaming(b: &Bench) -> Checked {
         return Ok(());
     }
     let upper = b.folder("upper")?;
-    upper.create_dir(&name("lower")?).said("create_dir")?;
-    let lower = upper.open_dir(&name("lower")?).said("open_dir")?;
+    upper.create_dir(&name("lower")?).context("create_dir")?;
+    let lower = upper.open_dir(&name("lower")?).context("open_dir")?;
     file_in(&lower, "inside", b"content")?;
     drop(upper);
-    let lower_id = lower.metadata().said("metadata")?.id;
+    let lower_id = lower.metadata().context("metadata")?.id;
     match rename(b, "upper", "moved", Rename::Replace) {
         Ok(()) => {}
         // Windows refuses to rename a folder in which something is open; then the handle cannot be led astray.
@@ -304,14 +275,14 @@ fn an_open_folder_follows_its_renaming(b: &Bench) -> Checked {
     }
     // Somebody else takes the old path.
     let trap: DirRef = b.folder("upper")?;
-    trap.create_dir(&name("lower")?).said("create_dir")?;
+    trap.create_dir(&name("lower")?).context("create_dir")?;
     same!(content_in(&lower, "inside")?, b"content", "what the open folder holds");
     file_in(&lower, "made", b"x")?;
-    same!(lower.metadata().said("metadata")?.id, lower_id, "the open folder's identity");
-    let trapped = trap.open_dir(&name("lower")?).said("open_dir")?;
+    same!(lower.metadata().context("metadata")?.id, lower_id, "the open folder's identity");
+    let trapped = trap.open_dir(&name("lower")?).context("open_dir")?;
     same!(super::listed_in(&trapped)?.len(), 0, "names made in the folder at the old path");
-    let moved = b.dir.open_dir(&name("moved")?).said("open_dir")?;
-    let there = moved.open_dir(&name("lower")?).said("open_dir")?;
+    let moved = b.dir.open_dir(&name("moved")?).context("open_dir")?;
+    let there = moved.open_dir(&name("lower")?).context("open_dir")?;
     same!(content_in(&there, "made")?, b"x", "what was made through the open folder");
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use fcs_sys::{Access, Handle, OsReason, write_all_at};
 
-use super::{Bench, Checked, Said, all_of, ensure, name, pattern, refused, rules, same, unsupported};
+use super::{Bench, Checked, Context, all_of, ensure, name, pattern, refused, rules, same, unsupported};
 
 rules![
     streams_are_kept_or_unsupported,
@@ -13,20 +13,20 @@ rules![
 ];
 
 fn names(item: &dyn Handle) -> Result<Vec<(Vec<u8>, u64)>, String> {
-    let streams = item.streams().said("streams")?;
+    let streams = item.streams().context("streams")?;
     let mut names: Vec<_> = streams.into_iter().map(|stream| (stream.name, stream.size)).collect();
     names.sort();
     Ok(names)
 }
 
 fn put(item: &dyn Handle, stream: &[u8], bytes: &[u8]) -> Checked {
-    let file = item.open_stream(stream, true).said("open_stream to make one")?;
-    write_all_at(&*file, bytes, 0).said("write_at of a stream")
+    let file = item.open_stream(stream, true).context("open_stream to make one")?;
+    write_all_at(&*file, bytes, 0).context("write_at of a stream")
 }
 
 fn get(item: &dyn Handle, stream: &[u8]) -> Result<Vec<u8>, String> {
-    let file = item.open_stream(stream, false).said("open_stream to read")?;
-    all_of(&*file).said("read_at of a stream")
+    let file = item.open_stream(stream, false).context("open_stream to read")?;
+    all_of(&*file).context("read_at of a stream")
 }
 
 /// What an item answers where there are no streams; `true` means that there are.
@@ -53,12 +53,12 @@ fn streams_are_kept_or_unsupported(b: &Bench) -> Checked {
     same!(names(&*file)?, wanted, "the streams through the handle that made them");
     put(&*file, b"one", b"2")?;
     drop(file);
-    let file = b.dir.open_file(&name("file")?, Access::Read).said("open_file")?;
+    let file = b.dir.open_file(&name("file")?, Access::Read).context("open_file")?;
     same!(names(&*file)?, wanted, "the streams through another handle");
     same!(get(&*file, b"one")?, b"2", "a stream that was opened again and written over");
     ensure!(get(&*file, b"long")? == long, "a long stream differs");
     same!(get(&*file, b"empty")?, b"", "an empty stream");
-    let size = file.metadata().said("metadata")?.size;
+    let size = file.metadata().context("metadata")?.size;
     drop(file);
     same!((b.content("file")?, size), (b"content".to_vec(), 7), "the content beside the streams");
     same!(b.listed()?, [b"file"], "names in the folder");
@@ -96,7 +96,7 @@ fn a_removed_stream_is_gone(b: &Bench) -> Checked {
     if has(b, &*file)? {
         put(&*file, b"gone", b"1")?;
         put(&*file, b"kept", b"2")?;
-        file.remove_stream(b"gone").said("remove_stream")?;
+        file.remove_stream(b"gone").context("remove_stream")?;
         same!(names(&*file)?, [(b"kept".to_vec(), 1)], "the streams that stay");
         refused(file.open_stream(b"gone", false), &[OsReason::NotFound], "open_stream of a removed one")?;
         put(&*file, b"gone", b"")?;

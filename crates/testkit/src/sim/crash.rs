@@ -10,7 +10,7 @@ use super::damage::{Choice, Dirty};
 use super::explore::{Budget, Explored};
 use super::inode::{Body, Inode, Key};
 use super::log::{Edit, Entry, Sync};
-use super::state::{LAST_RESERVED, Live, ROOT, State};
+use super::state::{DiskState, LAST_RESERVED, Live, ROOT};
 use super::{Options, SimFs};
 
 type Table = Vec<Option<Arc<Inode>>>;
@@ -33,7 +33,7 @@ struct Recorded {
 }
 
 impl Recording {
-    pub(super) fn of(state: &State) -> Self {
+    pub(super) fn of(state: &DiskState) -> Self {
         let log = state.log.as_ref().expect("recording was begun");
         Self(Arc::new(Recorded {
             options: Arc::clone(&state.options),
@@ -368,7 +368,7 @@ impl CrashState<'_> {
         SimFs::from_state(self.state(table, used))
     }
 
-    fn state(&self, inodes: Table, used: u64) -> State {
+    fn state(&self, inodes: Table, used: u64) -> DiskState {
         let recorded = &*self.point.recording.0;
         let last = self.point.point.checked_sub(1);
         let ticks = last.map_or(recorded.base_ticks, |last| recorded.entries[last].ticks);
@@ -379,7 +379,7 @@ impl CrashState<'_> {
                 free_numbers.remove(&inode.number);
             });
         }
-        State {
+        DiskState {
             options: Arc::clone(&recorded.options),
             live: vec![Live::default(); inodes.len()],
             inodes,

@@ -1,19 +1,20 @@
-//! Open folders and files of the simulated disk: the traits of `fcs-sys` over [`State`].
+//! Open folders and files of the simulated disk: the traits of `fcs-sys` over [`DiskState`].
 
 use std::any::Any;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fcs_sys::{
-    Access, Attributes, CaseRule, CreatedTime, Dir, DirRef, Eviction, File, FileRef, Handle, Kind,
-    LinkTarget, Listed, Metadata, Name, NameUnits, Owner, Place, Rename, Space, Times, VolumeFacts, Window,
+    Access, AccessCheck, Attributes, CaseRule, CreatedTime, Dir, DirRef, Evict, Eviction, File, FileRef,
+    Handle, HardLinks, Holes, Kind, LinkTarget, Listed, Locks, Map, Metadata, Name, NameUnits, Owner, Owners,
+    Place, Rename, Space, Symlinks, Times, VolumeFacts, VolumeSync, Window, Xattrs,
 };
 
 use super::inode::{Body, Content, Folder, Key, Label};
-use super::state::{ROOT, State, errno};
+use super::state::{DiskState, ROOT, errno};
 
 /// The mounted disk, shared by all its handles.
-pub(super) struct Disk(Mutex<State>);
+pub(super) struct Disk(Mutex<DiskState>);
 
 impl std::fmt::Debug for Disk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -22,48 +23,48 @@ impl std::fmt::Debug for Disk {
 }
 
 impl Disk {
-    pub(super) fn new(state: State) -> Arc<Self> {
+    pub(super) fn new(state: DiskState) -> Arc<Self> {
         Arc::new(Self(Mutex::new(state)))
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, DiskState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Keeps an inode alive, named or not, until dropped.
 #[derive(Debug)]
-struct Open {
+struct OpenInode {
     disk: Arc<Disk>,
     key: Key,
     handle: u64,
 }
 
-impl Open {
-    fn new(disk: &Arc<Disk>, state: &mut State, key: Key) -> Self {
+impl OpenInode {
+    fn new(disk: &Arc<Disk>, state: &mut DiskState, key: Key) -> Self {
         Self { disk: Arc::clone(disk), key, handle: state.open(key) }
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenInode {
     fn drop(&mut self) {
         self.disk.lock().close(self.key, self.handle);
     }
 }
 
 #[derive(Debug)]
-struct SimDir(Open);
+struct SimDir(OpenInode);
 
 #[derive(Debug)]
 struct SimFile {
-    open: Open,
+    open: OpenInode,
     writable: bool,
     uncached: bool,
 }
 
 /// The root folder as a handle.
 pub(super) fn root(disk: &Arc<Disk>) -> DirRef {
-    let open = Open::new(disk, &mut disk.lock(), ROOT);
+    let open = OpenInode::new(disk, &mut disk.lock(), ROOT);
     Arc::new(SimDir(open))
 }
 
@@ -85,9 +86,20 @@ macro_rules! handle {
                     Ok(())
                 })
             }
+            fn sync(&$self) -> io::Result<()> {
+                $open.disk.lock().sync($open.key);
+                Ok(())
+            }
+            fcs_sys::has!(as_xattrs: Xattrs, as_owners: Owners);
+        }
+
+        impl Owners for $type {
             fn set_owner(&$self, owner: Owner) -> io::Result<()> {
                 $open.disk.lock().set_owner($open.key, owner)
             }
+        }
+
+        impl Xattrs for $type {
             fn xattrs(&$self) -> io::Result<Vec<Vec<u8>>> {
                 Ok($open.disk.lock().get($open.key).xattrs.keys().cloned().collect())
             }
@@ -111,10 +123,6 @@ macro_rules! handle {
                     found.map(drop).ok_or_else(|| errno(libc::ENODATA))
                 })
             }
-            fn sync(&$self) -> io::Result<()> {
-                $open.disk.lock().sync($open.key);
-                Ok(())
-            }
         }
     };
 }
@@ -131,9 +139,9 @@ impl SimDir {
         }
     }
 
-    fn file(&self, state: &mut State, key: Key, access: Access) -> FileRef {
+    fn file(&self, state: &mut DiskState, key: Key, access: Access) -> FileRef {
         Arc::new(SimFile {
-            open: Open::new(&self.0.disk, state, key),
+            open: OpenInode::new(&self.0.disk, state, key),
             writable: access == Access::ReadWrite,
             uncached: access == Access::ReadUncached,
         })
@@ -167,7 +175,7 @@ impl Dir for SimDir {
         if !state.get(key).is_folder() {
             return Err(errno(libc::ENOTDIR));
         }
-        Ok(Arc::new(Self(Open::new(&self.0.disk, &mut state, key))))
+        Ok(Arc::new(Self(OpenInode::new(&self.0.disk, &mut state, key))))
     }
 
     fn open_file(&self, name: &Name, access: Access) -> io::Result<FileRef> {
@@ -196,43 +204,9 @@ impl Dir for SimDir {
         self.0.disk.lock().create("mkdir", self.0.key, name.as_bytes(), 0o700, body).map(drop)
     }
 
-    fn create_symlink(&self, name: &Name, target: &LinkTarget) -> io::Result<()> {
-        if target.text.is_empty() {
-            return Err(errno(libc::ENOENT));
-        }
-        let body = Body::Link(target.text.as_slice().into());
-        self.0.disk.lock().create("symlink", self.0.key, name.as_bytes(), 0o777, body).map(drop)
-    }
-
-    fn read_link(&self, name: &Name) -> io::Result<LinkTarget> {
-        let state = self.0.disk.lock();
-        let key = state.lookup(self.0.key, name.as_bytes())?;
-        match &state.get(key).body {
-            Body::Link(text) => Ok(LinkTarget { text: text.to_vec(), to_folder: false }),
-            _ => Err(errno(libc::EINVAL)),
-        }
-    }
-
-    fn set_link_times(&self, name: &Name, times: Times) -> io::Result<()> {
-        let mut state = self.0.disk.lock();
-        let key = state.lookup(self.0.key, name.as_bytes())?;
-        state.set_times(key, times)
-    }
-
-    fn set_link_owner(&self, name: &Name, owner: Owner) -> io::Result<()> {
-        let mut state = self.0.disk.lock();
-        let key = state.lookup(self.0.key, name.as_bytes())?;
-        state.set_owner(key, owner)
-    }
-
     fn rename(&self, from: &Name, to_dir: &dyn Dir, to: &Name, how: Rename) -> io::Result<()> {
         let to_dir = self.beside(to_dir)?;
         self.0.disk.lock().rename((self.0.key, from.as_bytes()), (to_dir, to.as_bytes()), how)
-    }
-
-    fn hard_link(&self, from: &Name, to_dir: &dyn Dir, to: &Name) -> io::Result<()> {
-        let to_dir = self.beside(to_dir)?;
-        self.0.disk.lock().hard_link(self.0.key, from.as_bytes(), to_dir, to.as_bytes())
     }
 
     fn remove_file(&self, name: &Name) -> io::Result<()> {
@@ -241,23 +215,6 @@ impl Dir for SimDir {
 
     fn remove_dir(&self, name: &Name) -> io::Result<()> {
         self.0.disk.lock().remove(self.0.key, name.as_bytes(), true)
-    }
-
-    fn may_change(&self) -> io::Result<bool> {
-        Ok(self.0.disk.lock().may_write().is_ok())
-    }
-
-    fn sync_volume(&self) -> io::Result<()> {
-        let mut state = self.0.disk.lock();
-        if !state.options.sync_volume {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
-        state.sync_volume();
-        Ok(())
-    }
-
-    fn holders(&self, _path: &std::path::Path) -> Vec<String> {
-        self.0.disk.lock().options.holders.clone()
     }
 
     fn volume(&self) -> io::Result<VolumeFacts> {
@@ -286,11 +243,78 @@ impl Dir for SimDir {
         let total = state.options.limit_bytes.unwrap_or(1 << 40);
         Ok(Space { free: total.saturating_sub(state.used), total, free_items: None })
     }
+
+    // No `NativeCopy`: through a buffer each write is a state in which the power can go.
+    fcs_sys::has!(
+        as_symlinks: Symlinks,
+        as_hard_links: HardLinks,
+        as_access_check: AccessCheck,
+        as_volume_sync: VolumeSync,
+    );
+}
+
+impl Symlinks for SimDir {
+    fn create_symlink(&self, name: &Name, target: &LinkTarget) -> io::Result<()> {
+        if target.text.is_empty() {
+            return Err(errno(libc::ENOENT));
+        }
+        let body = Body::Link(target.text.as_slice().into());
+        self.0.disk.lock().create("symlink", self.0.key, name.as_bytes(), 0o777, body).map(drop)
+    }
+
+    fn read_link(&self, name: &Name) -> io::Result<LinkTarget> {
+        let state = self.0.disk.lock();
+        let key = state.lookup(self.0.key, name.as_bytes())?;
+        match &state.get(key).body {
+            Body::Link(text) => Ok(LinkTarget { text: text.to_vec(), to_folder: false }),
+            _ => Err(errno(libc::EINVAL)),
+        }
+    }
+
+    fn set_link_times(&self, name: &Name, times: Times) -> io::Result<()> {
+        let mut state = self.0.disk.lock();
+        let key = state.lookup(self.0.key, name.as_bytes())?;
+        state.set_times(key, times)
+    }
+
+    fn set_link_owner(&self, name: &Name, owner: Owner) -> io::Result<()> {
+        let mut state = self.0.disk.lock();
+        let key = state.lookup(self.0.key, name.as_bytes())?;
+        state.set_owner(key, owner)
+    }
+}
+
+impl HardLinks for SimDir {
+    fn hard_link(&self, from: &Name, to_dir: &dyn Dir, to: &Name) -> io::Result<()> {
+        let to_dir = self.beside(to_dir)?;
+        self.0.disk.lock().hard_link(self.0.key, from.as_bytes(), to_dir, to.as_bytes())
+    }
+}
+
+impl AccessCheck for SimDir {
+    fn may_change(&self) -> io::Result<bool> {
+        Ok(self.0.disk.lock().may_write().is_ok())
+    }
+
+    fn holders(&self, _path: &std::path::Path) -> Vec<String> {
+        self.0.disk.lock().options.holders.clone()
+    }
+}
+
+impl VolumeSync for SimDir {
+    fn sync_volume(&self) -> io::Result<()> {
+        let mut state = self.0.disk.lock();
+        if !state.options.sync_volume {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        state.sync_volume();
+        Ok(())
+    }
 }
 
 impl SimFile {
     /// What this handle reads: the cache, or past it.
-    fn bytes(&self, state: &State) -> io::Result<Arc<Vec<u8>>> {
+    fn bytes(&self, state: &DiskState) -> io::Result<Arc<Vec<u8>>> {
         let content = state.get(self.open.key).content().ok_or_else(|| errno(libc::EISDIR))?;
         // A read past the cache has dirty pages written out first.
         let past = self.uncached && state.options.uncached_reads_device;
@@ -316,14 +340,10 @@ impl File for SimFile {
         self.open.disk.lock().write(self.open.key, buffer, offset)
     }
 
-    fn start_writeback(&self, _offset: u64, _bytes: u64) -> io::Result<()> {
-        Ok(())
-    }
+    fcs_sys::has!(as_evict: Evict, as_locks: Locks, as_holes: Holes, as_map: Map);
+}
 
-    fn wait_writeback(&self, _offset: u64, _bytes: u64) -> io::Result<()> {
-        Ok(())
-    }
-
+impl Evict for SimFile {
     fn evict(&self) -> io::Result<Eviction> {
         if self.open.disk.lock().evict(self.open.key) {
             Ok(Eviction::Proven)
@@ -331,9 +351,9 @@ impl File for SimFile {
             Ok(Eviction::Unproven("pages not yet written to the device stay"))
         }
     }
+}
 
-    fn prefetch(&self, _offset: u64, _bytes: u64) {}
-
+impl Locks for SimFile {
     fn try_lock(&self) -> io::Result<bool> {
         let mut state = self.open.disk.lock();
         let lock = &mut state.live[self.open.key].lock;
@@ -345,11 +365,15 @@ impl File for SimFile {
         let holder = self.open.disk.lock().live[self.open.key].lock;
         Ok(holder.is_some_and(|holder| holder != self.open.handle))
     }
+}
 
+impl Holes for SimFile {
     fn has_holes(&self) -> io::Result<bool> {
         Ok(self.open.disk.lock().get(self.open.key).content().is_some_and(|content| content.holes))
     }
+}
 
+impl Map for SimFile {
     fn map(&self, offset: u64, bytes: usize) -> io::Result<Box<dyn Window>> {
         if bytes == 0 {
             return Err(io::ErrorKind::InvalidInput.into());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fcs_sys::{Attributes, FileId, Kind, Metadata, Owner, Time};
 
-/// Where an inode stands in the table. Never used twice, unlike the number a program sees.
+/// Where an inode is in the table. Never used twice, unlike the number a program sees.
 pub(super) type Key = usize;
 /// A name, cheap to copy.
 pub(super) type Label = Arc<[u8]>;

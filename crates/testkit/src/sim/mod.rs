@@ -64,7 +64,7 @@ pub use explore::{Budget, Explored};
 use handles::Disk;
 use inode::{Body, Content, Folder, Key, Label};
 use log::Log;
-use state::{ROOT, State};
+use state::{DiskState, ROOT};
 
 /// What the disk can and cannot do.
 #[derive(Debug, Clone)]
@@ -96,14 +96,14 @@ pub struct Options {
     pub time_granularity_nanos: u64,
     /// Created times can be set. On imitates NTFS.
     pub created: bool,
-    /// An item keeps its number. Off imitates FAT and most user-space file systems at their worst: the system lets go
+    /// An item keeps its number. Off imitates FAT and most user-space file systems at their worst: the system drops
     /// of everything it remembers with each change, so every item has another number afterwards, and the numbers of
     /// other items come back.
     pub lasting_numbers: bool,
     /// A read past the cache comes from the device. Off imitates Linux file systems that take the flag and answer from
     /// cached pages (Btrfs, ext4 with `data=journal`).
     pub uncached_reads_device: bool,
-    /// The volume says that it does not tell capital letters from small ones, so that names are paired without. It does.
+    /// The volume says that it is case-insensitive, so that names are paired without case. It is not.
     pub ignores_case: bool,
     /// Who has every item open, as it tells when it is asked.
     pub holders: Vec<String>,
@@ -186,10 +186,10 @@ pub struct SimFs {
 impl SimFs {
     /// An empty disk.
     pub fn new(options: Options) -> Self {
-        Self::from_state(State::new(options))
+        Self::from_state(DiskState::new(options))
     }
 
-    fn from_state(state: State) -> Self {
+    fn from_state(state: DiskState) -> Self {
         Self { disk: Disk::new(state) }
     }
 
@@ -285,7 +285,7 @@ impl SimFs {
         state.flip(key, offset);
     }
 
-    /// Whether something stands at a path.
+    /// Whether something is at a path.
     pub fn exists(&self, path: &str) -> bool {
         find(&self.disk.lock(), path).is_some()
     }
@@ -329,12 +329,12 @@ impl SimFs {
 }
 
 /// Splits into the folder, made if missing, and the last name.
-fn split(state: &mut State, path: &str) -> (Key, Label) {
+fn split(state: &mut DiskState, path: &str) -> (Key, Label) {
     let (above, name) = path.rsplit_once('/').map_or(("", path), |(above, name)| (above, name));
     (folders(state, above), name.as_bytes().into())
 }
 
-fn folders(state: &mut State, path: &str) -> Key {
+fn folders(state: &mut DiskState, path: &str) -> Key {
     let mut at = ROOT;
     for part in path.split('/').filter(|part| !part.is_empty()) {
         let body = Body::Folder(Folder { entries: Vec::new(), parent: at });
@@ -346,14 +346,14 @@ fn folders(state: &mut State, path: &str) -> Key {
     at
 }
 
-fn place(state: &mut State, path: &str, mode: u32, body: Body) {
+fn place(state: &mut DiskState, path: &str, mode: u32, body: Body) {
     let (dir, name) = split(state, path);
     // What is not there need not go.
     let _ = state.remove(dir, &name, false);
     state.create("(test) put", dir, &name, mode, body).expect("a new item");
 }
 
-fn find(state: &State, path: &str) -> Option<Key> {
+fn find(state: &DiskState, path: &str) -> Option<Key> {
     let mut at = ROOT;
     for part in path.split('/').filter(|part| !part.is_empty()) {
         at = state.get(at).folder()?.get(part.as_bytes())?;
@@ -361,7 +361,7 @@ fn find(state: &State, path: &str) -> Option<Key> {
     Some(at)
 }
 
-fn collect(state: &State, dir: Key, above: &str, found: &mut BTreeMap<String, Item>) {
+fn collect(state: &DiskState, dir: Key, above: &str, found: &mut BTreeMap<String, Item>) {
     let Some(folder) = state.get(dir).folder() else { return };
     for (label, key) in &folder.entries {
         let inode = state.get(*key);

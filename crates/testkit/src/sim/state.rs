@@ -40,7 +40,7 @@ pub(super) struct Live {
 
 /// The disk, mounted.
 #[derive(Debug, Clone)]
-pub(super) struct State {
+pub(super) struct DiskState {
     pub(super) options: Arc<Options>,
     pub(super) inodes: Vec<Option<Arc<Inode>>>,
     pub(super) live: Vec<Live>,
@@ -54,7 +54,7 @@ pub(super) struct State {
     pub(super) log: Option<Log>,
 }
 
-impl State {
+impl DiskState {
     pub(super) fn new(options: Options) -> Self {
         let root = Folder { entries: Vec::new(), parent: ROOT };
         let time = Time::new(FIRST_SECOND, 0);

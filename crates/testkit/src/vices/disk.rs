@@ -398,7 +398,7 @@ impl Disk {
         Ok(at)
     }
 
-    /// The folder that an object lies in: the first that has it.
+    /// The folder that an object is in: the first that has it.
     pub(super) fn parent_of(&self, number: u64) -> u64 {
         let holds = |object: &Object| match &object.content {
             Content::Dir(entries) => entries.values().any(|&inner| inner == number),

@@ -1,6 +1,6 @@
 //! A file system whose vices are switches: what FUSE, network and stick file systems do, one at a time or all at once.
 //!
-//! Files lie in this process's memory and are served through `/dev/fuse`, so that programs see a file system like any
+//! Files are in this process's memory and are served through `/dev/fuse`, so that programs see a file system like any
 //! other. Without a vice it is an honest one: numbers that last, second names, exchange, nanoseconds, permissions,
 //! owners and attributes. [`Vice`] names what it can do instead.
 //!
@@ -117,9 +117,7 @@ impl Wicked {
     /// An empty file system with `vices`, mounted for all users. Its root is open to all.
     pub fn new(vices: &[Vice]) -> Result<Self, Skip> {
         let failed = |error: String| Skip::new(format!("FUSE: {error}"));
-        if !rustix::process::geteuid().is_root() {
-            return Err(failed("mounting for all users needs root".to_owned()));
-        }
+        crate::user::may_act_as_root("mounting for all users").map_err(failed)?;
         if !Path::new("/dev/fuse").exists() {
             return Err(failed("no /dev/fuse".to_owned()));
         }

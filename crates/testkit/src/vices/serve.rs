@@ -228,7 +228,7 @@ impl Server {
     }
 
     /// The kernel asks nobody when a file is closed: a process that is killed while it serves this file system and has
-    /// a file of it open would wait for itself for ever.
+    /// a file of it open would wait for itself without end.
     fn open_flags(&self, node: INodeNo) -> Result<FopenFlags, Errno> {
         let disk = &mut *self.lock();
         let name = disk.object(node)?.name.clone();
@@ -433,7 +433,7 @@ impl Filesystem for Server {
     }
 
     fn flush(&self, _: &Request, _: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {
-        // For good, says this answer.
+        // This answer says: permanently.
         reply.error(Errno::ENOSYS);
     }
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use fcs_testkit::{FsKind, Image, Listing};
 
 use super::cycle::{Cycle, Measured, Point, Step};
-use crate::judge::{self, How, States, When, Wrong};
+use crate::judge::{self, Deviation, States, When, Wrong};
 use crate::program::{Program, Ran, Stops, Subject, Verb};
-use crate::supervise::{End, Kill};
+use crate::supervise::{Kill, ProcessEnd};
 use crate::{syscalls, trees};
 
 /// The file system, the trees and what is expected of them.
@@ -54,7 +54,7 @@ pub(super) enum FaultKind {
     Attributes,
     /// A name that should not be there.
     Stray,
-    /// A command did not say that all went well, or could not bring the old state back.
+    /// A command did not say that all went well, or could not restore the old state.
     Failed,
 }
 
@@ -148,7 +148,7 @@ impl Bench {
 
     /// After a run nobody disturbed.
     fn must_be_done(&self, verb: Verb, ran: &Ran) -> Result<(), String> {
-        if ran.end != End::Code(0) {
+        if ran.end != ProcessEnd::Code(0) {
             return Err(format!("an undisturbed {verb} ended with {:?}:\n{}", ran.end, ran.said));
         }
         let now = judge::look(&self.right)?;
@@ -160,7 +160,7 @@ impl Bench {
             Verb::Undo => judge::unequal(&self.old, &now),
             Verb::Recover => {
                 let wrong = self.states(Verb::Copy).judge(&now, When::Recovered);
-                wrong.iter().filter(|w| w.how != How::FolderTime).map(Wrong::to_string).collect()
+                wrong.iter().filter(|w| w.how != Deviation::FolderTime).map(Wrong::to_string).collect()
             }
         };
         if wrong.is_empty() {
@@ -191,8 +191,8 @@ impl Bench {
             let ran = self.step(*step)?;
             let now = judge::look(&self.right)?;
             match (step.kill, ran.end) {
-                (Some(point), End::Killed) => outcome.killed.push((step.verb, point)),
-                (Some(point), End::Code(_)) => outcome.ended_first.push((step.verb, point)),
+                (Some(point), ProcessEnd::Killed) => outcome.killed.push((step.verb, point)),
+                (Some(point), ProcessEnd::Code(_)) => outcome.ended_first.push((step.verb, point)),
                 (None, _) => {}
             }
             self.judge_step(*step, &ran, [&before, &now], &states, &mut outcome);
@@ -209,7 +209,7 @@ impl Bench {
         states: &States,
         outcome: &mut Outcome,
     ) {
-        let killed = ran.end == End::Killed;
+        let killed = ran.end == ProcessEnd::Killed;
         let mut fault = |kind, what: String| {
             outcome.faults.push(Fault { kind, text: format!("after {}: {what}", Cycle(vec![step])) });
         };
@@ -217,10 +217,10 @@ impl Bench {
         let when = if killed && self.subject == Subject::Fcs { When::Crashed } else { When::Recovered };
         for wrong in states.judge(now, when) {
             match wrong.how {
-                How::FolderTime => outcome.folder_times += 1,
-                How::Torn | How::Missing => fault(FaultKind::Corrupt, wrong.to_string()),
-                How::Attributes => fault(FaultKind::Attributes, wrong.to_string()),
-                How::Stray => fault(FaultKind::Stray, wrong.to_string()),
+                Deviation::FolderTime => outcome.folder_times += 1,
+                Deviation::Torn | Deviation::Missing => fault(FaultKind::Corrupt, wrong.to_string()),
+                Deviation::Attributes => fault(FaultKind::Attributes, wrong.to_string()),
+                Deviation::Stray => fault(FaultKind::Stray, wrong.to_string()),
             }
         }
         if killed {
@@ -228,7 +228,7 @@ impl Bench {
         }
         // A second undo, or one after a recovery that rolled back, has nothing to do and says so.
         let idle_undo = step.verb == Verb::Undo && *before == states.old;
-        if ran.end != End::Code(0) && !idle_undo {
+        if ran.end != ProcessEnd::Code(0) && !idle_undo {
             fault(FaultKind::Failed, format!("{:?}: {}", ran.end, ran.said.trim_end()));
         }
         let wanted = match step.verb {

@@ -94,8 +94,8 @@ pub(super) fn apply(cut: Cut, disk: &mut Disk, pending: &[Event], tears: &[usize
     };
     match cut {
         Cut::Torn => {
-            // All of it was written above; what did not arrive goes back to what was there before that.
-            disk.take_back(before);
+            // All of it was written above; what did not arrive is what was there before that.
+            disk.undo(before);
             before = Before::nothing();
             for &(offset, data) in &writes[..writes.len() - 1] {
                 disk.try_write(offset, data, &mut before);
@@ -149,7 +149,7 @@ mod tests {
                 _ => assert!(twos <= 49_152),
             }
             assert!(disk.part(0, 98_304).iter().all(|byte| *byte == 1));
-            disk.take_back(before);
+            disk.undo(before);
             assert!(disk.part(0, 1 << 20).iter().all(|byte| *byte == 1), "{cut}");
         }
         assert!((1..10).contains(&torn_inside), "{torn_inside}");

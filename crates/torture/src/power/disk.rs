@@ -50,13 +50,13 @@ impl Disk {
         self.bytes.len() as u64
     }
 
-    /// The part of `wanted` bytes from `offset` that lies on the disk.
+    /// The part of `wanted` bytes from `offset` that is on the disk.
     pub(super) fn part(&self, offset: u64, wanted: usize) -> &[u8] {
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.bytes.len());
         &self.bytes[from..from.saturating_add(wanted).min(self.bytes.len())]
     }
 
-    /// Writes what lies on the disk; yields how much that was.
+    /// Writes what is on the disk; yields how much that was.
     pub(super) fn write(&mut self, offset: u64, data: &[u8]) -> usize {
         let length = self.part(offset, data.len()).len();
         if length > 0 {
@@ -73,8 +73,8 @@ impl Disk {
         self.write(offset, data);
     }
 
-    /// Takes back what was tried.
-    pub(super) fn take_back(&mut self, before: Before) {
+    /// Reverses what was tried.
+    pub(super) fn undo(&mut self, before: Before) {
         for (offset, data) in before.0.into_iter().rev() {
             self.write(offset, &data);
         }
@@ -123,7 +123,7 @@ mod tests {
         disk.try_write(5001, b"EL", &mut before);
         disk.try_write(5002, b"xx", &mut before);
         assert_eq!(disk.part(5000, 5), b"hExxo");
-        disk.take_back(before);
+        disk.undo(before);
         disk.store(&path).unwrap();
         let again = Disk::read(&path).unwrap();
         assert!(again.bytes == disk.bytes);

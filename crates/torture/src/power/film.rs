@@ -16,7 +16,7 @@ use super::disk::{Disk, Event};
 use super::record::Recorder;
 use crate::judge::{self, States, said};
 use crate::program::{Program, Subject, Verb};
-use crate::supervise::{End, Kill};
+use crate::supervise::{Kill, ProcessEnd};
 use crate::trees;
 
 /// A file system and how it is mounted.
@@ -136,7 +136,7 @@ fn record_runs(
         let began = recorder.now();
         let ran = program.run(&program.words(verb, &from, &to), Kill::Never)?;
         let done = recorder.now();
-        if ran.end != End::Code(0) {
+        if ran.end != ProcessEnd::Code(0) {
             return Err(format!("an undisturbed {verb} ended with {:?}:\n{}", ran.end, ran.said));
         }
         let unequal = judge::unequal(&states.new, &judge::look(&to)?);

@@ -175,12 +175,12 @@ fn project(
             let place = format!("{cut} {after} {verb}, event {point} of session {number} with seed {seed}");
             keep(on, options, &disk, &finding, &place);
         }
-        disk.take_back(left.before);
+        disk.undo(left.before);
     }
     Ok(())
 }
 
-/// The disk itself is kept, because timing decides what is recorded and no seed brings it back.
+/// The disk itself is kept, because timing decides what is recorded and no seed reproduces it.
 fn keep(on: Mounted, options: &Options, disk: &disk::Disk, finding: &Finding, place: &str) {
     let mut faults = vec![place.to_owned()];
     faults.extend(finding.faults.iter().cloned());

@@ -201,7 +201,7 @@ impl Recorder {
             tool("losetup", &["--detach", &device.display().to_string()])?;
         }
         if let Some(session) = self.session.take() {
-            // The kernel lets go of the file a moment after the device is detached.
+            // The kernel closes the file a moment after the device is detached.
             let fuse = self.fuse();
             unmount(&fuse)?;
             session.join().map_err(|error| format!("FUSE: {error}"))?;

@@ -13,9 +13,9 @@ use tempfile::TempDir;
 use super::disk::Disk;
 use super::film::{Film, Mounted};
 use super::record::mount;
-use crate::judge::{self, How, States, When};
+use crate::judge::{self, Deviation, States, When};
 use crate::program::{Program, Subject, Verb};
-use crate::supervise::{End, Kill};
+use crate::supervise::{Kill, ProcessEnd};
 
 /// Where disks are mounted, one after the other.
 pub(super) struct Socket {
@@ -143,11 +143,11 @@ impl Socket {
             let after = if when == When::Crashed { "after the cut" } else { "recovered" };
             let text = format!("{after}: {wrong}");
             match wrong.how {
-                How::FolderTime => finding.count("folder times"),
-                How::Stray => finding.fault("strays", text),
+                Deviation::FolderTime => finding.count("folder times"),
+                Deviation::Stray => finding.fault("strays", text),
                 _ if question.done => finding.fault("lost", format!("{text} (it was reported done)")),
-                How::Torn | How::Missing => finding.fault("torn", text),
-                How::Attributes => finding.fault("attributes", text),
+                Deviation::Torn | Deviation::Missing => finding.fault("torn", text),
+                Deviation::Attributes => finding.fault("attributes", text),
             }
         }
         Ok(())
@@ -156,7 +156,7 @@ impl Socket {
     fn must(&self, program: &Program, verb: Verb, right: &Path, finding: &mut Finding) -> Result<(), String> {
         let left = self.mount_point().join("left");
         let ran = program.run(&program.words(verb, &left, right), Kill::Never)?;
-        if ran.end != End::Code(0) {
+        if ran.end != ProcessEnd::Code(0) {
             finding.fault("failed", format!("{verb} ended with {:?}: {}", ran.end, ran.said.trim_end()));
         }
         Ok(())

@@ -9,12 +9,12 @@ use crate::Settings;
 use crate::compare::{Comparison, RowId, Side, Verdict};
 use crate::model::{Item, compare_models, compare_trees, path, trees};
 use crate::plan::tests::{carry_out, is_told};
-use crate::plan::{Direction, Plan, plan, plan_orphans, plan_sync};
+use crate::plan::{Plan, plan, plan_orphans, plan_sync};
 use crate::report::SkipReason;
 use crate::settings::ReplaceKinds;
 use crate::tree::NameOrder::{Exact, Folded};
 
-const THERE: Direction = Direction::LeftToRight;
+const THERE: Side = Side::Right;
 
 fn compared(left: &Item, right: &Item) -> Comparison {
     compare_models(left, right, Exact, &Settings::default())
@@ -85,8 +85,8 @@ fn orphans_are_removed_from_either_side_and_nothing_else_is_done() {
     for (side, expected) in [(Side::Left, &["l/x", "l"][..]), (Side::Right, &["r"])] {
         let plan = plan_orphans(&comparison, side, &|_| true, &Settings::default());
         assert_eq!(
-            (removed(&plan), plan.direction.target()),
-            (expected.iter().map(ToString::to_string).collect(), side)
+            (removed(&plan), plan.targets[0].root),
+            (expected.iter().map(ToString::to_string).collect(), side.into())
         );
         assert!(plan.folders.is_empty() && plan.skipped.is_empty(), "{plan:?}");
         assert_eq!(plan.step_count(), expected.len() as u64);

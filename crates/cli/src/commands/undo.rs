@@ -1,0 +1,100 @@
+//! `fcs undo`: undoes a run, and with it the runs that did again what failed in it.
+//!
+//! Invariant: shows which run before it asks; an item that changed since is never touched.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
+use fcs_app::outcome::describe_run;
+use fcs_engine::Control;
+use fcs_engine::error::display_path;
+use fcs_engine::history::{self, RunId, RunInfo, StartError};
+use fcs_engine::session;
+use fcs_sys::Root;
+
+use super::recovery;
+use crate::args::UndoArgs;
+use crate::exit::Code;
+use crate::failure::{CommandResult, Failure};
+use crate::interrupt::Interrupt;
+use crate::output::terminal::Screen;
+use crate::output::text::size;
+use crate::question::ask;
+use crate::unfinished;
+
+/// Runs the command.
+pub(crate) fn run(args: &UndoArgs, screen: &Arc<Screen>) -> CommandResult {
+    if !args.yes && !args.dry_run && !io::stdin().is_terminal() {
+        return Err(Failure::usage("Could not ask whether to go ahead: standard input is not a terminal.")
+            .hint("Add -y to go ahead without asking, or --dry-run to see which run would be undone."));
+    }
+    let root = session::open(&args.root)?;
+    let interrupt = Interrupt::install(screen)?;
+    unfinished::refuse_if_in_progress(&root)?;
+    unfinished::settle_root(&root, args.json || args.yes, screen, &interrupt)?;
+    let chosen = choose(&root, args.run.as_ref())?;
+    let kept = chosen.iter().fold(0u64, |sum, run| sum.saturating_add(run.kept_bytes));
+    let lines: Vec<String> = chosen.iter().map(|run| format!("Undo {}", describe_run(run))).collect();
+    let text =
+        format!("On {}\n{}; {} of originals kept.", display_path(&root.path), lines.join("\n"), size(kept));
+    if args.dry_run {
+        if args.json {
+            recovery::end(Code::Done, screen);
+        } else {
+            screen.line(&text);
+            screen.line("Dry run: nothing was written.");
+        }
+        return Ok(Code::Done);
+    }
+    if !args.yes {
+        interrupt.idle("Nothing was changed.");
+        screen.message(&text);
+        if !matches!(ask("\nGo ahead? [y/N] ", screen).as_deref(), Some("y" | "yes")) {
+            return Err(Failure::new(Code::Interrupted, "Nothing was changed."));
+        }
+    } else if !args.json && !screen.show.quiet {
+        screen.line(&text);
+    }
+    match chosen.first() {
+        Some(run) => undo_one(&root, run, args.json, screen, &interrupt),
+        None => Err(unfinished::failure(&StartError::NothingToUndo, &root)),
+    }
+}
+
+/// The runs that are meant, newest first.
+fn choose(root: &Root, wanted: Option<&RunId>) -> Result<Vec<RunInfo>, Failure> {
+    let found = history::list(root).map_err(|e| Failure::of(Code::Failed, &e))?;
+    let chosen: Vec<RunInfo> = history::to_undo(&found, wanted).into_iter().cloned().collect();
+    if !chosen.is_empty() {
+        return Ok(chosen);
+    }
+    match wanted {
+        Some(wanted) if found.iter().any(|run| run.run == *wanted) => Err(Failure::usage(format_args!(
+            "Could not undo run {wanted}: its originals are not kept, or it changed nothing."
+        ))
+        .hint(format_args!("{} lists what can be undone.", unfinished::command("runs", root)))),
+        Some(wanted) => Err(unfinished::failure(&StartError::NoSuchRun(wanted.clone()), root)),
+        None => Err(unfinished::failure(&StartError::NothingToUndo, root)),
+    }
+}
+
+fn undo_one(
+    root: &Root,
+    run: &RunInfo,
+    json: bool,
+    screen: &Arc<Screen>,
+    interrupt: &Interrupt,
+) -> CommandResult {
+    interrupt.idle(&format!("The run is undone in part; {} goes on.", unfinished::command("recover", root)));
+    let recovery = session::undo(root, Some(&run.run), &Control::default());
+    interrupt.idle("");
+    let recovery = recovery?;
+    let code = if recovery.is_clean() { Code::Done } else { Code::Failed };
+    if json {
+        recovery::event(&recovery, screen);
+        recovery::end(code, screen);
+    } else {
+        recovery::print(&recovery, "Undone", screen);
+    }
+    Ok(code)
+}

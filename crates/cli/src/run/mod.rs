@@ -1,0 +1,216 @@
+//! `fcs copy`, `fcs sync` and `fcs orphans`, as data flows through them:
+//!
+//! ```text
+//! args ─▶ spec ─▶ session ─ compare ─▶ proposal ─▶ preview ─▶ consent ─▶ run ─▶ result ─▶ exit code
+//!                                                                         │
+//!                                                                         ╰─▶ listeners ─▶ text or events
+//! ```
+//!
+//! Invariant: nothing is written before the user (or `-y`) agreed to the overview, except a folder in which the target
+//! volume is tried and which is gone again, and never in a dry run; and more than the guard lets through is removed only
+//! if that was agreed to as such.
+
+mod consent;
+mod events;
+mod listeners;
+mod preview;
+mod proposal;
+mod result;
+mod spec;
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
+use fcs_app::hints::FrontEnd;
+use fcs_app::report_file::ReportFile;
+use fcs_app::run_log::{self, Ran, run_with_log};
+use fcs_app::user_error::UserErrorKind;
+use fcs_engine::error::display_path;
+use fcs_engine::report::Report;
+use fcs_engine::run::RemovedTo;
+use fcs_engine::settings::ReplaceKinds;
+use fcs_engine::{Control, Note};
+use fcs_sys::Root;
+
+use crate::args::{CopyArgs, Copying, OrphansArgs, Running, SyncArgs};
+use crate::exit::Code;
+use crate::failure::{CommandResult, Failure};
+use crate::interrupt::Interrupt;
+use crate::output::progress::Display;
+use crate::output::terminal::Screen;
+use crate::session::Session;
+use crate::{options, unfinished};
+use listeners::{ProgressEvents, control};
+use proposal::Proposal;
+use spec::RunSpec;
+
+/// Runs `fcs copy`.
+pub(crate) fn copy(args: &CopyArgs, screen: &Arc<Screen>) -> CommandResult {
+    let mut settings = options::for_run(&args.compare, &args.tuning, &args.running, &args.copying)?;
+    if args.replace_kinds {
+        settings.replace_kinds = ReplaceKinds::Always;
+    }
+    let open = |control| Session::open(&args.pair, &args.compare, settings, control);
+    run_command(RunSpec::copy(args), &args.running, open, screen)
+}
+
+/// Runs `fcs sync`.
+pub(crate) fn sync(args: &SyncArgs, screen: &Arc<Screen>) -> CommandResult {
+    let settings = options::for_run(&args.compare, &args.tuning, &args.running, &args.copying)?;
+    let settings = options::for_removals(settings, &args.removing)?;
+    let open = |control| Session::open(&args.pair, &args.compare, settings, control);
+    run_command(RunSpec::sync(args), &args.running, open, screen)
+}
+
+/// Runs `fcs orphans`.
+pub(crate) fn orphans(args: &OrphansArgs, screen: &Arc<Screen>) -> CommandResult {
+    let spec = RunSpec::orphans(args);
+    if spec.task.removed_to() == RemovedTo::Permanent && spec.removes_unlimited() {
+        return Err(Failure::usage("Permanent removal cannot be undone, so -y alone is not enough.")
+            .hint("Add --max-delete N to say how many items may be removed, or leave out -y to be asked."));
+    }
+    let settings = options::for_run(&args.compare, &args.tuning, &args.running, &Copying::default())?;
+    let settings = options::for_removals(settings, &args.removing)?;
+    let open = |control| Session::open(&args.pair, &args.compare, settings, control);
+    run_command(spec, &args.running, open, screen)
+}
+
+/// Runs `fcs copy -y` on two folders with these settings, for the demo.
+pub(crate) fn copy_unasked(
+    open: impl FnOnce(Control) -> Result<Session, Failure>,
+    screen: &Arc<Screen>,
+    interrupt: &Interrupt,
+) -> CommandResult {
+    let spec = RunSpec::copy_unasked();
+    carry_out(&open(control(spec, screen))?, spec, None, screen, interrupt)
+}
+
+fn run_command(
+    spec: RunSpec,
+    running: &Running,
+    open: impl FnOnce(Control) -> Result<Session, Failure>,
+    screen: &Arc<Screen>,
+) -> CommandResult {
+    if !spec.dry_run && !spec.yes && !io::stdin().is_terminal() {
+        return Err(Failure::usage("Could not ask whether to go ahead: standard input is not a terminal.")
+            .hint("Add -y to go ahead without asking, or --dry-run to see what would be done."));
+    }
+    let session = open(control(spec, screen))?;
+    let report_file = running
+        .report
+        .as_deref()
+        .map(|path| ReportFile::check(path, &session.folders.left, &session.folders.right))
+        .transpose()?;
+    let interrupt = Interrupt::install(screen)?;
+    unfinished::settle(&session, spec.json || spec.yes, screen, &interrupt)?;
+    unfinished::refuse_if_in_progress(session.folders.root(spec.task.target()))?;
+    if !spec.dry_run {
+        session.folders.try_volume(spec.task.target());
+    }
+    carry_out(&session, spec, report_file.as_ref(), screen, &interrupt)
+}
+
+/// Compares, plans, asks, runs, reports.
+fn carry_out(
+    session: &Session,
+    spec: RunSpec,
+    report_file: Option<&ReportFile>,
+    screen: &Arc<Screen>,
+    interrupt: &Interrupt,
+) -> CommandResult {
+    let progress_events = spec.json.then(|| {
+        events::start(session, spec, screen);
+        ProgressEvents::start(screen, &session.control.progress)
+    });
+    let result = prepare_and_run(session, spec, screen, interrupt);
+    if let Some(events) = progress_events {
+        events.stop();
+    }
+    interrupt.idle("");
+    let end_without_report = |code| {
+        if spec.json {
+            events::end(None, code, screen);
+        }
+        code
+    };
+    let (report, shown) = match result {
+        Ok(Prepared::Ran(report, shown)) => (report, shown),
+        Ok(Prepared::Refused) => return Ok(end_without_report(Code::Refused)),
+        Err(failure) => {
+            end_without_report(failure.code);
+            return Err(failure);
+        }
+    };
+    let code = Code::of_report(&report, spec.strict);
+    result::show(session, &report, &shown, spec, code, screen);
+    if let Some(file) = report_file
+        && let Err(error) = file.write(&report, FrontEnd::CommandLine)
+    {
+        screen.show_failure(&error.into());
+        // It makes a good run one with warnings; it does not make it a failed one.
+        return Ok(if code == Code::Done { Code::Warnings } else { code });
+    }
+    Ok(code)
+}
+
+enum Prepared {
+    /// The report, and the notes that were shown before the run.
+    Ran(Box<Report>, Vec<Note>),
+    /// The preflight or the guard refused; the reasons have been shown.
+    Refused,
+}
+
+fn prepare_and_run(
+    session: &Session,
+    spec: RunSpec,
+    screen: &Arc<Screen>,
+    interrupt: &Interrupt,
+) -> Result<Prepared, Failure> {
+    let comparison = session.compare(screen, interrupt)?;
+    let mut proposal = Proposal::new(session, spec, &comparison);
+    // The trees of a large comparison take memory that the run can use better.
+    drop(comparison);
+    consent::show_plan(&proposal, screen);
+    consent::make_room(&mut proposal, screen, interrupt)?;
+    if proposal.refuses() {
+        return Ok(Prepared::Refused);
+    }
+    if proposal.asks() {
+        consent::confirm(&proposal, screen, interrupt)?;
+    }
+    let control = &session.control;
+    if control.cancel.is_cancelled() {
+        return Err(Failure::interrupted());
+    }
+    let leaves = if spec.dry_run { "Nothing was written.".to_owned() } else { leaves(proposal.target()) };
+    interrupt.working(&control.cancel, leaves);
+    let display = Display::start(screen, &control.progress);
+    let logs = run_log::folder();
+    let Ran { report, log, log_error } = run_with_log(
+        logs.as_deref(),
+        &session.folders,
+        &proposal.proposed,
+        &session.settings,
+        &spec.options(),
+        control,
+    );
+    display.end();
+    // Who copies a home that holds the logs need not hear of it each time.
+    if let Some(error) = log_error.filter(|t| screen.show.verbose || t.kind != UserErrorKind::Refused) {
+        screen.show_failure(&error.into());
+    }
+    let report = report?;
+    if let Some(log) = log.filter(|_| screen.show.verbose && !spec.json) {
+        screen.line(&format!("Log: {}", display_path(&log)));
+    }
+    Ok(Prepared::Ran(Box::new(report), proposal.notes))
+}
+
+/// What ending at once in the middle of a run leaves behind.
+fn leaves(target: &Root) -> String {
+    format!(
+        "The run is not finished: unfinished copies (.fcs-….part) may lie in the folder. Every file that has its own \
+         name is complete, and no original is lost.\nHint: {} recovers the run.",
+        unfinished::command("recover", target)
+    )
+}

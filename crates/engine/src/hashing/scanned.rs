@@ -1,0 +1,124 @@
+//! The files of a scanned tree, read as the scan saw them.
+//!
+//! Invariant: what is read of a file counts only if it is the very file that the scan saw, before and after.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fcs_sys::{Access, DirRef, FileRef, Root};
+
+use super::{Algorithm, Digest, FileReader, Stop};
+use crate::dir_cache::{TreeDirs, name_of};
+use crate::identity::Numbers;
+use crate::progress::full_path;
+use crate::tree::{Entry, NodeId, Tree};
+use crate::{Error, ErrorKind, Op};
+
+/// Why there is nothing to say about a file.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The user ended the work.
+    Cancelled,
+    /// It could not be read, or is another one now.
+    Of(Error),
+}
+
+/// The files of one tree.
+pub(crate) struct ScannedFiles<'a> {
+    root: &'a Root,
+    tree: &'a Tree,
+    dirs: TreeDirs<'a>,
+    /// What they are read for, for messages.
+    op: Op,
+}
+
+/// The folder that a worker used last, so that files of one folder cost one look-up.
+#[derive(Default)]
+pub(crate) struct LastFolder(Option<(u32, DirRef)>);
+
+impl<'a> ScannedFiles<'a> {
+    pub(crate) fn new(root: &'a Root, tree: &'a Tree, op: Op) -> Self {
+        Self { root, tree, dirs: TreeDirs::new(tree, &root.dir), op }
+    }
+
+    pub(crate) fn root(&self) -> &'a Root {
+        self.root
+    }
+
+    pub(crate) fn entry(&self, node: NodeId) -> &'a Entry {
+        self.tree.entry(node)
+    }
+
+    /// An item's absolute path.
+    pub(crate) fn path(&self, node: NodeId) -> PathBuf {
+        full_path(&self.root.path, &self.tree.path(node))
+    }
+
+    /// The digest of a whole file.
+    pub(crate) fn digest(
+        &self,
+        reader: &mut FileReader<'_>,
+        last: &mut LastFolder,
+        algorithm: Algorithm,
+        node: NodeId,
+    ) -> Result<Digest, Failure> {
+        let file = self.open(last, node)?;
+        let digest = reader.digest(algorithm, &*file, self.entry(node).size);
+        let digest = digest.map_err(|stop| self.failure(node, stop))?;
+        self.check_unchanged(last, node, &file)?;
+        Ok(digest)
+    }
+
+    /// Opens a file and makes sure that it is the one the scan saw.
+    pub(crate) fn open(&self, last: &mut LastFolder, node: NodeId) -> Result<FileRef, Failure> {
+        let opened = self.folder(last, node.folder).and_then(|dir| {
+            let file = dir.open_file(&name_of(self.tree, node)?, Access::Read)?;
+            Ok(file)
+        });
+        let file = opened.map_err(|e| Failure::Of(Error::os(Op::Open, self.path(node), e)))?;
+        self.check_unchanged(last, node, &file)?;
+        Ok(file)
+    }
+
+    /// Fails if an open file is no longer what the scan saw.
+    pub(crate) fn check_unchanged(
+        &self,
+        last: &mut LastFolder,
+        node: NodeId,
+        file: &FileRef,
+    ) -> Result<(), Failure> {
+        let now = file.metadata().map_err(|e| Failure::Of(Error::os(Op::Examine, self.path(node), e)))?;
+        let (entry, now) = (self.entry(node), now.fingerprint());
+        let then = entry.fingerprint();
+        // The content coming here moves the change time of a placeholder, and nothing else.
+        if now == then || entry.is_placeholder() && now.same_content_after_rename(&then) {
+            return Ok(());
+        }
+        // The volume is asked only now, because numbers hardly ever differ.
+        if self.folder(last, node.folder).is_ok_and(|dir| Numbers::of(&dir).unchanged(&now, &then)) {
+            return Ok(());
+        }
+        Err(Failure::Of(Error::new(self.op, self.path(node), ErrorKind::ChangedMeanwhile)))
+    }
+
+    /// What it means for a file that reading it stopped. One that ends early has changed.
+    pub(crate) fn failure(&self, node: NodeId, stop: Stop) -> Failure {
+        match stop {
+            Stop::Cancelled => Failure::Cancelled,
+            Stop::EndsEarly => Failure::Of(Error::new(self.op, self.path(node), ErrorKind::ChangedMeanwhile)),
+            Stop::Failed(e) => Failure::Of(Error::os(Op::Read, self.path(node), e)),
+        }
+    }
+
+    fn folder(&self, last: &mut LastFolder, folder: u32) -> io::Result<DirRef> {
+        if let Some((number, dir)) = &last.0
+            && *number == folder
+        {
+            return Ok(Arc::clone(dir));
+        }
+        let dir = self.dirs.open(folder)?;
+        last.0 = Some((folder, Arc::clone(&dir)));
+        Ok(dir)
+    }
+}

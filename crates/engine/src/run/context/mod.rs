@@ -1,0 +1,357 @@
+//! What all that is done to one root shares: the part of the plan, the roots, the settings, and where results go.
+
+mod journal;
+mod results;
+mod volumes;
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use fcs_sys::{
+    DeviceReads, DirRef, File, FileId, Fingerprint, Metadata, Name, Owner, RelPath, Root, VolumeFacts,
+};
+
+use super::meter::Owed;
+use super::reread::Proof;
+use super::{OnError, RunOptions};
+use crate::history::{RunId, RunLog};
+use crate::identity::Numbers;
+use crate::lift::Lifted;
+use crate::names::staged_name;
+use crate::plan::{FolderPlan, Part, Step};
+use crate::probe::{self, VolumeProbe};
+use crate::progress::{add, full_path};
+use crate::report::ItemReport;
+use crate::{Control, Error, ErrorKind, Note, Op, Settings, TargetState};
+
+/// What concerns a run in all roots that it writes to.
+#[derive(Debug, Default)]
+pub(crate) struct Whole {
+    /// A step failed in a run that is to be rolled back then.
+    aborted: AtomicBool,
+    /// A part of the run ended in a panic.
+    broken: AtomicBool,
+}
+
+/// One run, in one of the roots that it writes to.
+pub(crate) struct Context<'a> {
+    pub(crate) plan: Part<'a>,
+    pub(crate) source: &'a Root,
+    pub(crate) target: &'a Root,
+    pub(crate) settings: &'a Settings,
+    pub(crate) control: &'a Control,
+    pub(crate) run_id: RunId,
+    /// Most files in a batch.
+    pub(crate) batch_files: usize,
+    /// Most handles a group may hold: one per file, two per folder.
+    pub(crate) batch_handles: usize,
+    /// Most lots of jobs waiting in a queue; each holds two handles.
+    pub(crate) queue_length: usize,
+    /// The journal and undo store; `None` when nothing is written.
+    log: Option<RunLog>,
+    whole: Arc<Whole>,
+    /// Steps that failed.
+    failed: AtomicU64,
+    /// Steps that were to bring something over and failed: where to, and what their sources look like.
+    /// Removals that were begun because a folder was to take their names.
+    made_way: Mutex<HashSet<u64>>,
+    failed_steps: Mutex<Vec<(RelPath, Fingerprint)>>,
+    /// Steps that are committed and durable.
+    committed: AtomicU64,
+    /// Folders made.
+    made: AtomicU64,
+    /// A folder that was there has other times than before.
+    dated: AtomicBool,
+    on_error: OnError,
+    items: Mutex<Vec<ItemReport>>,
+    /// Said once in the report.
+    notes: Mutex<Vec<Note>>,
+    pub(crate) tally: Tally,
+    volumes: Mutex<HashMap<u64, Arc<Volume>>>,
+    /// What the root's volume was seen to do, where that is known already.
+    probe: Option<VolumeProbe>,
+    /// Folders of the target whose permissions were lifted.
+    lifted: Mutex<Lifted>,
+    /// Originals with several names of which this run displaced one: that moved the change time of the others.
+    moved: Mutex<HashSet<FileId>>,
+}
+
+/// Things counted over the run and said once at its end.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) owner_not_kept: AtomicU64,
+    pub(crate) hard_linked: AtomicU64,
+    /// Links whose dates and owner were not set, because the volume would set them on what they point to.
+    pub(crate) links_left: AtomicU64,
+    /// The coarsest step, in nanoseconds, to which the target cut a date; 0 where it cut none.
+    pub(crate) coarsest_step: AtomicU64,
+    /// Dates that the target cannot hold.
+    pub(crate) dates_out_of_range: AtomicU64,
+}
+
+/// A volume on which the target tree lies; a tree can span several.
+pub(crate) struct Volume {
+    pub(crate) facts: VolumeFacts,
+    /// Opened before the first write, because the kernel reports only write errors that come after that.
+    pub(crate) dir: DirRef,
+    /// What it was seen to do when the run came to it.
+    pub(crate) probe: VolumeProbe,
+    /// What its numbers prove.
+    pub(crate) numbers: Numbers,
+    /// A sync of the whole volume failed.
+    sync_failed: AtomicBool,
+    /// How often reads past the cache did not add up to what the device gave.
+    uncounted: AtomicU64,
+    /// How often reads past the cache were not possible, or the cache was not empty.
+    unreadable_past_cache: AtomicU64,
+    /// The count did not add up for files that are small enough to lie in metadata.
+    tiny_uncounted: AtomicBool,
+}
+
+/// Handfuls whose count does not add up until counting is given up on a volume: one that reads metadata beside the
+/// content does so by chance, one that answers from its cache each time.
+const MOST_UNCOUNTED: u64 = 3;
+
+impl Volume {
+    /// Whether the volume is synced as a whole; else every file and folder by itself. After one failure for the rest
+    /// of the run: the kernel reports it once, so a later success says nothing about files that were written before.
+    pub(crate) fn syncs_whole(&self) -> bool {
+        self.facts.sync_volume && !self.sync_failed.load(Ordering::SeqCst)
+    }
+
+    /// Whether the bytes that the device gives may prove reads past the cache, of files that are small enough to lie in
+    /// metadata or not.
+    pub(crate) fn counts(&self, tiny: bool) -> bool {
+        self.uncounted.load(Ordering::Relaxed) < MOST_UNCOUNTED
+            && !(tiny && self.tiny_uncounted.load(Ordering::Relaxed))
+    }
+
+    /// Whether many files can be read past the cache at once, whatever that proves.
+    pub(crate) fn reads_past_cache(&self) -> bool {
+        self.unreadable_past_cache.load(Ordering::Relaxed) < MOST_UNCOUNTED
+    }
+
+    /// Reads past the cache were not what they were to prove, or were not possible.
+    pub(crate) fn did_not_count(&self, proof: Proof) {
+        match proof {
+            Proof::Count { tiny: true } => self.tiny_uncounted.store(true, Ordering::Relaxed),
+            Proof::Count { tiny: false } => add(&self.uncounted, 1),
+            Proof::Evicted => add(&self.unreadable_past_cache, 1),
+        }
+    }
+
+    /// Syncs the whole volume.
+    pub(crate) fn sync_whole(&self) -> std::io::Result<()> {
+        let synced = self.dir.sync_volume();
+        #[cfg(fcs_planted)]
+        if crate::planted::is(crate::planted::Fault::SwallowSyncError) {
+            return synced;
+        }
+        if synced.is_err() {
+            self.sync_failed.store(true, Ordering::SeqCst);
+        }
+        synced
+    }
+
+    /// Why a re-read on this volume may be answered by a cache; `None` when it reaches the device.
+    pub(crate) fn reread_is_cached(&self) -> Option<&'static str> {
+        crate::doctor::cached_because(&self.facts)
+    }
+}
+
+/// A folder being worked in, held open on both sides.
+pub(crate) struct FolderPair<'a> {
+    pub(crate) plan: &'a FolderPlan,
+    pub(crate) source: DirRef,
+    pub(crate) target: DirRef,
+    pub(crate) volume: Arc<Volume>,
+    /// The group that everything made in it keeps.
+    pub(crate) group: Option<u32>,
+    /// Whose new files in it are.
+    pub(crate) owner_of_new: OnceLock<Owner>,
+    /// Whether the file system says that reads of files in it go past its cache, where they are to.
+    goes_past_cache: OnceLock<bool>,
+    /// What numbers prove on the source; asked only where one is another than before.
+    source_numbers: OnceLock<Numbers>,
+}
+
+impl<'a> FolderPair<'a> {
+    pub(crate) fn new(
+        plan: &'a FolderPlan,
+        (source, target): (DirRef, DirRef),
+        volume: Arc<Volume>,
+        group: Option<u32>,
+    ) -> Self {
+        let (owner_of_new, goes_past_cache, source_numbers) = Default::default();
+        Self { plan, source, target, volume, group, owner_of_new, goes_past_cache, source_numbers }
+    }
+
+    /// Whether the file system says of a new file in this folder that reads past the cache go past it. Asked of the first:
+    /// what can differ between files (`chattr +j`) comes from their folder.
+    pub(crate) fn goes_past_cache(&self, file: &dyn File) -> bool {
+        *self.goes_past_cache.get_or_init(|| DeviceReads::go_past_cache(file))
+    }
+
+    /// Whether the source item `now` is what was seen, unchanged.
+    pub(crate) fn source_unchanged(&self, now: &Metadata, seen: &Fingerprint) -> bool {
+        now.fingerprint() == *seen
+            || self
+                .source_numbers
+                .get_or_init(|| Numbers::of(&self.source))
+                .unchanged(&now.fingerprint(), seen)
+    }
+}
+
+/// One step to be done by a worker.
+#[derive(Clone)]
+pub(crate) struct CopyJob<'a> {
+    pub(crate) folder: Arc<FolderPair<'a>>,
+    pub(crate) step: &'a Step,
+    /// Number of the step in the run; part of its staged name.
+    pub(crate) number: u64,
+    /// Bytes that it still adds to the counters.
+    pub(crate) owed: Arc<Owed>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        (plan, source, target): (Part<'a>, &'a Root, &'a Root),
+        settings: &'a Settings,
+        control: &'a Control,
+        run_id: RunId,
+        options: &RunOptions,
+        log: Option<RunLog>,
+        whole: Arc<Whole>,
+    ) -> Self {
+        // Shares of the limit, so that even one file per folder stays within it: the batches being filled, verified and
+        // renamed 1/8 each, the two that were renamed and are not yet durable 1/12 each (their files are closed, their
+        // folders are not), jobs 1/16; the rest is for folders on the way and everything else in the process. Where the
+        // limit is 64, that is as little as it may be.
+        let open_files = fcs_sys::raise_open_file_limit().unwrap_or(1024).min(1 << 20) as usize;
+        let batch_files = usize::try_from(settings.batch_max_files).unwrap_or(usize::MAX);
+        Self {
+            plan,
+            source,
+            target,
+            settings,
+            control,
+            run_id,
+            batch_files,
+            batch_handles: (open_files / 8).max(3),
+            queue_length: (open_files / 64).clamp(1, 64),
+            log,
+            whole,
+            failed: AtomicU64::new(0),
+            made_way: Mutex::default(),
+            failed_steps: Mutex::default(),
+            committed: AtomicU64::new(0),
+            made: AtomicU64::new(0),
+            dated: AtomicBool::new(false),
+            on_error: options.on_error,
+            items: Mutex::default(),
+            notes: Mutex::default(),
+            tally: Tally::default(),
+            volumes: Mutex::default(),
+            probe: options.probes.get(usize::from(plan.root.0)).cloned().flatten(),
+            lifted: Mutex::default(),
+            moved: Mutex::default(),
+        }
+    }
+
+    /// Whether the work is to end: cancelled, about to be rolled back, or unable to keep its journal.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.control.cancel.is_cancelled() || self.is_aborted() || self.is_stopped()
+    }
+
+    /// As [`Context::is_stopping`], after waiting while paused.
+    pub(crate) fn should_stop(&self) -> bool {
+        self.control.cancel.should_stop() || self.is_stopping()
+    }
+
+    /// Whether the journal could not be written, or a part of the run ended in a panic, so that nothing may change any
+    /// more: what happened is for recovery to find out.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_broken() || self.log.as_ref().is_some_and(RunLog::is_stopped)
+    }
+
+    /// Whether a part of the run ended in a panic.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.whole.broken.load(Ordering::SeqCst)
+    }
+
+    /// Carries out a part of the run. A panic in it ends the run: what that part was to do is missing, and nothing may
+    /// be concluded from what is there.
+    pub(crate) fn guarded(&self, part: impl FnOnce()) {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(part)).is_err() {
+            tracing::error!("a part of the run ended in a panic; nothing is changed any more");
+            #[cfg(fcs_planted)]
+            if crate::planted::is(crate::planted::Fault::RemovalAfterPanic) {
+                return;
+            }
+            self.set_broken();
+        }
+    }
+
+    /// A part of the run ended, or never began, so that nothing may change any more.
+    pub(crate) fn set_broken(&self) {
+        self.whole.broken.store(true, Ordering::SeqCst);
+        self.set_untidy();
+    }
+
+    /// Reports the steps that a part of the run took with it when it ended in a panic, so that each has an item.
+    pub(crate) fn report_lost(&self) {
+        let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        let told: HashSet<RelPath> = items.iter().map(|item| item.path.clone()).collect();
+        drop(items);
+        for (folder, step) in self.plan.steps() {
+            let below = folder.target_path.join(&step.target_name);
+            if !told.contains(&below) {
+                let error = Error::new(Op::Copy, self.target_path(&below), ErrorKind::Defect);
+                self.emit_failure(folder, step, error.with_target(TargetState::Unknown));
+            }
+        }
+    }
+
+    /// Whether the run is to be rolled back because a step failed.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.whole.aborted.load(Ordering::Relaxed)
+    }
+
+    /// Whether the run has made any folder so far.
+    pub(crate) fn has_made_folders(&self) -> bool {
+        self.made.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether the target is another than before in any way, times of folders included, so that there is something to
+    /// undo.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.changes() > 0 || self.dated.load(Ordering::Relaxed)
+    }
+
+    /// A folder that was there has other times than before.
+    pub(crate) fn set_dated(&self) {
+        self.dated.store(true, Ordering::Relaxed);
+    }
+
+    /// Absolute path on the source.
+    pub(crate) fn source_path(&self, below: &RelPath) -> PathBuf {
+        full_path(&self.source.path, below)
+    }
+
+    /// Absolute path on the target.
+    pub(crate) fn target_path(&self, below: &RelPath) -> PathBuf {
+        full_path(&self.target.path, below)
+    }
+
+    /// The name under which a step is staged.
+    pub(crate) fn staged_name(&self, number: u64) -> std::io::Result<Name> {
+        staged_name(&self.run_id, number)
+    }
+}
+
+/// Whether a program or server provides the volume of a root.
+pub(crate) fn is_served(root: &Root) -> bool {
+    root.dir.volume().is_ok_and(|facts| probe::links::in_doubt(&facts))
+}

@@ -1,0 +1,208 @@
+//! Two folders opened, checked, scanned, compared and worked on.
+//!
+//! Invariant: every refusal comes before the first folder is listed. This module must not know how progress is shown or
+//! how work is cancelled.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use fcs_sys::{CaseRule, CreatedTime, Location, Root};
+use fcs_text::printable;
+
+use super::root::{check_not_moved, open_as, start};
+use super::{Proposal, SessionError};
+use crate::compare::{Comparison, Side, compare_after};
+use crate::filter::Filter;
+use crate::preflight::check_roots;
+use crate::probe::{self, VolumeProbe};
+use crate::progress::Phase;
+use crate::report::Report;
+use crate::run::{RunOptions, run};
+use crate::scan::scan_pair_as;
+use crate::{Control, Note, Settings};
+
+/// Two open folders and what of them is compared.
+pub struct Folders {
+    /// The left one.
+    pub left: Root,
+    /// The right one.
+    pub right: Root,
+    /// What takes part.
+    pub filter: Filter,
+    /// What the volumes of the left and the right folder were seen to do, where that was tried.
+    probes: [OnceLock<Option<VolumeProbe>>; 2],
+}
+
+impl Folders {
+    /// Opens and checks both folders and compiles the patterns.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Open`], [`SessionError::Refused`] and [`SessionError::Pattern`].
+    pub fn open(
+        left: impl Into<Location>,
+        right: impl Into<Location>,
+        include: &[String],
+        exclude: &[String],
+        settings: &Settings,
+    ) -> Result<Self, SessionError> {
+        let (left_location, right_location) = (left.into(), right.into());
+        let left = open_as(&left_location, Some(Side::Left))?;
+        let right = open_as(&right_location, Some(Side::Right))?;
+        let written = [&left_location, &right_location].map(|location| {
+            location
+                .path()
+                .map_or_else(String::new, |path| slashed(&std::path::absolute(path).unwrap_or_default()))
+        });
+        let roots = written.into_iter().chain([slashed(&left.path), slashed(&right.path)]);
+        let roots: Vec<String> = roots.filter(|root| !root.is_empty()).collect();
+        // What a pattern or the bounds of a volume keep out is known after the scan, which refuses the rest.
+        let inner_left_out = !include.is_empty() || !exclude.is_empty() || settings.one_file_system;
+        let problems = check_roots(&left, &right, inner_left_out);
+        if !problems.is_empty() {
+            return Err(SessionError::Refused(problems));
+        }
+        let ignore_case = ignores_case(&left) || ignores_case(&right);
+        let filter = Filter::below(&roots, include, exclude, ignore_case).map_err(SessionError::Pattern)?;
+        // A batch keeps its files open; a low limit would make files fail that are perfectly fine.
+        fcs_sys::raise_open_file_limit();
+        Ok(Self { left, right, filter, probes: [OnceLock::new(), OnceLock::new()] })
+    }
+
+    /// One of the two folders.
+    pub fn root(&self, side: Side) -> &Root {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
+    /// Both, as plans number them.
+    pub fn roots(&self) -> [&Root; 2] {
+        [&self.left, &self.right]
+    }
+
+    /// Tries what the volume of a folder does, once, in a folder of ours there that is gone again afterwards, so that the
+    /// comparison and the preview go by it. Only for who is about to write there: the caller has made sure that no run
+    /// is in progress on it.
+    pub fn try_volume(&self, side: Side) {
+        self.probes[usize::from(side == Side::Right)].get_or_init(|| {
+            let root = self.root(side);
+            root.dir.volume().ok().map(|facts| probe::probe(&root.dir, &facts))
+        });
+    }
+
+    /// Whether something about the volume of a folder is in doubt and was not tried yet.
+    pub fn is_untried(&self, side: Side) -> bool {
+        self.probes[usize::from(side == Side::Right)].get().is_none()
+            && self.root(side).dir.volume().is_ok_and(|facts| probe::wanted(&facts))
+    }
+
+    /// What the volume of a folder was seen to do, where that was tried.
+    pub fn probe(&self, side: Side) -> Option<&VolumeProbe> {
+        self.probes[usize::from(side == Side::Right)].get()?.as_ref()
+    }
+
+    /// As [`Folders::probe`], of both.
+    pub(super) fn probes(&self) -> [Option<&VolumeProbe>; 2] {
+        [Side::Left, Side::Right].map(|side| self.probe(side))
+    }
+
+    /// Whether the paths that were confirmed still lead to the folders that were compared.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Moved`].
+    pub fn check_not_moved(&self) -> Result<(), SessionError> {
+        check_not_moved(&self.left)?;
+        check_not_moved(&self.right)
+    }
+
+    /// Whether both volumes can set when an item was created; elsewhere that is no criterion.
+    pub fn created_counts(&self) -> bool {
+        let settable = |root: &Root| root.dir.volume().is_ok_and(|v| v.created == CreatedTime::Settable);
+        settable(&self.left) && settable(&self.right)
+    }
+
+    /// Carries out a proposal. Of the options, what the proposal says already (command, where removed items go, what was
+    /// tried of the volume) is taken from it.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Moved`] and [`SessionError::Start`]. What fails later is in the report.
+    pub fn run(
+        &self,
+        proposal: &Proposal,
+        settings: &Settings,
+        options: &RunOptions,
+        control: &Control,
+    ) -> Result<Report, SessionError> {
+        self.check_not_moved()?;
+        let (task, target) = (proposal.task, proposal.task.target());
+        let options = RunOptions {
+            command: task.command().to_owned(),
+            removed: task.removed_to(),
+            probes: self.probes().map(Option::<&VolumeProbe>::cloned).into(),
+            ..options.clone()
+        };
+        run(&proposal.plan, &self.roots(), settings, &options, control)
+            .map_err(|error| start(self.root(target), error))
+    }
+
+    /// Patterns that matched nothing: most likely not what was meant.
+    fn unmatched_note(&self) -> Option<String> {
+        let unmatched: Vec<String> = self.filter.unmatched().map(|p| printable(p).into_owned()).collect();
+        let (patterns, match_) = match unmatched.len() {
+            0 => return None,
+            1 => ("The pattern", "matches"),
+            _ => ("The patterns", "match"),
+        };
+        Some(format!(
+            "{patterns} {} {match_} nothing on either side. A pattern without a slash is matched against names, one with \
+             a slash against paths below the two folders; case matters unless a volume is case-insensitive.",
+            unmatched.join(", ")
+        ))
+    }
+
+    /// Scans and compares.
+    ///
+    /// # Errors
+    ///
+    /// When a root cannot be listed, holds too many items, or is on both sides ([`crate::ErrorKind::Overlap`]).
+    pub fn compare(&self, settings: &Settings, control: &Control) -> crate::Result<Comparison> {
+        self.compare_after(None, settings, control)
+    }
+
+    /// Scans and compares again; content that was read before and has not changed is not read again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Folders::compare`].
+    pub fn compare_after(
+        &self,
+        before: Option<&Comparison>,
+        settings: &Settings,
+        control: &Control,
+    ) -> crate::Result<Comparison> {
+        control.progress.enter(Phase::Scan);
+        let case = [Side::Left, Side::Right].map(|side| self.probe(side).and_then(|probe| probe.names.case));
+        let (left, right) = scan_pair_as(&self.left, &self.right, case, &self.filter, settings, control)?;
+        control.progress.enter(Phase::Compare);
+        let (left, right) = ((&self.left, Arc::new(left)), (&self.right, Arc::new(right)));
+        let mut comparison = compare_after(before, left, right, settings, control)?;
+        if let Some(note) = self.unmatched_note().filter(|_| !comparison.cancelled).map(Note::from) {
+            control.observer.note(&note);
+            comparison.notes.push(note);
+        }
+        Ok(comparison)
+    }
+}
+
+/// A path as patterns spell it.
+fn slashed(path: &Path) -> String {
+    path.to_str().map(|text| text.replace(std::path::MAIN_SEPARATOR, "/")).unwrap_or_default()
+}
+
+fn ignores_case(root: &Root) -> bool {
+    root.dir.volume().is_ok_and(|volume| volume.case == CaseRule::Insensitive)
+}

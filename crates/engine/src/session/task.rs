@@ -1,0 +1,209 @@
+//! What is to be done with two compared folders, as a plan with all that is known about it beforehand.
+//!
+//! Invariant: nothing is written here, and what a plan removes is judged by the guard every time. This module must not
+//! know how a user agrees.
+
+use fcs_sys::Kind;
+
+use super::{Folders, Mounts, mounts};
+use crate::Settings;
+use crate::compare::{Comparison, RowId, Side};
+use crate::guard::{self, Excess};
+use crate::plan::{Plan, plan, plan_orphans, plan_sync};
+use crate::preflight::{self, Preflight};
+use crate::run::RemovedTo;
+use crate::settings::Undo;
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// What the other side has is brought to this one.
+    Copy(Side),
+    /// And what only this side has is removed.
+    Sync(Side),
+    /// What only this side has is removed.
+    Orphans(Side, RemovedTo),
+}
+
+impl Task {
+    /// The command's name, as journals and reports have it.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Copy(_) => "copy",
+            Self::Sync(_) => "sync",
+            Self::Orphans(..) => "orphans",
+        }
+    }
+
+    /// The side that is written to.
+    pub fn target(self) -> Side {
+        match self {
+            Self::Copy(side) | Self::Sync(side) | Self::Orphans(side, _) => side,
+        }
+    }
+
+    /// Where removed items go.
+    pub fn removed_to(self) -> RemovedTo {
+        match self {
+            Self::Copy(_) | Self::Sync(_) => RemovedTo::Undo,
+            Self::Orphans(_, removed_to) => removed_to,
+        }
+    }
+
+    /// The plan for the rows that `selected` accepts.
+    pub fn plan(
+        self,
+        comparison: &Comparison,
+        selected: &dyn Fn(RowId) -> bool,
+        settings: &Settings,
+    ) -> Plan {
+        match self {
+            Self::Copy(to) => plan(comparison, to, selected, settings),
+            Self::Sync(to) => plan_sync(comparison, to, selected, settings),
+            Self::Orphans(side, _) => plan_orphans(comparison, side, selected, settings),
+        }
+    }
+}
+
+/// What bounds a proposal beyond the settings, and what is remembered of earlier runs.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// As many items may be removed; without it, as many as the settings allow.
+    pub allowed: Option<u64>,
+    /// What was mounted at these and other folders at their last runs, as [`Proposal::mounts`] said then. Who keeps none
+    /// is not told of a disk that was there at the last run.
+    pub known: Vec<Mounts>,
+}
+
+/// A plan with all that is known about it beforehand.
+#[derive(Debug)]
+pub struct Proposal {
+    /// What is to be done.
+    pub task: Task,
+    /// How.
+    pub plan: Plan,
+    /// What the run would meet.
+    pub preflight: Preflight,
+    /// More is to be removed than goes without being allowed.
+    pub excess: Option<Excess>,
+    /// What is removed cannot be restored.
+    pub removes_permanently: bool,
+    /// Disks that were there at the last run, or are to be there, and seem to be missing, in words.
+    pub missing_volumes: Vec<String>,
+    /// What is mounted at the two folders, to be remembered until the next run.
+    pub mounts: Vec<Mounts>,
+}
+
+impl Folders {
+    /// Plans the task for the rows that `selected` accepts, and looks at what stands against it.
+    pub fn propose(
+        &self,
+        task: Task,
+        comparison: &Comparison,
+        selected: &dyn Fn(RowId) -> bool,
+        settings: &Settings,
+        limits: &Limits,
+    ) -> Proposal {
+        let side = task.target();
+        // A folder that only holds what was asked for stays.
+        let picked = |row| {
+            let is_folder = comparison.entry(row, side).is_some_and(|entry| entry.kind == Kind::Folder);
+            comparison.node(row, side).is_some()
+                && self.filter.picks(&comparison.path_on(row, side), is_folder)
+        };
+        let plan = match task {
+            Task::Copy(_) | Task::Sync(_) => task.plan(comparison, selected, settings),
+            Task::Orphans(..) => task.plan(comparison, &|row| selected(row) && picked(row), settings),
+        };
+        let preflight = self.preflight(task, &plan, settings);
+        let removed = plan.items_that_go();
+        // Without an undo store what is removed is gone, whatever the command is called.
+        let removes_permanently = removed > 0
+            && match task.removed_to() {
+                RemovedTo::Permanent => true,
+                RemovedTo::Undo => settings.undo == Undo::Off,
+                RemovedTo::RecycleBin => false,
+            };
+        let excess = guard::excess(removed, comparison.tree(side).items(), limits.allowed, settings);
+        let mounts = self.mounts(comparison);
+        let missing_volumes = mounts::missing(&limits.known, &mounts, self, comparison, &plan);
+        Proposal { task, plan, preflight, excess, removes_permanently, missing_volumes, mounts }
+    }
+
+    /// Looks at what stands against a plan as things are now; also when earlier runs were pruned since it was proposed.
+    pub fn preflight(&self, task: Task, plan: &Plan, settings: &Settings) -> Preflight {
+        let mut found = preflight::check_knowing(plan, &self.roots(), &self.probes(), settings);
+        if task.removed_to() != RemovedTo::Undo {
+            found.bytes_kept = 0;
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Control;
+
+    /// Two folders: `a` only left, `b` and `sub/c` only right.
+    fn folders(tmp: &tempfile::TempDir, include: &[String]) -> Folders {
+        let (left, right) = (tmp.path().join("l"), tmp.path().join("r"));
+        std::fs::create_dir_all(&left).unwrap();
+        std::fs::create_dir_all(right.join("sub")).unwrap();
+        std::fs::write(left.join("a"), "a").unwrap();
+        std::fs::write(right.join("b"), "bb").unwrap();
+        std::fs::write(right.join("sub/c"), "ccc").unwrap();
+        Folders::open(&left, &right, include, &[], &Settings::default()).unwrap()
+    }
+
+    fn proposal(
+        folders: &Folders,
+        task: Task,
+        selected: &dyn Fn(&str) -> bool,
+        settings: &Settings,
+    ) -> Proposal {
+        let comparison = folders.compare(settings, &Control::default()).unwrap();
+        let by_path = |row| selected(&comparison.path(row).to_string());
+        folders.propose(task, &comparison, &by_path, settings, &Limits::default())
+    }
+
+    #[test]
+    fn what_the_right_has_can_be_brought_to_the_left() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (folders, settings) = (folders(&tmp, &[]), Settings::default());
+        let copy = proposal(&folders, Task::Copy(Side::Left), &|_| true, &settings);
+        let totals = &copy.plan.totals;
+        assert_eq!((totals.new_files, totals.create_folders, totals.bytes), (2, 1, 5));
+        assert_eq!((copy.task.target(), copy.excess, copy.removes_permanently), (Side::Left, None, false));
+        let sync = proposal(&folders, Task::Sync(Side::Left), &|_| true, &settings);
+        assert_eq!((sync.plan.totals.new_files, sync.plan.totals.removed_files), (2, 1));
+        assert!(sync.excess.is_some(), "the only item of a side is more than half of it");
+    }
+
+    #[test]
+    fn orphans_are_those_that_are_selected_and_asked_for_by_name() {
+        let tmp = tempfile::tempdir().unwrap();
+        let settings = Settings::default();
+        let task = Task::Orphans(Side::Right, RemovedTo::Undo);
+        let removed = |include: &[String], selected: &dyn Fn(&str) -> bool| {
+            let totals = proposal(&folders(&tmp, include), task, selected, &settings).plan.totals;
+            (totals.removed_files, totals.removed_folders)
+        };
+        assert_eq!(removed(&[], &|_| true), (2, 1));
+        assert_eq!(removed(&[], &|path| path == "b"), (1, 0));
+        assert_eq!(removed(&["c".into()], &|_| true), (1, 0), "the folder was not asked for");
+        assert_eq!(removed(&["c".into()], &|path| path == "b"), (0, 0));
+    }
+
+    #[test]
+    fn what_has_no_undo_store_or_recycle_bin_to_go_to_is_removed_for_good() {
+        let tmp = tempfile::tempdir().unwrap();
+        let folders = folders(&tmp, &[]);
+        let for_good = |to, undo| {
+            let settings = Settings { undo, ..Settings::default() };
+            proposal(&folders, Task::Orphans(Side::Right, to), &|_| true, &settings).removes_permanently
+        };
+        assert!(for_good(RemovedTo::Permanent, Undo::Last) && for_good(RemovedTo::Undo, Undo::Off));
+        assert!(!for_good(RemovedTo::Undo, Undo::Last) && !for_good(RemovedTo::RecycleBin, Undo::Off));
+    }
+}
