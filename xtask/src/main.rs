@@ -18,14 +18,16 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask test     everything a change must pass: format, lints, tests, documentation
     quick                       what takes minutes, no root and no screen: format, lints, unit and engine tests
-cargo xtask bench    fcs against cp, rsync and rclone on a file system in memory (Linux, as root)
-    [small|large|compare|all]   which contest (default: all)
+cargo xtask bench    fcs against cp, rsync, rclone, fcp, xcp and cpz on a file system in memory (Linux, as root)
+    [start|small|large|compare|rerun|undo|growth|all]  which contests (default: all)
     window                      the window's figures at a million rows: actions, frames, memory
     --rounds N                  rounds per contest (default: 5)
-    --files N                   files in the trees (default: 50000 to copy, 500000 to compare)
+    --files N                   files in the trees (default: 50000 to copy and undo, 500000 to compare and to run
+                                again, up to 1000000 for growth)
     --mib N                     size of the large file in MiB (default: 1431)
+    --real DIR                  on the disk that holds this folder, in a folder of its own there
     --cold                      empty the page cache before each run (default: source in the cache)
-    --keep                      leave the file system mounted at the end
+    --keep                      leave the file system mounted, or the folder there, at the end
 cargo xtask torture  kills and power cuts for fcs on file systems in memory (Linux, as root)
     kill [--kills N]            kill it at every system call that changes something (default: 5000)
     power [--images N]          cut the power at every write (default: 2600)

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::data::Totals;
 use super::run::{self, Sample};
-use crate::sh;
+use super::table;
 
 /// A program that takes part.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,12 @@ pub(super) struct Contestant {
     /// What has to be installed; empty for fcs, which has been built.
     tool: &'static str,
     script: &'static str,
+    /// Makes the state it starts from, where that is not the same for all of a contest; not timed.
+    before: &'static str,
+    /// Fails unless the work was done, where counting what there is does not show it; not timed.
+    after: &'static str,
+    /// What is known of the copies when it has ended.
+    pub(super) proves: &'static str,
     pub(super) ours: bool,
     /// Whether it ends with code 1 on a difference, so that it can be asked to find one.
     probed: bool,
@@ -25,11 +31,22 @@ pub(super) struct Contestant {
 
 impl Contestant {
     pub(super) const fn new(name: &'static str, tool: &'static str, script: &'static str) -> Self {
-        Self { name, tool, script, ours: false, probed: false }
+        Self { name, tool, script, before: "", after: "", proves: "", ours: false, probed: false }
     }
 
     pub(super) const fn ours(name: &'static str, script: &'static str) -> Self {
-        Self { name, tool: "", script, ours: true, probed: false }
+        let theirs = Self::new(name, "", script);
+        Self { ours: true, ..theirs }
+    }
+
+    pub(super) const fn proves(mut self, what: &'static str) -> Self {
+        self.proves = what;
+        self
+    }
+
+    pub(super) const fn between(mut self, before: &'static str, after: &'static str) -> Self {
+        (self.before, self.after) = (before, after);
+        self
     }
 
     pub(super) const fn probed(mut self) -> Self {
@@ -43,6 +60,8 @@ impl Contestant {
 pub(super) enum Reset {
     /// Metadata of both trees.
     Stat,
+    /// Nothing.
+    Nothing,
     /// Metadata and content of both trees.
     Read,
 }
@@ -53,6 +72,8 @@ pub(super) enum Work {
     Copy(Totals),
     /// Find two trees equal. `probe` makes them differ for the trial run.
     Compare { reset: Reset, probe: fn(&Path) -> io::Result<()> },
+    /// What each contestant's own scripts say, on trees that are there. What is brought into the page cache before.
+    Own(Reset),
 }
 
 /// How fast fcs has to be.
@@ -73,13 +94,15 @@ pub(super) struct Contest<'a> {
     pub(super) target: PathBuf,
     pub(super) fcs: &'a Path,
     pub(super) contestants: &'a [Contestant],
-    pub(super) goal: Option<Target>,
+    pub(super) goals: &'a [Target],
 }
 
 /// What became of one contestant.
 #[derive(Clone, Debug)]
 pub(super) struct Outcome {
     pub(super) name: &'static str,
+    /// What is known of the copies when it has ended.
+    pub(super) proves: &'static str,
     /// By round; none from the round on in which it failed.
     pub(super) samples: Vec<Option<Sample>>,
     /// Why it is out of the contest.
@@ -93,6 +116,14 @@ pub(super) enum Out {
     NotInstalled,
     /// It ran and did not do the work.
     Failed(String),
+}
+
+impl Outcome {
+    /// The median over the rounds it ended.
+    pub(super) fn median(&self, what: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+        let figures: Vec<f64> = self.samples.iter().flatten().filter_map(what).collect();
+        table::median(&figures)
+    }
 }
 
 impl Contest<'_> {
@@ -129,21 +160,21 @@ impl Contest<'_> {
     /// `cp` of a contest took up to twice as long as any later one).
     fn warm_up(&self, outcomes: &[Outcome]) -> Result<(), String> {
         let able = self.contestants.iter().zip(outcomes).find(|(_, outcome)| outcome.out.is_none());
-        if let (Work::Copy(_), Some((contestant, _))) = (&self.work, able) {
+        if let (Work::Copy(_) | Work::Own(_), Some((contestant, _))) = (&self.work, able) {
             let _ = self.timed(contestant, false)?;
         }
         Ok(())
     }
 
     fn admit(&self, contestant: &Contestant) -> Outcome {
-        let installed = contestant.ours && self.fcs.exists() || sh::has(contestant.tool);
+        let installed = contestant.ours && self.fcs.exists() || run::has(contestant.tool);
         let out = (!installed).then_some(Out::NotInstalled);
-        Outcome { name: contestant.name, samples: Vec::new(), out }
+        Outcome { name: contestant.name, proves: contestant.proves, samples: Vec::new(), out }
     }
 
     /// One run from the agreed state. The inner error is the contestant's.
     fn timed(&self, contestant: &Contestant, cold: bool) -> Result<Result<Option<Sample>, String>, String> {
-        self.reset(cold)?;
+        self.reset(contestant, cold)?;
         let ended = run::script(contestant.script, &self.source, &self.target, self.fcs)?;
         if ended.code != Some(0) {
             return Ok(Err(words(ended.code, &ended.stderr)));
@@ -154,10 +185,15 @@ impl Contest<'_> {
                 return Ok(Err(format!("ended with code 0, but the target holds {found}")));
             }
         }
+        let after = run::script(contestant.after, &self.source, &self.target, self.fcs)?;
+        if after.code != Some(0) {
+            let words = words(after.code, &after.stderr);
+            return Ok(Err(format!("ended with code 0, but the work was not done: {words}")));
+        }
         Ok(Ok(Some(ended.sample)))
     }
 
-    fn reset(&self, cold: bool) -> Result<(), String> {
+    fn reset(&self, contestant: &Contestant, cold: bool) -> Result<(), String> {
         let said = |error: io::Error| format!("Could not prepare a run: {error}");
         let warm_up = match &self.work {
             Work::Copy(_) => {
@@ -167,11 +203,14 @@ impl Contest<'_> {
                 }
                 r#"find "$S" -type f -exec cat {} + >/dev/null"#
             }
-            Work::Compare { reset: Reset::Stat, .. } => r#"find "$S" "$D" -printf '%s' >/dev/null"#,
-            Work::Compare { reset: Reset::Read, .. } => r#"find "$S" "$D" -type f -exec cat {} + >/dev/null"#,
+            Work::Compare { reset, .. } | Work::Own(reset) => match reset {
+                Reset::Nothing => "",
+                Reset::Stat => r#"find "$S" "$D" -printf '%s' >/dev/null"#,
+                Reset::Read => r#"find "$S" "$D" -type f -exec cat {} + >/dev/null"#,
+            },
         };
-        let prepare = if cold { "echo 3 >/proc/sys/vm/drop_caches" } else { warm_up };
-        let prepare = format!(r#"sync -f "$D"; {prepare}"#);
+        let warm_up = if cold { "echo 3 >/proc/sys/vm/drop_caches" } else { warm_up };
+        let prepare = format!("{}\nsync -f \"$D\"\n{warm_up}", contestant.before);
         let ended = run::script(&prepare, &self.source, &self.target, self.fcs)?;
         if ended.code == Some(0) { Ok(()) } else { Err(words(ended.code, &ended.stderr)) }
     }
@@ -215,6 +254,10 @@ mod tests {
     const LAZY: Contestant = Contestant::ours("lazy", "true");
     const BROKEN: Contestant = Contestant::ours("broken", "echo 'what a pity' >&2; exit 4");
     const ABSENT: Contestant = Contestant::new("absent", "no-such-tool", "no-such-tool");
+    const WORKS: Contestant =
+        Contestant::ours("works", r#"rm "$D/made""#).between(r#"touch "$D/made""#, r#"test ! -e "$D/made""#);
+    const IDLES: Contestant =
+        Contestant::ours("idles", "true").between(r#"touch "$D/made""#, r#"test ! -e "$D/made""#);
     const BLIND: Contestant = Contestant::ours("blind", "true").probed();
     const SEEING: Contestant = Contestant::new("seeing", "diff", r#"diff -rq "$S" "$D""#).probed();
 
@@ -223,8 +266,8 @@ mod tests {
         let (source, target) = (dir.path().join("s"), dir.path().join("d"));
         let totals = data::many(&source, 50).unwrap();
         run::copy_tree(&source, &target).unwrap();
-        let (title, goal, fcs) = (String::new(), None, Path::new("/bin/sh"));
-        Contest { title, work: work(totals), source, target, fcs, contestants, goal }.play(2, false).unwrap()
+        let (title, goals, fcs) = (String::new(), &[], Path::new("/bin/sh"));
+        Contest { title, work: work(totals), source, target, fcs, contestants, goals }.play(2, false).unwrap()
     }
 
     fn reason(outcome: &Outcome) -> &str {
@@ -245,6 +288,10 @@ mod tests {
         assert_eq!(reason(&outcomes[2]), "exit code 4: what a pity");
         assert_eq!(outcomes[3].out, Some(Out::NotInstalled));
         assert!(outcomes[1..].iter().all(|outcome| outcome.samples == [None, None]));
+
+        let outcomes = play(|_| Work::Own(Reset::Stat), &[WORKS, IDLES]);
+        assert!(outcomes[0].out.is_none(), "{outcomes:?}");
+        assert!(reason(&outcomes[1]).contains("the work was not done"), "{outcomes:?}");
 
         let compare = |_| Work::Compare { reset: Reset::Read, probe: data::flip_a_byte };
         let outcomes = play(compare, &[SEEING, BLIND]);

@@ -107,6 +107,28 @@ pub(super) fn large(root: &Path, bytes: u64) -> io::Result<Totals> {
     Totals::of(root)
 }
 
+/// Gives every file other content of the same size and a date of its own.
+pub(super) fn replace_all(root: &Path) -> io::Result<()> {
+    let mut open = vec![root.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder)? {
+            stop_if_interrupted()?;
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                open.push(entry.path());
+                continue;
+            }
+            let mut content = fs::read(entry.path())?;
+            content.iter_mut().for_each(|byte| *byte = !*byte);
+            let modified = entry.metadata()?.modified()? + Duration::from_hours(24);
+            let mut file = File::options().write(true).truncate(true).open(entry.path())?;
+            file.write_all(&content)?;
+            file.set_times(FileTimes::new().set_modified(modified))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes one file one byte longer.
 pub(super) fn grow_a_file(root: &Path) -> io::Result<()> {
     let file = File::options().append(true).open(first_file(root)?)?;

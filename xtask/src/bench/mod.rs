@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: fcs against the programs people would use instead, on a file system in memory.
+//! `cargo xtask bench`: fcs against the programs people would use instead, on a file system in memory or a real disk.
 //!
 //! Invariant: all contestants of a contest get the same work from the same state, in an order that rotates from round
 //! to round, and one that fails or does less than the work is shown as failed and never as fast. The file system goes
@@ -6,17 +6,16 @@
 //!
 //! It knows fcs by its command line only.
 
+mod arena;
 mod contest;
+mod contests;
 mod data;
 mod run;
 mod table;
 
 use std::path::{Path, PathBuf};
 
-use fcs_testkit::{FsKind, Image, ImageOptions};
-
 use crate::sh::{self, Needed};
-use contest::{Contest, Contestant, Reset, Target, Work};
 
 const NEEDED: [Needed; 6] = [
     ("mkfs.ext4", "e2fsprogs"),
@@ -27,17 +26,20 @@ const NEEDED: [Needed; 6] = [
     ("time", "time"),
 ];
 
+/// Programs in Rust that take part, with the version that is measured. They go to a folder of the bench's own.
+const FROM_CARGO: [(&str, &str); 3] = [("fcp", "0.2.2"), ("xcp", "0.24.9"), ("cpz", "3.2.1")];
+
 /// What the command line asks for.
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 #[derive(Debug, PartialEq, Eq)]
 struct Args {
-    small: bool,
-    large: bool,
-    compare: bool,
+    /// Names of contests, in the order of [`contests::ALL`]; and whether the window is measured.
+    contests: Vec<&'static str>,
     window: bool,
     rounds: usize,
     files: Option<usize>,
     mib: Option<usize>,
+    /// The folder on whose disk the contests are held; else a file system in memory.
+    real: Option<PathBuf>,
     cold: bool,
     keep: bool,
 }
@@ -45,40 +47,41 @@ struct Args {
 impl Args {
     fn parse(args: &[String]) -> Result<Self, String> {
         let mut parsed = Self {
-            small: false,
-            large: false,
-            compare: false,
+            contests: Vec::new(),
             window: false,
             rounds: 5,
             files: None,
             mib: None,
+            real: None,
             cold: false,
             keep: false,
         };
+        let mut names = Vec::new();
         let mut args = args.iter();
         while let Some(arg) = args.next() {
-            let mut number = || {
+            let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+            let number = |value: Result<&String, String>| {
                 let value =
-                    args.next().and_then(|value| value.parse().ok()).filter(|&value: &usize| value > 0);
+                    value.ok().and_then(|value| value.parse().ok()).filter(|&value: &usize| value > 0);
                 value.ok_or_else(|| format!("{arg} needs a number above 0"))
             };
             match arg.as_str() {
-                "small" => parsed.small = true,
-                "large" => parsed.large = true,
-                "compare" => parsed.compare = true,
                 "window" => parsed.window = true,
-                "all" => (parsed.small, parsed.large, parsed.compare) = (true, true, true),
-                "--rounds" => parsed.rounds = number()?,
-                "--files" => parsed.files = Some(number()?),
-                "--mib" => parsed.mib = Some(number()?),
+                "--rounds" => parsed.rounds = number(value())?,
+                "--files" => parsed.files = Some(number(value())?),
+                "--mib" => parsed.mib = Some(number(value())?),
+                "--real" => parsed.real = Some(value()?.into()),
                 "--cold" => parsed.cold = true,
                 "--keep" => parsed.keep = true,
+                name if name == "all" || contests::ALL.iter().any(|(known, _)| *known == name) => {
+                    names.push(name);
+                }
                 _ => return Err(format!("unknown argument {arg}; see cargo xtask help")),
             }
         }
-        if !(parsed.small || parsed.large || parsed.compare || parsed.window) {
-            (parsed.small, parsed.large, parsed.compare) = (true, true, true);
-        }
+        let all = names.contains(&"all") || names.is_empty() && !parsed.window;
+        let wanted = contests::ALL.iter().filter(|(name, _)| all || names.contains(name));
+        parsed.contests = wanted.map(|(name, _)| *name).collect();
         Ok(parsed)
     }
 }
@@ -89,10 +92,11 @@ pub(crate) fn run(args: &[String]) -> Result<bool, String> {
     if args.window && !window()? {
         return Ok(false);
     }
-    if !(args.small || args.large || args.compare) {
+    if args.contests.is_empty() {
         return Ok(true);
     }
     sh::provide(&NEEDED);
+    provide_from_cargo();
     run::catch_interrupts()?;
     let args_of_build = ["build", "--release", "--package", "fcs-cli", "--bin", "fcs"];
     let built =
@@ -102,21 +106,46 @@ pub(crate) fn run(args: &[String]) -> Result<bool, String> {
     }
     let fcs = sh::target_dir().join("release").join("fcs").with_extension(std::env::consts::EXE_EXTENSION);
 
-    let mut report = Report { text: String::new() };
-    report.say(&surroundings(&args, &fcs));
+    let mut bench = Bench { args, fcs, report: Report { text: String::new() } };
+    bench.report.say(&surroundings(&bench.args, &bench.fcs));
     let mut good = true;
-    if args.small {
-        good &= small(&args, &fcs, &mut report)?;
+    for (name, hold) in contests::ALL {
+        if bench.args.contests.contains(name) {
+            good &= hold(&mut bench)?;
+        }
     }
-    if args.large {
-        good &= large(&args, &fcs, &mut report)?;
-    }
-    if args.compare {
-        good &= compare_metadata(&args, &fcs, &mut report)?;
-        good &= compare_content(&args, &fcs, &mut report)?;
-    }
-    report.save();
+    bench.report.save();
     Ok(good)
+}
+
+/// What all contests share.
+struct Bench {
+    args: Args,
+    fcs: PathBuf,
+    report: Report,
+}
+
+/// Where programs that cargo installs for the bench are.
+fn tools_dir() -> PathBuf {
+    sh::target_dir().join("bench/tools")
+}
+
+/// Builds those of [`FROM_CARGO`] that are missing; what cannot be had is left out by name.
+fn provide_from_cargo() {
+    for (name, version) in FROM_CARGO {
+        if tools_dir().join("bin").join(name).is_file() {
+            continue;
+        }
+        println!("building {name} {version} to compare with");
+        let root = tools_dir();
+        let mut install =
+            sh::cargo(&["install", "--quiet", "--locked", "--version", version, name, "--root"]);
+        // Its own target folder: no flags or lock of this workspace.
+        install.arg(&root).env("CARGO_TARGET_DIR", root.join("target")).current_dir(std::env::temp_dir());
+        if let Err(error) = sh::quietly(&mut install) {
+            println!("not installed: {name} (it does not take part): {error}");
+        }
+    }
 }
 
 /// The window's figures at a million rows; false if one of its programs failed. There is nobody to compare it with
@@ -171,184 +200,23 @@ fn surroundings(args: &Args, fcs: &Path) -> String {
     let kernel = sh::output_of("uname", &["-sr"]).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let others = ["cp", "rsync", "rclone"].map(|tool| first_line(tool, tool));
-    let tools = [&others[..], &[first_line("fcs", &fcs.to_string_lossy())]].concat().join(" · ");
+    let built = FROM_CARGO.map(|(name, version)| format!("{name} {version}"));
+    let tools = [&others[..], &built[..], &[first_line("fcs", &fcs.to_string_lossy())]].concat().join(" · ");
     let cache = if args.cold {
         "sync, then the page cache emptied, before each run"
     } else {
         "source (or both sides) read once and sync before each run, so all of it is in the page cache"
     };
+    let place = args.real.as_ref().map_or("ext4 in memory".to_owned(), |dir| {
+        let at = dir.display().to_string();
+        let disk = sh::output_of("df", &["--output=fstype,source", &at]).unwrap_or_default();
+        format!("{at} ({})", disk.lines().last().unwrap_or_default().trim())
+    });
     format!(
-        "{kernel}, {cores} cores · {tools}\n{} rounds, order rotating · before: {cache}\n\
+        "{kernel}, {cores} cores · {place} · {tools}\n{} rounds, order rotating · before: {cache}\n\
          `sync` below is `sync -f TARGET`: of the file system in use only, so that other work here doesn't count\n",
         args.rounds
     )
-}
-
-/// A contest's own file system and what is in it.
-struct Arena {
-    image: Option<Image>,
-    keep: bool,
-}
-
-impl Arena {
-    /// With room for `bytes` in `files` files, twice, plus some.
-    fn new(bytes: u64, files: u64, keep: bool) -> Result<Self, String> {
-        let inodes = (files * 3 + 10_000).to_string();
-        let size = (bytes + files * 4096) * 5 / 2 + (1 << 30);
-        let options = ImageOptions { format_args: &["-N", &inodes], mount_options: "", allocated: true };
-        let image = Image::with_options(FsKind::Ext4, size, options).map_err(|skip| skip.reason)?;
-        let backing = image.backing_file().map(Path::display);
-        if !image.mount_point().starts_with("/dev/shm") {
-            println!("note: the memory file system is too small, so this runs on {backing:?}");
-        }
-        Ok(Self { image: Some(image), keep })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.image.as_ref().map_or_else(PathBuf::new, |image| image.mount_point().join(name))
-    }
-}
-
-impl Drop for Arena {
-    fn drop(&mut self) {
-        if self.keep
-            && let Some(image) = self.image.take()
-        {
-            let (at, device) = (image.mount_point().display(), image.loop_device().map(Path::display));
-            println!("kept: {at} on {device:?}; end it with umount and losetup --detach");
-            std::mem::forget(image);
-        }
-    }
-}
-
-fn said(what: &'static str) -> impl Fn(std::io::Error) -> String {
-    move |error| format!("Could not {what}: {error}")
-}
-
-const CP: Contestant = Contestant::new("cp -a", "cp", r#"cp -a "$S/." "$D/""#);
-const CP_SYNC: Contestant = Contestant::new("cp -a; sync", "cp", r#"cp -a "$S/." "$D/"; sync -f "$D""#);
-const CP_SYNC_DIFF: Contestant = Contestant::new(
-    "cp -a; sync; diff -rq",
-    "diff",
-    r#"cp -a "$S/." "$D/"; sync -f "$D"; diff -rq "$S" "$D""#,
-);
-const RSYNC: Contestant = Contestant::new("rsync -a", "rsync", r#"rsync -a "$S/" "$D/""#);
-const RSYNC_CHECK: Contestant =
-    Contestant::new("rsync -a; rsync -anc", "rsync", r#"rsync -a "$S/" "$D/"; rsync -anc "$S/" "$D/""#);
-const RCLONE: Contestant = Contestant::new(
-    "rclone copy; check --download",
-    "rclone",
-    r#"rclone copy "$S" "$D"; rclone check --download "$S" "$D""#,
-);
-const FCS: Contestant = Contestant::ours("fcs copy", r#""$FCS" copy "$S" "$D" -y -q"#);
-const FCS_UNVERIFIED: Contestant =
-    Contestant::ours("fcs copy --verify none", r#""$FCS" copy "$S" "$D" -y -q --verify none"#);
-const FCS_STAGED: Contestant =
-    Contestant::ours("fcs copy --strategy staged", r#""$FCS" copy "$S" "$D" -y -q --strategy staged"#);
-
-fn small(args: &Args, fcs: &Path, report: &mut Report) -> Result<bool, String> {
-    let files = args.files.unwrap_or(50_000);
-    let arena = Arena::new(data::mean_bytes() * files as u64, files as u64, args.keep)?;
-    let source = arena.path("source");
-    let totals = data::realistic(&source, files).map_err(said("make the small files"))?;
-    let contest = Contest {
-        title: format!("small: copy {totals}"),
-        work: Work::Copy(totals),
-        source,
-        target: arena.path("target"),
-        fcs,
-        contestants: &[CP, CP_SYNC, CP_SYNC_DIFF, RSYNC, RSYNC_CHECK, RCLONE, FCS, FCS_UNVERIFIED],
-        goal: Some(Target { ours: FCS.name, reference: CP_SYNC.name, at_most: 1.2 }),
-    };
-    play(&contest, args, report)
-}
-
-fn large(args: &Args, fcs: &Path, report: &mut Report) -> Result<bool, String> {
-    const CP: Contestant = Contestant::new("cp", "cp", r#"cp "$S/large" "$D/""#);
-    const CP_SYNC_CMP: Contestant = Contestant::new(
-        "cp; sync; cmp",
-        "cmp",
-        r#"cp "$S/large" "$D/"; sync -f "$D"; cmp "$S/large" "$D/large""#,
-    );
-    let bytes = args.mib.map_or(1_500_000_000, |mib| (mib as u64) << 20);
-    let arena = Arena::new(bytes, 1, args.keep)?;
-    let source = arena.path("source");
-    let totals = data::large(&source, bytes).map_err(said("make the large file"))?;
-    let contest = Contest {
-        title: format!("large: copy {totals}"),
-        work: Work::Copy(totals),
-        source,
-        target: arena.path("target"),
-        fcs,
-        contestants: &[CP, CP_SYNC_CMP, RSYNC, RSYNC_CHECK, RCLONE, FCS, FCS_STAGED],
-        goal: Some(Target { ours: FCS.name, reference: CP_SYNC_CMP.name, at_most: 0.9 }),
-    };
-    play(&contest, args, report)
-}
-
-fn compare_metadata(args: &Args, fcs: &Path, report: &mut Report) -> Result<bool, String> {
-    const FIND: Contestant =
-        Contestant::new("find over both", "find", r#"find "$S" "$D" -printf '%s %T@\n' >/dev/null"#);
-    const RSYNC_N: Contestant = Contestant::new("rsync -an", "rsync", r#"rsync -an "$S/" "$D/""#);
-    const RCLONE_SIZE: Contestant =
-        Contestant::new("rclone check --size-only", "rclone", r#"rclone check --size-only "$S" "$D""#)
-            .probed();
-    const FCS_COMPARE: Contestant =
-        Contestant::ours("fcs compare", r#""$FCS" compare "$S" "$D" -q"#).probed();
-
-    let files = args.files.unwrap_or(500_000);
-    // One file in five has content, and so a block of its own.
-    let arena = Arena::new(0, files as u64, args.keep)?;
-    let (source, target) = (arena.path("source"), arena.path("target"));
-    let totals = data::many(&source, files).map_err(said("make the many files"))?;
-    run::copy_tree(&source, &target)?;
-    let contest = Contest {
-        title: format!("compare by metadata: two equal trees, each of {totals}"),
-        work: Work::Compare { reset: Reset::Stat, probe: data::grow_a_file },
-        source,
-        target,
-        fcs,
-        contestants: &[FIND, RSYNC_N, RCLONE_SIZE, FCS_COMPARE],
-        goal: Some(Target { ours: FCS_COMPARE.name, reference: RSYNC_N.name, at_most: 0.6 }),
-    };
-    play(&contest, args, report)
-}
-
-fn compare_content(args: &Args, fcs: &Path, report: &mut Report) -> Result<bool, String> {
-    const DIFF: Contestant = Contestant::new("diff -rq", "diff", r#"diff -rq "$S" "$D""#).probed();
-    const RSYNC_C: Contestant = Contestant::new("rsync -anc", "rsync", r#"rsync -anc "$S/" "$D/""#);
-    const FCS_CONTENT: Contestant = Contestant::ours(
-        "fcs compare --criteria existence,size,content",
-        r#""$FCS" compare "$S" "$D" -q --criteria existence,size,content"#,
-    )
-    .probed();
-
-    let files = args.files.unwrap_or(50_000);
-    let arena = Arena::new(data::mean_bytes() * files as u64, files as u64, args.keep)?;
-    let (source, target) = (arena.path("source"), arena.path("target"));
-    let totals = data::realistic(&source, files).map_err(said("make the small files"))?;
-    run::copy_tree(&source, &target)?;
-    let contest = Contest {
-        title: format!("compare by content: two equal trees, each of {totals}"),
-        work: Work::Compare { reset: Reset::Read, probe: data::flip_a_byte },
-        source,
-        target,
-        fcs,
-        contestants: &[DIFF, RSYNC_C, FCS_CONTENT],
-        goal: None,
-    };
-    play(&contest, args, report)
-}
-
-fn play(contest: &Contest<'_>, args: &Args, report: &mut Report) -> Result<bool, String> {
-    println!("== {}", contest.title);
-    let results = contest.play(args.rounds, args.cold)?;
-    let ours =
-        contest.contestants.iter().find(|contestant| contestant.ours).map(|contestant| contestant.name);
-    let (text, good) =
-        table::render(&contest.title, &results, ours.unwrap_or_default(), contest.goal.as_ref());
-    report.say(&text);
-    Ok(good)
 }
 
 #[cfg(test)]
@@ -362,15 +230,19 @@ mod tests {
     #[test]
     fn without_a_name_all_contests_are_held() {
         let args = parse("--rounds 3").unwrap();
-        assert!(args.small && args.large && args.compare);
-        assert_eq!(args.rounds, 3);
-        assert!(!parse("large").unwrap().small);
+        assert_eq!((args.contests.len(), args.rounds), (contests::ALL.len(), 3));
+        assert_eq!(parse("large").unwrap().contests, ["large"]);
+        assert!(parse("window").unwrap().contests.is_empty());
+        let args = parse("undo small --real /mnt --cold").unwrap();
+        assert_eq!(args.contests, ["small", "undo"], "in the order in which they are held");
+        assert_eq!(args.real.as_deref(), Some(Path::new("/mnt")));
     }
 
     #[test]
     fn what_is_not_understood_is_refused() {
         assert!(parse("smal").unwrap_err().contains("smal"));
         assert!(parse("--rounds").unwrap_err().contains("--rounds"));
+        assert!(parse("--real").unwrap_err().contains("--real"));
         assert!(parse("--rounds 0").unwrap_err().contains("--rounds"));
     }
 }

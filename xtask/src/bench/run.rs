@@ -2,6 +2,7 @@
 //!
 //! Invariant: a contestant runs in a process group of its own, and an interrupt ends that group and nothing else.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -73,7 +74,7 @@ pub(super) fn script(script: &str, source: &Path, target: &Path, fcs: &Path) -> 
     };
     command
         .args(["-ec", script])
-        .env("PATH", sh::search_path())
+        .env("PATH", search_path())
         .env("HOME", home)
         .env("XDG_CONFIG_HOME", home.join("config"))
         .env("XDG_DATA_HOME", home.join("data"))
@@ -109,6 +110,19 @@ pub(super) fn script(script: &str, source: &Path, target: &Path, fcs: &Path) -> 
         code: status.map_err(said)?.code(),
         stderr: String::from_utf8_lossy(&fs::read(&errors).map_err(said)?).trim().to_owned(),
     })
+}
+
+/// Where contestants are looked for: what cargo built for the bench, then the system's.
+fn search_path() -> OsString {
+    let mut path = super::tools_dir().join("bin").into_os_string();
+    path.push(":");
+    path.push(sh::search_path());
+    path
+}
+
+/// Whether `tool` can take part.
+pub(super) fn has(tool: &str) -> bool {
+    std::env::split_paths(&search_path()).any(|dir| dir.join(tool).is_file())
 }
 
 /// Processor time of all children this process has waited for, and of theirs.

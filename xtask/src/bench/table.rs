@@ -8,15 +8,11 @@ use std::fmt::Write;
 use super::contest::{Out, Outcome, Target};
 use super::run::Sample;
 
-/// The table of one contest, and whether everyone installed did the work and the target is met. Ratios are of the
+/// The table of one contest, and whether everyone installed did the work and the targets are met. Ratios are of the
 /// contestant named `ours` to each.
-pub(super) fn render(
-    title: &str,
-    outcomes: &[Outcome],
-    ours: &str,
-    target: Option<&Target>,
-) -> (String, bool) {
-    let mut rows = vec![["", "median s", "min", "max", "cpu s", "peak MiB", "fcs ÷ this"].map(str::to_owned)];
+pub(super) fn render(title: &str, outcomes: &[Outcome], ours: &str, targets: &[Target]) -> (String, bool) {
+    let mut rows =
+        vec![["", "median s", "min", "max", "cpu s", "peak MiB", "fcs ÷ this", "proves"].map(str::to_owned)];
     let mut notes = String::new();
     let mut good = true;
     for outcome in outcomes {
@@ -34,6 +30,7 @@ pub(super) fn render(
             show(median(&cpus), 2),
             show(median(&peaks), 0),
             show(ratio(outcomes, ours, outcome.name), 2),
+            outcome.proves.to_owned(),
         ]);
         match &outcome.out {
             None => {}
@@ -45,7 +42,7 @@ pub(super) fn render(
         }
     }
     let mut text = format!("== {title}\n{}{notes}", aligned(&rows));
-    if let Some(Target { ours, reference, at_most }) = target {
+    for Target { ours, reference, at_most } in targets {
         let reached = ratio(outcomes, ours, reference);
         let met = reached.is_some_and(|ratio| ratio <= *at_most) && complete(outcomes, ours);
         good &= met;
@@ -68,24 +65,24 @@ fn ratio(outcomes: &[Outcome], of: &str, to: &str) -> Option<f64> {
     median(&ratios)
 }
 
-fn median(values: &[f64]) -> Option<f64> {
+pub(super) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let (low, high) = (sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?);
     Some(f64::midpoint(*low, *high))
 }
 
-/// Names to the left, figures to the right.
-fn aligned(rows: &[[String; 7]]) -> String {
-    let widths: [usize; 7] =
+/// Names and words to the left, figures to the right.
+fn aligned(rows: &[[String; 8]]) -> String {
+    let widths: [usize; 8] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
     let mut text = String::new();
     for row in rows {
         _ = write!(text, "{:<width$}", row[0], width = widths[0]);
-        for (cell, width) in row.iter().zip(widths).skip(1) {
+        for (cell, width) in row.iter().zip(widths).skip(1).take(6) {
             _ = write!(text, "  {cell:>width$}");
         }
-        text.push('\n');
+        _ = writeln!(text, "  {}", row[7]);
     }
     text
 }
@@ -96,7 +93,7 @@ mod tests {
 
     fn outcome(name: &'static str, walls: &[f64], out: Option<Out>) -> Outcome {
         let sample = |&wall: &f64| (wall > 0.0).then_some(Sample { wall, cpu: wall, peak_mib: None });
-        Outcome { name, samples: walls.iter().map(sample).collect(), out }
+        Outcome { name, proves: "", samples: walls.iter().map(sample).collect(), out }
     }
 
     const TARGET: Target = Target { ours: "fcs", reference: "cp", at_most: 0.9 };
@@ -113,21 +110,21 @@ mod tests {
     #[test]
     fn a_target_is_met_or_missed_and_never_met_by_who_failed() {
         let fast = [outcome("fcs", &[1.0], None), outcome("cp", &[2.0], None)];
-        let (text, good) = render("t", &fast, "fcs", Some(&TARGET));
+        let (text, good) = render("t", &fast, "fcs", &[TARGET]);
         assert!(good && text.ends_with("target: fcs ≤ 0.9 × cp: 0.50: PASS\n"), "{text}");
         let slow = [outcome("fcs", &[2.0], None), outcome("cp", &[2.0], None)];
-        let (text, good) = render("t", &slow, "fcs", Some(&TARGET));
+        let (text, good) = render("t", &slow, "fcs", &[TARGET]);
         assert!(!good && text.ends_with("1.00: MISS\n"), "{text}");
         let out = Some(Out::Failed("exit code 4".to_owned()));
         let failed = [outcome("fcs", &[1.0, 0.0], out), outcome("cp", &[2.0, 2.0], None)];
-        let (text, good) = render("t", &failed, "fcs", Some(&TARGET));
+        let (text, good) = render("t", &failed, "fcs", &[TARGET]);
         assert!(!good && text.contains("fcs: FAILED: exit code 4\n") && text.ends_with("MISS\n"), "{text}");
     }
 
     #[test]
     fn who_is_not_installed_spoils_nothing() {
         let outcomes = [outcome("fcs", &[1.0], None), outcome("rclone", &[0.0], Some(Out::NotInstalled))];
-        let (text, good) = render("t", &outcomes, "fcs", None);
+        let (text, good) = render("t", &outcomes, "fcs", &[]);
         assert!(good && text.contains("rclone: not installed\n"), "{text}");
     }
 
