@@ -76,7 +76,12 @@ pub fn raise_open_file_limit() -> Option<u64> {
     {
         unix::raise_open_file_limit()
     }
-    #[cfg(not(unix))]
+    // Handles of a process are limited by memory alone (some 16 million), so this is no more than a measure.
+    #[cfg(windows)]
+    {
+        Some(1 << 16)
+    }
+    #[cfg(not(any(unix, windows)))]
     {
         None
     }

@@ -49,7 +49,7 @@ pub(crate) fn give(
     source: &dyn Handle,
     wanted: &Metadata,
     volume: &VolumeFacts,
-    (group, owner_of_new): (Option<u32>, &OnceLock<Owner>),
+    (group, owner_of_new): (Option<u32>, &OnceLock<Option<Owner>>),
     stop: &dyn Fn() -> bool,
 ) -> io::Result<AppliedMetadata> {
     let (settings, tally) = (context.settings, &context.tally);
@@ -58,10 +58,9 @@ pub(crate) fn give(
     // workers make at once.
     let known = owner_of_new.get().copied();
     let before = if known.is_some() { None } else { Some(copy.metadata()?) };
-    let have = known.or(before.and_then(|before| before.owner));
-    if let Some(owner) = have {
-        let _ = owner_of_new.set(owner);
-    }
+    let have = known.unwrap_or_else(|| before.and_then(|before| before.owner));
+    // Where there are no owners, that is known too.
+    let _ = owner_of_new.set(have);
     let mut owner_kept = wanted.owner == have;
     let mut owner_set = false;
     if settings.keep_owner

@@ -30,7 +30,8 @@ pub fn list(item: BorrowedHandle<'_>) -> io::Result<Vec<Stream>> {
     if !has_streams(item)? {
         return Ok(Vec::new());
     }
-    let mut words = vec![0_u64; (16 << 10) / 8];
+    // Enough for a few streams; more are rare, and this is asked of each file.
+    let mut words = vec![0_u64; (1 << 10) / 8];
     loop {
         match call::list_into(item, fs::FileStreamInfo, &mut words) {
             Ok(true) => return parse(&words),

@@ -170,7 +170,7 @@ pub(crate) struct FolderPair<'a> {
     /// The group that everything made in it keeps.
     pub(crate) group: Option<u32>,
     /// Whose new files in it are.
-    pub(crate) owner_of_new: OnceLock<Owner>,
+    pub(crate) owner_of_new: OnceLock<Option<Owner>>,
     /// Whether the file system says that reads of files in it go past its cache, where they are to.
     goes_past_cache: OnceLock<bool>,
     /// What numbers prove on the source; asked only where one is another than before.
