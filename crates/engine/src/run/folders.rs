@@ -52,9 +52,9 @@ impl Walker {
 }
 
 /// Steps of one folder that a worker gets at once: each handing out wakes a thread.
-const HANDED_OUT_AT_ONCE: usize = 16;
+const HANDED_OUT_AT_ONCE: usize = 64;
 /// As many bytes as keep one worker busy no longer than those steps would if they were small.
-const BYTES_AT_ONCE: u64 = 1 << 20;
+const BYTES_AT_ONCE: u64 = 4 << 20;
 
 fn hand_out<'a>(context: &Context<'_>, queue: &Sender<Vec<CopyJob<'a>>>, jobs: Vec<CopyJob<'a>>) {
     if !jobs.is_empty()
