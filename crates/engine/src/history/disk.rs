@@ -59,16 +59,35 @@ impl Judge {
 
     /// What the journal's numbers prove in a folder.
     pub(crate) fn numbers(&self, dir: &DirRef) -> io::Result<Numbers> {
+        match self.known() {
+            Some(known) => Ok(known),
+            None => self.numbers_on(dir.metadata()?.id.volume, dir),
+        }
+    }
+
+    /// As [`Judge::numbers`], of an item in the folder that was just looked at: that tells the volume without asking again.
+    pub(crate) fn numbers_of(&self, item: &Metadata, dir: &DirRef) -> io::Result<Numbers> {
+        self.known().map_or_else(|| self.numbers_on(item.id.volume, dir), Ok)
+    }
+
+    /// What is known whatever the volume.
+    fn known(&self) -> Option<Numbers> {
         #[cfg(fcs_planted)]
         if crate::planted::is(crate::planted::Fault::NumberOverContent) {
-            return Ok(Numbers::Last);
+            return Some(Numbers::Last);
         }
-        if self.elsewhere {
-            return Ok(Numbers::ProveNothing);
+        self.elsewhere.then_some(Numbers::ProveNothing)
+    }
+
+    fn numbers_on(&self, volume: u64, dir: &DirRef) -> io::Result<Numbers> {
+        let known = |volume: u64| self.volumes.borrow().get(&volume).copied();
+        if let Some(known) = known(volume) {
+            return Ok(known);
         }
+        // An item may have another than its folder, as on an overlay.
         let id = dir.metadata()?.id.volume;
-        if let Some(known) = self.volumes.borrow().get(&id) {
-            return Ok(*known);
+        if let Some(known) = known(id) {
+            return Ok(known);
         }
         let numbers = Numbers::on(&dir.volume()?);
         self.volumes.borrow_mut().insert(id, numbers);
@@ -106,12 +125,13 @@ impl Judge {
 
     /// Looks at a name that belongs to `step`.
     pub(crate) fn look(&self, dir: &DirRef, name: &Name, step: &LedgerStep) -> io::Result<NameState> {
-        let now = match dir.stat(name) {
-            Ok(now) => FileStamp::of(&now),
+        let found = match dir.stat(name) {
+            Ok(found) => found,
             Err(e) if reason(&e) == OsReason::NotFound => return Ok(NameState::Nothing),
             Err(e) => return Err(e),
         };
-        match self.numbers(dir)? {
+        let now = FileStamp::of(&found);
+        match self.numbers_of(&found, dir)? {
             Numbers::Last => by_number(dir, name, step, now),
             Numbers::ProveNothing => by_content(dir, name, step, now),
         }

@@ -265,11 +265,12 @@ impl<'a> Back<'a> {
     /// Remembers the change time of an original that came back, which the way there and back has moved.
     pub(crate) fn note_return(&mut self, folder: &LedgerFolder, step: &LedgerStep) {
         let now = self.way.open(&folder.path).and_then(|dir| {
+            let now = dir.stat(&step.name)?;
             // Where numbers prove nothing no journal goes by change times either.
-            if self.judge.numbers(&dir)? == Numbers::ProveNothing {
-                return Err(io::ErrorKind::Unsupported.into());
+            match self.judge.numbers_of(&now, &dir)? {
+                Numbers::ProveNothing => Err(io::ErrorKind::Unsupported.into()),
+                Numbers::Last => Ok(now),
             }
-            dir.stat(&step.name)
         });
         if let (Ok(now), Some(before)) = (now, step.before) {
             self.returned.push((before, FileStamp::of(&now)));
