@@ -121,6 +121,7 @@ impl<'a> FileReader<'a> {
         if self.control.cancel.should_stop() {
             return Err(Stop::Cancelled);
         }
+        prefetch(file, at, size);
         let want = (size - at).min(self.chunk as u64) as usize;
         if buffer.len() < want {
             buffer.resize(want, 0);
@@ -132,6 +133,18 @@ impl<'a> FileReader<'a> {
         self.counted += got as u64;
         add(self.progress, got as u64);
         Ok(got)
+    }
+}
+
+/// How far ahead of its reader a large file is fetched.
+const AHEAD: u64 = 4 << 20;
+
+/// Has the system fetch what comes after `at`, once for each [`AHEAD`] bytes. By itself it reads a few hundred KiB ahead, and
+/// a fast device then waits for whoever hashes.
+fn prefetch(file: &dyn File, at: u64, size: u64) {
+    if size >= 2 * AHEAD && at.is_multiple_of(AHEAD) {
+        let from = if at == 0 { 0 } else { at + AHEAD };
+        file.prefetch(from, at + 2 * AHEAD - from);
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fcs_sys::{Access, DirRef, FileRef, Root};
+use fcs_sys::{Access, DirRef, FileRef, Metadata, Root};
 
 use super::{Algorithm, Digest, FileReader, Stop};
 use crate::dir_cache::{TreeDirs, name_of};
@@ -73,11 +73,11 @@ impl<'a> ScannedFiles<'a> {
     /// Opens a file and makes sure that it is the one the scan saw.
     pub(crate) fn open(&self, last: &mut LastFolder, node: NodeId) -> Result<FileRef, Failure> {
         let opened = self.folder(last, node.folder).and_then(|dir| {
-            let file = dir.open_file(&name_of(self.tree, node)?, Access::Read)?;
-            Ok(file)
+            let opened = dir.open_and_examine(&name_of(self.tree, node)?, Access::Read)?;
+            Ok(opened)
         });
-        let file = opened.map_err(|e| Failure::Of(Error::os(Op::Open, self.path(node), e)))?;
-        self.check_unchanged(last, node, &file)?;
+        let (file, now) = opened.map_err(|e| Failure::Of(Error::os(Op::Open, self.path(node), e)))?;
+        self.check_is(last, node, &now)?;
         Ok(file)
     }
 
@@ -89,6 +89,11 @@ impl<'a> ScannedFiles<'a> {
         file: &FileRef,
     ) -> Result<(), Failure> {
         let now = file.metadata().map_err(|e| Failure::Of(Error::os(Op::Examine, self.path(node), e)))?;
+        self.check_is(last, node, &now)
+    }
+
+    /// Fails if what an open file looks like is not what the scan saw.
+    fn check_is(&self, last: &mut LastFolder, node: NodeId, now: &Metadata) -> Result<(), Failure> {
         let (entry, now) = (self.entry(node), now.fingerprint());
         let then = entry.fingerprint();
         // The content coming here moves the change time of a placeholder, and nothing else.
