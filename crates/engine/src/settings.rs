@@ -189,7 +189,7 @@ choice! {
     Strategy {
         /// Direct for local files below `direct_max_bytes`, staged for the rest.
         Auto = "auto",
-        /// Native copy, then a windowed comparison of source and copy.
+        /// Copied by the fastest means of the system, then compared with the source.
         Direct = "direct",
         /// Chunked copy with a hash of the source, then a re-read of the copy.
         Staged = "staged",
@@ -274,6 +274,16 @@ choice! {
         Uncached = "uncached",
         /// Through the cache after the file was evicted from it, in memory windows.
         Evicted = "evicted",
+    }
+}
+
+choice! {
+    /// How large copies are written.
+    LargeWrite {
+        /// Past the system's cache, which keeps what it holds, where the file system can do that.
+        Uncached = "uncached",
+        /// Through the cache.
+        Cached = "cached",
     }
 }
 
@@ -448,6 +458,8 @@ settings! {
     direct_chunk_bytes: u64 = 8 * MIB, Unit::Bytes, 64 * KIB..=8 * MIB;
     /// Size of one read and write of a staged copy.
     network_chunk_bytes: u64 = 4 * MIB, Unit::Bytes, MIB..=8 * MIB;
+    /// How files too large for a batch are written: past the cache where the file system can do that, or through it.
+    large_write: LargeWrite = LargeWrite::Uncached, Unit::Choice(LargeWrite::WORDS);
     /// Most bytes a copy may have in the system's cache before it waits for the device; 0 leaves it to the system.
     writeback_window_bytes: u64 = 64 * MIB, Unit::Bytes, 0..=4 * GIB;
     /// Read files whose content is not on this disk (cloud placeholders), which fetches it; else they are left alone.

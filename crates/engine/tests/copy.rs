@@ -5,9 +5,13 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use common::{Bench, assert_no_strays, item, noise};
 use fcs_engine::report::{Evidence, Outcome, RunResult};
 use fcs_engine::settings::{Strategy, Verify};
+use fcs_testkit::faulty::{Act, Call};
 use fcs_testkit::{FsKind, Options, diff, for_each_image, hostile_tree, listing, test_name};
 
 /// Everything the listing knows, except special files, which are reported and not copied.
@@ -171,17 +175,17 @@ fn a_pause_holds_the_run_and_a_cancel_ends_it_with_a_report() {
     std::fs::write(bench.right.join("large"), "old").unwrap();
     let kept = common::original(&bench.right.join("large"));
     // Cancelled from within, at a fixed place: when the large file is read for the second time.
-    let cancel = std::sync::Arc::clone(&bench.control.cancel);
-    let reads = std::sync::atomic::AtomicUsize::new(0);
+    let cancel = Arc::clone(&bench.control.cancel);
+    let reads = AtomicUsize::new(0);
     let bench = bench.no_groups().script(move |event| {
-        if event.call == fcs_testkit::faulty::Call::Read
+        if event.call == Call::Read
             && event.side == "source"
             && event.path.as_bytes() == b"large"
-            && reads.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1
+            && reads.fetch_add(1, Ordering::SeqCst) == 1
         {
             cancel.cancel();
         }
-        fcs_testkit::faulty::Act::Go
+        Act::Go
     });
     let report = bench.copy();
     assert_eq!(report.result, RunResult::Cancelled);
@@ -264,19 +268,18 @@ fn a_copy_does_not_inherit_access_that_its_folder_grants_since_an_earlier_copy()
     for name in ["a", "b", "c"] {
         std::fs::write(bench.left.join(name), name).unwrap();
     }
-    let (made, given) = (std::sync::Arc::new(AtomicUsize::new(0)), std::sync::Arc::new(AtomicUsize::new(0)));
-    let (count, right, done) =
-        (std::sync::Arc::clone(&made), bench.right.clone(), std::sync::Arc::clone(&given));
+    let (made, given) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (count, right, done) = (Arc::clone(&made), bench.right.clone(), Arc::clone(&given));
     let bench = bench.script(move |event| {
         let second = event.side == "target"
-            && event.call == fcs_testkit::faulty::Call::CreateFile
+            && event.call == Call::CreateFile
             && count.fetch_add(1, Ordering::SeqCst) == 1;
         if second {
             let mut list = std::process::Command::new("setfacl");
             let ran = list.args(["-d", "-m", "u:65534:rw"]).arg(&right).status();
             done.fetch_add(usize::from(ran.is_ok_and(|status| status.success())), Ordering::SeqCst);
         }
-        fcs_testkit::faulty::Act::Go
+        Act::Go
     });
     bench.copy();
     assert_eq!(made.load(Ordering::SeqCst), 3);
@@ -300,18 +303,48 @@ fn a_large_file_shows_how_far_its_copy_and_its_re_read_are() {
         let mut bench = Bench::new().strategy(strategy).no_groups();
         bench.settings.verify_chunk_bytes = 1 << 20;
         std::fs::write(bench.left.join("f"), noise(30 << 20, 3)).unwrap();
-        let seen: std::sync::Arc<[AtomicU64; 2]> = std::sync::Arc::default();
-        let (most, progress) = (std::sync::Arc::clone(&seen), std::sync::Arc::clone(&bench.control.progress));
+        let seen: std::sync::Arc<[AtomicU64; 2]> = Arc::default();
+        let (most, progress) = (Arc::clone(&seen), Arc::clone(&bench.control.progress));
         let bench = bench.script(move |_| {
             for file in progress.snapshot().current {
                 most[0].fetch_max(file.copied.load(Ordering::SeqCst), Ordering::SeqCst);
                 most[1].fetch_max(file.verified.load(Ordering::SeqCst), Ordering::SeqCst);
             }
-            fcs_testkit::faulty::Act::Go
+            Act::Go
         });
         bench.copy();
         let [copied, verified] = [0, 1].map(|i| seen[i].load(Ordering::SeqCst));
         assert_eq!(copied, 30 << 20, "{strategy}");
         assert!(verified > 10 << 20 && verified <= 30 << 20, "{strategy}: {verified}");
     }
+}
+
+/// Files that cannot be written past the cache are copied by the system, and that is found out with the first.
+#[test]
+fn a_volume_that_writes_through_its_cache_is_asked_once() {
+    const FILES: usize = 3;
+    for_each_image(test_name!(), &[FsKind::Tmpfs, FsKind::Ext4], 64 << 20, |image| {
+        let mut bench = Bench::at(image.mount_point()).strategy(Strategy::Direct).no_groups();
+        bench.settings.copy_workers = 1;
+        for i in 0..FILES {
+            std::fs::write(bench.left.join(format!("f{i}")), noise(300_000 + i, i as u64)).unwrap();
+        }
+        let made = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&made);
+        let bench = bench.script(move |event| {
+            if event.side == "target" && event.call == Call::CreateFile {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+            Act::Go
+        });
+        let report = bench.copy();
+        assert_eq!((report.counts.copied, report.counts.failed), (FILES as u64, 0), "{:#?}", report.items);
+        for i in 0..FILES {
+            let arrived = std::fs::read(bench.right.join(format!("f{i}"))).unwrap();
+            assert!(arrived == noise(300_000 + i, i as u64), "{:?}: f{i}", image.kind());
+        }
+        assert_no_strays(&bench.right);
+        let tried_in_vain = usize::from(image.kind() == FsKind::Tmpfs);
+        assert_eq!(made.load(Ordering::SeqCst), FILES + tried_in_vain, "{:?}", image.kind());
+    });
 }

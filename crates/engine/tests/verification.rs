@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use common::{Bench, assert_no_strays, failure, noise, original};
 use fcs_engine::ErrorKind;
 use fcs_engine::report::{Outcome, RunResult};
-use fcs_engine::settings::{Reread, Strategy};
+use fcs_engine::settings::{LargeWrite, Reread, Strategy};
 use fcs_testkit::faulty::{Act, Call};
 use fcs_testkit::{FsKind, Image, for_each_image, test_name};
 
@@ -34,6 +34,8 @@ fn copy_with_a_flipped_bit(image: &Image, strategy: Strategy, way: ReadBack, evi
     let mut bench = Bench::at(&place).strategy(strategy);
     bench.settings.batch_max_file_bytes = if way == ReadBack::Grouped { 64 << 20 } else { 0 };
     bench.settings.large_reread = if way == ReadBack::Uncached { Reread::Uncached } else { Reread::Evicted };
+    // What was written past the cache is not in it, and so would hide nothing.
+    bench.settings.large_write = if evict { LargeWrite::Uncached } else { LargeWrite::Cached };
     // Each case has bytes of its own, so that what an earlier one left on the device is not found again.
     let seed = u64::from(strategy == Strategy::Staged) * 8 + way as u64 * 2 + u64::from(evict);
     let content = noise(SIZE, seed);

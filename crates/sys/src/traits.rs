@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::capabilities::{
     AccessCheck, CacheHints, Evict, HardLinks, Holes, Locks, Map, NativeCopy, Owners, Recycle, Streams,
-    Symlinks, VolumeSync, Xattrs,
+    Symlinks, VolumeSync, WritePastCache, Xattrs,
 };
 use crate::{Attributes, Kind, Metadata, Name, Space, Times, VolumeFacts};
 
@@ -181,6 +181,11 @@ pub trait File: Handle {
 
     /// Hints to the cache, where the system takes any.
     fn as_cache_hints(&self) -> Option<&dyn CacheHints> {
+        None
+    }
+
+    /// Writes past the cache, where the backend has such a thing.
+    fn as_write_past_cache(&self) -> Option<&dyn WritePastCache> {
         None
     }
 

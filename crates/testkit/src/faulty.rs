@@ -22,7 +22,7 @@ use fcs_sys::{
     Access, AccessCheck, Attributes, CacheHints, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, Evict,
     Eviction, File, FileId, FileRef, Handle, HardLinks, Holes, LinkTarget, Listed, Locks, Map, Metadata,
     Name, NativeCopy, Owner, Owners, Recycle, RelPath, Rename, Root, Space, Stream, Streams, Symlinks, Tick,
-    Time, Times, VolumeFacts, VolumeSync, Window, Xattrs, copy_in_by_chunks,
+    Time, Times, VolumeFacts, VolumeSync, Window, WritePastCache, Xattrs, copy_in_by_chunks,
 };
 
 /// Which call.
@@ -603,7 +603,9 @@ impl File for FaultyFile {
             Act::Lie => Ok(buffer.len()),
             Act::Short if !buffer.is_empty() => self.inner.write_at(&buffer[..1], offset),
             Act::Flip if !buffer.is_empty() => {
-                let mut changed = buffer.to_vec();
+                // As well aligned as what it stands for: it may go past the cache.
+                let mut changed = fcs_sys::AlignedBuffer::new(buffer.len());
+                changed.copy_from_slice(buffer);
                 changed[0] ^= 1;
                 self.inner.write_at(&changed, offset)
             }
@@ -612,6 +614,15 @@ impl File for FaultyFile {
     }
 
     fcs_sys::has!(as_cache_hints: CacheHints, as_evict: Evict, as_locks: Locks, as_holes: Holes, as_map: Map);
+    fn as_write_past_cache(&self) -> Option<&dyn WritePastCache> {
+        self.inner.as_write_past_cache().map(|_| self as _)
+    }
+}
+
+impl WritePastCache for FaultyFile {
+    fn write_past_cache(&self, past: bool) -> io::Result<()> {
+        self.inner.write_past_cache(past)
+    }
 }
 
 impl CacheHints for FaultyFile {

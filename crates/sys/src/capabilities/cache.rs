@@ -39,7 +39,21 @@ pub trait CacheHints {
     fn prefetch(&self, offset: u64, bytes: u64);
 }
 
+/// Files that can be written past the system's cache.
+pub trait WritePastCache {
+    /// Has the writes from here on go past the cache, or through it again. Past it, offset, length and address of each must
+    /// be multiples of 4096, as the addresses of [`crate::AlignedBuffer`] are; others are `InvalidInput`. `Unsupported`
+    /// where the file system does not say that such writes go past its cache. No promise of durability.
+    fn write_past_cache(&self, past: bool) -> io::Result<()>;
+}
+
 impl dyn File + '_ {
+    /// As [`WritePastCache::write_past_cache`]; `Unsupported` where the backend has no such writes.
+    pub fn write_past_cache(&self, past: bool) -> io::Result<()> {
+        let unsupported = || Err(io::ErrorKind::Unsupported.into());
+        self.as_write_past_cache().map_or_else(unsupported, |file| file.write_past_cache(past))
+    }
+
     /// As [`Evict::evict`]; unproven where the backend has no such call.
     pub fn evict(&self) -> io::Result<Eviction> {
         const NO_CALL: Eviction = Eviction::Unproven("this build has no way to empty the system's cache");

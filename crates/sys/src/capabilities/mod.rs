@@ -25,7 +25,7 @@ mod volume_sync;
 mod xattrs;
 
 pub use access::AccessCheck;
-pub use cache::{CacheHints, Evict, Eviction, pace_writeback};
+pub use cache::{CacheHints, Evict, Eviction, WritePastCache, pace_writeback};
 pub use holes::Holes;
 pub use links::{HardLinks, Symlinks};
 pub use locks::Locks;

@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct UnixFile {
     pub(super) fd: OwnedFd,
-    /// Reads go past the cache, and must be aligned.
+    /// Reads and writes go past the cache, and must be aligned.
     direct: AtomicBool,
 }
 
@@ -82,6 +82,8 @@ impl File for UnixFile {
     crate::has!(as_cache_hints: CacheHints, as_evict: Evict, as_locks: Locks, as_map: Map);
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     crate::has!(as_holes: Holes);
+    #[cfg(target_os = "linux")]
+    crate::has!(as_write_past_cache: WritePastCache);
 }
 
 impl Locks for UnixFile {
@@ -121,6 +123,17 @@ impl Locks for UnixFile {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl crate::WritePastCache for UnixFile {
+    fn write_past_cache(&self, past: bool) -> io::Result<()> {
+        match past {
+            true if !crate::DeviceReads::go_past_cache(self) => Err(io::ErrorKind::Unsupported.into()),
+            true => self.pass_cache(),
+            false => self.use_cache(),
+        }
+    }
+}
+
 impl CacheHints for UnixFile {
     fn start_writeback(&self, offset: u64, bytes: u64) -> io::Result<()> {
         cache::writeback(self.fd.as_fd(), offset, bytes, false)
@@ -132,7 +145,8 @@ impl CacheHints for UnixFile {
 
     fn prefetch(&self, offset: u64, bytes: u64) {
         #[cfg(target_os = "linux")]
-        {
+        // The system would fill its cache, which a read past it does not use: the device would give every byte twice.
+        if !self.direct.load(Ordering::Acquire) {
             let _ = rustix::fs::fadvise(
                 &self.fd,
                 offset,

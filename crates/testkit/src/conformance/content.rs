@@ -1,6 +1,6 @@
 //! Content: reads and writes at offsets, past the cache, by several handles and threads; syncs.
 
-use fcs_sys::{Access, AlignedBuffer, OsReason, write_all_at};
+use fcs_sys::{Access, AlignedBuffer, OsReason, reason, write_all_at};
 
 use super::{Bench, Checked, Context, all_of, ensure, name, pattern, range_of, refused, rules, same};
 
@@ -13,6 +13,7 @@ rules![
     one_handle_serves_several_threads,
     uncached_reads_take_any_offset_and_length,
     uncached_reads_see_what_was_written,
+    writes_past_the_cache_and_through_it_make_one_file,
     offsets_beyond_four_gibibytes_work,
     syncs_succeed_and_change_nothing,
 ];
@@ -174,6 +175,34 @@ fn uncached_reads_see_what_was_written(b: &Bench) -> Checked {
     write_all_at(&*file, b"changed", 5000).context("write_at")?;
     file.sync().context("sync")?;
     same!(range_of(&*past, 5000, 7).context("read past the cache")?, b"changed", "what the device holds");
+    Ok(())
+}
+
+/// Whole blocks past the cache, the rest through it, in either order, and over what the cache holds already.
+fn writes_past_the_cache_and_through_it_make_one_file(b: &Bench) -> Checked {
+    const BLOCK: usize = 4096;
+    let all = pattern(5 * BLOCK + 123);
+    let mut aligned = AlignedBuffer::new(2 * BLOCK);
+    let file = b.file("file", &[7; 2 * BLOCK])?;
+    for at in [0, 2 * BLOCK] {
+        match file.write_past_cache(true) {
+            Err(e) if reason(&e) == OsReason::Unsupported => return Ok(()),
+            turned => turned.context("write_past_cache")?,
+        }
+        aligned.copy_from_slice(&all[at..at + 2 * BLOCK]);
+        write_all_at(&*file, &aligned, at as u64).context("write_at past the cache")?;
+    }
+    same!(
+        range_of(&*file, 0, 4 * BLOCK).context("read_at")?,
+        all[..4 * BLOCK],
+        "what was written past the cache"
+    );
+    file.write_past_cache(false).context("write_past_cache, back")?;
+    write_all_at(&*file, &all[4 * BLOCK..], 4 * BLOCK as u64).context("write_at through the cache")?;
+    same!(range_of(&*file, 0, all.len() + 10).context("read_at")?, all[..], "the whole file");
+    file.sync().context("sync")?;
+    let again = b.dir.open_file(&name("file")?, Access::Read).context("open_file")?;
+    same!(range_of(&*again, 0, all.len() + 10).context("read_at")?, all[..], "the whole file, opened again");
     Ok(())
 }
 

@@ -109,6 +109,9 @@ fn what_a_file_has_not_is_declared_and_unsupported(b: &Bench) -> Checked {
         file.wait_writeback(0, 1).context("wait_writeback")?;
         file.prefetch(0, 1);
     }
+    if file.as_write_past_cache().is_none() {
+        unsupported(file.write_past_cache(true), "write_past_cache")?;
+    }
     if file.as_evict().is_none() {
         let evicted = file.evict().context("evict")?;
         ensure!(matches!(evicted, Eviction::Unproven(why) if !why.is_empty()), "evicted: {evicted:?}");

@@ -106,6 +106,8 @@ pub(crate) struct Volume {
     uncounted: AtomicU64,
     /// How often reads past the cache were not possible, or the cache was not empty.
     unreadable_past_cache: AtomicU64,
+    /// Files on it cannot be written past the cache.
+    written_through_cache: AtomicBool,
     /// The count did not add up for files that are small enough to lie in metadata.
     tiny_uncounted: AtomicBool,
 }
@@ -131,6 +133,16 @@ impl Volume {
     /// Whether many files can be read past the cache at once, whatever that proves.
     pub(crate) fn reads_past_cache(&self) -> bool {
         self.unreadable_past_cache.load(Ordering::Relaxed) < MOST_UNCOUNTED
+    }
+
+    /// Whether files may be written past the cache there.
+    pub(crate) fn writes_past_cache(&self) -> bool {
+        !self.written_through_cache.load(Ordering::Relaxed)
+    }
+
+    /// A file could not be written past the cache.
+    pub(crate) fn writes_through_cache(&self) {
+        self.written_through_cache.store(true, Ordering::Relaxed);
     }
 
     /// Reads past the cache were not what they were to prove, or were not possible.
