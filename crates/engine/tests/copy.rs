@@ -303,7 +303,7 @@ fn a_large_file_shows_how_far_its_copy_and_its_re_read_are() {
         let mut bench = Bench::new().strategy(strategy).no_groups();
         bench.settings.verify_chunk_bytes = 1 << 20;
         std::fs::write(bench.left.join("f"), noise(30 << 20, 3)).unwrap();
-        let seen: std::sync::Arc<[AtomicU64; 2]> = Arc::default();
+        let seen: Arc<[AtomicU64; 2]> = Arc::default();
         let (most, progress) = (Arc::clone(&seen), Arc::clone(&bench.control.progress));
         let bench = bench.script(move |_| {
             for file in progress.snapshot().current {
