@@ -107,9 +107,7 @@ pub fn probe(dir: &DirRef, facts: &VolumeFacts) -> VolumeProbe {
             if modes::wanted(facts) {
                 found.modes = modes::ask(&scratch);
             }
-            if let Err(error) = scratch.remove() {
-                tracing::warn!(%error, "the folder in which the volume was tried could not be removed");
-            }
+            scratch.remove_if_possible();
         }
         Err(error) => tracing::debug!(%error, "what the volume does could not be tried"),
     }
@@ -143,7 +141,7 @@ pub fn probe_all(dir: &DirRef) -> io::Result<VolumeProbe> {
 pub(crate) fn shows_as_made(dir: &DirRef) -> io::Result<bool> {
     let scratch = Scratch::make(dir)?;
     let made = scratch.dir().metadata();
-    scratch.remove()?;
+    scratch.remove_if_possible();
     Ok(made?.attributes.is_as_made())
 }
 
@@ -177,6 +175,13 @@ impl Scratch {
     /// The folder itself, empty at first. What is made in it must be files, links or empty folders.
     pub(crate) fn dir(&self) -> &DirRef {
         &self.dir
+    }
+
+    /// As [`Scratch::remove`]. What was seen in it is true whether or not it goes; the next trial removes it.
+    fn remove_if_possible(self) {
+        if let Err(error) = self.remove() {
+            tracing::warn!(%error, "the folder in which the volume was tried could not be removed");
+        }
     }
 
     /// Removes it with everything in it and gives the root its time back, which only its owner may.

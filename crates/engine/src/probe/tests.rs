@@ -1,4 +1,8 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use fcs_sys::{Time, VolumeFacts};
+use fcs_testkit::faulty::{Act, Call, Event, wrap};
 use fcs_testkit::sim::{Options, SimFs};
 
 use super::{NumberFacts, SecondNames, VolumeProbe, probe};
@@ -45,4 +49,23 @@ fn nothing_is_written_where_nothing_is_in_doubt() {
     let found = probe(&disk.root().dir, &facts);
     assert_eq!(disk.ticks(), before);
     assert!(found.numbers.may_link());
+}
+
+#[test]
+fn what_was_seen_is_true_although_the_scratch_folder_cannot_be_removed() {
+    let disk = SimFs::new(Options::default());
+    let refused = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&refused);
+    let script = move |event: &Event<'_>| {
+        if event.call != Call::RemoveDir {
+            return Act::Go;
+        }
+        count.fetch_add(1, Ordering::SeqCst);
+        Act::Fail(16)
+    };
+    let busy = wrap(&disk.root(), "busy", Arc::new(script));
+    let seen = super::shows_as_made(&busy.dir);
+    assert!(refused.load(Ordering::SeqCst) > 0, "the fault fired");
+    assert_eq!(seen.ok(), super::shows_as_made(&disk.root().dir).ok());
+    assert_eq!(disk.snapshot().len(), 0, "the next trial takes it away");
 }
