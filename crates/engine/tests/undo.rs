@@ -180,14 +180,15 @@ fn with_a_failure(bench: Bench) -> (Bench, Arc<AtomicUsize>) {
 #[test]
 fn undo_of_a_run_in_which_a_file_failed_leaves_the_tree_as_it_was() {
     let mut failed = 0;
-    for scenario in SCENARIOS {
+    let removals = [RemoveDespiteFailures::Never, RemoveDespiteFailures::Always];
+    for (scenario, removals) in SCENARIOS.into_iter().flat_map(|s| removals.map(|r| (s, r))) {
         let (mut bench, _) = with_a_failure(bench(scenario));
         // Which file fails is chance, and so is what is related to it.
-        bench.settings.remove_despite_failures = RemoveDespiteFailures::Never;
+        bench.settings.remove_despite_failures = removals;
         let before = seen(&bench.right);
         let report = sync(&bench, OnError::Continue);
         failed += u64::from(report.counts.failed > 0);
-        if report.counts.failed > 0 {
+        if report.counts.failed > 0 && removals == RemoveDespiteFailures::Never {
             assert_eq!(report.counts.removed, 0, "{scenario}: after a failed copy nothing is removed");
         }
         match undo(&bench.roots().1, None, &bench.control) {
