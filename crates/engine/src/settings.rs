@@ -454,7 +454,7 @@ settings! {
     strategy: Strategy = Strategy::Auto, Unit::Choice(Strategy::WORDS);
     /// Local files below this size are copied directly; larger ones are staged in chunks with a hash.
     direct_max_bytes: u64 = 2 * GIB, Unit::Bytes, 0..=u64::MAX;
-    /// Bytes between two progress reports of a direct copy.
+    /// Size of one read and write of a direct copy, and bytes between two progress reports of it.
     direct_chunk_bytes: u64 = 8 * MIB, Unit::Bytes, 64 * KIB..=8 * MIB;
     /// Size of one read and write of a staged copy.
     network_chunk_bytes: u64 = 4 * MIB, Unit::Bytes, MIB..=8 * MIB;

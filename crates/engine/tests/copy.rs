@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Bench, assert_no_strays, item, noise};
 use fcs_engine::report::{Evidence, Outcome, RunResult};
-use fcs_engine::settings::{Strategy, Verify};
+use fcs_engine::settings::{LargeWrite, Strategy, Verify};
 use fcs_testkit::faulty::{Act, Call};
 use fcs_testkit::{FsKind, Options, diff, for_each_image, hostile_tree, listing, test_name};
 
@@ -319,32 +319,64 @@ fn a_large_file_shows_how_far_its_copy_and_its_re_read_are() {
     }
 }
 
-/// Files that cannot be written past the cache are copied by the system, and that is found out with the first.
+/// Where files cannot be written past the cache the system copies them, which is found out with the first; where they can
+/// be, nothing but what remains of the last block goes through it.
 #[test]
-fn a_volume_that_writes_through_its_cache_is_asked_once() {
+fn large_files_are_written_past_the_cache_where_that_can_be_done() {
     const FILES: usize = 3;
-    for_each_image(test_name!(), &[FsKind::Tmpfs, FsKind::Ext4], 64 << 20, |image| {
-        let mut bench = Bench::at(image.mount_point()).strategy(Strategy::Direct).no_groups();
-        bench.settings.copy_workers = 1;
-        for i in 0..FILES {
-            std::fs::write(bench.left.join(format!("f{i}")), noise(300_000 + i, i as u64)).unwrap();
-        }
-        let made = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&made);
-        let bench = bench.script(move |event| {
-            if event.side == "target" && event.call == Call::CreateFile {
-                count.fetch_add(1, Ordering::SeqCst);
+    for_each_image(test_name!(), &FsKind::ALL, 160 << 20, |image| {
+        for (strategy, large_write) in [
+            (Strategy::Direct, LargeWrite::Uncached),
+            (Strategy::Staged, LargeWrite::Uncached),
+            (Strategy::Direct, LargeWrite::Cached),
+        ] {
+            let place = image.mount_point().join(format!("{strategy} {large_write}"));
+            std::fs::create_dir(&place).unwrap();
+            let mut bench = Bench::at(&place).strategy(strategy).no_groups();
+            bench.settings.large_write = large_write;
+            bench.settings.direct_chunk_bytes = 100_000;
+            for i in 0..FILES {
+                std::fs::write(bench.left.join(format!("f{i}")), noise(300_000 + i, i as u64)).unwrap();
             }
-            Act::Go
-        });
-        let report = bench.copy();
-        assert_eq!((report.counts.copied, report.counts.failed), (FILES as u64, 0), "{:#?}", report.items);
-        for i in 0..FILES {
-            let arrived = std::fs::read(bench.right.join(format!("f{i}"))).unwrap();
-            assert!(arrived == noise(300_000 + i, i as u64), "{:?}: f{i}", image.kind());
+            let seen: Arc<[AtomicUsize; 2]> = Arc::default();
+            let counted = Arc::clone(&seen);
+            let bench = bench.script(move |event| {
+                let [made, cached] = &*counted;
+                if event.side == "target" && event.call == Call::CreateFile {
+                    made.fetch_add(1, Ordering::SeqCst);
+                } else if event.call == Call::StartWriteback {
+                    cached.fetch_add(event.bytes, Ordering::SeqCst);
+                }
+                Act::Go
+            });
+            let about = format!("{:?} {strategy} {large_write}", image.kind());
+            let report = bench.copy();
+            let counts = (report.counts.copied, report.counts.failed);
+            assert_eq!(counts, (FILES as u64, 0), "{about}: {:#?}", report.items);
+            for i in 0..FILES {
+                let arrived = std::fs::read(bench.right.join(format!("f{i}"))).unwrap();
+                assert!(arrived == noise(300_000 + i, i as u64), "{about}: f{i}");
+            }
+            assert_no_strays(&bench.right);
+            let [made, cached] = seen.each_ref().map(|count| count.load(Ordering::SeqCst));
+            let possible = can_be_written_past_cache(&bench.right);
+            let wanted = large_write == LargeWrite::Uncached;
+            // Memory is no device, so there it is not tried.
+            let tried = wanted && strategy == Strategy::Direct && image.kind() != FsKind::Tmpfs;
+            assert_eq!(made, FILES + usize::from(tried && !possible), "{about}");
+            if wanted && possible {
+                assert!(cached < FILES * 4096, "{about}: {cached} bytes went through the cache");
+            } else {
+                assert!(cached >= FILES * 300_000, "{about}: {cached} bytes went through the cache");
+            }
         }
-        assert_no_strays(&bench.right);
-        let tried_in_vain = usize::from(image.kind() == FsKind::Tmpfs);
-        assert_eq!(made.load(Ordering::SeqCst), FILES + tried_in_vain, "{:?}", image.kind());
     });
+}
+
+fn can_be_written_past_cache(folder: &std::path::Path) -> bool {
+    let root = fcs_sys::open_root(folder).unwrap();
+    let name = fcs_sys::Name::new(*b"asked").unwrap();
+    let possible = root.dir.create_file(&name).unwrap().write_past_cache(true).is_ok();
+    root.dir.remove_file(&name).unwrap();
+    possible
 }

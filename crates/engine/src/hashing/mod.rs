@@ -140,10 +140,11 @@ impl<'a> FileReader<'a> {
 const AHEAD: u64 = 4 << 20;
 
 /// Has the system fetch what comes after `at`, once for each [`AHEAD`] bytes. By itself it reads a few hundred KiB ahead, and
-/// a fast device then waits for whoever hashes.
+/// a fast device then waits for whoever hashes. Not at the beginning, where two files that are compared mostly differ if they
+/// do.
 fn prefetch(file: &dyn File, at: u64, size: u64) {
-    if size >= 2 * AHEAD && at.is_multiple_of(AHEAD) {
-        let from = if at == 0 { 0 } else { at + AHEAD };
+    if size >= 2 * AHEAD && at > 0 && at.is_multiple_of(AHEAD) {
+        let from = if at == AHEAD { at } else { at + AHEAD };
         file.prefetch(from, at + 2 * AHEAD - from);
     }
 }

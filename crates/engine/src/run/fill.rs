@@ -440,16 +440,16 @@ fn past_cache(
 ) -> Result<Option<(FileRef, Writer)>, (Stop, bool)> {
     let volume = &job.folder.volume;
     // Asked of the source, because there is no copy to ask yet: what its system cannot do at all need not be tried.
-    let possible = source.as_write_past_cache().is_some() && volume.writes_past_cache();
+    let possible = source.as_write_past_cache().is_some() && volume.may_write_past_cache();
     if !possible || context.settings.reflink || context.settings.large_write == LargeWrite::Cached {
         return Ok(None);
     }
     let file = create(context, job, name)?;
-    let writer = Writer::new(context, &file);
+    let writer = Writer::new(context, job, &file);
+    volume.wrote_past_cache(writer.past_cache);
     if writer.past_cache {
         return Ok(Some((file, writer)));
     }
-    volume.writes_through_cache();
     drop((writer, file));
     discard_name(context, job, name);
     Ok(None)
@@ -466,7 +466,7 @@ fn fill_staged(
     meter: &mut Meter<'_>,
 ) -> Result<Filled, (Stop, bool)> {
     let file = create(context, job, name)?;
-    let writer = Writer::new(context, &file);
+    let writer = Writer::new(context, job, &file);
     let hashed = verify || job.folder.volume.numbers == Numbers::ProveNothing;
     let (bytes, hash) = fill_by_chunks(
         context,
@@ -494,7 +494,10 @@ fn fill_by_chunks(
         meter.reach(offset + bytes.len() as u64);
         if context.should_stop() { Err(Stop::Cancelled) } else { Ok(()) }
     };
-    let pumped = pump(source, size, chunk as usize, hashed, write);
+    // Whole blocks: what remained of a chunk would have to go through the cache, and so would all that follows.
+    let chunk = chunk as usize;
+    let chunk = if chunk < BLOCK { chunk } else { chunk - chunk % BLOCK };
+    let pumped = pump(source, size, chunk, hashed, write);
     // What follows, its metadata and a small rest, may be of any length.
     writer.through_cache().map_err(|e| (Error::os(Op::Copy, target_path(context, job), e).into(), true))?;
     pumped.map_err(|stop| match stop {
@@ -515,15 +518,20 @@ struct Writer {
     window: u64,
 }
 
+/// What writes past the cache are made of.
+const BLOCK: usize = 4096;
+
 impl Writer {
-    fn new(context: &Context<'_>, file: &FileRef) -> Self {
-        let wanted = context.settings.large_write == LargeWrite::Uncached;
+    fn new(context: &Context<'_>, job: &CopyJob<'_>, file: &FileRef) -> Self {
+        // Over a network the wait for each write would be one for the server, and nothing would be gained: no re-read
+        // gets past the server's cache.
+        let wanted = context.settings.large_write == LargeWrite::Uncached
+            && job.folder.volume.reread_is_cached().is_none();
         let past_cache = wanted && file.write_past_cache(true).is_ok();
         Self { file: Arc::clone(file), past_cache, window: context.settings.writeback_window_bytes }
     }
 
     fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        const BLOCK: usize = 4096;
         let mut done = 0;
         if self.past_cache {
             let whole = bytes.len() - bytes.len() % BLOCK;

@@ -33,7 +33,7 @@ impl UnixFile {
     #[cfg(target_os = "linux")]
     pub(super) fn pass_cache(&self) -> io::Result<()> {
         if !self.direct.load(Ordering::Acquire) {
-            // Of the flags that can be changed, files of this backend have no other.
+            // Of the flags that can be changed a file of this backend may have one more, not to wait for it to be opened.
             retry(|| rustix::fs::fcntl_setfl(&self.fd, rustix::fs::OFlags::DIRECT))?;
             self.direct.store(true, Ordering::Release);
         }

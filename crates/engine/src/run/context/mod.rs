@@ -106,8 +106,8 @@ pub(crate) struct Volume {
     uncounted: AtomicU64,
     /// How often reads past the cache were not possible, or the cache was not empty.
     unreadable_past_cache: AtomicU64,
-    /// Files on it cannot be written past the cache.
-    written_through_cache: AtomicBool,
+    /// A file on it was written past the cache; one could not be.
+    written_past_cache: [AtomicBool; 2],
     /// The count did not add up for files that are small enough to lie in metadata.
     tiny_uncounted: AtomicBool,
 }
@@ -135,14 +135,17 @@ impl Volume {
         self.unreadable_past_cache.load(Ordering::Relaxed) < MOST_UNCOUNTED
     }
 
-    /// Whether files may be written past the cache there.
-    pub(crate) fn writes_past_cache(&self) -> bool {
-        !self.written_through_cache.load(Ordering::Relaxed)
+    /// Whether it is worth trying to write a file past the cache there: some file systems cannot do it at all, others refuse
+    /// single files.
+    pub(crate) fn may_write_past_cache(&self) -> bool {
+        let [could, could_not] = &self.written_past_cache;
+        self.reread_is_cached().is_none()
+            && (could.load(Ordering::Relaxed) || !could_not.load(Ordering::Relaxed))
     }
 
-    /// A file could not be written past the cache.
-    pub(crate) fn writes_through_cache(&self) {
-        self.written_through_cache.store(true, Ordering::Relaxed);
+    /// Whether a file could be written past the cache.
+    pub(crate) fn wrote_past_cache(&self, could: bool) {
+        self.written_past_cache[usize::from(!could)].store(true, Ordering::Relaxed);
     }
 
     /// Reads past the cache were not what they were to prove, or were not possible.

@@ -39,7 +39,7 @@ impl Context<'_> {
             sync_failed: AtomicBool::new(false),
             uncounted: AtomicU64::new(0),
             unreadable_past_cache: AtomicU64::new(0),
-            written_through_cache: AtomicBool::new(false),
+            written_past_cache: Default::default(),
             tiny_uncounted: AtomicBool::new(false),
         });
         volumes.insert(id, Arc::clone(&volume));
