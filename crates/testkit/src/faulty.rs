@@ -615,7 +615,9 @@ impl File for FaultyFile {
 
     fcs_sys::has!(as_cache_hints: CacheHints, as_evict: Evict, as_locks: Locks, as_holes: Holes, as_map: Map);
     fn as_write_past_cache(&self) -> Option<&dyn WritePastCache> {
-        self.inner.as_write_past_cache().map(|_| self as _)
+        // What stands for Windows copies as Windows does.
+        let like_ntfs = self.shared.streams().is_some();
+        self.inner.as_write_past_cache().filter(|_| !like_ntfs).map(|_| self as _)
     }
 }
 
