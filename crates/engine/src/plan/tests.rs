@@ -221,6 +221,8 @@ proptest! {
             folder.steps.iter().for_each(|s| treat(folder.target_path.join(&s.target_name)));
         }
         plan.skipped.iter().for_each(|s| treat(s.path.clone()));
+        // What differs by the spelling of its name alone is given another one and nothing else.
+        plan.renames.iter().flat_map(|r| r.items.iter().map(|i| r.path.join(&i.from))).for_each(&mut treat);
         // Names that clash share a path on the other side, so these are counted by number.
         prop_assert!(folded || treated.values().all(|&n| n == 1), "{:?}", treated);
         for row in comparison.walk().filter(|&r| selected(r)) {
