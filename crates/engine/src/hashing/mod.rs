@@ -156,14 +156,15 @@ fn filled_up(digest: &[u8]) -> Digest {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::atomic::Ordering;
 
     use fcs_sys::{Access, FileRef, Name};
 
     use super::*;
 
-    fn file(scratch: &tempfile::TempDir, bytes: &[u8]) -> FileRef {
+    /// A file with this content, open to be read.
+    pub(crate) fn file(scratch: &tempfile::TempDir, bytes: &[u8]) -> FileRef {
         std::fs::write(scratch.path().join("f"), bytes).unwrap();
         let root = fcs_sys::open_root(scratch.path()).unwrap();
         root.dir.open_file(&Name::new(*b"f").unwrap(), Access::Read).unwrap()

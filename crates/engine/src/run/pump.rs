@@ -122,15 +122,8 @@ fn end<T>(thread: io::Result<ScopedJoinHandle<'_, T>>) -> io::Result<T> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use fcs_sys::{Access, FileRef, Name};
-
     use super::*;
-
-    fn file(scratch: &tempfile::TempDir, bytes: &[u8]) -> FileRef {
-        std::fs::write(scratch.path().join("f"), bytes).unwrap();
-        let root = fcs_sys::open_root(scratch.path()).unwrap();
-        root.dir.open_file(&Name::new(*b"f").unwrap(), Access::Read).unwrap()
-    }
+    use crate::hashing::tests::file;
 
     #[test]
     fn every_byte_comes_once_in_order_with_its_hash() {
