@@ -9,12 +9,29 @@ use std::path::Path;
 
 use crate::sh;
 
+/// How much of what a failed test said is told again at the end; its panic is in the first lines.
+const LINES_TOLD_AGAIN: usize = 12;
+
+/// Which part of a failed test's words the harness is printing.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Listening {
+    #[default]
+    ToNone,
+    ToLast,
+    /// What failed is known by its message; the frames are only in the way at the end of a long output.
+    ToLastButBacktrace,
+}
+
 /// Counts over all test programs.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Tests the harness calls passed; those that skipped while running are among them.
     returned: usize,
     failed: usize,
+    /// Name of each test that failed and the first lines of what it said, as they came.
+    failures: Vec<(String, Vec<String>)>,
+    /// What the lines that come now belong to.
+    listening: Listening,
     /// Name and reason of each test that did not run: ignored ones and those that skipped while running.
     skips: BTreeMap<String, String>,
     skipped_while_running: usize,
@@ -25,6 +42,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts one line of a test program's output.
     pub(crate) fn line(&mut self, line: &str) {
+        self.listen(line);
         if let Some(counts) = line.strip_prefix("test result: ") {
             let count = |what: &str| {
                 let mut words = counts.split_whitespace().collect::<Vec<_>>().into_iter().rev().peekable();
@@ -45,6 +63,34 @@ impl Tally {
             let reason = if reason.is_empty() { "ignored without a reason" } else { reason };
             self.skips.insert(name.to_owned(), reason.to_owned());
         }
+    }
+
+    /// Keeps what a failed test said: the harness prints it behind `---- NAME stdout ----`, and `failures:` again at
+    /// the end of all.
+    fn listen(&mut self, line: &str) {
+        let name = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----"));
+        if let Some(name) = name {
+            self.failures.push((name.to_owned(), Vec::new()));
+            self.listening = Listening::ToLast;
+        } else if line == "failures:" || line.starts_with("test result: ") {
+            self.listening = Listening::ToNone;
+        } else if self.listening != Listening::ToNone && line == "stack backtrace:" {
+            self.listening = Listening::ToLastButBacktrace;
+        } else if self.listening == Listening::ToLast
+            && !line.is_empty()
+            && let Some((_, said)) = self.failures.last_mut()
+            && said.len() < LINES_TOLD_AGAIN
+        {
+            said.push(line.to_owned());
+        }
+    }
+
+    /// Which tests failed and what each said first, indented, for the end of an output in which they lie far above.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = String> {
+        self.failures.iter().map(|(name, said)| {
+            let said: String = said.iter().map(|line| format!("\n    {line}")).collect();
+            format!("{name}{said}")
+        })
     }
 
     /// Counts the skip log, lines of `name<TAB>reason`. A test that skips several times is one test.
@@ -86,6 +132,8 @@ impl Tally {
         self.returned += other.returned;
         self.failed += other.failed;
         self.skipped_while_running += other.skipped_while_running;
+        self.failures
+            .extend(other.failures.into_iter().map(|(name, said)| (format!("{prefix}{name}"), said)));
         for (name, reason) in other.skips {
             let name = format!("{prefix}{name}");
             if !prefix.is_empty() {
@@ -178,6 +226,41 @@ test result: FAILED. 4 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
         assert_eq!(tally.skips["a::two"], "needs a tape drive");
         assert_eq!(tally.skips["a::three"], "ignored without a reason");
         assert_eq!(tally.skips["b::five"], "no loop device");
+    }
+
+    #[test]
+    fn what_failed_tests_said_is_told_again_without_their_frames() {
+        let output = "\
+test a::one ... FAILED
+test a::two ... FAILED
+
+failures:
+
+---- a::one stdout ----
+made in /tmp/x
+
+thread 'a::one' (7) panicked at crates/a/tests/a.rs:7:5:
+it is not so
+stack backtrace:
+   0: begin_unwind
+note: Some details are omitted
+
+---- a::two stdout ----
+Error: \"no\"
+
+
+failures:
+    a::one
+    a::two
+
+test result: FAILED. 0 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s
+";
+        let mut all = Tally::default();
+        all.absorb(tally(output, ""), "elsewhere: ");
+        let one = "elsewhere: a::one\n    made in /tmp/x\n    thread 'a::one' (7) panicked at crates/a/tests/a.rs:7:5:\n    it is \
+                   not so";
+        let two = "elsewhere: a::two\n    Error: \"no\"";
+        assert_eq!(all.failures().collect::<Vec<_>>(), [one, two]);
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn try_steps(tally: &mut Tally, wrong: &mut Vec<String>) -> Result<(), String> {
     in_wine(&cache, |session| {
         let (found, passed) = checks::all(&toolchain, session)?;
         if !passed {
-            wrong.push("cargo test for Windows: see the failures above".to_owned());
+            wrong.push("cargo test for Windows: see the failed tests".to_owned());
         }
         wrong.extend(checks::judge(&found, session)?);
         tally.absorb(found, "in Wine: ");
