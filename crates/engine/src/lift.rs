@@ -59,6 +59,13 @@ impl Lifted {
         self.0.remove(path)
     }
 
+    /// Takes over what another one has lifted. What a folder had first is what it had.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        for (path, was) in other.0 {
+            self.0.entry(path).or_insert(was);
+        }
+    }
+
     /// Gives every folder back what it had, deepest first. Returns those that could not be given it; one that is gone
     /// needs nothing.
     pub(crate) fn give_back(&mut self, root: &DirRef) -> Vec<(RelPath, io::Error)> {

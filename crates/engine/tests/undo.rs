@@ -298,6 +298,64 @@ fn a_cancelled_run_can_be_kept_and_undone_or_rolled_back() {
     assert!(cut_short >= 4, "some runs were cut short: {cut_short}");
 }
 
+/// Enough for several threads, in folders of different sizes.
+fn many(bench: &Bench, round: u64) {
+    for folder in 0..20_u64 {
+        for file in 0..=folder * 5 {
+            let path = format!("f{folder}/{file}");
+            write(bench.left.join(&path), &noise(300 + (file + round) as usize, folder), 0o644);
+            if round == 1 && file % 3 != 0 {
+                write(bench.right.join(&path), &noise(100, file), 0o600);
+            }
+        }
+    }
+    age(&bench.right);
+}
+
+#[test]
+fn several_threads_take_many_files_back_as_one_would() {
+    let mut bench = bench("new");
+    bench.settings.undo = Undo::Days(30);
+    many(&bench, 1);
+    let before = seen(&bench.right);
+    assert_eq!(sync(&bench, OnError::Continue).result, RunResult::Completed);
+    many(&bench, 2);
+    let between = seen(&bench.right);
+    assert_eq!(sync(&bench, OnError::Continue).result, RunResult::Completed);
+
+    // What another program put at a name stays, whichever thread comes to it.
+    let theirs: Vec<String> = (3..20).map(|folder| format!("f{folder}/{folder}")).collect();
+    let ours: Vec<_> = theirs.iter().map(|path| std::fs::read(bench.right.join(path)).unwrap()).collect();
+    theirs.iter().for_each(|path| std::fs::write(bench.right.join(path), "theirs").unwrap());
+    let recovery = undo_last(&bench);
+    assert_eq!(recovery.state, RunState::PartlyUndone);
+    let left: Vec<_> = recovery.items.iter().filter(|item| item.action == RecoveryAction::Left).collect();
+    let left: Vec<_> = left.iter().map(|item| item.path.to_string()).collect();
+    let mut expected = theirs.clone();
+    let place = |path: &String| recovery.items.iter().position(|item| item.path.to_string() == *path);
+    expected.sort_by_key(place);
+    assert_eq!(left, expected);
+    let folders: Vec<_> = recovery.items.iter().map(|item| item.path.split().unwrap().0).collect();
+    let mut once = folders.clone();
+    once.dedup();
+    assert_eq!(once.len(), folders.iter().collect::<std::collections::HashSet<_>>().len(), "told by folder");
+
+    // Put back, they are what the run had left there but for their change times, so the content decides.
+    for (path, bytes) in theirs.iter().zip(&ours) {
+        assert_eq!(std::fs::read_to_string(bench.right.join(path)).unwrap(), "theirs");
+        let modified = std::fs::metadata(bench.left.join(path)).unwrap().modified().unwrap();
+        std::fs::write(bench.right.join(path), bytes).unwrap();
+        let file = std::fs::File::options().write(true).open(bench.right.join(path)).unwrap();
+        file.set_modified(modified).unwrap();
+    }
+    let again = undo(&bench.roots().1, Some(&recovery.run), &bench.control).unwrap();
+    assert_eq!(again.state, RunState::RolledBack, "{again:#?}");
+    assert_same(&between, &bench.right, "the second run");
+    // The second undo moved the change times of what the first run had left, and told its journal.
+    assert_eq!(undo_last(&bench).state, RunState::RolledBack);
+    assert_same(&before, &bench.right, "the first run");
+}
+
 #[test]
 fn undo_leaves_alone_what_changed_since() {
     let bench = bench("all");

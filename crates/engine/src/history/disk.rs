@@ -4,9 +4,9 @@
 //! ([`crate::identity`]). Else the content decides: what has the size, the time and the hash of the new item is the new
 //! item. On FAT in Windows not even a rename keeps a number.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use fcs_sys::{Access, DirRef, FileId, Kind, Metadata, Name, OsReason, Root, reason};
 
@@ -31,15 +31,15 @@ pub(crate) enum NameState {
 pub(crate) struct Judge {
     /// See [`Ledger::elsewhere`].
     elsewhere: bool,
-    volumes: RefCell<HashMap<u64, Numbers>>,
+    volumes: Mutex<HashMap<u64, Numbers>>,
     /// Whether all folders of the root's volume look alike, where that was tried.
-    alike: Cell<Option<bool>>,
+    alike: OnceLock<bool>,
 }
 
 impl Judge {
     /// For the numbers of a journal.
     pub(crate) fn of(ledger: &Ledger) -> Self {
-        Self { elsewhere: ledger.elsewhere, volumes: RefCell::default(), alike: Cell::default() }
+        Self { elsewhere: ledger.elsewhere, volumes: Mutex::default(), alike: OnceLock::new() }
     }
 
     /// Whether the folder that is `now` at the path of one that was there before the run is that one. One that the run had to
@@ -79,8 +79,12 @@ impl Judge {
         self.elsewhere.then_some(Numbers::ProveNothing)
     }
 
+    fn volumes(&self) -> MutexGuard<'_, HashMap<u64, Numbers>> {
+        self.volumes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn numbers_on(&self, volume: u64, dir: &DirRef) -> io::Result<Numbers> {
-        let known = |volume: u64| self.volumes.borrow().get(&volume).copied();
+        let known = |volume: u64| self.volumes().get(&volume).copied();
         if let Some(known) = known(volume) {
             return Ok(known);
         }
@@ -90,7 +94,7 @@ impl Judge {
             return Ok(known);
         }
         let numbers = Numbers::on(&dir.volume()?);
-        self.volumes.borrow_mut().insert(id, numbers);
+        self.volumes().insert(id, numbers);
         Ok(numbers)
     }
 
@@ -115,12 +119,8 @@ impl Judge {
 
     /// Whether a new folder of ours looks like any other on a volume. What cannot be tried is not taken for granted.
     fn look_alike(&self, root: &Root, volume: u64) -> bool {
-        let alike = self.alike.get().unwrap_or_else(|| {
-            let alike = matches!(crate::probe::shows_as_made(&root.dir), Ok(false));
-            self.alike.set(Some(alike));
-            alike
-        });
-        alike && root.dir.metadata().is_ok_and(|root| root.id.volume == volume)
+        let tried = || matches!(crate::probe::shows_as_made(&root.dir), Ok(false));
+        *self.alike.get_or_init(tried) && root.dir.metadata().is_ok_and(|root| root.id.volume == volume)
     }
 
     /// Looks at a name that belongs to `step`.

@@ -125,6 +125,11 @@ impl LedgerStep {
         matches!(self.does, Operation::Put | Operation::Remove)
     }
 
+    /// Whether to take the step back needs and touches nothing but its own item and its own names in the undo store.
+    pub(crate) fn stands_alone(&self) -> bool {
+        matches!(self.does, Operation::Put) && !self.replaces_folder()
+    }
+
     /// Whether a whole folder was at the name.
     pub(crate) fn replaces_folder(&self) -> bool {
         self.does == Operation::Put && self.before.is_some_and(|before| before.kind == Kind::Folder)

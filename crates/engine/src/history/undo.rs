@@ -8,6 +8,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fcs_sys::{DirRef, Kind, Name, OsReason, RelPath, Root, reason};
 
@@ -20,6 +22,7 @@ use super::recover::{give_back_lifted, lift, sync};
 use super::store::{LockedStore, names};
 use super::{RecoveryAction, RecoveryItem, RecoveryReport, RunState, index};
 use crate::dir_cursor::DirCursor;
+use crate::hashing::work;
 use crate::identity::Numbers;
 use crate::lift::{Lifted, move_lifted};
 use crate::ops::{self, respell};
@@ -41,27 +44,25 @@ pub(crate) fn revert(
     let root = store.root();
     let kept = store.kept(&ledger.begin.run)?;
     let is_resumed = ledger.rolling_back;
+    let (journal, respelled) = (Mutex::new(journal), ledger.respelled_too());
     let mut back = Back {
         root,
         ledger,
-        journal,
-        lifted: Lifted::default(),
-        respelled: ledger.respelled_too(),
+        journal: &journal,
+        respelled: &respelled,
         run: &ledger.begin.run,
         kept: &kept,
-        judge: Judge::of(ledger),
         removed: ledger.begin.removed,
         interrupted: ledger.rolling_back,
         resumed: ledger.rolling_back || ledger.end.is_some_and(|end| end.how == EndKind::PartlyUndone),
+        has_earlier: store.run_ids()?.len() > 1,
         later,
-        out_of_reach: HashSet::new(),
+        judge: Judge::of(ledger),
         way: DirCursor::new(&root.dir),
-        items: Vec::new(),
+        lifted: Lifted::default(),
+        out_of_reach: HashSet::new(),
+        found: Found::default(),
         refused: HashSet::new(),
-        leftovers: Vec::new(),
-        returned: Vec::new(),
-        returned_whole: HashSet::new(),
-        moved: Vec::new(),
     };
     let steps = |folder: &LedgerFolder| {
         let steps = ledger.steps[folder.steps.clone()].iter();
@@ -78,10 +79,13 @@ pub(crate) fn revert(
             back.step(folder, step, Back::return_removed);
         }
     }
-    for folder in &ledger.folders {
-        for step in steps(folder).filter(|step| !step.removes()) {
-            back.step(folder, step, ops::undo(step));
-        }
+    let rest: Vec<(&LedgerFolder, &LedgerStep)> = ledger
+        .folders
+        .iter()
+        .flat_map(|folder| steps(folder).filter(|step| !step.removes()).map(move |step| (folder, step)))
+        .collect();
+    for alike in rest.chunk_by(|(_, a), (_, b)| a.stands_alone() && b.stands_alone()) {
+        back.all(alike);
     }
     back.remove_leftovers(ledger)?;
     for folder in ledger.folders.iter().rev() {
@@ -103,7 +107,8 @@ pub(crate) fn revert(
     kept.sync()?;
 
     back.clear_store(ledger)?;
-    let Back { items, journal, moved, returned, .. } = back;
+    let Found { items, moved, returned, .. } = back.found;
+    let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
     let run = ledger.begin.run.clone();
     refresh(store, &run, &returned)?;
     let clean =
@@ -121,30 +126,43 @@ pub(crate) fn revert(
     Ok(RecoveryReport { run, items, state })
 }
 
-/// A folder below the root, and what is in it that was not finished.
+/// Steps that one thread takes back before it asks for more. Fewer than two of these are not worth a second thread.
+pub(crate) const LOT: usize = 128;
+/// More threads than this wait for each other in the system's renames.
+const MOST_THREADS: usize = 8;
+
+/// What takes the steps of a run back: what they have in common, and what became of those that this one took.
 pub(crate) struct Back<'a> {
     pub(crate) root: &'a Root,
     pub(crate) ledger: &'a Ledger,
-    pub(crate) journal: &'a mut Journal,
-    /// Folders whose permissions were lifted.
-    pub(crate) lifted: Lifted,
+    journal: &'a Mutex<&'a mut Journal>,
     /// Steps whose items the run also renamed, which moved their change times.
-    pub(crate) respelled: HashSet<u64>,
+    pub(crate) respelled: &'a HashSet<u64>,
     pub(crate) run: &'a str,
     pub(crate) kept: &'a DirRef,
-    pub(crate) judge: Judge,
     pub(crate) removed: RemovedTo,
     /// An earlier attempt was interrupted.
     pub(crate) interrupted: bool,
     /// An earlier attempt was interrupted, or did not succeed with everything.
     pub(crate) resumed: bool,
+    /// The store holds other runs, which know what comes back by its change time.
+    has_earlier: bool,
     pub(crate) later: &'a Later,
+    pub(crate) judge: Judge,
+    pub(crate) way: DirCursor,
+    /// Folders whose permissions were lifted.
+    pub(crate) lifted: Lifted,
     /// Paths that lead to nothing of the run, because what it renamed there keeps its new name.
     pub(crate) out_of_reach: HashSet<RelPath>,
-    pub(crate) way: DirCursor,
-    pub(crate) items: Vec<RecoveryItem>,
+    pub(crate) found: Found,
     /// Folders in which something was refused, so that their times are not those of before either.
     pub(crate) refused: HashSet<RelPath>,
+}
+
+/// What became of steps.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) items: Vec<RecoveryItem>,
     /// New items that were taken from their names: which folder (`None` for the undo store) and name.
     pub(crate) leftovers: Vec<(Option<RelPath>, Name)>,
     /// Originals that came back: as they were before the run, and as they are now.
@@ -153,6 +171,16 @@ pub(crate) struct Back<'a> {
     pub(crate) returned_whole: HashSet<u64>,
     /// New items that were taken from their names and put back.
     pub(crate) moved: Vec<Record>,
+}
+
+impl Found {
+    fn absorb(&mut self, other: Self) {
+        self.items.extend(other.items);
+        self.leftovers.extend(other.leftovers);
+        self.returned.extend(other.returned);
+        self.returned_whole.extend(other.returned_whole);
+        self.moved.extend(other.moved);
+    }
 }
 
 /// Why a step was not rolled back.
@@ -171,6 +199,63 @@ pub(crate) type Act<'a> =
     fn(&mut Back<'a>, &DirRef, &RelPath, &LedgerStep) -> Result<Option<RecoveryAction>, Refusal>;
 
 impl<'a> Back<'a> {
+    /// Takes steps back: those that stand alone in several threads, if they are many.
+    fn all(&mut self, steps: &[(&'a LedgerFolder, &'a LedgerStep)]) {
+        let lots: Vec<_> = steps.chunks(LOT).enumerate().collect();
+        if lots.len() < 2 {
+            for (folder, step) in steps {
+                self.step(folder, step, ops::undo(step));
+            }
+            return;
+        }
+        let this = &*self;
+        let (workers, _) = work(
+            "fcs-undo",
+            threads(),
+            &lots,
+            || (this.beside(), Vec::new()),
+            |(back, done), lot| {
+                let (number, steps) = lot;
+                for (folder, step) in *steps {
+                    back.step(folder, step, ops::undo(step));
+                }
+                done.push((*number, std::mem::take(&mut back.found)));
+                ControlFlow::Continue(())
+            },
+        );
+        let mut found = Vec::new();
+        for (back, done) in workers {
+            self.lifted.absorb(back.lifted);
+            self.refused.extend(back.refused);
+            found.extend(done);
+        }
+        // As if one thread had done it all.
+        found.sort_unstable_by_key(|(number, _)| *number);
+        found.into_iter().for_each(|(_, found)| self.found.absorb(found));
+    }
+
+    /// Another one for steps of the same run, in another thread.
+    fn beside(&self) -> Self {
+        Self {
+            judge: Judge::of(self.ledger),
+            way: DirCursor::new(&self.root.dir),
+            lifted: Lifted::default(),
+            out_of_reach: self.out_of_reach.clone(),
+            found: Found::default(),
+            refused: HashSet::new(),
+            ..*self
+        }
+    }
+
+    /// Makes a record durable.
+    pub(crate) fn write_down(&self, record: &Record) -> io::Result<()> {
+        self.journal().write_down(record)
+    }
+
+    fn journal(&self) -> MutexGuard<'a, &'a mut Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn step(&mut self, folder: &LedgerFolder, step: &LedgerStep, act: Act<'a>) {
         let path = folder.path.join(&step.name);
         if self.waits_in_store(step) {
@@ -190,9 +275,9 @@ impl<'a> Back<'a> {
             Ok(action) => {
                 if action.is_some_and(RecoveryAction::brings_back) {
                     self.note_return(folder, step);
-                    self.returned_whole.extend((!step.carries.is_empty()).then_some(step.number));
+                    self.found.returned_whole.extend((!step.carries.is_empty()).then_some(step.number));
                 }
-                self.items.extend(action.map(|action| RecoveryItem::done(path, action)));
+                self.found.items.extend(action.map(|action| RecoveryItem::done(path, action)));
                 return;
             }
             Err(Refusal::Os(e)) => Error::os(Op::Restore, full_path(&self.root.path, &path), e),
@@ -201,7 +286,7 @@ impl<'a> Back<'a> {
         self.refused.insert(folder.path.clone());
         // Else its name was reported already.
         if !self.out_of_reach.contains(&path) {
-            self.items.push(RecoveryItem::left(path, error));
+            self.found.items.push(RecoveryItem::left(path, error));
         }
     }
 
@@ -216,18 +301,18 @@ impl<'a> Back<'a> {
         let back = respell::rename_back(
             self.root,
             self.ledger,
-            self.journal,
+            &mut self.journal(),
             &mut self.lifted,
             self.later,
             &is_meant,
         );
-        self.returned.extend(back.moved);
+        self.found.returned.extend(back.moved);
         self.out_of_reach = back.out_of_reach;
         for item in back.items {
             if item.action == RecoveryAction::Left {
                 self.refused.extend(item.path.split().map(|(parent, _)| parent));
             }
-            self.items.push(item);
+            self.found.items.push(item);
         }
     }
 
@@ -238,7 +323,8 @@ impl<'a> Back<'a> {
             && crate::lift::needed(&dir.metadata()?).is_some()
             && let Some(folder) = self.ledger.folders.iter().find(|folder| folder.path == *path)
         {
-            lift(&mut self.lifted, folder, &dir, self.journal)?;
+            let mut journal = self.journal();
+            lift(&mut self.lifted, folder, &dir, &mut journal)?;
         }
         Ok(dir)
     }
@@ -252,18 +338,21 @@ impl<'a> Back<'a> {
         step: &LedgerStep,
     ) -> io::Result<()> {
         let record = |was| Record::LiftedItem { step: step.number, was };
-        move_lifted(from, name, to, &step.name, |was| self.journal.write_down(&record(was)))
+        move_lifted(from, name, to, &step.name, |was| self.write_down(&record(was)))
     }
 
     /// Tells of a folder that could not be recovered, once.
     pub(crate) fn leave(&mut self, item: RecoveryItem) {
         if self.refused.insert(item.path.clone()) {
-            self.items.push(item);
+            self.found.items.push(item);
         }
     }
 
     /// Remembers the change time of an original that came back, which the way there and back has moved.
     pub(crate) fn note_return(&mut self, folder: &LedgerFolder, step: &LedgerStep) {
+        if !self.has_earlier {
+            return;
+        }
         let now = self.way.open(&folder.path).and_then(|dir| {
             let now = dir.stat(&step.name)?;
             // Where numbers prove nothing no journal goes by change times either.
@@ -273,7 +362,7 @@ impl<'a> Back<'a> {
             }
         });
         if let (Ok(now), Some(before)) = (now, step.before) {
-            self.returned.push((before, FileStamp::of(&now)));
+            self.found.returned.push((before, FileStamp::of(&now)));
         }
     }
 
@@ -310,7 +399,7 @@ impl<'a> Back<'a> {
             let position = number.and_then(|n| usize::try_from(n.checked_sub(1)?).ok());
             let step = position.and_then(|i| Some((i, ledger.steps.get(i)?)));
             let Some((position, step)) = step else { continue };
-            if self.leftovers.is_empty()
+            if self.found.leftovers.is_empty()
                 && matches!(self.judge.look(self.kept, &name, step)?, NameState::New(_))
             {
                 if_there(self.kept.remove_file(&name))?;
@@ -318,13 +407,18 @@ impl<'a> Back<'a> {
             }
             let folder = ledger.folders.iter().find(|folder| folder.steps.contains(&position));
             let path = folder.map_or_else(RelPath::root, |folder| folder.path.join(&step.name));
-            if self.items.iter().all(|item| item.path != path || item.action != RecoveryAction::Left) {
+            if self.found.items.iter().all(|item| item.path != path || item.action != RecoveryAction::Left) {
                 let error = RecoveryItem::refusal(self.root, &path, ErrorKind::ChangedSince);
-                self.items.push(RecoveryItem::left(path, error));
+                self.found.items.push(RecoveryItem::left(path, error));
             }
         }
         Ok(())
     }
+}
+
+/// How many threads take steps back.
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(MOST_THREADS)
 }
 
 /// Whether there is nothing that a folder of the run could be: no such name, or what it was to replace.

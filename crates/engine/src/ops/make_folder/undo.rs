@@ -37,12 +37,12 @@ impl Back<'_> {
         };
         match done {
             Ok(action) => {
-                self.items.extend(action.map(|action| RecoveryItem::done(folder.path.clone(), action)));
+                self.found.items.extend(action.map(|action| RecoveryItem::done(folder.path.clone(), action)));
             }
             Err(e) => {
                 let error = Error::os(Op::Restore, full_path(&self.root.path, &folder.path), e);
                 self.refused.extend(folder.path.split().map(|(parent, _)| parent));
-                self.items.push(RecoveryItem::left(folder.path.clone(), error));
+                self.found.items.push(RecoveryItem::left(folder.path.clone(), error));
             }
         }
     }

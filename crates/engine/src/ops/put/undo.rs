@@ -1,16 +1,19 @@
 //! How undo brings back what was replaced, and takes away what is new.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fcs_sys::{DirRef, Name, OsReason, RelPath, Rename, reason};
 
+use crate::dir_cursor::DirCursor;
+use crate::hashing::work;
 use crate::history::Ledger;
 use crate::history::disk::{NameState, if_there};
 use crate::history::ledger::LedgerStep;
 use crate::history::recover::sync;
 use crate::history::store::move_to;
-use crate::history::undo::{Back, Refusal};
+use crate::history::undo::{Back, LOT, Refusal, threads};
 use crate::history::{FileStamp, Record, RecoveryAction, RecoveryItem, log};
 use crate::names::{aside_name, kept_name, staged_name, taken_name};
 use crate::progress::full_path;
@@ -38,7 +41,7 @@ impl Back<'_> {
         if let (Ok(now), Some(new)) = (now, step.new)
             && now.is(&new)
         {
-            self.moved.push(Record::Committed { step: step.number, new: Some(now) });
+            self.found.moved.push(Record::Committed { step: step.number, new: Some(now) });
         }
     }
 
@@ -71,11 +74,11 @@ impl Back<'_> {
         if !step.replaces_folder() || !Arc::ptr_eq(&from, self.kept) {
             return self.exchange(dir, path, step, &from, name);
         }
-        let lift = |was| self.journal.write_down(&Record::LiftedItem { step: step.number, was });
+        let lift = |was| self.write_down(&Record::LiftedItem { step: step.number, was });
         let beside = log::bring_beside(self.run, self.kept, dir, step.number, lift)?;
         let done = self.exchange(dir, path, step, dir, beside.clone());
         // What is not needed, or could not return, goes with the run.
-        match (&done, self.leftovers.last_mut()) {
+        match (&done, self.found.leftovers.last_mut()) {
             (Ok(_), Some((place @ Some(_), name))) => {
                 let taken = taken_name(step.number)?;
                 if move_to(dir, name, self.kept, &taken).is_ok() {
@@ -93,12 +96,12 @@ impl Back<'_> {
         if !matches!(self.judge.look(dir, name, step), Ok(NameState::Nothing | NameState::New(_)))
             && !self.is_kept_again(dir, name, step)
         {
-            self.moved.push(Record::Aside { step: step.number });
+            self.found.moved.push(Record::Aside { step: step.number });
         }
     }
 
     pub(crate) fn is_kept_again(&mut self, dir: &DirRef, name: &Name, step: &LedgerStep) -> bool {
-        let lift = |was| self.journal.write_down(&Record::LiftedItem { step: step.number, was });
+        let lift = |was| self.write_down(&Record::LiftedItem { step: step.number, was });
         matches!(log::keep(self.run, self.kept, dir, name, step.number, lift), Ok(log::KeptIn::InStore))
     }
 
@@ -121,14 +124,14 @@ impl Back<'_> {
                     return Err(out.map_or_else(Refusal::Os, |_| Refusal::Kind(ErrorKind::ChangedSince)));
                 }
                 let beside = !Arc::ptr_eq(from, self.kept);
-                self.leftovers.push((beside.then(|| path.clone()), name));
+                self.found.leftovers.push((beside.then(|| path.clone()), name));
             }
             Err(e) if reason(&e) == OsReason::Unsupported => {
                 // The name is empty for a moment; an interruption here is found as `NameState::Nothing`.
                 self.take_away(dir, path, step)?;
                 if let Err(e) = move_to(from, &name, dir, &step.name) {
                     // Rather the new item than none.
-                    if let Some((beside, taken)) = self.leftovers.pop() {
+                    if let Some((beside, taken)) = self.found.leftovers.pop() {
                         let place = if beside.is_some() { dir } else { self.kept };
                         move_to(place, &taken, dir, &step.name)?;
                         self.note_move(dir, step);
@@ -171,7 +174,7 @@ impl Back<'_> {
             return Err(out.map_or_else(Refusal::Os, |_| Refusal::Kind(ErrorKind::ChangedSince)));
         }
         let beside = !Arc::ptr_eq(&to, self.kept);
-        self.leftovers.push((beside.then(|| path.clone()), taken));
+        self.found.leftovers.push((beside.then(|| path.clone()), taken));
         Ok(Some(RecoveryAction::Removed))
     }
 
@@ -184,7 +187,7 @@ impl Back<'_> {
     ) -> io::Result<()> {
         for name in [aside_name(self.run, step.number)?, staged_name(self.run, step.number)?] {
             if matches!(self.judge.look(dir, &name, step)?, NameState::New(_)) {
-                self.leftovers.push((Some(path.clone()), name));
+                self.found.leftovers.push((Some(path.clone()), name));
             }
         }
         Ok(())
@@ -192,7 +195,7 @@ impl Back<'_> {
 
     /// Deletes the new items that were removed, once every original is durably restored.
     pub(crate) fn remove_leftovers(&mut self, ledger: &Ledger) -> io::Result<()> {
-        if self.leftovers.is_empty() {
+        if self.found.leftovers.is_empty() {
             return Ok(());
         }
         let out_of_reach = sync(self.root, &ledger.folders, &mut self.way)?;
@@ -207,19 +210,34 @@ impl Back<'_> {
             // They stay where they are, and go with the run.
             return Ok(());
         }
-        for (folder, name) in std::mem::take(&mut self.leftovers) {
-            let dir = match &folder {
-                Some(path) => match self.way.open(path) {
-                    Ok(dir) => dir,
-                    Err(e) => {
-                        let error = Error::os(Op::Open, full_path(&self.root.path, path), e);
-                        self.leave(RecoveryItem::left(path.clone(), error));
-                        continue;
+        let leftovers = std::mem::take(&mut self.found.leftovers);
+        let lots: Vec<_> = leftovers.chunks(LOT).collect();
+        let (root, kept) = (self.root, self.kept);
+        let begin = || (DirCursor::new(&root.dir), Vec::new(), Ok(()));
+        let (threads, _) =
+            work("fcs-undo", threads().min(lots.len()), &lots, begin, |(way, left, done), lot| {
+                for (folder, name) in *lot {
+                    let dir = match folder {
+                        Some(path) => match way.open(path) {
+                            Ok(dir) => dir,
+                            Err(e) => {
+                                let error = Error::os(Op::Open, full_path(&root.path, path), e);
+                                left.push(RecoveryItem::left(path.clone(), error));
+                                continue;
+                            }
+                        },
+                        None => kept.clone(),
+                    };
+                    if let Err(e) = if_there(dir.remove_file(name)) {
+                        *done = Err(e);
+                        return ControlFlow::Break(());
                     }
-                },
-                None => self.kept.clone(),
-            };
-            if_there(dir.remove_file(&name))?;
+                }
+                ControlFlow::Continue(())
+            });
+        for (_, left, done) in threads {
+            left.into_iter().for_each(|item| self.leave(item));
+            done?;
         }
         Ok(())
     }

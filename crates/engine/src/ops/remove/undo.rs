@@ -47,7 +47,8 @@ impl Back<'_> {
             (None, Some(now))
                 if step.before.is_some_and(|before| FileStamp::of(&now).looks_like(&before)) =>
             {
-                let came_along = step.within.is_some_and(|folder| self.returned_whole.contains(&folder));
+                let came_along =
+                    step.within.is_some_and(|folder| self.found.returned_whole.contains(&folder));
                 Ok(came_along.then_some(RecoveryAction::Restored))
             }
             (None, _) if self.removed == RemovedTo::RecycleBin => Err(Refusal::Kind(ErrorKind::InRecycleBin)),
