@@ -12,7 +12,7 @@ use fcs_sys::{
 use proptest::prelude::*;
 
 use crate::compare::{Comparison, compare};
-use crate::tree::{Child, Entry, Folder, NO_FOLDER, NameOrder, NodeId, Tree};
+use crate::tree::{Child, Children, Entry, Folder, NameOrder, NodeId, Tree};
 use crate::{Control, Error, Op, Settings};
 
 /// An item of the model. Times are whole seconds.
@@ -132,12 +132,12 @@ impl Item {
             let Self::Folder { unlistable, items, .. } = item else { continue };
             let number = tree.folders.len() as u32;
             if node != NodeId::ROOT {
-                tree.folders[node.folder as usize].children[node.child as usize].folder = number;
+                tree.folders[node.folder as usize].children.set_folder(node.child as usize, number);
             }
             let error = unlistable.then(|| tree.fail());
             let mut listed: Vec<_> = items.iter().collect();
             listed.sort_by(|a, b| order.compare(a.0, b.0));
-            let (mut names, mut children) = (Vec::new(), Vec::new());
+            let (mut names, mut children) = (Vec::new(), Children::default());
             for (name, item) in listed {
                 let node = NodeId { folder: number, child: children.len() as u32 };
                 names.extend_from_slice(name);
@@ -155,16 +155,10 @@ impl Item {
                     }
                     Self::File { .. } | Self::Special { .. } => {}
                 }
-                children.push(Child { name_end: names.len() as u32, folder: NO_FOLDER, entry });
+                children.push(Child::new(names.len(), entry));
                 tree.items += 1;
             }
-            tree.folders.push(Folder {
-                node,
-                names: names.into(),
-                children: children.into(),
-                error,
-                left_out: false,
-            });
+            tree.folders.push(Folder { node, names: names.into(), children, error, left_out: false });
         }
         tree.unreadable.sort_by_key(|(node, _)| *node);
         tree.links.sort_by_key(|(node, _)| *node);

@@ -4,6 +4,7 @@
 //! fact in the tree, never a gap. Children are sorted by the tree's [`NameOrder`], so two trees of one order can be
 //! merged in one pass. The tree knows nothing of the other side.
 
+mod children;
 pub mod stored;
 
 use fcs_sys::{
@@ -12,6 +13,8 @@ use fcs_sys::{
 };
 
 use crate::{Error, ErrorKind};
+
+pub(crate) use children::{Child, Children};
 
 pub use crate::names::{NameOrder, fold};
 
@@ -213,16 +216,6 @@ impl From<&Metadata> for Entry {
     }
 }
 
-/// One child of a scanned folder.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Child {
-    /// Where the name ends in the folder's names; it begins where the one before ends.
-    pub(crate) name_end: u32,
-    /// The child's own folder, or [`NO_FOLDER`] if it is not a folder or could not be entered.
-    pub(crate) folder: u32,
-    pub(crate) entry: Entry,
-}
-
 pub(crate) const NO_FOLDER: u32 = u32::MAX;
 
 /// One scanned folder.
@@ -231,7 +224,7 @@ pub(crate) struct Folder {
     /// The node that this folder is; [`NodeId::ROOT`] for the root.
     pub(crate) node: NodeId,
     pub(crate) names: Box<[u8]>,
-    pub(crate) children: Box<[Child]>,
+    pub(crate) children: Children,
     /// Why the listing is missing or incomplete: an index into the tree's errors.
     pub(crate) error: Option<u32>,
     /// Something in the folder is not in the tree, because of its name or a pattern.
@@ -243,14 +236,13 @@ pub(crate) struct Folder {
 pub(crate) fn mark_barren(folders: &mut [Folder]) {
     for number in (0..folders.len()).rev() {
         let folder = &folders[number];
-        let leads_nowhere = |child: &Child| child.entry.is_barren();
+        let leads_nowhere = |child: Child| child.entry.is_barren();
         let barren = folder.error.is_none() && folder.children.iter().all(leads_nowhere);
         let node = folder.node;
         if node != NodeId::ROOT && barren {
             let parent = &mut folders[node.folder as usize];
-            let entry = &mut parent.children[node.child as usize].entry;
-            if entry.is_carrier() {
-                entry.flags |= BARREN;
+            if parent.children.get(node.child as usize).entry.is_carrier() {
+                parent.children.change(node.child as usize, |entry| entry.flags |= BARREN);
                 parent.left_out = true;
             }
         }
@@ -305,20 +297,18 @@ impl Tree {
         &self.errors
     }
 
-    /// The listed item `node` stands for; `None` for the root.
-    fn child(&self, node: NodeId) -> Option<&Child> {
-        (node != NodeId::ROOT).then(|| &self.folders[node.folder as usize].children[node.child as usize])
-    }
-
     /// An item's metadata as scanned.
-    pub fn entry(&self, node: NodeId) -> &Entry {
-        self.child(node).map_or(&self.root, |child| &child.entry)
+    pub fn entry(&self, node: NodeId) -> Entry {
+        if node == NodeId::ROOT {
+            return self.root;
+        }
+        self.folders[node.folder as usize].children.get(node.child as usize).entry
     }
 
     /// All items as scanned, the root first; those that could not be asked are left out.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        let listed = self.folders.iter().flat_map(|folder| folder.children.iter().map(|child| &child.entry));
-        std::iter::once(&self.root).chain(listed).filter(|entry| **entry != Entry::UNKNOWN)
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
+        let listed = self.folders.iter().flat_map(|folder| folder.children.iter().map(|child| child.entry));
+        std::iter::once(self.root).chain(listed).filter(|entry| *entry != Entry::UNKNOWN)
     }
 
     /// An item's raw name; empty for the root.
@@ -334,7 +324,10 @@ impl Tree {
     /// The number of the folder that `node` is, if it is a folder. Whether its listing is complete says
     /// [`Tree::folder_error`].
     pub fn folder_of(&self, node: NodeId) -> Option<u32> {
-        let folder = self.child(node).map_or(0, |child| child.folder);
+        if node == NodeId::ROOT {
+            return Some(0);
+        }
+        let folder = self.folders[node.folder as usize].children.folder(node.child as usize);
         (folder != NO_FOLDER).then_some(folder)
     }
 
@@ -415,17 +408,7 @@ pub(crate) fn path_of(folders: &[Folder], node: NodeId) -> RelPath {
 impl Folder {
     pub(crate) fn name(&self, child: u32) -> &[u8] {
         let child = child as usize;
-        let start = if child == 0 { 0 } else { self.children[child - 1].name_end as usize };
-        &self.names[start..self.children[child].name_end as usize]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_item_of_a_tree_stays_small() {
-        assert!(size_of::<Child>() <= 96, "{}", size_of::<Child>());
+        let start = if child == 0 { 0 } else { self.children.name_end(child - 1) as usize };
+        &self.names[start..self.children.name_end(child) as usize]
     }
 }

@@ -96,7 +96,7 @@ impl<'a> Cells<'a> {
         let found = match field {
             Field::Name => return self.name(row, side),
             Field::Size => file(entry).map(|entry| text::size(entry.size)),
-            Field::Created => entry.and_then(Entry::created).map(time),
+            Field::Created => entry.and_then(|entry| entry.created()).map(time),
             Field::Modified => entry.map(|entry| time(entry.modified)),
             Field::Digest => comparison
                 .digests(row)
@@ -125,7 +125,9 @@ impl<'a> Cells<'a> {
                 )
             }
             Field::Size => file(entry).map(|entry| text::exact_size(entry.size)),
-            Field::Created => entry.and_then(Entry::created).map(|time| text::exact_time(time, self.zone)),
+            Field::Created => {
+                entry.and_then(|entry| entry.created()).map(|time| text::exact_time(time, self.zone))
+            }
             Field::Modified => entry.map(|entry| text::exact_time(entry.modified, self.zone)),
             Field::Digest => None,
             Field::Status => Some(self.status(row)),
@@ -160,7 +162,7 @@ impl<'a> Cells<'a> {
 }
 
 /// Only files have a size that means something.
-fn file(entry: Option<&Entry>) -> Option<&Entry> {
+fn file(entry: Option<Entry>) -> Option<Entry> {
     entry.filter(|entry| entry.kind == Kind::File)
 }
 

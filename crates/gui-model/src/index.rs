@@ -200,7 +200,7 @@ impl Index {
 
     /// What a side's item looked like; `None` also where it could not be asked: the entry holds zeros then, which are no
     /// size and no date.
-    pub fn entry(&self, row: RowId, side: Side) -> Option<&Entry> {
+    pub fn entry(&self, row: RowId, side: Side) -> Option<Entry> {
         let node = self.comparison.node(row, side)?;
         let tree = self.comparison.tree(side);
         let entry = tree.entry(node);

@@ -9,7 +9,6 @@
 //! not know what is visible.
 
 use fcs_engine::compare::{RowId, Side, Verdict};
-use fcs_engine::tree::Entry;
 use fcs_sys::{Kind, Time};
 
 use crate::index::Index;
@@ -92,7 +91,7 @@ fn key(index: &Index, row: RowId, column: Column) -> Option<i128> {
             .entry(row, side)
             .filter(|entry| entry.kind == Kind::File)
             .map(|entry| i128::from(entry.size)),
-        Column::Created(side) => index.entry(row, side).and_then(Entry::created).map(Time::as_nanos),
+        Column::Created(side) => index.entry(row, side).and_then(|entry| entry.created()).map(Time::as_nanos),
         Column::Modified(side) => index.entry(row, side).map(|entry| entry.modified.as_nanos()),
         Column::Digest(side) => index.comparison().digests(row).map(|digests| {
             let digest = if side == Side::Left { digests.left } else { digests.right };

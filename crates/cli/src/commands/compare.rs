@@ -252,8 +252,8 @@ impl JsonRow {
             path: rows.path(id),
             right_path: rows.other_path(id),
             differences: if let Verdict::Different(d) = verdict { difference_names(d) } else { Vec::new() },
-            left: left.map(JsonEntry::new),
-            right: right.map(JsonEntry::new),
+            left: left.as_ref().map(JsonEntry::new),
+            right: right.as_ref().map(JsonEntry::new),
             reason: rows.reason(id),
         }
     }

@@ -99,7 +99,7 @@ impl Found<'_> {
             (self.now.0.entry(now.left?), self.before.left.entry(then.left?)),
             (self.now.1.entry(now.right?), self.before.right.entry(then.right?)),
         ];
-        let same = |(now, then): &(&crate::tree::Entry, &crate::tree::Entry)| {
+        let same = |(now, then): &(crate::tree::Entry, crate::tree::Entry)| {
             now.fingerprint() == then.fingerprint() && is_settled(&then.fingerprint(), self.before.began)
         };
         if !sides.iter().all(same) {

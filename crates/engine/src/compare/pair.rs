@@ -425,7 +425,7 @@ impl Pairer<'_> {
         if self.rules.modified && left.modified != right.modified && dates_count {
             let apart = self.rules.apart(left.modified, right.modified);
             let_pass = apart == Apart::LetPass;
-            found.modified = apart == Apart::Yes && !self.dates.are_one(left, right);
+            found.modified = apart == Apart::Yes && !self.dates.are_one(&left, &right);
         }
         if self.rules.created
             && left.kind != Kind::Symlink

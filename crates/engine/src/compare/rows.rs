@@ -31,7 +31,7 @@ impl Comparison {
 
     /// What a side's item looked like; `None` if the side has none. Meaningless where
     /// [`Tree::node_error`] says that it could not be asked.
-    pub fn entry(&self, row: RowId, side: Side) -> Option<&Entry> {
+    pub fn entry(&self, row: RowId, side: Side) -> Option<Entry> {
         self.node(row, side).map(|node| self.tree(side).entry(node))
     }
 

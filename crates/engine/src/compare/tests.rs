@@ -187,7 +187,7 @@ fn a_tree_deeper_than_any_stack_is_compared_walked_and_planned() {
     let deep = |modified| {
         let mut tree = Item::folder(0, []).scan(Exact);
         let entry = |m| {
-            *Item::folder(0, [("d", Item::folder(m, []))]).scan(Exact).entry(NodeId { folder: 0, child: 0 })
+            Item::folder(0, [("d", Item::folder(m, []))]).scan(Exact).entry(NodeId { folder: 0, child: 0 })
         };
         tree.folders = (0..DEPTH)
             .map(|i| {
@@ -201,7 +201,7 @@ fn a_tree_deeper_than_any_stack_is_compared_walked_and_planned() {
                 Folder {
                     node,
                     names: Box::from(*b"d"),
-                    children: Box::new([child]),
+                    children: [child].into_iter().collect(),
                     error: None,
                     left_out: false,
                 }

@@ -46,7 +46,7 @@ impl<'a> ScannedFiles<'a> {
         self.root
     }
 
-    pub(crate) fn entry(&self, node: NodeId) -> &'a Entry {
+    pub(crate) fn entry(&self, node: NodeId) -> Entry {
         self.tree.entry(node)
     }
 

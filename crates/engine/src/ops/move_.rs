@@ -37,7 +37,6 @@ use crate::plan::file::OURS;
 use crate::plan::{Plan, RootIndex};
 use crate::report::{ActionKind, Evidence, Outcome, SkipReason};
 use crate::run::context::Context;
-use crate::tree::Entry;
 use crate::{Error, ErrorKind, Op, TargetState};
 
 /// One item that moves.
@@ -140,7 +139,7 @@ impl Plan {
             to: path.join(name),
             expect: item.fingerprint(),
             from_folder: from_folder.fingerprint(),
-            to_folder: to_folder.map(Entry::fingerprint),
+            to_folder: to_folder.map(|entry| entry.fingerprint()),
             protection: item.protection(),
         }))
     }

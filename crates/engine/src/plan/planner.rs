@@ -198,7 +198,7 @@ impl<'a> Planner<'a> {
         let alone = self.comparison.entry(row, self.source).is_none();
         alone
             && (self.has(row, BELOW_MOUNT)
-                || self.comparison.entry(row, self.target).is_some_and(Entry::is_mounted))
+                || self.comparison.entry(row, self.target).is_some_and(|entry| entry.is_mounted()))
     }
 
     /// What is to be done with a row if it is selected.
@@ -327,7 +327,7 @@ impl<'a> Planner<'a> {
         let Some(source) = comparison.entry(row, self.source) else { return };
         // What a new folder replaces is no folder, and has a removal of its own.
         let there = comparison.entry(row, self.target).filter(|_| !create);
-        let expect_target = there.map(Entry::fingerprint);
+        let expect_target = there.map(|entry| entry.fingerprint());
         let steps: Vec<Step> = comparison.children(row).filter_map(|child| self.step(child)).collect();
         let sync_times = create || self.owns_target(row);
         let totals = &mut self.plan.totals;
@@ -343,8 +343,8 @@ impl<'a> Planner<'a> {
             sync_times,
             expect_source: source.fingerprint(),
             expect_target,
-            target_protection: there.and_then(Entry::protection),
-            created: [source.created(), there.and_then(Entry::created)],
+            target_protection: there.and_then(|entry| entry.protection()),
+            created: [source.created(), there.and_then(|entry| entry.created())],
             steps,
         });
     }
@@ -358,7 +358,7 @@ impl<'a> Planner<'a> {
         let source = self.comparison.entry(row, self.source)?;
         let action = match action {
             RowAction::Copy => {
-                Action::CopyFile { strategy: self.strategy(source), verify: self.verify(source.size) }
+                Action::CopyFile { strategy: self.strategy(&source), verify: self.verify(source.size) }
             }
             RowAction::CopyLink => Action::CopyLink,
             RowAction::SetTimes => Action::SetTimes,
@@ -373,9 +373,9 @@ impl<'a> Planner<'a> {
             target_name: name(self.target)?,
             action,
             expect_source: source.fingerprint(),
-            expect_target: target.map(Entry::fingerprint),
+            expect_target: target.map(|entry| entry.fingerprint()),
             goes_along: if replaces_folder { self.what_goes_along(row)? } else { Vec::new() },
-            target_protection: target.and_then(Entry::protection),
+            target_protection: target.and_then(|entry| entry.protection()),
             may_be_sparse: source.may_be_sparse(),
             hard_linked: source.is_hard_linked(),
             placeholder: source.is_placeholder(),

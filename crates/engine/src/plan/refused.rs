@@ -46,14 +46,14 @@ impl Planner<'_> {
             if copied.is_some_and(|here| !self.user.bits_let_read(here.attributes, here.owner())) {
                 found.unreadable.push(self.at(row, self.source));
             }
-            if there.is_some_and(|there| self.is_kept_off(row, there)) {
+            if there.is_some_and(|there| self.is_kept_off(row, &there)) {
                 found.kept_off.push(self.at(row, self.target));
             }
         }
         for row in (1..rows).filter(|&row| loses_or_gains[row as usize]) {
             let there = self.comparison.entry(row, self.target);
             let folder = there.filter(|there| there.kind == Kind::Folder);
-            if folder.is_some_and(|folder| self.may_not_change(folder)) {
+            if folder.is_some_and(|folder| self.may_not_change(&folder)) {
                 found.unwritable.push(self.at(row, self.target));
             }
         }
@@ -70,7 +70,7 @@ impl Planner<'_> {
         let above = self.comparison.entry(self.comparison.row(row).parent, self.target);
         above.is_some_and(|above| {
             self.user.is_kept_off(above.attributes, above.owner(), item.owner())
-                && !self.may_not_change(above)
+                && !self.may_not_change(&above)
         })
     }
 }

@@ -10,7 +10,7 @@ use fcs_sys::{LinkTarget, Name};
 use super::queue::SubFolder;
 use super::side::Listing;
 use crate::Error;
-use crate::tree::{Child, Entry, NO_FOLDER, NameOrder};
+use crate::tree::{Child, Children, Entry, NameOrder};
 
 /// The names in one folder and what the listing told about them. Numbers are places in the listing.
 #[derive(Default)]
@@ -42,8 +42,6 @@ pub(super) struct Extras {
 
 /// No place: the name was listed twice, which systems may do while a folder changes.
 const TWICE: u32 = u32::MAX;
-/// Marks a place whose item is gone or does not take part.
-const EMPTY: u32 = NO_FOLDER - 1;
 
 impl Names {
     pub(super) fn count(&self) -> usize {
@@ -125,15 +123,16 @@ impl Names {
         let sorted = self.sorted(order);
         let mut place = vec![TWICE; self.count()];
         sorted.iter().zip(0..).for_each(|(&at, rank)| place[at as usize] = rank);
-        let empty = Child { name_end: 0, folder: EMPTY, entry: Entry::UNKNOWN };
-        let mut children = vec![empty; sorted.len()];
+        let mut children = Children::unknown(sorted.len());
+        let mut taken = vec![false; sorted.len()];
         let mut all = Extras::default();
         let mut at = 0;
         for (entries, extras) in parts {
             for entry in entries {
                 let rank = place[at];
                 if let Some(entry) = entry.filter(|_| rank != TWICE) {
-                    children[rank as usize] = Child { entry, folder: NO_FOLDER, ..empty };
+                    children.set(rank as usize, Child::new(0, entry));
+                    taken[rank as usize] = true;
                 }
                 at += 1;
             }
@@ -142,10 +141,9 @@ impl Names {
         let mut names = Vec::with_capacity(self.bytes.len());
         let mut kept = 0;
         for (rank, &at) in sorted.iter().enumerate() {
-            let child = children[rank];
-            if child.folder != EMPTY {
+            if taken[rank] {
                 names.extend_from_slice(self.name(at as usize));
-                children[kept] = Child { name_end: names.len() as u32, ..child };
+                children.put_down(rank, kept, names.len() as u32);
                 place[at as usize] = kept as u32;
                 kept += 1;
             }
@@ -166,7 +164,7 @@ impl Extras {
     }
 
     /// Turns places in the listing into numbers of children.
-    fn into_listing(self, place: &[u32], names: Vec<u8>, children: Vec<Child>) -> Listing {
+    fn into_listing(self, place: &[u32], names: Vec<u8>, children: Children) -> Listing {
         let child = |at: u32| Some(place[at as usize]).filter(|&p| p != TWICE);
         let mut folders: Vec<SubFolder> = self
             .folders
@@ -176,7 +174,7 @@ impl Extras {
         folders.sort_unstable_by_key(|sub| sub.child);
         Listing {
             names: names.into(),
-            children: children.into(),
+            children,
             links: self.links.into_iter().filter_map(|(at, text)| Some((child(at)?, text))).collect(),
             unreadable: self
                 .unreadable

@@ -23,7 +23,7 @@ pub(super) fn find(left: &Tree, right: &Tree) -> Option<PathBuf> {
 /// A folder of `tree` that is the root of `other`, or mounted in it.
 fn find_in(tree: &Tree, other: &Tree) -> Option<PathBuf> {
     let mounted = folders(other).filter(|(_, entry)| entry.is_mounted());
-    let parts: HashSet<FileId> = mounted.map(|(_, entry)| id(entry)).collect();
+    let parts: HashSet<FileId> = mounted.map(|(_, entry)| id(&entry)).collect();
     let root = id(&other.root);
     // A number that does not last may by now be another folder's, but not that of something mounted.
     let root_lasts = other.volume.lasting_numbers || other.root.is_mounted();
@@ -37,7 +37,7 @@ fn find_in(tree: &Tree, other: &Tree) -> Option<PathBuf> {
 }
 
 /// The folders that were entered.
-fn folders(tree: &Tree) -> impl Iterator<Item = (NodeId, &Entry)> {
+fn folders(tree: &Tree) -> impl Iterator<Item = (NodeId, Entry)> {
     tree.folders.iter().skip(1).map(|folder| (folder.node, tree.entry(folder.node)))
 }
 

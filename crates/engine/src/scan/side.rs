@@ -12,7 +12,7 @@ use fcs_sys::{LinkTarget, Name, OsReason, Root, VolumeFacts};
 
 use super::queue::SubFolder;
 use crate::progress::full_path;
-use crate::tree::{Child, Entry, Folder, NameOrder, NodeId, Tree, mark_barren, path_of};
+use crate::tree::{Children, Entry, Folder, NameOrder, NodeId, Tree, mark_barren, path_of};
 use crate::{Error, ErrorKind, Op, Result};
 
 /// One side while it is scanned.
@@ -51,7 +51,7 @@ const PENDING: u32 = u32::MAX;
 #[derive(Default)]
 pub(super) struct Listing {
     pub(super) names: Box<[u8]>,
-    pub(super) children: Box<[Child]>,
+    pub(super) children: Children,
     pub(super) links: Vec<(u32, LinkTarget)>,
     pub(super) unreadable: Vec<(u32, Error)>,
     /// The children that are folders to be entered.
@@ -116,7 +116,7 @@ impl<'a> Side<'a> {
         let table = &mut *table;
         let base = table.folders.len() as u32;
         for (i, sub) in listing.folders.iter().enumerate() {
-            listing.children[sub.child as usize].folder = base + i as u32;
+            listing.children.set_folder(sub.child as usize, base + i as u32);
             table.folders.push(pending(NodeId { folder: number, child: sub.child }));
         }
         let mut file_error = |error: Error| {
@@ -177,7 +177,13 @@ impl<'a> Side<'a> {
 }
 
 fn pending(node: NodeId) -> Folder {
-    Folder { node, names: Box::default(), children: Box::default(), error: Some(PENDING), left_out: false }
+    Folder {
+        node,
+        names: Box::default(),
+        children: Children::default(),
+        error: Some(PENDING),
+        left_out: false,
+    }
 }
 
 /// Puts the errors in the order of their paths, so that two scans of one tree tell the same story whichever worker

@@ -17,8 +17,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    APPEND_ONLY, BARREN, BOUNDARY, CARRIER, Child, Entry, Folder, HARD_LINKED, HAS_CHANGED, HAS_CREATED,
-    HAS_OWNER, IMMUTABLE, MOUNTED, NO_FOLDER, NameOrder, NodeId, PLACEHOLDER, SPARSE, Tree,
+    APPEND_ONLY, BARREN, BOUNDARY, CARRIER, Child, Children, Entry, Folder, HARD_LINKED, HAS_CHANGED,
+    HAS_CREATED, HAS_OWNER, IMMUTABLE, MOUNTED, NO_FOLDER, NameOrder, NodeId, PLACEHOLDER, SPARSE, Tree,
 };
 use crate::Error;
 use crate::error::ErrorRecord;
@@ -161,7 +161,7 @@ impl Tree {
             let error = self.unreadable.binary_search_by_key(&node, |(n, _)| *n).ok();
             Some(ItemPart {
                 name: Name::new(folder.name(node.child)).ok()?,
-                entry: folder.children[at].entry,
+                entry: folder.children.get(at).entry,
                 link: self.link(node).cloned(),
                 error: error.map(|at| self.unreadable[at].1),
             })
@@ -188,7 +188,7 @@ struct Latest {
     node: NodeId,
     part: FolderPart,
     names: Vec<u8>,
-    children: Vec<Child>,
+    children: Children,
     /// Where the latest name begins.
     last: usize,
 }
@@ -228,25 +228,29 @@ impl Builder {
             None if number == 0 => NodeId::ROOT,
             Some(node) if number > 0 => {
                 let parent = self.folders.get_mut(node.folder as usize).ok_or(BadTree::Parent)?;
-                let child = parent.children.get_mut(node.child as usize).ok_or(BadTree::Parent)?;
+                if node.child as usize >= parent.children.len() {
+                    return Err(BadTree::Parent);
+                }
+                let child = parent.children.get(node.child as usize);
                 if child.folder != NO_FOLDER || child.entry.kind != Kind::Folder {
                     return Err(BadTree::NotItsFolder);
                 }
-                child.folder = number;
+                parent.children.set_folder(node.child as usize, number);
                 node
             }
             _ => return Err(BadTree::Root),
         };
-        self.latest = Some(Latest { node, part, names: Vec::new(), children: Vec::new(), last: 0 });
+        self.latest = Some(Latest { node, part, names: Vec::new(), children: Children::default(), last: 0 });
         Ok(())
     }
 
     fn end_folder(&mut self) {
-        let Some(latest) = self.latest.take() else { return };
+        let Some(mut latest) = self.latest.take() else { return };
+        latest.children.truncate(latest.children.len());
         self.folders.push(Folder {
             node: latest.node,
             names: latest.names.into(),
-            children: latest.children.into(),
+            children: latest.children,
             error: latest.part.error,
             left_out: latest.part.left_out,
         });

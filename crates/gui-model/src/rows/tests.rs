@@ -1,7 +1,6 @@
 //! What is visible, on random trees.
 
 use fcs_engine::compare::{Digests, Group, Side};
-use fcs_engine::tree::Entry;
 use fcs_sys::Time;
 use proptest::prelude::*;
 use proptest::sample::Index as Pick;
@@ -107,7 +106,7 @@ proptest! {
             let value = |row: RowId| match sort.column {
                 Column::Size(side) => index.entry(row, side).map(|entry| i128::from(entry.size)),
                 Column::Modified(side) => index.entry(row, side).map(|entry| entry.modified.as_nanos()),
-                Column::Created(side) => index.entry(row, side).and_then(Entry::created).map(Time::as_nanos),
+                Column::Created(side) => index.entry(row, side).and_then(|entry| entry.created()).map(Time::as_nanos),
                 Column::Digest(_) | Column::Name | Column::Status => Some(0),
             };
             for pair in files.windows(2) {

@@ -155,13 +155,13 @@ impl<'a> Rows<'a> {
     }
 
     /// What is known of the item on each side. An item that could not be asked has nothing to show.
-    pub(super) fn entries(&self, id: RowId) -> (Option<&'a Entry>, Option<&'a Entry>) {
+    pub(super) fn entries(&self, id: RowId) -> (Option<Entry>, Option<Entry>) {
         let (left, right) = self.sides(id);
         let known = |side: Option<SideNode<'a>>| {
             side.filter(|(tree, node)| tree.node_error(*node).is_none()).map(|(tree, node)| tree.entry(node))
         };
         if id == 0 {
-            return (Some(&self.comparison.left.root), Some(&self.comparison.right.root));
+            return (Some(self.comparison.left.root), Some(self.comparison.right.root));
         }
         (known(left), known(right))
     }
@@ -189,7 +189,7 @@ impl<'a> Rows<'a> {
             Verdict::Different(differences) => self.differences(id, differences),
             Verdict::KindClash => {
                 let (left, right) = self.entries(id);
-                let kind = |entry: Option<&Entry>| entry.map_or("unknown", |e| kind_name(e.kind));
+                let kind = |entry: Option<Entry>| entry.map_or("unknown", |e| kind_name(e.kind));
                 format!("{} on the left, {} on the right", kind(left), kind(right))
             }
             Verdict::NameClash => "two names on one side are one name on the other".to_owned(),

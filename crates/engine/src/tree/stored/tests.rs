@@ -96,12 +96,17 @@ pub(crate) fn full(order: NameOrder) -> Tree {
         protection: [None, Some(Protection::Immutable), Some(Protection::AppendOnly)][n % 3],
         mounted: Some(n & 32 != 0),
     };
-    let mut children = std::mem::take(&mut tree.folders[0].children);
-    children.iter_mut().take(64).enumerate().for_each(|(n, child)| child.entry = Entry::from(&metadata(n)));
-    for child in children.iter_mut().filter(|child| child.entry.kind == Kind::Folder) {
-        child.entry.flags |= CARRIER | BARREN | BOUNDARY;
+    let children = &mut tree.folders[0].children;
+    for n in 0..children.len() {
+        children.change(n, |entry| {
+            if n < 64 {
+                *entry = Entry::from(&metadata(n));
+            }
+            if entry.kind == Kind::Folder {
+                entry.flags |= CARRIER | BARREN | BOUNDARY;
+            }
+        });
     }
-    tree.folders[0].children = children;
     check(&tree);
     tree
 }
@@ -130,9 +135,9 @@ fn a_tree_deeper_than_a_stack_comes_back() {
     for number in 0..100_000 {
         let child = Child { name_end: 1, folder: number + 1, entry };
         let folder = &mut tree.folders[number as usize];
-        (folder.names, folder.children) = ((*b"d").into(), [child].into());
+        (folder.names, folder.children) = ((*b"d").into(), [child].into_iter().collect());
         let node = NodeId { folder: number, child: 0 };
-        let (names, children) = (Box::default(), Box::default());
+        let (names, children) = (Box::default(), Children::default());
         tree.folders.push(Folder { node, names, children, error: None, left_out: false });
         tree.items += 1;
     }
@@ -271,9 +276,9 @@ fn a_name_that_leads_out_of_its_folder_is_refused() {
         assert!(serde_json::from_str::<Tree>(&tampered).is_err(), "{name:?}");
     }
     // Nor are marks taken that make an item another one than it is.
-    tree.folders[0].children[0].entry.flags |= BARREN;
+    tree.folders[0].children.change(0, |entry| entry.flags |= BARREN);
     assert!(read(Cursor::new(written(&tree))).is_err());
-    tree.folders[0].children[0].entry.flags |= 1 << 15;
+    tree.folders[0].children.change(0, |entry| entry.flags |= 1 << 15);
     assert!(read(Cursor::new(written(&tree))).is_err());
 }
 
