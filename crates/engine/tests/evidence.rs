@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{Bench, is_journal, noise};
+use fcs_engine::compare::Side;
 use fcs_engine::report::{Evidence, Outcome, Report};
-use fcs_engine::settings::Strategy;
+use fcs_engine::settings::{ContentCheck, Strategy};
 use fcs_testkit::faulty::{Act, Call};
 use fcs_testkit::image::{ImageOptions, find_all, flip_bit};
 use fcs_testkit::skip::skip;
@@ -126,6 +127,75 @@ fn claims(report: &Report) -> (Vec<String>, Vec<String>) {
         }
     }
     (device, cache)
+}
+
+/// How many of these files' bytes are cached.
+fn cached(folder: &Path, names: &[&str]) -> u64 {
+    let root = fcs_sys::open_root(folder).unwrap();
+    let of = |name: &&str| {
+        let name = fcs_sys::Name::new(name.as_bytes().to_vec()).unwrap();
+        let file = root.dir.open_file(&name, fcs_sys::Access::Read).unwrap();
+        file.cached_bytes().unwrap().unwrap()
+    };
+    names.iter().map(of).sum()
+}
+
+#[test]
+fn large_files_that_are_not_cached_are_compared_past_the_cache_and_others_in_it() {
+    use std::os::unix::fs::FileExt;
+    const SIZE: usize = (24 << 20) + 5;
+    const NAMES: [&str; 3] = ["same", "differs", "short"];
+    for kind in [FsKind::Ext4, FsKind::Xfs, FsKind::Btrfs] {
+        let mut image = match Image::new(kind, 400 << 20) {
+            Ok(image) => image,
+            Err(reason) => {
+                skip(test_name!(), &reason.reason);
+                continue;
+            }
+        };
+        let mut bench = Bench::at(image.mount_point());
+        for (seed, name) in NAMES.iter().enumerate() {
+            let size = if *name == "short" { 100_000 } else { SIZE };
+            for side in [&bench.left, &bench.right] {
+                std::fs::write(side.join(name), noise(size, seed as u64)).unwrap();
+                common::age(&side.join(name));
+            }
+        }
+        let last = std::fs::File::options().write(true).open(bench.right.join("differs")).unwrap();
+        last.write_all_at(b"!", SIZE as u64 - 1).unwrap();
+        drop(last);
+        common::age(&bench.right.join("differs"));
+        image.sync();
+        for content in [ContentCheck::Blake3, ContentCheck::Sha512] {
+            bench.settings.compare_content = content;
+            image.remount().unwrap();
+            let found = |bench: &Bench| -> Vec<String> {
+                let comparison = bench.compare();
+                assert!(comparison.errors.is_empty(), "{:?}", comparison.errors);
+                let plan = fcs_engine::plan::plan(&comparison, Side::Right, &|_| true, &bench.settings);
+                let steps = plan.folders.iter().flat_map(|folder| &folder.steps);
+                steps.map(|step| step.target_name.to_string()).collect()
+            };
+            let before = device_bytes(&image);
+            assert_eq!(found(&bench), ["differs"], "{kind:?} {content}");
+            let read = device_bytes(&image) - before;
+            assert!(read >= 4 * SIZE as u64, "{kind:?} {content}: all of both was read: {read}");
+            assert!(read < 4 * SIZE as u64 + (8 << 20), "{kind:?} {content}: and once: {read}");
+            let after = cached(&bench.left, &NAMES[..2]) + cached(&bench.right, &NAMES[..2]);
+            assert!(after < 1 << 20, "{kind:?} {content}: {after} bytes were brought into the cache");
+            let done = bench.control.progress.snapshot();
+            assert_eq!(done.compare_bytes_done, done.compare_bytes_total);
+
+            for name in &NAMES {
+                std::fs::read(bench.left.join(name)).unwrap();
+                std::fs::read(bench.right.join(name)).unwrap();
+            }
+            let before = device_bytes(&image);
+            assert_eq!(found(&bench), ["differs"], "{kind:?} {content}, cached");
+            let read = device_bytes(&image) - before;
+            assert!(read < 1 << 20, "{kind:?} {content}: {read} bytes read of what is cached");
+        }
+    }
 }
 
 /// What reading the files takes from the device, when nothing of them is cached.

@@ -643,6 +643,9 @@ impl Evict for FaultyFile {
     fn evict(&self) -> io::Result<Eviction> {
         self.shared.run(Call::Evict, &self.path, || Ok(Eviction::Proven), || self.inner.evict())
     }
+    fn cached_bytes(&self) -> io::Result<Option<u64>> {
+        self.inner.cached_bytes()
+    }
     fn is_in_metadata(&self) -> io::Result<bool> {
         self.inner.is_in_metadata()
     }

@@ -7,6 +7,7 @@
 //! This module must not know what a digest is compared with: two sides, a manifest, or the same file at another time.
 
 mod pool;
+mod pump;
 mod scanned;
 
 use std::io;
@@ -19,6 +20,7 @@ use crate::Control;
 use crate::progress::add;
 
 pub(crate) use pool::work;
+pub(crate) use pump::{PumpError, pump};
 pub(crate) use scanned::{Failure, LastFolder, ScannedFiles};
 
 /// How a digest is made.
@@ -77,37 +79,80 @@ impl<'a> FileReader<'a> {
         file: &dyn File,
         size: u64,
     ) -> Result<Digest, Stop> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let digest = match algorithm {
+        self.digest_of(algorithm, size, Self::each_chunk, file)
+    }
+
+    /// As [`FileReader::digest`], of a large file that was opened to be read past the cache.
+    pub(crate) fn digest_past_cache(
+        &mut self,
+        algorithm: Algorithm,
+        file: &dyn File,
+        size: u64,
+    ) -> Result<Digest, Stop> {
+        self.digest_of(algorithm, size, Self::each_chunk_past_cache, file)
+    }
+
+    fn digest_of(
+        &mut self,
+        algorithm: Algorithm,
+        size: u64,
+        read: impl FnOnce(&mut Self, &dyn File, u64, &mut dyn FnMut(&[u8])) -> Result<(), Stop>,
+        file: &dyn File,
+    ) -> Result<Digest, Stop> {
+        match algorithm {
             Algorithm::Blake3 => {
                 let mut hasher = blake3::Hasher::new();
-                let read = self.each_chunk(file, size, &mut buffer, |bytes| _ = hasher.update(bytes));
-                read.map(|()| filled_up(hasher.finalize().as_bytes()))
+                read(self, file, size, &mut |bytes| _ = hasher.update(bytes))?;
+                Ok(filled_up(hasher.finalize().as_bytes()))
             }
             Algorithm::Sha512 => {
                 let mut hasher = sha2::Sha512::new();
-                let read = self.each_chunk(file, size, &mut buffer, |bytes| hasher.update(bytes));
-                read.map(|()| filled_up(&hasher.finalize()))
+                read(self, file, size, &mut |bytes| hasher.update(bytes))?;
+                Ok(filled_up(&hasher.finalize()))
+            }
+        }
+    }
+
+    fn each_chunk(&mut self, file: &dyn File, size: u64, take: &mut dyn FnMut(&[u8])) -> Result<(), Stop> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut at = 0;
+        let read = loop {
+            if at >= size {
+                break Ok(());
+            }
+            match self.fill(file, &mut buffer, at, size) {
+                Ok(n) => {
+                    take(&buffer[..n]);
+                    at += n as u64;
+                }
+                Err(stop) => break Err(stop),
             }
         };
         self.buffer = buffer;
-        digest
+        read
     }
 
-    fn each_chunk(
+    fn each_chunk_past_cache(
         &mut self,
         file: &dyn File,
         size: u64,
-        buffer: &mut Vec<u8>,
-        mut take: impl FnMut(&[u8]),
+        take: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Stop> {
-        let mut at = 0;
-        while at < size {
-            let n = self.fill(file, buffer, at, size)?;
-            take(&buffer[..n]);
-            at += n as u64;
+        let consume = |_: u64, bytes: &[u8]| {
+            if self.control.cancel.should_stop() {
+                return Err(Stop::Cancelled);
+            }
+            take(bytes);
+            self.counted += bytes.len() as u64;
+            add(self.progress, bytes.len() as u64);
+            Ok(())
+        };
+        match pump(file, size, PAST_CACHE_CHUNK, false, consume) {
+            Ok((read, _)) if read < size => Err(Stop::EndsEarly),
+            Ok(_) => Ok(()),
+            Err(PumpError::Read(e)) => Err(Stop::Failed(e)),
+            Err(PumpError::Consume(stop)) => Err(stop),
         }
-        Ok(())
     }
 
     /// Reads the next chunk, which ends at `size` at the latest, and returns its length. The chunk is always full.
@@ -135,6 +180,9 @@ impl<'a> FileReader<'a> {
         Ok(got)
     }
 }
+
+/// Bytes read at once past the cache. The device works on the next while this one is hashed.
+const PAST_CACHE_CHUNK: usize = 1 << 20;
 
 /// How far ahead of its reader a large file is fetched.
 const AHEAD: u64 = 4 << 20;

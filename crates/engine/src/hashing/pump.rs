@@ -15,7 +15,7 @@ use crate::report::Digest;
 const BUFFERS: usize = 6;
 
 /// Where a pump failed.
-pub(super) enum PumpError<E> {
+pub(crate) enum PumpError<E> {
     /// Reading.
     Read(io::Error),
     /// The consumer.
@@ -27,7 +27,7 @@ type Chunk = (AlignedBuffer, usize);
 
 /// Reads `size` bytes in chunks, hashing them if asked, while `consume` works on the chunk before. Returns the bytes read,
 /// fewer than `size` if the file ends early, and their hash.
-pub(super) fn pump<E>(
+pub(crate) fn pump<E>(
     file: &dyn File,
     size: u64,
     chunk: usize,

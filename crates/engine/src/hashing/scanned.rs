@@ -15,6 +15,11 @@ use crate::progress::full_path;
 use crate::tree::{Entry, NodeId, Tree};
 use crate::{Error, ErrorKind, Op};
 
+/// Files of at least this size may be read past the cache. A smaller one is read before a second thread has begun.
+const PAST_CACHE_SIZE: u64 = 8 << 20;
+/// A file of which more than one part in so many is cached is read through the cache.
+const MOST_CACHED: u64 = 8;
+
 /// Why there is nothing to say about a file.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -64,7 +69,11 @@ impl<'a> ScannedFiles<'a> {
         node: NodeId,
     ) -> Result<Digest, Failure> {
         let file = self.open(last, node)?;
-        let digest = reader.digest(algorithm, &*file, self.entry(node).size);
+        let size = self.entry(node).size;
+        let digest = match self.open_past_cache(last, node, &file) {
+            Some(past) => reader.digest_past_cache(algorithm, &*past, size),
+            None => reader.digest(algorithm, &*file, size),
+        };
         let digest = digest.map_err(|stop| self.failure(node, stop))?;
         self.check_unchanged(last, node, &file)?;
         Ok(digest)
@@ -79,6 +88,24 @@ impl<'a> ScannedFiles<'a> {
         let (file, now) = opened.map_err(|e| Failure::Of(Error::os(Op::Open, self.path(node), e)))?;
         self.check_is(last, node, &now)?;
         Ok(file)
+    }
+
+    /// A large file once more, to be read past the cache, if little of it is cached: then the device is read as fast as it
+    /// can, and what others have in the cache stays there. Only where the cache that the system counts is the one that answers.
+    fn open_past_cache(&self, last: &mut LastFolder, node: NodeId, file: &FileRef) -> Option<FileRef> {
+        let size = self.entry(node).size;
+        if size < PAST_CACHE_SIZE || !self.tree.volume.device_reread {
+            return None;
+        }
+        let cached = file.cached_bytes().ok()??;
+        if cached > size / MOST_CACHED {
+            return None;
+        }
+        let dir = self.folder(last, node.folder).ok()?;
+        let (past, now) = dir.open_and_examine(&name_of(self.tree, node).ok()?, Access::ReadUncached).ok()?;
+        self.check_is(last, node, &now).ok()?;
+        // Some file systems refuse only at the first read.
+        past.read_at(&mut [0; 512], 0).is_ok().then_some(past)
     }
 
     /// Fails if an open file is no longer what the scan saw.

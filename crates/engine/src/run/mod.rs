@@ -20,7 +20,6 @@ pub(crate) mod folders;
 mod grown;
 pub(crate) mod metadata;
 pub(crate) mod meter;
-mod pump;
 pub(crate) mod replaced;
 pub(crate) mod reread;
 pub(crate) mod staged;

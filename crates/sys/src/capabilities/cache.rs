@@ -19,6 +19,11 @@ pub trait Evict {
     /// pages stay, and so do pages that any process has mapped.
     fn evict(&self) -> io::Result<Eviction>;
 
+    /// How many of the file's bytes are in the cache; `None` where the system does not tell.
+    fn cached_bytes(&self) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Whether the file system keeps the content among its own metadata (inline, in a shared tail): its cache of that
     /// cannot be emptied, so no read of such a file reaches the device. Only meaningful after a sync. An error where
     /// the file system does not tell.
@@ -58,6 +63,11 @@ impl dyn File + '_ {
     pub fn evict(&self) -> io::Result<Eviction> {
         const NO_CALL: Eviction = Eviction::Unproven("this build has no way to empty the system's cache");
         self.as_evict().map_or(Ok(NO_CALL), Evict::evict)
+    }
+
+    /// As [`Evict::cached_bytes`]; `None` where the backend has no such call.
+    pub fn cached_bytes(&self) -> io::Result<Option<u64>> {
+        self.as_evict().map_or(Ok(None), Evict::cached_bytes)
     }
 
     /// As [`Evict::is_in_metadata`]; `false` where the backend has no such call, and evicting proves nothing either.

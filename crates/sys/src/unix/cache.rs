@@ -37,6 +37,11 @@ pub(super) fn writeback(_: BorrowedFd<'_>, _: u64, _: u64, _: bool) -> io::Resul
 }
 
 #[cfg(not(target_os = "linux"))]
+pub(super) fn cached_pages(_: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+    Ok(None)
+}
+
+#[cfg(not(target_os = "linux"))]
 pub(super) fn evict(_: BorrowedFd<'_>) -> io::Result<Eviction> {
     Ok(Eviction::Unproven("this system does not tell what is cached"))
 }
@@ -113,7 +118,7 @@ fn is_memory(fd: BorrowedFd<'_>) -> bool {
 
 /// How many of the file's pages are cached; `None` where the system does not tell.
 #[cfg(target_os = "linux")]
-fn cached_pages(fd: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+pub(super) fn cached_pages(fd: BorrowedFd<'_>) -> io::Result<Option<u64>> {
     use std::os::fd::AsRawFd;
     use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -166,6 +166,11 @@ impl Evict for UnixFile {
         cache::evict(self.fd.as_fd())
     }
 
+    fn cached_bytes(&self) -> io::Result<Option<u64>> {
+        let pages = cache::cached_pages(self.fd.as_fd())?;
+        Ok(pages.map(|pages| pages * rustix::param::page_size() as u64))
+    }
+
     fn is_in_metadata(&self) -> io::Result<bool> {
         cache::is_in_metadata(self.fd.as_fd())
     }
