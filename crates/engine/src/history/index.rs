@@ -153,11 +153,11 @@ pub fn originals(root: &Root, run: &RunId) -> Result<Originals, StartError> {
     {
         return Ok(Originals { from: OriginalsFrom::Index, items: items.into_iter() });
     }
-    let (records, tail) = journal::read(&journal).map_err(failed)?;
+    let (ledger, tail) = Ledger::read(&journal).map_err(failed)?;
     if let Some(version) = tail.other_version() {
         return Err(StartError::OtherVersion { root: root.path.clone(), run: run.clone(), version });
     }
-    let mut ledger = Ledger::replay(records).ok_or_else(|| failed(io::ErrorKind::InvalidData.into()))?;
+    let mut ledger = ledger.ok_or_else(|| failed(io::ErrorKind::InvalidData.into()))?;
     if ledger.is_unfinished() {
         return Err(StartError::Unfinished { root: root.path.clone(), runs: vec![ledger.info(0)] });
     }
@@ -208,16 +208,36 @@ fn fits(head: &Head, journal: &FileRef, run: &RunId) -> bool {
 
 /// Writes the index of a run that is over, from its journal. Where that cannot be done there is none.
 pub(crate) fn write(store: &LockedStore, run: &RunId) {
-    let written = try_write(store, run).or_else(|e| store.remove_index(run).and(Err(e)));
-    if let Err(error) = written {
+    conclude(store, run, try_write(store, run));
+}
+
+fn conclude(store: &LockedStore, run: &RunId, written: io::Result<()>) {
+    if let Err(error) = written.or_else(|e| store.remove_index(run).and(Err(e))) {
         tracing::warn!(%error, %run, "the index of what the run keeps could not be written");
     }
 }
 
+/// As [`write`], from what the journal says, which ends at `tail`.
+pub(crate) fn write_from(store: &LockedStore, run: &RunId, ledger: Ledger, tail: Tail) {
+    let file = if_there(store.journal(run));
+    let written =
+        file.and_then(|file| file.map_or(Ok(()), |file| try_write_from(store, run, &file, ledger, tail)));
+    conclude(store, run, written);
+}
+
 fn try_write(store: &LockedStore, run: &RunId) -> io::Result<()> {
     let Some(file) = if_there(store.journal(run))? else { return Ok(()) };
-    let (records, tail) = journal::read(&file)?;
-    let Some(mut ledger) = Ledger::replay(records) else { return Ok(()) };
+    let (Some(ledger), tail) = Ledger::read(&file)? else { return Ok(()) };
+    try_write_from(store, run, &file, ledger, tail)
+}
+
+fn try_write_from(
+    store: &LockedStore,
+    run: &RunId,
+    file: &FileRef,
+    mut ledger: Ledger,
+    tail: Tail,
+) -> io::Result<()> {
     if !ledger.is_undoable() {
         return store.remove_index(run);
     }

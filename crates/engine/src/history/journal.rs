@@ -161,15 +161,16 @@ fn checksum(before: &Checksum, number: u32, payload: &[u8]) -> Checksum {
     short
 }
 
-/// Reads all valid records. What comes after the last one was never finished and counts as not written.
+/// Gives all valid records, one by one: a journal of many steps has hundreds of bytes for each. What comes after the last
+/// one was never finished and counts as not written.
 ///
 /// A first record that is whole but not understood leaves the tail behind it: such a journal is of another version,
 /// not empty.
-pub(crate) fn read(file: &FileRef) -> io::Result<(Vec<Record>, Tail)> {
-    read_as(file)
+pub(crate) fn each(file: &FileRef, take: impl FnMut(Record)) -> io::Result<Tail> {
+    each_from(&|buffer, at| file.read_at(buffer, at), take)
 }
 
-/// As [`read`], of records of another kind.
+/// As [`each`], of records of another kind, all at once.
 pub(crate) fn read_as<R: DeserializeOwned>(file: &FileRef) -> io::Result<(Vec<R>, Tail)> {
     read_from(&|buffer, at| file.read_at(buffer, at))
 }
@@ -193,15 +194,20 @@ pub(crate) fn ends_at(file: &FileRef, tail: &Tail) -> io::Result<bool> {
 type ReadAt<'a> = &'a dyn Fn(&mut [u8], u64) -> io::Result<usize>;
 
 fn read_from<R: DeserializeOwned>(read_at: ReadAt<'_>) -> io::Result<(Vec<R>, Tail)> {
-    let mut reader = Reader::new(read_at);
     let mut records = Vec::new();
+    let tail = each_from(read_at, |record| records.push(record))?;
+    Ok((records, tail))
+}
+
+fn each_from<R: DeserializeOwned>(read_at: ReadAt<'_>, mut take: impl FnMut(R)) -> io::Result<Tail> {
+    let mut reader = Reader::new(read_at);
     let mut tail = Tail::default();
     loop {
         match reader.record_behind(tail)? {
-            None => return Ok((records, tail)),
-            Some((None, next)) => return Ok((records, if tail.number == 0 { next } else { tail })),
+            None => return Ok(tail),
+            Some((None, next)) => return Ok(if tail.number == 0 { next } else { tail }),
             Some((Some(record), next)) => {
-                records.push(record);
+                take(record);
                 tail = next;
             }
         }
@@ -288,6 +294,10 @@ mod tests {
 
     use super::super::{Ledger, VERSION};
     use super::*;
+
+    fn read(file: &FileRef) -> io::Result<(Vec<Record>, Tail)> {
+        read_as(file)
+    }
 
     fn written(records: &[Record]) -> (tempfile::TempDir, FileRef, Vec<u8>) {
         let tmp = tempfile::tempdir().unwrap();

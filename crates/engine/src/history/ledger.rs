@@ -3,9 +3,11 @@
 //! Invariant: pure. Whether what it says is true, only the disk knows; see `disk.rs`.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
 
-use fcs_sys::{Attributes, FileId, Kind, Metadata, Name, RelPath, Time};
+use fcs_sys::{Attributes, FileId, FileRef, Kind, Metadata, Name, RelPath, Time};
 
+use super::journal::{self, Tail};
 use super::record::{
     Begin, EmptiedFolder, End, EndKind, FileStamp, FolderRecord, Record, RemovedTo, VERSION,
 };
@@ -82,7 +84,7 @@ pub(crate) struct LedgerStep {
     /// The original was an empty folder that was to be removed where it was.
     pub(crate) emptied: Option<EmptiedFolder>,
     /// Only metadata of the item is set: what it was, and what it is to be.
-    pub(crate) metadata: Option<[ItemMetadata; 2]>,
+    pub(crate) metadata: Option<Box<[ItemMetadata; 2]>>,
     /// The item is a folder that had this before it was given permissions to be moved.
     pub(crate) lifted: Option<Attributes>,
     /// Numbers of the removals that are done when this one is: the folder goes with all that is in it.
@@ -142,14 +144,31 @@ impl LedgerStep {
 }
 
 impl Ledger {
-    /// Replays the records. `None` if they are not those of a journal that this version understands.
+    /// Reads a journal. No ledger if its records are not those of a journal that this version understands.
+    pub(crate) fn read(file: &FileRef) -> io::Result<(Option<Self>, Tail)> {
+        let (mut first, mut ledger) = (true, None);
+        let tail = journal::each(file, |record| {
+            if std::mem::take(&mut first) {
+                ledger = Self::begin(record);
+            } else if ledger.as_mut().is_some_and(|ledger: &mut Self| ledger.apply(record).is_none()) {
+                ledger = None;
+            }
+        })?;
+        Ok((ledger.map(Self::complete), tail))
+    }
+
+    /// Replays records. `None` if they are not those of a journal that this version understands.
+    #[cfg(test)]
     pub(crate) fn replay(records: Vec<Record>) -> Option<Self> {
         let mut records = records.into_iter();
-        let Some(Record::Begin(begin)) = records.next() else { return None };
-        if begin.version != VERSION {
-            return None;
-        }
-        let mut ledger = Self {
+        let mut ledger = Self::begin(records.next()?)?;
+        records.try_for_each(|record| ledger.apply(record))?;
+        Some(ledger.complete())
+    }
+
+    fn begin(first: Record) -> Option<Self> {
+        let Record::Begin(begin) = first else { return None };
+        (begin.version == VERSION).then(|| Self {
             begin,
             folders: Vec::new(),
             steps: Vec::new(),
@@ -159,18 +178,21 @@ impl Ledger {
             pruned: false,
             anchor: None,
             elsewhere: true,
-        };
-        records.try_for_each(|record| ledger.apply(record))?;
-        let replacing: Vec<RelPath> = ledger.making_way().into_keys().collect();
-        for folder in ledger.folders.iter_mut().filter(|_| !replacing.is_empty()) {
+        })
+    }
+
+    /// Adds what only all records together tell.
+    fn complete(mut self) -> Self {
+        let replacing: Vec<RelPath> = self.making_way().into_keys().collect();
+        for folder in self.folders.iter_mut().filter(|_| !replacing.is_empty()) {
             folder.replaces = replacing.iter().any(|path| folder.path.starts_with(path));
         }
-        let emptied: HashSet<RelPath> = ledger.emptied().collect();
-        for folder in ledger.folders.iter_mut().filter(|_| !emptied.is_empty()) {
+        let emptied: HashSet<RelPath> = self.emptied().collect();
+        for folder in self.folders.iter_mut().filter(|_| !emptied.is_empty()) {
             folder.emptied = emptied.contains(&folder.path);
         }
-        note_set_folders(&mut ledger.folders, &ledger.steps);
-        Some(ledger)
+        note_set_folders(&mut self.folders, &self.steps);
+        self
     }
 
     fn apply(&mut self, record: Record) -> Option<()> {
@@ -240,11 +262,11 @@ impl Ledger {
             }
             Record::SettingTimes { step, was, wanted } => {
                 let step = self.step_mut(step)?;
-                (step.intended, step.metadata) = (true, Some([was.into(), wanted.into()]));
+                (step.intended, step.metadata) = (true, Some(Box::new([was.into(), wanted.into()])));
             }
             Record::SettingMetadata { step, was, wanted } => {
                 let step = self.step_mut(step)?;
-                (step.intended, step.metadata) = (true, Some([was, wanted]));
+                (step.intended, step.metadata) = (true, Some(Box::new([was, wanted])));
             }
             Record::LiftedItem { step, was } => self.step_mut(step)?.lifted = Some(was),
             Record::Aside { step } => self.step_mut(step)?.aside = true,
@@ -412,7 +434,7 @@ pub(crate) fn note_set_folders(folders: &mut [LedgerFolder], all: &[LedgerStep])
     for folder in folders.iter() {
         let steps = all[folder.steps.clone()].iter().filter(|step| step.sets_folder());
         for step in steps.filter(|step| step.intended) {
-            let wanted = step.metadata.map(|[_, wanted]| wanted).unwrap_or_default();
+            let wanted = step.metadata.as_deref().map(|[_, wanted]| *wanted).unwrap_or_default();
             let is_dated = step.committed && wanted.modified.is_some();
             set.insert(folder.path.join(&step.name), (wanted.attributes.is_some(), is_dated));
         }

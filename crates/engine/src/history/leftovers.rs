@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::disk::if_there;
 use super::store::{FOLDER, StoreReader, UNDO, move_to, names};
-use super::{Ledger, RunId, StartError, journal};
+use super::{Ledger, RunId, StartError};
 use crate::dir_cursor::DirCursor;
 use crate::names::{own, run_and_step};
 use crate::{Control, Error, Op};
@@ -169,7 +169,7 @@ fn known_runs_of(root: &Root) -> io::Result<HashSet<RunId>> {
     let mut known = HashSet::new();
     for run in look.run_ids()? {
         let Some(file) = look.journal(&run).ok().flatten() else { continue };
-        let ledger = journal::read(&file).ok().and_then(|(records, _)| Ledger::replay(records));
+        let ledger = Ledger::read(&file).ok().and_then(|(ledger, _)| ledger);
         // A list that is not complete says of no item whether it was in it.
         if ledger.is_some_and(|ledger| ledger.ready) {
             known.insert(run);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fcs_sys::{Attributes, DirRef, FileRef, Name, Root};
 use fcs_text::utc_time;
 
-use super::journal::{self, Journal, Tail};
+use super::journal::{Journal, Tail};
 use super::ledger::Ledger;
 use super::record::{Begin, Record, RemovedTo};
 use super::store::{LockedStore, move_to};
@@ -223,9 +223,8 @@ impl RunLog {
     /// Reads the journal back, for what has to be looked through once more.
     pub(crate) fn replay(&self) -> io::Result<Ledger> {
         self.journal().sync()?;
-        let (records, _) = journal::read(&self.file)?;
-        let mut ledger =
-            Ledger::replay(records).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+        let (ledger, _) = Ledger::read(&self.file)?;
+        let mut ledger = ledger.ok_or(io::ErrorKind::InvalidData)?;
         ledger.locate(&self.file.metadata()?);
         Ok(ledger)
     }
@@ -270,22 +269,29 @@ impl RunLog {
         let own = std::slice::from_ref(&run);
         let share = |total: u64| u128::from(total) * u128::from(settings.undo_max_percent) / 100;
         let limit = store.root().dir.space().ok().map(|space| share(space.total) as u64);
+        let mut replayed = None;
         let pruned = if prune_at_end {
             // Nothing of it can be undone, so what earlier runs keep is still worth keeping.
             Ok(Pruned::of(Vec::new(), prune::delete_originals(&store, own)))
         } else if settings.undo == Undo::Off {
             // What stays of it is tried once more with those before it, and told then.
             let _ = prune::delete_originals(&store, own);
-            prune::after(&store, &group, limit)
+            prune::after(&store, (&group, &run), limit).map(|(pruned, _)| pruned)
         } else if (!changed || recycles) && store.delete_if_empty(&run).is_ok_and(|gone| gone) {
             Ok(Pruned::default())
         } else if committed {
-            prune::after(&store, &group, limit)
+            prune::after(&store, (&group, &run), limit).map(|(pruned, its)| {
+                replayed = its;
+                pruned
+            })
         } else {
             Ok(Pruned::default())
         };
         if !prune_at_end && settings.undo != Undo::Off {
-            index::write(&store, &run);
+            match replayed {
+                Some((ledger, tail)) => index::write_from(&store, &run, ledger, tail),
+                None => index::write(&store, &run),
+            }
         }
         let pruned = pruned.map_err(failed)?;
         store.remove_if_empty().map_err(|e| Error::os(Op::KeepJournal, root.clone(), e))?;

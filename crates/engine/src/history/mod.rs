@@ -55,7 +55,7 @@ pub(crate) use recover::settle;
 pub(crate) use store::move_to;
 pub(crate) use undo::revert;
 
-use journal::{Journal, Tail};
+use journal::Journal;
 use store::{LockedStore, StoreReader};
 
 /// How far a run got, as its journal says.
@@ -270,7 +270,7 @@ fn look_at(look: &StoreReader, run: &RunId, kept: u64) -> Option<(RunInfo, Optio
         Ok(file) => file?,
         Err(_) => return Some((blank(run, kept, RunState::Unreadable), None)),
     };
-    let ledger = journal::read(&file).ok().and_then(|(records, _)| Ledger::replay(records));
+    let ledger = Ledger::read(&file).ok().and_then(|(ledger, _)| ledger);
     // Originals without a whole list of what was to be done: the list was damaged.
     let ledger = ledger.filter(|ledger| ledger.ready || kept == 0);
     let info =
@@ -338,6 +338,22 @@ fn blank(run: &RunId, kept_bytes: u64, state: RunState) -> RunInfo {
 
 /// Unfinished runs under the lock.
 fn unfinished_in(store: &LockedStore, root: &Root) -> Result<Vec<RunInfo>, StartError> {
+    read_each(store, root, drop)
+}
+
+/// A run whose journal was read, which can be written on.
+struct Opened {
+    run: RunId,
+    ledger: Ledger,
+    journal: Journal,
+}
+
+/// Gives each run that is over to `over`, oldest first, and returns those that are not. What never touched anything is removed.
+fn read_each(
+    store: &LockedStore,
+    root: &Root,
+    mut over: impl FnMut(Opened),
+) -> Result<Vec<RunInfo>, StartError> {
     let failed = |e| StartError::Failed(Error::os(Op::ReadJournal, root.path.clone(), e));
     let (mut unfinished, mut unready) = (Vec::new(), Vec::new());
     for run in store.run_ids().map_err(failed)? {
@@ -349,7 +365,10 @@ fn unfinished_in(store: &LockedStore, root: &Root) -> Result<Vec<RunInfo>, Start
                     return Err(StartError::OtherVersion { root: root.path.clone(), run, version });
                 }
             }
-            Some(ledger) if !ledger.is_unfinished() => index::mend(store, &run, &ledger, journal.tail()),
+            Some(ledger) if !ledger.is_unfinished() => {
+                index::mend(store, &run, &ledger, journal.tail());
+                over(Opened { run, ledger, journal });
+            }
             Some(ledger) if ledger.ready => unfinished.push(ledger.info(0)),
             Some(_) => unready.push(run),
         }
@@ -375,8 +394,7 @@ fn remove_unready(store: &LockedStore, unready: Vec<RunId>) -> io::Result<()> {
 /// A run's ledger and its journal to go on writing; no ledger if the journal makes no sense.
 fn open(store: &LockedStore, run: &RunId) -> io::Result<(Option<Ledger>, Journal)> {
     let file = store.journal(run)?;
-    let (records, tail): (Vec<Record>, Tail) = journal::read(&file)?;
-    let mut ledger = Ledger::replay(records);
+    let (mut ledger, tail) = Ledger::read(&file)?;
     if let Some(ledger) = &mut ledger {
         ledger.locate(&file.metadata()?);
     }
@@ -495,28 +513,33 @@ fn undo_in(
 ) -> Result<RecoveryReport, StartError> {
     let root = store.root();
     let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.path.clone(), e));
-    let unfinished = unfinished_in(store, root)?;
+    let mut over = Vec::new();
+    let unfinished = read_each(store, root, |one| over.push(one))?;
     if !unfinished.is_empty() {
         return Err(StartError::Unfinished { root: root.path.clone(), runs: unfinished });
     }
-    let ids = store.run_ids().map_err(failed)?;
-    if let Some(wanted) = run.filter(|wanted| !ids.contains(wanted)) {
+    if let Some(wanted) = run
+        && over.iter().all(|one| one.run != *wanted)
+        && !store.run_ids().map_err(failed)?.contains(wanted)
+    {
         return Err(StartError::NoSuchRun(wanted.clone()));
     }
-    let (mut ledgers, mut infos) = (Vec::new(), Vec::new());
-    for id in ids.iter().rev() {
-        if let Some(ledger) = open(store, id).map_err(failed)?.0.filter(Ledger::is_undoable) {
-            infos.push(ledger.info(0));
-            ledgers.push(ledger);
-        }
-    }
+    over.retain(|one| one.ledger.is_undoable());
+    over.reverse();
+    let infos: Vec<RunInfo> = over.iter().map(|one| one.ledger.info(0)).collect();
+    let mut over: Vec<Option<Opened>> = over.into_iter().map(Some).collect();
     let mut whole: Option<RecoveryReport> = None;
     for chosen in to_undo(&infos, run) {
         let Some(at) = infos.iter().position(|info| info.run == chosen.run) else { continue };
-        let later = ledgers[..at].iter().filter(|later| later.begin.group() != chosen.group());
-        let later = Later::of(later);
+        let later = over[..at].iter().flatten().map(|later| &later.ledger);
+        let later = Later::of(later.filter(|later| later.begin.group() != chosen.group()));
+        let known = over[at].take().filter(|_| whole.is_none());
         // Read anew: the undo of a later run of the group told it the change times of what came back.
-        let (Some(ledger), mut journal) = open(store, &chosen.run).map_err(failed)? else { continue };
+        let (ledger, mut journal) = match known {
+            Some(one) => (Some(one.ledger), one.journal),
+            None => open(store, &chosen.run).map_err(failed)?,
+        };
+        let Some(ledger) = ledger else { continue };
         let mut recovery = revert(store, &ledger, &mut journal, &later).map_err(failed)?;
         name_holders(&mut recovery.items, store.root());
         tell(&recovery.items, control);

@@ -14,7 +14,7 @@ use std::io;
 use fcs_sys::{DirRef, RelPath, Root, Time};
 
 use super::disk::if_there;
-use super::journal::{self, Journal};
+use super::journal::{Journal, Tail};
 use super::ledger::{Ledger, LedgerStep};
 use super::record::{EndKind, Record};
 use super::store::{LockedStore, remove_tree, tree_bytes};
@@ -48,8 +48,7 @@ pub(crate) fn delete_originals(store: &LockedStore, runs: &[RunId]) -> Vec<(RunI
 fn delete_originals_of(store: &LockedStore, run: &RunId) -> Result<(), Error> {
     let failed = |e| Error::os(Op::KeepJournal, store.root().path.clone(), e);
     let file = store.journal(run).map_err(failed)?;
-    let (records, tail) = journal::read(&file).map_err(failed)?;
-    let ledger = Ledger::replay(records);
+    let (ledger, tail) = Ledger::read(&file).map_err(failed)?;
     let mut journal = Journal::new(file, tail);
     if ledger.as_ref().is_none_or(|ledger| !ledger.pruned) {
         journal.append(&Record::Pruned);
@@ -77,10 +76,17 @@ pub(crate) struct Past {
 impl Past {
     /// Reads the journals.
     pub(crate) fn read(store: &LockedStore) -> io::Result<Self> {
-        let (mut alive, mut dead) = (Vec::new(), Vec::new());
+        Self::read_and_give(store, None).map(|(past, _)| past)
+    }
+
+    /// As [`Past::read`]; also returns what it read of the run `wanted`, if that can be undone.
+    fn read_and_give(
+        store: &LockedStore,
+        wanted: Option<&RunId>,
+    ) -> io::Result<(Self, Option<(Ledger, Tail)>)> {
+        let (mut alive, mut dead, mut given) = (Vec::new(), Vec::new(), None);
         for run in store.run_ids()? {
-            let (records, _) = journal::read(&store.journal(&run)?)?;
-            let Some(ledger) = Ledger::replay(records) else { continue };
+            let (Some(ledger), tail) = Ledger::read(&store.journal(&run)?)? else { continue };
             if ledger.pruned || ledger.end.is_some_and(|end| end.how == EndKind::RolledBack) {
                 dead.push(run);
             } else if ledger.end.is_some() {
@@ -93,9 +99,12 @@ impl Past {
                     LedgerStep::replaces_folder,
                 );
                 alive.push(ledger.info(ledger.kept_bytes().saturating_add(folders)));
+                if wanted == Some(&run) {
+                    given = Some((ledger, tail));
+                }
             }
         }
-        Ok(Self { alive, dead })
+        Ok((Self { alive, dead }, given))
     }
 
     /// The oldest runs whose term is over, without a gap. `current` is the group of a run that has just ended; what was to
@@ -155,10 +164,14 @@ pub(crate) fn outdated(store: &LockedStore) {
     }
 }
 
-/// Prunes after a run of the group `current`: what is expired, and the oldest beyond `limit` bytes. Returns the latter, which their
-/// term would have kept, and what stays.
-pub(crate) fn after(store: &LockedStore, current: &RunId, limit: Option<u64>) -> io::Result<Pruned> {
-    let mut past = Past::read(store)?;
+/// Prunes after the run `run` of the group `current`: what is expired, and the oldest beyond `limit` bytes. Returns the latter, which
+/// their term would have kept, and what stays; and what the journal of `run` says, so that it need not be read again.
+pub(crate) fn after(
+    store: &LockedStore,
+    (current, run): (&RunId, &RunId),
+    limit: Option<u64>,
+) -> io::Result<(Pruned, Option<(Ledger, Tail)>)> {
+    let (mut past, own) = Past::read_and_give(store, Some(run))?;
     let expired = past.expired(Some(current));
     let mut stay = delete_originals(store, &expired);
     past.alive.retain(|run| !expired.contains(&run.run));
@@ -167,7 +180,7 @@ pub(crate) fn after(store: &LockedStore, current: &RunId, limit: Option<u64>) ->
         beyond.extend(past.beyond(limit).into_iter().cloned());
         stay.extend(delete_originals(store, &beyond.iter().map(|run| run.run.clone()).collect::<Vec<_>>()));
     }
-    Ok(Pruned::of(beyond, stay))
+    Ok((Pruned::of(beyond, stay), own))
 }
 
 impl Pruned {

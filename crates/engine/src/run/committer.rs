@@ -10,13 +10,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::context::{Context, CopyJob, Volume};
 use super::fill::Stop;
-use super::reread::{HANDFUL, Rereader};
+use super::reread::{Ended, HANDFUL, Rereader};
 use super::staged::{Staged, Verified};
 use super::worker::{Prepared, discard_prepared, prepare};
 use crate::ops::put::Committed;
@@ -132,6 +133,20 @@ pub(super) fn prove_all<'a>(
     renamed: &Renamed<'a>,
     proven: &Sender<Proven<'a>>,
 ) {
+    std::thread::scope(|scope| {
+        let mut verifiers = Verifiers::new(scope, context);
+        prove_each(context, (batches, filling), renamed, proven, &mut verifiers);
+        verifiers.end();
+    });
+}
+
+fn prove_each<'s, 'a: 's, 'c: 's>(
+    context: &Context<'_>,
+    (batches, filling): (&Receiver<Batch<'a>>, &Filling<'a>),
+    renamed: &Renamed<'a>,
+    proven: &Sender<Proven<'a>>,
+    verifiers: &mut Verifiers<'s, '_, 'a, 'c>,
+) {
     let patience = Duration::from_millis(context.settings.batch_max_milliseconds);
     loop {
         let batch = match batches.recv_timeout(patience) {
@@ -153,7 +168,7 @@ pub(super) fn prove_all<'a>(
         if batch.steps.is_empty() && named.is_empty() {
             continue;
         }
-        if let Err(unsent) = proven.send(prove(context, batch, named)) {
+        if let Err(unsent) = proven.send(prove(context, batch, named, verifiers)) {
             // The committer is gone, which only a defect of ours can cause. What has its name stays for recovery.
             for verified in unsent.0.verified {
                 let job = verified.discard(context);
@@ -164,7 +179,12 @@ pub(super) fn prove_all<'a>(
 }
 
 /// Syncs once for the content of `batch` and for the names of `named`, and verifies the batch.
-fn prove<'a>(context: &Context<'_>, batch: Batch<'a>, named: Vec<Committed<'a>>) -> Proven<'a> {
+fn prove<'s, 'a: 's, 'c: 's>(
+    context: &Context<'_>,
+    batch: Batch<'a>,
+    named: Vec<Committed<'a>>,
+    verifiers: &mut Verifiers<'s, '_, 'a, 'c>,
+) -> Proven<'a> {
     let (mut to_verify, mut verified) = (Vec::new(), Vec::new());
     for step in batch.steps {
         match step {
@@ -182,7 +202,7 @@ fn prove<'a>(context: &Context<'_>, batch: Batch<'a>, named: Vec<Committed<'a>>)
     let volumes = sync_volumes(&to_verify, &named);
     let lost = sync_renames_given(&named, &volumes);
     let (good, failed) = sync_content(to_verify, &volumes);
-    verified.extend(verify_batch(context, good));
+    verified.extend(verifiers.verify(good));
     for staged in failed {
         let job = discard_prepared(context, Prepared::InBatch(staged));
         verified.extend(start_over(context, &job));
@@ -277,45 +297,84 @@ fn unsynced_content() -> bool {
     is(Fault::NoFileSync) || is(Fault::SyncAfterRename)
 }
 
-/// Verifies a batch on several threads; failures are reported here.
-fn verify_batch<'a>(context: &Context<'_>, staged: Vec<Staged<'a>>) -> Vec<Verified<'a>> {
-    let threads = context.settings.effective_copy_workers().min(staged.len().div_ceil(HANDFUL)).max(1);
-    let staged = Mutex::new(staged);
-    let take = || {
-        let mut staged = staged.lock().unwrap_or_else(PoisonError::into_inner);
-        let rest = staged.len().saturating_sub(HANDFUL);
-        staged.split_off(rest)
-    };
-    let verify = || {
-        let mut done = Vec::new();
-        let mut rereader = Rereader::new();
-        loop {
-            let handful = take();
-            if handful.is_empty() {
-                return done;
-            }
-            for ended in rereader.verify(context, handful) {
+/// A handful to be verified, and whom to tell what came of it.
+type Handful<'a> = (Vec<Staged<'a>>, Sender<Vec<Ended<'a>>>);
+
+/// Those who verify: this thread, and helpers that stay for the batches to come, because what each reads with is costly to
+/// make.
+struct Verifiers<'scope, 'env, 'a, 'c> {
+    scope: &'scope Scope<'scope, 'env>,
+    context: &'scope Context<'c>,
+    own: Rereader,
+    give: Sender<Handful<'a>>,
+    given: Receiver<Handful<'a>>,
+    helpers: Vec<ScopedJoinHandle<'scope, ()>>,
+}
+
+impl<'scope, 'a: 'scope, 'c: 'scope> Verifiers<'scope, '_, 'a, 'c> {
+    /// Helpers are started when a batch is large enough for them.
+    fn new<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        context: &'scope Context<'c>,
+    ) -> Verifiers<'scope, 'env, 'a, 'c> {
+        let (give, given) = unbounded();
+        Verifiers { scope, context, own: Rereader::new(), give, given, helpers: Vec::new() }
+    }
+
+    /// Verifies a batch; failures are reported here.
+    fn verify(&mut self, mut staged: Vec<Staged<'a>>) -> Vec<Verified<'a>> {
+        let handfuls = staged.len().div_ceil(HANDFUL);
+        let threads = self.context.settings.effective_copy_workers().min(handfuls);
+        while self.helpers.len() + 1 < threads {
+            let (context, given) = (self.context, self.given.clone());
+            let help = move || {
+                let mut rereader = Rereader::new();
+                for (handful, done) in given {
+                    // Nobody waits for it after a panic.
+                    let _ = done.send(rereader.verify(context, handful));
+                }
+            };
+            // This thread verifies too, so that helpers which cannot be started are only missed.
+            let Ok(helper) = std::thread::Builder::new().spawn_scoped(self.scope, help) else { break };
+            self.helpers.push(helper);
+        }
+        let (done, ended) = unbounded();
+        while !staged.is_empty() {
+            let rest = staged.len().saturating_sub(HANDFUL);
+            // Only a defect of ours could end it while `given` is here.
+            let _ = self.give.send((staged.split_off(rest), done.clone()));
+        }
+        drop(done);
+        while let Ok((handful, done)) = self.given.try_recv() {
+            let _ = done.send(self.own.verify(self.context, handful));
+        }
+        let (mut verified, mut told) = (Vec::new(), 0);
+        for handful in ended {
+            told += 1;
+            for ended in handful {
                 match ended {
-                    Ok(verified) => done.push(verified),
-                    Err((job, stop)) => end(context, &job, stop),
+                    Ok(one) => verified.push(one),
+                    Err((job, stop)) => end(self.context, &job, stop),
                 }
             }
         }
-    };
-    if threads == 1 {
-        return verify();
-    }
-    std::thread::scope(|scope| {
-        // This thread verifies too, so that helpers which cannot be started are only missed.
-        let start = |_| std::thread::Builder::new().spawn_scoped(scope, verify).ok();
-        let helpers: Vec<_> = (1..threads).filter_map(start).collect();
-        let mut done = verify();
-        for helper in helpers {
-            // What a helper was to verify is missing after a panic, so it is one of this thread too.
-            done.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        if told < handfuls {
+            // What a helper was to verify is missing after its panic, so it is one of this thread too.
+            self.end();
         }
-        done
-    })
+        verified
+    }
+
+    /// Waits for the helpers. A panic of one is one of this thread.
+    fn end(&mut self) {
+        self.give = unbounded().0;
+        self.given = unbounded().1;
+        for helper in self.helpers.drain(..) {
+            if let Err(panic) = helper.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
 }
 
 fn end(context: &Context<'_>, job: &CopyJob<'_>, stop: Stop) {

@@ -7,6 +7,8 @@
 //!
 //! Invariant: "from the device" is said only of what was counted or shown to be out of the cache.
 
+use std::cell::OnceCell;
+
 use fcs_sys::{DeviceReads, File};
 
 use super::context::{Context, CopyJob};
@@ -24,17 +26,25 @@ pub(super) type Ended<'a> = Result<Verified<'a>, (CopyJob<'a>, Stop)>;
 
 /// What a thread needs to read copies back; it stays on the thread that made it.
 pub(super) struct Rereader {
-    device: Option<DeviceReads>,
+    /// Made when there is something to read.
+    device: OnceCell<Option<DeviceReads>>,
     buffer: Vec<u8>,
 }
 
 impl Rereader {
-    pub(super) fn new() -> Self {
-        let device = DeviceReads::new().inspect_err(|e| tracing::debug!("copies are read one by one: {e}"));
-        #[cfg(fcs_planted)]
-        let device =
-            device.ok().filter(|_| !crate::planted::is(crate::planted::Fault::VerifyFromCache)).ok_or(());
-        Self { device: device.ok(), buffer: Vec::new() }
+    pub(super) const fn new() -> Self {
+        Self { device: OnceCell::new(), buffer: Vec::new() }
+    }
+
+    fn device(&self) -> Option<&DeviceReads> {
+        let made = || {
+            #[cfg(fcs_planted)]
+            if crate::planted::is(crate::planted::Fault::VerifyFromCache) {
+                return None;
+            }
+            DeviceReads::new().inspect_err(|e| tracing::debug!("copies are read one by one: {e}")).ok()
+        };
+        self.device.get_or_init(made).as_ref()
     }
 
     /// Verifies a handful, whose content must have been synced. They come back in the order of the plan, however each was
@@ -45,7 +55,7 @@ impl Rereader {
         for mut staged in handful {
             let volume = &staged.job.folder.volume;
             let is_tiny = staged.size <= volume.facts.in_metadata_max_bytes;
-            let file = staged.file.as_ref().filter(|_| self.device.is_some() && is_for_device(&staged));
+            let file = staged.file.as_ref().filter(|_| is_for_device(&staged) && self.device().is_some());
             match file {
                 None => rest.push(staged),
                 Some(file) if counts(&staged, &**file, is_tiny) => {
@@ -92,8 +102,8 @@ impl Rereader {
     ) {
         let files: Vec<(&dyn File, u64)> =
             part.iter().filter_map(|staged| Some((&**staged.file.as_ref()?, staged.size))).collect();
-        let read = match &mut self.device {
-            Some(device) if files.len() == part.len() => device.read(&files),
+        let read = match self.device.get_mut() {
+            Some(Some(device)) if files.len() == part.len() => device.read(&files),
             _ => Ok(None),
         };
         drop(files);
@@ -108,10 +118,10 @@ impl Rereader {
             }
             (Err(error), _) => {
                 tracing::debug!("copies are read one by one from here on: {error}");
-                self.device = None;
+                self.device = None.into();
             }
             (Ok(_), proof) => {
-                if let Some(staged) = part.first().filter(|_| self.device.is_some()) {
+                if let Some(staged) = part.first().filter(|_| self.device().is_some()) {
                     staged.job.folder.volume.did_not_count(proof);
                 }
             }

@@ -160,7 +160,9 @@ fn give_back_own(
     settler: &Settler<'_>,
     folders: &[LedgerFolder],
 ) -> io::Result<()> {
-    let Some(wanted) = step.metadata.and_then(|[_, wanted]| wanted.attributes) else { return Ok(()) };
+    let Some(wanted) = step.metadata.as_deref().and_then(|[_, wanted]| wanted.attributes) else {
+        return Ok(());
+    };
     let mut lifted = folders.iter().filter(|folder| folder.path == *path);
     if !lifted.any(|folder| folder.had().any(|had| had == wanted)) {
         return Ok(());
