@@ -32,6 +32,16 @@ pub(crate) enum Algorithm {
     Sha512,
 }
 
+impl Algorithm {
+    /// The digest of these bytes.
+    pub(crate) fn digest(self, bytes: &[u8]) -> Digest {
+        match self {
+            Self::Blake3 => filled_up(blake3::hash(bytes).as_bytes()),
+            Self::Sha512 => filled_up(&sha2::Sha512::digest(bytes)),
+        }
+    }
+}
+
 /// A digest, filled up with zeros to the length of the longest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Digest([u8; 64]);
