@@ -16,10 +16,10 @@ const LINES_TOLD_AGAIN: usize = 12;
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Listening {
     #[default]
-    ToNone,
-    ToLast,
+    Off,
+    All,
     /// What failed is known by its message; the frames are only in the way at the end of a long output.
-    ToLastButBacktrace,
+    AllButFrames,
 }
 
 /// Counts over all test programs.
@@ -71,12 +71,12 @@ impl Tally {
         let name = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----"));
         if let Some(name) = name {
             self.failures.push((name.to_owned(), Vec::new()));
-            self.listening = Listening::ToLast;
+            self.listening = Listening::All;
         } else if line == "failures:" || line.starts_with("test result: ") {
-            self.listening = Listening::ToNone;
-        } else if self.listening != Listening::ToNone && line == "stack backtrace:" {
-            self.listening = Listening::ToLastButBacktrace;
-        } else if self.listening == Listening::ToLast
+            self.listening = Listening::Off;
+        } else if self.listening != Listening::Off && line == "stack backtrace:" {
+            self.listening = Listening::AllButFrames;
+        } else if self.listening == Listening::All
             && !line.is_empty()
             && let Some((_, said)) = self.failures.last_mut()
             && said.len() < LINES_TOLD_AGAIN
@@ -88,8 +88,8 @@ impl Tally {
     /// Which tests failed and what each said first, indented, for the end of an output in which they lie far above.
     pub(crate) fn failures(&self) -> impl Iterator<Item = String> {
         self.failures.iter().map(|(name, said)| {
-            let said: String = said.iter().map(|line| format!("\n    {line}")).collect();
-            format!("{name}{said}")
+            let parts = std::iter::once(name).chain(said).map(String::as_str);
+            parts.collect::<Vec<_>>().join("\n    ")
         })
     }
 

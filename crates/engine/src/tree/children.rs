@@ -161,12 +161,11 @@ impl Children {
             flags: entry.flags,
         };
         let known = self.common.iter().rev().take(LOOKED_AT).position(|one| *one == common);
-        let common = match known {
-            Some(from_end) => self.common.len() - 1 - from_end,
-            None => {
-                self.common.push(common);
-                self.common.len() - 1
-            }
+        let common = if let Some(from_end) = known {
+            self.common.len() - 1 - from_end
+        } else {
+            self.common.push(common);
+            self.common.len() - 1
         };
         Packed {
             size: entry.size,
