@@ -30,7 +30,7 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         Self {
-            budget: Budget { exhaustive: 160, samples: 10 },
+            budget: Budget { exhaustive: 120, samples: 8 },
             seed: 1,
             recoveries: 150,
             inner: Budget { exhaustive: 4, samples: 1 },
