@@ -88,7 +88,7 @@ impl Found<'_> {
         let names = self.names.entry(folder).or_insert_with(|| {
             before.children(folder).map(|child| (before.name_on(child, Side::Left), child)).collect()
         });
-        let node = self.rows[row as usize].left?;
+        let node = self.rows[row as usize].left()?;
         names.get(self.now.0.name(node)).copied()
     }
 
@@ -96,8 +96,8 @@ impl Found<'_> {
     fn finding(&self, row: RowId, old: RowId) -> Option<bool> {
         let (now, then) = (&self.rows[row as usize], self.before.row(old));
         let sides = [
-            (self.now.0.entry(now.left?), self.before.left.entry(then.left?)),
-            (self.now.1.entry(now.right?), self.before.right.entry(then.right?)),
+            (self.now.0.entry(now.left()?), self.before.left.entry(then.left()?)),
+            (self.now.1.entry(now.right()?), self.before.right.entry(then.right()?)),
         ];
         let same = |(now, then): &(crate::tree::Entry, crate::tree::Entry)| {
             now.fingerprint() == then.fingerprint() && is_settled(&then.fingerprint(), self.before.began)

@@ -123,7 +123,7 @@ enum ContentPart {
 }
 
 fn nodes_of(row: &Row) -> Option<[NodeId; 2]> {
-    Some([row.left?, row.right?])
+    Some([row.left()?, row.right()?])
 }
 
 /// What the first of two workers found out about its side of a large pair; `None` if it could not.

@@ -111,10 +111,8 @@ pub type RowId = u32;
 /// One row: an item on the left, on the right, or both.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// The left item.
-    pub left: Option<NodeId>,
-    /// The right item.
-    pub right: Option<NodeId>,
+    /// The items, the left first; [`NO_ITEM`] where there is none. As options they would take half as much again.
+    items: [NodeId; 2],
     /// The folder's row; the root is its own parent.
     pub parent: RowId,
     /// First child row.
@@ -123,6 +121,27 @@ pub struct Row {
     pub children: u32,
     /// What the comparison says.
     pub verdict: Verdict,
+}
+
+/// No tree has a folder of this number.
+const NO_ITEM: NodeId = NodeId { folder: u32::MAX, child: 0 };
+
+impl Row {
+    /// A row without children.
+    pub(super) fn new(left: Option<NodeId>, right: Option<NodeId>, parent: RowId, verdict: Verdict) -> Self {
+        let items = [left, right].map(|item| item.unwrap_or(NO_ITEM));
+        Self { items, parent, first_child: 0, children: 0, verdict }
+    }
+
+    /// The left item.
+    pub fn left(&self) -> Option<NodeId> {
+        Some(self.items[0]).filter(|item| *item != NO_ITEM)
+    }
+
+    /// The right item.
+    pub fn right(&self) -> Option<NodeId> {
+        Some(self.items[1]).filter(|item| *item != NO_ITEM)
+    }
 }
 
 /// Counts over all rows but the root; the root has fields of its own.

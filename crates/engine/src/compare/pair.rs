@@ -144,11 +144,11 @@ pub(super) fn spelling_note(rows: &[Row], left: &Tree, right: &Tree) -> Option<S
         return None;
     }
     let differing =
-        |row: &&Row| matches!((row.left, row.right), (Some(l), Some(r)) if left.name(l) != right.name(r));
+        |row: &&Row| matches!((row.left(), row.right()), (Some(l), Some(r)) if left.name(l) != right.name(r));
     // The roots are paired whatever they are called.
     let mut pairs = rows.iter().skip(1).filter(differing);
     let first = pairs.next()?;
-    let (l, r) = (left.path(first.left?), right.path(first.right?));
+    let (l, r) = (left.path(first.left()?), right.path(first.right()?));
     let count = match pairs.count() {
         0 => "1 item is".to_owned(),
         more => format!("{} items are", more + 1),
@@ -298,7 +298,7 @@ impl Pairer<'_> {
     /// Adds the rows in the folder that `parent` is.
     fn expand(&mut self, parent: RowId) {
         let row = self.rows[parent as usize];
-        let (left, right) = (Listing::new(self.left, row.left), Listing::new(self.right, row.right));
+        let (left, right) = (Listing::new(self.left, row.left()), Listing::new(self.right, row.right()));
         let first_child = self.rows.len() as RowId;
         self.at_top = is_mounted(self.left, self.right, &row);
         if left.count + right.count > 0 && !is_boundary(self.left, self.right, &row) {
@@ -372,7 +372,7 @@ impl Pairer<'_> {
         }
         let verdict = if is_unreadable(tree, node) { Verdict::Unreadable } else { verdict };
         let (left, right) = if side == Side::Left { (Some(node), None) } else { (None, Some(node)) };
-        self.rows.push(Row { left, right, parent, first_child: 0, children: 0, verdict });
+        self.rows.push(Row::new(left, right, parent, verdict));
     }
 
     fn push_both(&mut self, parent: RowId, left: NodeId, right: NodeId, verdict: Option<Verdict>) {
@@ -388,14 +388,7 @@ impl Pairer<'_> {
         } else {
             verdict.unwrap_or_else(|| self.judge(left, right))
         };
-        self.rows.push(Row {
-            left: Some(left),
-            right: Some(right),
-            parent,
-            first_child: 0,
-            children: 0,
-            verdict,
-        });
+        self.rows.push(Row::new(Some(left), Some(right), parent, verdict));
     }
 
     /// Tells why an item could not be asked, which the scan kept to itself.
@@ -461,13 +454,13 @@ impl Pairer<'_> {
 /// Whether a row's folder is the top of a volume on either side.
 pub(super) fn is_mounted(left: &Tree, right: &Tree, row: &Row) -> bool {
     let of = |tree: &Tree, node: Option<NodeId>| node.is_some_and(|node| tree.entry(node).is_mounted());
-    of(left, row.left) || of(right, row.right)
+    of(left, row.left()) || of(right, row.right())
 }
 
 /// Whether what is in a folder takes part on neither side, because one of them leads to another volume.
 pub(super) fn is_boundary(left: &Tree, right: &Tree, row: &Row) -> bool {
     let of = |tree: &Tree, node: Option<NodeId>| node.is_some_and(|node| tree.entry(node).is_boundary());
-    of(left, row.left) || of(right, row.right)
+    of(left, row.left()) || of(right, row.right())
 }
 
 /// Whether an item of one side is no row of its own, given whether its folder is the top of a volume: gone on the one
@@ -545,8 +538,8 @@ pub(super) fn summarise(rows: &[Row], left: &Tree, right: &Tree, existence_count
             let bytes = |tree: &Tree, node: Option<NodeId>| {
                 node.map(|n| tree.entry(n)).filter(|e| e.kind == Kind::File).map_or(0, |e| e.size)
             };
-            s.bytes_left_to_right = s.bytes_left_to_right.saturating_add(bytes(left, row.left));
-            s.bytes_right_to_left = s.bytes_right_to_left.saturating_add(bytes(right, row.right));
+            s.bytes_left_to_right = s.bytes_left_to_right.saturating_add(bytes(left, row.left()));
+            s.bytes_right_to_left = s.bytes_right_to_left.saturating_add(bytes(right, row.right()));
         }
     }
     s
@@ -566,7 +559,7 @@ pub(super) fn permissions_note(rows: &[Row], left: &Tree, right: &Tree) -> Optio
     }
     let (mut modes, mut owners) = (0u64, 0u64);
     for row in rows.iter().filter(|row| row.verdict == Verdict::Same) {
-        let (Some(l), Some(r)) = (row.left, row.right) else { continue };
+        let (Some(l), Some(r)) = (row.left(), row.right()) else { continue };
         let (l, r) = (left.entry(l), right.entry(r));
         if l.kind != Kind::Symlink {
             modes += u64::from(l.attributes != r.attributes);

@@ -102,8 +102,8 @@ impl Row {
     /// The item a side has in this row.
     pub fn node(&self, side: Side) -> Option<NodeId> {
         match side {
-            Side::Left => self.left,
-            Side::Right => self.right,
+            Side::Left => self.left(),
+            Side::Right => self.right(),
         }
     }
 }

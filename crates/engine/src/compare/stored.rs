@@ -119,8 +119,8 @@ impl Comparison {
         };
         let row = |row: &Row| RowPart {
             // The root is nobody's child.
-            left: row.left.map(|node| if node == NodeId::ROOT { 0 } else { node.child }),
-            right: row.right.map(|node| if node == NodeId::ROOT { 0 } else { node.child }),
+            left: row.left().map(|node| if node == NodeId::ROOT { 0 } else { node.child }),
+            right: row.right().map(|node| if node == NodeId::ROOT { 0 } else { node.child }),
             children: row.children,
             verdict: row.verdict,
         };
@@ -197,8 +197,8 @@ impl Builder {
         let ([left, right], rows) = rows.finish()?;
         let files = |row: &Row| {
             let is_file = |tree: &Tree, node: NodeId| tree.entry(node).kind == Kind::File;
-            row.left.is_some_and(|node| is_file(&left, node))
-                && row.right.is_some_and(|node| is_file(&right, node))
+            row.left().is_some_and(|node| is_file(&left, node))
+                && row.right().is_some_and(|node| is_file(&right, node))
         };
         if !digests.is_sorted_by(|a, b| a.row < b.row)
             || !digests.iter().all(|digests| rows.get(digests.row as usize).is_some_and(files))
@@ -258,16 +258,13 @@ impl RowBuilder {
     fn add(&mut self, part: &RowPart) -> Result<(), BadComparison> {
         let first_child = self.announced;
         self.announced = first_child.checked_add(part.children).ok_or(BadComparison::Parent)?;
-        let row = Row {
-            left: None,
-            right: None,
-            parent: 0,
-            first_child,
-            children: part.children,
-            verdict: part.verdict,
+        let row = |left, right, parent| {
+            let mut row = Row::new(left, right, parent, part.verdict);
+            (row.first_child, row.children) = (first_child, part.children);
+            row
         };
         if self.rows.is_empty() {
-            let root = Row { left: Some(NodeId::ROOT), right: Some(NodeId::ROOT), ..row };
+            let root = row(Some(NodeId::ROOT), Some(NodeId::ROOT), 0);
             if (part.left, part.right) != (Some(0), Some(0)) || !self.is_verdict_of_pair(&root, None) {
                 return Err(BadComparison::Root);
             }
@@ -279,16 +276,11 @@ impl RowBuilder {
             self.enter(self.parent + 1)?;
         }
         self.to_come -= 1;
-        let row = Row {
-            left: self.item(0, part.left)?,
-            right: self.item(1, part.right)?,
-            parent: self.parent,
-            ..row
-        };
+        let row = row(self.item(0, part.left)?, self.item(1, part.right)?, self.parent);
         self.check_names(&row)?;
         let clash = row.verdict == Verdict::NameClash;
         let inherited = self.inherited.as_ref().ok_or(BadComparison::Parent)?;
-        let fits = match (row.left, row.right) {
+        let fits = match (row.left(), row.right()) {
             (Some(_), Some(_)) => self.is_verdict_of_pair(&row, inherited.both),
             (Some(node), None) => self.is_verdict_of_one(0, node, row.verdict, inherited.left_only, clash),
             (None, Some(node)) => self.is_verdict_of_one(1, node, row.verdict, inherited.right_only, clash),
@@ -306,8 +298,8 @@ impl RowBuilder {
         let row = self.rows.get(parent as usize).ok_or(BadComparison::Parent)?;
         let [left, right] = &self.trees;
         self.folders = [
-            row.left.and_then(|node| left.folder_of(node)),
-            row.right.and_then(|node| right.folder_of(node)),
+            row.left().and_then(|node| left.folder_of(node)),
+            row.right().and_then(|node| right.folder_of(node)),
         ];
         if pair::is_boundary(left, right, row) {
             // What is in it takes part on neither side.
@@ -359,8 +351,8 @@ impl RowBuilder {
         let [left, right] = &self.trees;
         let order = left.order();
         let name = |row: &Row, side| match side {
-            Side::Left => row.left.map(|node| left.name(node)),
-            Side::Right => row.right.map(|node| right.name(node)),
+            Side::Left => row.left().map(|node| left.name(node)),
+            Side::Right => row.right().map(|node| right.name(node)),
         };
         let first = |row: &Row| name(row, Side::Left).or(name(row, Side::Right)).unwrap_or_default().to_vec();
         let is_pair = match (name(row, Side::Left), name(row, Side::Right)) {
@@ -387,7 +379,7 @@ impl RowBuilder {
     }
 
     fn is_verdict_of_pair(&self, row: &Row, known: Option<Verdict>) -> bool {
-        let (Some(left), Some(right)) = (row.left, row.right) else { return false };
+        let (Some(left), Some(right)) = (row.left(), row.right()) else { return false };
         let [left_tree, right_tree] = &self.trees;
         if pair::is_unreadable(left_tree, left) || pair::is_unreadable(right_tree, right) {
             return row.verdict == Verdict::Unreadable;

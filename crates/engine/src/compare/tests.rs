@@ -603,3 +603,8 @@ fn content_that_was_read_is_read_again_only_where_a_file_changed() {
         fs::remove_file(pair.tmp.path().join("l/a/0 new")).unwrap();
     }
 }
+
+#[test]
+fn a_row_stays_small() {
+    assert!(size_of::<super::Row>() <= 36, "{}", size_of::<super::Row>());
+}

@@ -151,7 +151,7 @@ impl<'a> Rows<'a> {
     fn sides(&self, id: RowId) -> (Option<SideNode<'a>>, Option<SideNode<'a>>) {
         let row = self.row(id);
         let comparison = self.comparison;
-        (row.left.map(|node| (&*comparison.left, node)), row.right.map(|node| (&*comparison.right, node)))
+        (row.left().map(|node| (&*comparison.left, node)), row.right().map(|node| (&*comparison.right, node)))
     }
 
     /// What is known of the item on each side. An item that could not be asked has nothing to show.

@@ -41,7 +41,7 @@ fn check(comparison: &Comparison) {
         Verdict::Same | Verdict::Different(_) | Verdict::NotComparable | Verdict::NameClash => None,
         verdict => Some(verdict),
     };
-    let place = |row: &Row| (row.left, row.right, row.parent, row.first_child, row.children);
+    let place = |row: &Row| (row.left(), row.right(), row.parent, row.first_child, row.children);
     let paired = pair::pair(&comparison.left, &comparison.right, &Settings::default(), &Control::default());
     assert_eq!(
         comparison.rows.iter().map(place).collect::<Vec<_>>(),
