@@ -606,5 +606,5 @@ fn content_that_was_read_is_read_again_only_where_a_file_changed() {
 
 #[test]
 fn a_row_stays_small() {
-    assert!(size_of::<super::Row>() <= 36, "{}", size_of::<super::Row>());
+    assert!(size_of::<Row>() <= 36, "{}", size_of::<Row>());
 }
