@@ -2,7 +2,8 @@
 //! one of a scanned tree ([`ScannedFiles`]), and takes one job after the other ([`work`]).
 //!
 //! Invariant: a digest is of every byte of the file, up to the size that it is asked for, or there is none. Memory is
-//! bounded by the workers times a chunk for each file that one of them has open, whatever the sizes.
+//! bounded by the workers times a chunk for each file that one of them has open, or a few for one that is read past the cache,
+//! whatever the sizes.
 //!
 //! This module must not know what a digest is compared with: two sides, a manifest, or the same file at another time.
 

@@ -71,7 +71,17 @@ impl<'a> ScannedFiles<'a> {
         let file = self.open(last, node)?;
         let size = self.entry(node).size;
         let digest = match self.open_past_cache(last, node, &file) {
-            Some(past) => reader.digest_past_cache(algorithm, &*past, size),
+            Some(past) => {
+                let before = reader.counted;
+                match reader.digest_past_cache(algorithm, &*past, size) {
+                    Ok(digest) => self.check_unchanged(last, node, &past).map(|()| Ok(digest))?,
+                    // Nothing came of it: no second thread can be had, or the file system does not do it after all.
+                    Err(Stop::Failed(_)) if reader.counted == before => {
+                        reader.digest(algorithm, &*file, size)
+                    }
+                    stopped => stopped,
+                }
+            }
             None => reader.digest(algorithm, &*file, size),
         };
         let digest = digest.map_err(|stop| self.failure(node, stop))?;

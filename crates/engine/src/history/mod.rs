@@ -55,7 +55,7 @@ pub(crate) use recover::settle;
 pub(crate) use store::move_to;
 pub(crate) use undo::revert;
 
-use journal::Journal;
+use journal::{Journal, Tail};
 use store::{LockedStore, StoreReader};
 
 /// How far a run got, as its journal says.
@@ -341,11 +341,11 @@ fn unfinished_in(store: &LockedStore, root: &Root) -> Result<Vec<RunInfo>, Start
     read_each(store, root, drop)
 }
 
-/// A run whose journal was read, which can be written on.
+/// A run whose journal was read, and where that ends. Not the open file: there may be as many as a process may have open.
 struct Opened {
     run: RunId,
     ledger: Ledger,
-    journal: Journal,
+    tail: Tail,
 }
 
 /// Gives each run that is over to `over`, oldest first, and returns those that are not. What never touched anything is removed.
@@ -367,7 +367,7 @@ fn read_each(
             }
             Some(ledger) if !ledger.is_unfinished() => {
                 index::mend(store, &run, &ledger, journal.tail());
-                over(Opened { run, ledger, journal });
+                over(Opened { run, ledger, tail: journal.tail() });
             }
             Some(ledger) if ledger.ready => unfinished.push(ledger.info(0)),
             Some(_) => unready.push(run),
@@ -536,7 +536,10 @@ fn undo_in(
         let known = over[at].take().filter(|_| whole.is_none());
         // Read anew: the undo of a later run of the group told it the change times of what came back.
         let (ledger, mut journal) = match known {
-            Some(one) => (Some(one.ledger), one.journal),
+            Some(one) => {
+                let file = store.journal(&one.run).map_err(failed)?;
+                (Some(one.ledger), Journal::new(file, one.tail))
+            }
             None => open(store, &chosen.run).map_err(failed)?,
         };
         let Some(ledger) = ledger else { continue };
@@ -557,6 +560,7 @@ fn locked<T>(
     what: &str,
     work: impl FnOnce(&LockedStore) -> Result<T, StartError>,
 ) -> Result<T, StartError> {
+    fcs_sys::raise_open_file_limit();
     let store = LockedStore::lock(root, &format!("{what} by process {}", std::process::id()))?;
     let done = work(&store)?;
     let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.path.clone(), e));

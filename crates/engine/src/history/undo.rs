@@ -128,8 +128,8 @@ pub(crate) fn revert(
 
 /// Steps that one thread takes back before it asks for more. Fewer than two of these are not worth a second thread.
 pub(crate) const LOT: usize = 128;
-/// More threads than this wait for each other in the system's renames.
-const MOST_THREADS: usize = 8;
+/// More threads than this wait for each other in the system's renames, and each keeps some folders open.
+const MOST_THREADS: usize = 4;
 
 /// What takes the steps of a run back: what they have in common, and what became of those that this one took.
 pub(crate) struct Back<'a> {
@@ -207,6 +207,13 @@ impl<'a> Back<'a> {
                 self.step(folder, step, ops::undo(step));
             }
             return;
+        }
+        if !fcs_sys::user::is_administrator() {
+            // In their order: a folder may have to be lifted before the one in it can be opened. What cannot be opened is told
+            // of its steps.
+            for folder in steps.chunk_by(|(a, _), (b, _)| a.number == b.number).map(|steps| steps[0].0) {
+                let _ = self.open(&folder.path);
+            }
         }
         let this = &*self;
         let (workers, _) = work(
