@@ -223,22 +223,35 @@ fn what_is_said_to_be_reread_from_the_device_was_read_from_the_device() {
         for strategy in [Strategy::Direct, Strategy::Staged] {
             for files in &FILES {
                 let about = format!("{} {strategy} {} bytes", mode.name, files.size);
-                let place = image.mount_point().join(format!("{strategy}-{}", files.size));
-                let (right, report, read) = copy(&image, &place, files, strategy);
-                let (device, cache) = claims(&report);
-                if files.size <= mode.in_metadata {
-                    assert!(device.is_empty() && cache.iter().all(|why| why.contains("metadata")), "{about}");
-                    continue;
+                for attempt in 1..=2 {
+                    let place = image.mount_point().join(format!("{strategy}-{}-{attempt}", files.size));
+                    let (right, report, read) = copy(&image, &place, files, strategy);
+                    let (device, cache) = claims(&report);
+                    if files.size <= mode.in_metadata {
+                        assert!(
+                            device.is_empty() && cache.iter().all(|why| why.contains("metadata")),
+                            "{about}"
+                        );
+                        break;
+                    }
+                    assert_eq!(cache, [""; 0], "{about}: the device can be reached");
+                    let needed = needed(&image, &right, &device);
+                    println!("{about}: the device read {read} of {needed} bytes");
+                    let compressed = files.compressible && mode.mount_options.contains("compress");
+                    let all = if compressed { 0 } else { (files.size * files.count) as u64 };
+                    assert!(
+                        needed > 0 && needed >= all && read >= needed,
+                        "{about}: {read} of {needed} bytes"
+                    );
+                    // What is read past the cache is not brought into the cache as well. Beside the content there are metadata.
+                    let nothing_twice = needed + needed / 8 + (1 << 19);
+                    // Once it may be: where a reader's own thread had to fetch something else meanwhile, its bytes do not add up and
+                    // prove nothing, so the files are read again.
+                    if read <= nothing_twice {
+                        break;
+                    }
+                    assert_eq!(attempt, 1, "{about}: {read} for {needed} bytes");
                 }
-                assert_eq!(cache, [""; 0], "{about}: the device can be reached");
-                let needed = needed(&image, &right, &device);
-                println!("{about}: the device read {read} of {needed} bytes");
-                let compressed = files.compressible && mode.mount_options.contains("compress");
-                let all = if compressed { 0 } else { (files.size * files.count) as u64 };
-                assert!(needed > 0 && needed >= all && read >= needed, "{about}: {read} of {needed} bytes");
-                // What is read past the cache is not brought into the cache as well. Beside the content there are metadata.
-                let nothing_twice = needed + needed / 8 + (1 << 19);
-                assert!(read <= nothing_twice, "{about}: {read} for {needed} bytes");
             }
         }
     }
