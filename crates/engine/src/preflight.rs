@@ -155,6 +155,34 @@ pub fn check_knowing(
     probes: &[Option<&VolumeProbe>],
     settings: &Settings,
 ) -> Preflight {
+    check_at(Moment::Before, plan, roots, probes, settings)
+}
+
+/// As [`check_knowing`], for single files that somebody names: their roots may be in each other. `begun` says that the run
+/// that they are added to is under way.
+pub(crate) fn check_files(plan: &Plan, roots: &[&Root], begun: bool, settings: &Settings) -> Preflight {
+    let moment = if begun { Moment::InRun } else { Moment::First };
+    check_at(moment, plan, roots, &[], settings)
+}
+
+/// When a plan is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    /// No run has begun.
+    Before,
+    /// Nor has one for a file that somebody names.
+    First,
+    /// The run that it belongs to has, so that the roots were looked at, and the lock on the target is its own.
+    InRun,
+}
+
+fn check_at(
+    moment: Moment,
+    plan: &Plan,
+    roots: &[&Root],
+    probes: &[Option<&VolumeProbe>],
+    settings: &Settings,
+) -> Preflight {
     let parts = plan.parts().and_then(|parts| {
         let parts = parts.into_iter().map(|plan| {
             let (source, target) = (plan.source.of(roots)?, plan.root.of(roots)?);
@@ -171,7 +199,7 @@ pub fn check_knowing(
     };
     let each = parts.iter().map(|part| {
         let probe = probes.get(usize::from(part.plan.root.0)).copied().flatten();
-        check_part(part, probe, settings)
+        check_part(part, moment, probe, settings)
     });
     let mut found = each.reduce(Preflight::and).unwrap_or_default();
     room::check(&parts, settings, &mut found);
@@ -187,7 +215,12 @@ struct Checked<'a> {
 }
 
 /// Checks what is done to one root.
-fn check_part(part: &Checked<'_>, probe: Option<&VolumeProbe>, settings: &Settings) -> Preflight {
+fn check_part(
+    part: &Checked<'_>,
+    moment: Moment,
+    probe: Option<&VolumeProbe>,
+    settings: &Settings,
+) -> Preflight {
     let &Checked { ref plan, source, target } = part;
     let kept = plan.totals.bytes_replaced.saturating_add(plan.totals.bytes_removed);
     let mut found = Preflight {
@@ -196,7 +229,9 @@ fn check_part(part: &Checked<'_>, probe: Option<&VolumeProbe>, settings: &Settin
         ..Preflight::default()
     };
     // That the one does not hold the other was found out by the scan that the plan comes from.
-    found.problems.extend(check_roots(source, target, true));
+    if moment == Moment::Before {
+        found.problems.extend(check_roots(source, target, true));
+    }
     if plan.is_empty() {
         return found;
     }
@@ -210,15 +245,17 @@ fn check_part(part: &Checked<'_>, probe: Option<&VolumeProbe>, settings: &Settin
     if !is_read_only {
         permission::check(plan, source, target, &mut found.problems);
     }
-    found.problems.extend(history::obstacle(target).map(|found| Problem {
-        severity: Severity::Refuses,
-        text: found.text,
-        remedy: found.remedy,
-    }));
+    if moment != Moment::InRun {
+        found.problems.extend(history::obstacle(target).map(|found| Problem {
+            severity: Severity::Refuses,
+            text: found.text,
+            remedy: found.remedy,
+        }));
+    }
     match volume {
         Ok(mut volume) => {
             let known = probe::known(&target.dir, &volume);
-            if probe.is_none() && probe::is_open(&volume, &known) {
+            if moment == Moment::Before && probe.is_none() && probe::is_open(&volume, &known) {
                 found.problems.extend(kept::untried(plan, &volume, &to));
             }
             let probe = probe.unwrap_or(&known);

@@ -100,6 +100,12 @@ counters! {
     steps_staged,
     /// Steps that failed.
     steps_failed,
+    /// Files that were copied again, because their sources changed while they were read.
+    retries,
+    /// Nanoseconds in which files that are synced by themselves were filled.
+    copy_nanos,
+    /// Nanoseconds in which they were synced and verified.
+    verify_nanos,
     /// Bytes to copy. Grows by what was copied in vain when a file is copied again.
     copy_bytes_total,
     /// Bytes copied, and those of files that ended without. Only grows, never beyond the total, and reaches it.

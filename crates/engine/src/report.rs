@@ -10,6 +10,8 @@ use crate::history::RunId;
 pub use crate::ops::change_counts::ChangeCounts;
 pub use crate::ops::vocabulary::ActionKind;
 use crate::plan::RootIndex;
+use crate::settings::Strategy;
+use crate::tree::Entry;
 use crate::{Error, Note, Settings, TargetState};
 
 /// The version of the report's shape; raised when a field changes its meaning or goes away, not when one is added.
@@ -90,6 +92,18 @@ impl Evidence {
 }
 
 impl Chosen {
+    /// How a file is copied; `network` says that a side is on a network volume.
+    pub(crate) fn of(source: &Entry, network: bool, settings: &Settings) -> Self {
+        match settings.strategy {
+            Strategy::Direct => Self::DirectForced,
+            Strategy::Staged => Self::StagedForced,
+            Strategy::Auto if network => Self::StagedNetwork,
+            Strategy::Auto if source.is_placeholder() => Self::StagedPlaceholder,
+            Strategy::Auto if source.size < settings.direct_max_bytes => Self::Direct,
+            Strategy::Auto => Self::StagedSize,
+        }
+    }
+
     /// Whether it is one of the direct reasons.
     pub fn is_direct(self) -> bool {
         matches!(self, Self::Direct | Self::DirectForced)

@@ -559,6 +559,15 @@ settings! {
 }
 
 impl Settings {
+    /// Whether the copy of a file of this size is read back.
+    pub fn verifies(&self, size: u64) -> bool {
+        match self.verify {
+            Verify::Off => false,
+            Verify::All => true,
+            Verify::Below => size < self.verify_below_bytes,
+        }
+    }
+
     /// The number of scan workers in force.
     pub fn effective_scan_workers(&self) -> usize {
         effective(self.scan_workers, 16)

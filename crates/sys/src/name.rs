@@ -73,7 +73,7 @@ impl Name {
     }
 
     /// Whether the name is exactly of a form that this program makes beside files of the user, wherever it lies: staged
-    /// files and originals (`.fcs-<run>-<step>.part`, `.orig`) and the folder in which a volume is tried
+    /// files and originals (`.fcs-<run>-<step>.part`, `.new`, `.orig`) and the folder in which a volume is tried
     /// (`.fcs-probe-<id>`). Such an item is never compared, copied or removed; everything else is the user's.
     pub fn is_reserved(&self) -> bool {
         is_reserved(&self.0)
@@ -99,7 +99,7 @@ pub(crate) fn is_reserved(bytes: &[u8]) -> bool {
     {
         return true;
     }
-    let stem = [b".part", b".orig"].into_iter().find_map(|end| {
+    let stem = [b".part".as_slice(), b".orig", b".new"].into_iter().find_map(|end| {
         let (stem, tail) = rest.split_at_checked(rest.len().checked_sub(end.len())?)?;
         tail.eq_ignore_ascii_case(end).then_some(stem)
     });
@@ -485,6 +485,7 @@ mod tests {
             ".fcs-1-2.part",
             ".Fcs-64f0aB-17.ORIG",
             ".fcs-probe-1f",
+            ".fcs-66188a8069e913a3e-7.new",
             &format!(".fcs-{}-0.orig", "a".repeat(32)),
         ] {
             assert!(name(ours).is_reserved(), "{ours}");

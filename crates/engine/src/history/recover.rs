@@ -21,7 +21,7 @@ use super::undo::open_of_run;
 use super::{RecoveryAction, RecoveryItem, log};
 use crate::dir_cursor::DirCursor;
 use crate::lift::Lifted;
-use crate::names::{aside_name, kept_name, staged_name, step_of};
+use crate::names::{aside_name, is_unlisted, kept_name, staged_name, step_of};
 use crate::ops::{self, make_folder, remove, respell, set_metadata};
 use crate::progress::full_path;
 use crate::{Error, ErrorKind, Op, TargetState};
@@ -177,6 +177,7 @@ impl Settler<'_> {
             crate::probe::remove_leftovers(dir);
         }
         let ours: BTreeSet<u64> = there.iter().filter_map(|name| step_of(self.run, name)).collect();
+        self.remove_unlisted(folder, dir, &there, items);
         for step in steps.iter_mut().filter(|step| step.respelled().is_none() && !step.sets_folder()) {
             let lies_around =
                 ours.contains(&step.number) || (!step.committed && self.stored.contains(&step.number));
@@ -189,6 +190,22 @@ impl Settler<'_> {
             self.conclude(path, step, settled, journal, items);
         }
         Ok(())
+    }
+
+    /// Deletes copies that a run staged before it listed them (`run/open.rs`): they have names that no original ever has.
+    fn remove_unlisted(
+        &self,
+        folder: &LedgerFolder,
+        dir: &DirRef,
+        there: &[Name],
+        items: &mut Vec<RecoveryItem>,
+    ) {
+        for name in there.iter().filter(|name| is_unlisted(self.run, name)) {
+            let Err(e) = if_there(dir.remove_file(name)) else { continue };
+            let path = folder.path.join(name);
+            let error = Error::os(Op::CleanUp, full_path(&self.root.path, &path), e);
+            items.push(RecoveryItem::left(path, error));
+        }
     }
 
     /// Writes down what settling a step came to, and tells it.

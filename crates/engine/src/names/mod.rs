@@ -10,8 +10,8 @@ mod reserved;
 
 pub use folding::{NameOrder, fold};
 pub(crate) use ours::{
-    aside_name, damaged_name, is_ours, is_reserved, kept_name, own, run_and_step, staged_name, step_of,
-    taken_name,
+    aside_name, damaged_name, is_ours, is_reserved, is_unlisted, kept_name, own, run_and_step, staged_name,
+    step_of, taken_name, unlisted_name,
 };
 pub(crate) use reserved::{
     holds_what_windows_forbids, is_device_name, is_reachable_on_windows, is_system_item,

@@ -34,21 +34,32 @@ pub(crate) fn staged_name(run: &str, step: u64) -> io::Result<Name> {
     own(&format!(".fcs-{run}-{step}.part"))
 }
 
+/// The name under which a copy is staged that the journal does not list yet. What has it is a copy, never an original: it is
+/// exchanged with nothing.
+pub(crate) fn unlisted_name(run: &str, step: u64) -> io::Result<Name> {
+    own(&format!(".fcs-{run}-{step}.new"))
+}
+
+/// Whether a name is one of [`unlisted_name`].
+pub(crate) fn is_unlisted(run: &str, name: &Name) -> bool {
+    name.as_bytes().ends_with(b".new") && run_and_step(name).is_some_and(|(of, _)| of == run)
+}
+
 /// The name under which an original is kept beside its target, where the undo store cannot take it.
 pub(crate) fn aside_name(run: &str, step: u64) -> io::Result<Name> {
     own(&format!(".fcs-{run}-{step}.orig"))
 }
 
-/// The step that a name of ours beside a target belongs to.
+/// The step that a name of ours beside a target belongs to, which is listed.
 pub(crate) fn step_of(run: &str, name: &Name) -> Option<u64> {
-    run_and_step(name).filter(|(of, _)| of == run).map(|(_, step)| step)
+    run_and_step(name).filter(|(of, _)| of == run && !is_unlisted(run, name)).map(|(_, step)| step)
 }
 
 /// The run and step that a name of ours beside a target belongs to.
 pub(crate) fn run_and_step(name: &Name) -> Option<(RunId, u64)> {
     let text = std::str::from_utf8(name.as_bytes()).ok()?;
     let rest = text.strip_prefix(".fcs-")?;
-    let rest = rest.strip_suffix(".part").or_else(|| rest.strip_suffix(".orig"))?;
+    let rest = [".part", ".orig", ".new"].into_iter().find_map(|end| rest.strip_suffix(end))?;
     let (run, step) = rest.rsplit_once('-')?;
     Some((run.parse().ok()?, step.parse().ok()?))
 }

@@ -9,8 +9,7 @@ use fcs_sys::{Kind, Name, Place, Time};
 use super::{Action, FolderPlan, Plan, RootPath, Skip, Step, Target, Totals};
 use crate::compare::{Comparison, RowId, Side, Verdict, keeps_permissions};
 use crate::report::{Chosen, SkipReason};
-use crate::settings::{ContentCheck, Newer, Strategy, Verify};
-use crate::tree::Entry;
+use crate::settings::{ContentCheck, Newer};
 use crate::{Note, Settings};
 
 /// What is to be done with one row if it is selected.
@@ -357,9 +356,10 @@ impl<'a> Planner<'a> {
         }
         let source = self.comparison.entry(row, self.source)?;
         let action = match action {
-            RowAction::Copy => {
-                Action::CopyFile { strategy: self.strategy(&source), verify: self.verify(source.size) }
-            }
+            RowAction::Copy => Action::CopyFile {
+                strategy: Chosen::of(&source, self.network, self.settings),
+                verify: self.settings.verifies(source.size),
+            },
             RowAction::CopyLink => Action::CopyLink,
             RowAction::SetTimes => Action::SetTimes,
             _ => return None,
@@ -385,25 +385,6 @@ impl<'a> Planner<'a> {
             self.count_what_is_replaced(row);
         }
         Some(step)
-    }
-
-    fn strategy(&self, source: &Entry) -> Chosen {
-        match self.settings.strategy {
-            Strategy::Direct => Chosen::DirectForced,
-            Strategy::Staged => Chosen::StagedForced,
-            Strategy::Auto if self.network => Chosen::StagedNetwork,
-            Strategy::Auto if source.is_placeholder() => Chosen::StagedPlaceholder,
-            Strategy::Auto if source.size < self.settings.direct_max_bytes => Chosen::Direct,
-            Strategy::Auto => Chosen::StagedSize,
-        }
-    }
-
-    fn verify(&self, size: u64) -> bool {
-        match self.settings.verify {
-            Verify::Off => false,
-            Verify::All => true,
-            Verify::Below => size < self.settings.verify_below_bytes,
-        }
     }
 
     fn count(&mut self, step: &Step) {

@@ -205,7 +205,7 @@ fn prove<'s, 'a: 's, 'c: 's>(
     verified.extend(verifiers.verify(good));
     for staged in failed {
         let job = discard_prepared(context, Prepared::InBatch(staged));
-        verified.extend(start_over(context, &job));
+        verified.extend(prove_alone(context, &job));
     }
     Proven { verified, named, lost }
 }
@@ -377,7 +377,8 @@ impl<'scope, 'a: 'scope, 'c: 'scope> Verifiers<'scope, '_, 'a, 'c> {
     }
 }
 
-fn end(context: &Context<'_>, job: &CopyJob<'_>, stop: Stop) {
+/// Reports why a step was not staged or not verified.
+pub(super) fn end(context: &Context<'_>, job: &CopyJob<'_>, stop: Stop) {
     match stop {
         Stop::Cancelled => context.cancel_job(job),
         Stop::Failed(error) => context.fail_job(job, error),
@@ -385,9 +386,9 @@ fn end(context: &Context<'_>, job: &CopyJob<'_>, stop: Stop) {
     }
 }
 
-/// Copies a step again, by itself, because the sync of its group failed. A failed sync is never repeated on the
-/// same data: the kernel may have dropped what it could not write.
-fn start_over<'a>(context: &Context<'_>, job: &CopyJob<'a>) -> Option<Verified<'a>> {
+/// Copies a step by itself, durably, and verifies it: one that was not to wait for a group, or of which the group could not
+/// be synced. A failed sync is never repeated on the same data: the kernel may have dropped what it could not write.
+pub(super) fn prove_alone<'a>(context: &Context<'_>, job: &CopyJob<'a>) -> Option<Verified<'a>> {
     match prepare(context, job, true, &mut Vec::new()) {
         Ok(Prepared::Verified(verified)) => Some(verified),
         Ok(other) => {
@@ -400,6 +401,43 @@ fn start_over<'a>(context: &Context<'_>, job: &CopyJob<'a>) -> Option<Verified<'
             None
         }
     }
+}
+
+/// Syncs and verifies a group by itself.
+pub(super) fn prove_together<'a>(context: &Context<'_>, staged: Vec<Staged<'a>>) -> Vec<Verified<'a>> {
+    let mut batch = Batch::new();
+    staged.into_iter().for_each(|staged| batch.push(Prepared::InBatch(staged)));
+    std::thread::scope(|scope| {
+        let mut verifiers = Verifiers::new(scope, context);
+        let proven = prove(context, batch, Vec::new(), &mut verifiers);
+        verifiers.end();
+        proven.verified
+    })
+}
+
+/// Renames what the journal says is about to be renamed, makes the names durable, and reports it.
+pub(super) fn commit_together(context: &Context<'_>, verified: Vec<Verified<'_>>) {
+    let named = commit_listed(context, verified);
+    let lost = sync_renames(&named);
+    settle(context, named, &lost);
+}
+
+fn commit_listed<'a>(context: &Context<'_>, verified: Vec<Verified<'a>>) -> Vec<Committed<'a>> {
+    let listed = verified.into_iter().filter_map(|verified| match verified.take_listed_name(context) {
+        Ok(verified) => Some(verified),
+        Err((job, error)) => {
+            context.fail_job(&job, error);
+            None
+        }
+    });
+    listed.filter_map(|verified| commit(context, verified)).collect()
+}
+
+/// As [`commit_together`] for one file: to sync its folder costs less than to sync the volume.
+pub(super) fn commit_alone(context: &Context<'_>, verified: Verified<'_>) {
+    let named = commit_listed(context, vec![verified]);
+    let lost = sync_renames_given(&named, &VolumeSyncs::new());
+    settle(context, named, &lost);
 }
 
 /// Makes the renames of `committed` durable; returns the folders whose sync failed, by address.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fcs_sys::{DirRef, FileId, Fingerprint, RelPath};
 
-use super::context::{Context, CopyJob, FolderPair};
+use super::context::{Context, CopyJob, FolderPair, OpenPair};
 use super::fill::is_small;
 use super::metadata;
 use super::meter::Owed;
@@ -117,8 +117,9 @@ pub(super) fn feed<'a>(
     entered
 }
 
-fn enter<'a>(
-    context: &Context<'a>,
+/// Opens a folder on both sides, made if it has to be, and looks whether it is the one that was seen.
+pub(super) fn enter<'a>(
+    context: &Context<'_>,
     walker: &mut Walker,
     plan: &'a FolderPlan,
     index: u32,
@@ -156,7 +157,8 @@ fn enter<'a>(
     }
     let volume = context.volume_of(&target).map_err(on_target)?;
     let group = metadata::group_of_folder(context.settings, &there);
-    Ok((FolderPair::new(plan, (source, target), volume, group), there.id))
+    let open = OpenPair::new((source, target), volume, group);
+    Ok((FolderPair::new(plan, Arc::new(open)), there.id))
 }
 
 pub(crate) fn closed(context: &Context<'_>, plan: &FolderPlan, closed: Closed) -> Error {

@@ -20,6 +20,7 @@ pub(crate) mod folders;
 mod grown;
 pub(crate) mod metadata;
 pub(crate) mod meter;
+pub(crate) mod open;
 pub(crate) mod replaced;
 pub(crate) mod reread;
 pub(crate) mod staged;

@@ -13,7 +13,7 @@ use super::context::{Context, CopyJob};
 use super::fill::{Stop, mark};
 use super::streams::Carried;
 use super::verify::{self, Reader};
-use crate::history::{FileStamp, Record};
+use crate::history::{FileStamp, Record, move_to};
 use crate::progress::CurrentFile;
 use crate::report::{Digest, Evidence, NotKept};
 use crate::{Error, Op};
@@ -56,6 +56,34 @@ pub(crate) struct Staged<'a> {
     pub(super) reader: Option<Reader>,
 }
 
+/// A [`Staged`] without the job that it belongs to, whose plan need not stay where it is meanwhile.
+#[must_use]
+pub(super) struct Detached {
+    name: Name,
+    file: Option<FileRef>,
+    print: Fingerprint,
+    seen: FileStamp,
+    hash: Option<Digest>,
+    size: u64,
+    expected: Expected,
+    streams: Vec<Carried>,
+    not_kept: Vec<NotKept>,
+}
+
+impl Detached {
+    /// Content bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The staged file of this job again.
+    pub(super) fn attach(self, job: CopyJob<'_>) -> Staged<'_> {
+        let Self { name, file, print, seen, hash, size, expected, streams, not_kept } = self;
+        let (current, reader) = (None, None);
+        Staged { job, name, file, print, seen, hash, size, expected, streams, not_kept, current, reader }
+    }
+}
+
 /// A staged file whose content on the target is known to be as good as the user asked for.
 #[must_use]
 pub(crate) struct Verified<'a> {
@@ -64,6 +92,12 @@ pub(crate) struct Verified<'a> {
 }
 
 impl<'a> Staged<'a> {
+    /// Takes the file from its job, to which [`Detached::attach`] gives it back.
+    pub(super) fn detach(self) -> Detached {
+        let Self { name, file, print, seen, hash, size, expected, streams, not_kept, .. } = self;
+        Detached { name, file, print, seen, hash, size, expected, streams, not_kept }
+    }
+
     /// Whether `now`, met under the staged name, is this file.
     pub(crate) fn is_same(&self, now: &Metadata) -> bool {
         self.job.folder.volume.numbers.same_item(now, &self.print)
@@ -208,6 +242,31 @@ impl<'a> Verified<'a> {
     /// Content bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.staged.size
+    }
+
+    /// Gives a copy that was staged before it was listed, and is listed now, the name under which it may be exchanged with an
+    /// original. On failure the copy is removed.
+    pub(super) fn take_listed_name(mut self, context: &Context<'_>) -> Result<Self, (CopyJob<'a>, Error)> {
+        let job = &self.staged.job;
+        let dir = &job.folder.target;
+        let renamed = context.listed_name(job.number).and_then(|listed| {
+            if listed != self.staged.name && job.step.expect_target.is_some() {
+                move_to(dir, &self.staged.name, dir, &listed)?;
+                return Ok(listed);
+            }
+            Ok(self.staged.name.clone())
+        });
+        match renamed {
+            Ok(name) => {
+                self.staged.name = name;
+                Ok(self)
+            }
+            Err(e) => {
+                let path = context.target_path(&job.folder.plan.target_path.join(&self.staged.name));
+                let job = self.discard(context);
+                Err((job, Error::os(Op::Replace, path, e)))
+            }
+        }
     }
 
     /// Abandons the copy, because the run was cancelled.

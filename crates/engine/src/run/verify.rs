@@ -190,6 +190,33 @@ pub(super) fn by_content(
     }
 }
 
+/// Compares what the system's cache holds of a small copy with what was read of the source: as much as can be known
+/// before its group is synced.
+pub(super) fn from_cache(
+    context: &Context<'_>,
+    staged: &Staged<'_>,
+    buffer: &mut Vec<u8>,
+) -> Result<Evidence, Stop> {
+    let expected = match staged.expected {
+        Expected::Hash(expected) => expected,
+        Expected::SharedBlocks => return Ok(Evidence::SharedExtents),
+        Expected::Link => return Ok(Evidence::NoContent),
+        Expected::Nothing | Expected::Source(..) => return Ok(Evidence::NotRequested),
+    };
+    let Some(file) = &staged.file else { return Ok(Evidence::NoContent) };
+    // One more byte than there should be: a longer copy must not pass.
+    buffer.resize(staged.size as usize + 1, 0);
+    let n = read_full(&**file, buffer, 0).map_err(|e| Error::os(Op::Verify, path_of(context, staged), e))?;
+    let hash = Digest(*blake3::hash(&buffer[..n]).as_bytes());
+    if n as u64 != staged.size || hash != expected {
+        return Err(
+            Error::new(Op::Verify, path_of(context, staged), ErrorKind::Mismatch { offset: None }).into()
+        );
+    }
+    let why = "its group has not been read back from the device yet".to_owned();
+    Ok(Evidence::CacheReread { hash: Some(hash), why })
+}
+
 /// Whether a large copy ends where its source did: only as many bytes as the source had are read back, so a copy that
 /// is longer would pass.
 fn ends_at(context: &Context<'_>, staged: &Staged<'_>, reader: &Reader) -> Result<bool, Stop> {

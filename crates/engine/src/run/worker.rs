@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
@@ -105,10 +106,17 @@ fn attempt<'a>(
             return Err(Stop::Cancelled);
         }
         let attempt = Attempt { first: tries == 0, last: tries >= context.settings.source_retries };
-        let staged = match stage(context, job, attempt, current, buffer) {
+        let begun = alone.then(Instant::now);
+        let staged = stage(context, job, attempt, current, buffer);
+        let filled = begun.map(|begun| (begun.elapsed(), Instant::now()));
+        let progress = &context.control.progress;
+        add(&progress.copy_nanos, filled.map_or(0, |(took, _)| nanos(took)));
+        let _counted = filled.map(|(_, begun)| Counted { begun, to: &progress.verify_nanos });
+        let staged = match staged {
             Ok(staged) => staged,
             Err(stop) if unsteady(&stop) && tries < context.settings.source_retries => {
                 tries += 1;
+                add(&progress.retries, 1);
                 continue;
             }
             Err(stop) => return Err(stop),
@@ -138,10 +146,29 @@ fn attempt<'a>(
         }
         match staged.verify(context, buffer) {
             Ok(verified) => return Ok(Prepared::Verified(verified)),
-            Err((_, stop)) if unsteady(&stop) && tries < context.settings.source_retries => tries += 1,
+            Err((_, stop)) if unsteady(&stop) && tries < context.settings.source_retries => {
+                tries += 1;
+                add(&progress.retries, 1);
+            }
             Err((_, stop)) => return Err(stop),
         }
     }
+}
+
+/// Adds the time since it began, whichever way its scope is left.
+struct Counted<'a> {
+    begun: Instant,
+    to: &'a AtomicU64,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        add(self.to, nanos(self.begun.elapsed()));
+    }
+}
+
+fn nanos(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Whether the content passes for synced.

@@ -41,6 +41,7 @@
 mod folders;
 mod mounts;
 mod root;
+mod series;
 mod task;
 
 use std::path::PathBuf;
@@ -53,6 +54,7 @@ use crate::{Error, StartError};
 pub use folders::Folders;
 pub use mounts::Mounts;
 pub use root::{check_not_moved, clear_leftovers, open, prune, recover, undo};
+pub use series::{FileOutcome, FileReport, Series, SeriesReport};
 pub use task::{Limits, Proposal, Task};
 
 /// Why something could not begin. Nothing was written.

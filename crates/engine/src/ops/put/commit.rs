@@ -321,7 +321,7 @@ impl<'a> Committed<'a> {
                 Some(TargetState::Original)
             }
             (Err(e), displaced) if reason(&e) == OsReason::Unsupported => {
-                let spare = context.staged_name(self.job.number).ok()?;
+                let spare = context.listed_name(self.job.number).ok()?;
                 move_to(dir, name, dir, &spare).ok()?;
                 if !is_ours(&spare) {
                     move_to(dir, &spare, dir, name).ok()?;

@@ -19,7 +19,7 @@ use super::{OnError, RunOptions};
 use crate::history::{RunId, RunLog};
 use crate::identity::Numbers;
 use crate::lift::Lifted;
-use crate::names::staged_name;
+use crate::names::{staged_name, unlisted_name};
 use crate::plan::{FolderPlan, Part, Step};
 use crate::probe::{self, VolumeProbe};
 use crate::progress::{add, full_path};
@@ -49,6 +49,8 @@ pub(crate) struct Context<'a> {
     pub(crate) batch_handles: usize,
     /// Most lots of jobs waiting in a queue; each holds two handles.
     pub(crate) queue_length: usize,
+    /// The journal lists a step when it is about to get its name, not before it is staged.
+    lists_late: bool,
     /// The journal and undo store; `None` when nothing is written.
     log: Option<RunLog>,
     whole: Arc<Whole>,
@@ -176,9 +178,33 @@ impl Volume {
     }
 }
 
-/// A folder being worked in, held open on both sides.
+/// A folder being worked in, of a plan, held open on both sides.
 pub(crate) struct FolderPair<'a> {
     pub(crate) plan: &'a FolderPlan,
+    open: Arc<OpenPair>,
+}
+
+impl<'a> FolderPair<'a> {
+    pub(crate) fn new(plan: &'a FolderPlan, open: Arc<OpenPair>) -> Self {
+        Self { plan, open }
+    }
+
+    /// The folder without the plan.
+    pub(crate) fn opened(&self) -> &Arc<OpenPair> {
+        &self.open
+    }
+}
+
+impl std::ops::Deref for FolderPair<'_> {
+    type Target = OpenPair;
+
+    fn deref(&self) -> &OpenPair {
+        &self.open
+    }
+}
+
+/// A folder held open on both sides, and what is asked about it once.
+pub(crate) struct OpenPair {
     pub(crate) source: DirRef,
     pub(crate) target: DirRef,
     pub(crate) volume: Arc<Volume>,
@@ -192,15 +218,10 @@ pub(crate) struct FolderPair<'a> {
     source_numbers: OnceLock<Numbers>,
 }
 
-impl<'a> FolderPair<'a> {
-    pub(crate) fn new(
-        plan: &'a FolderPlan,
-        (source, target): (DirRef, DirRef),
-        volume: Arc<Volume>,
-        group: Option<u32>,
-    ) -> Self {
+impl OpenPair {
+    pub(crate) fn new((source, target): (DirRef, DirRef), volume: Arc<Volume>, group: Option<u32>) -> Self {
         let (owner_of_new, goes_past_cache, source_numbers) = Default::default();
-        Self { plan, source, target, volume, group, owner_of_new, goes_past_cache, source_numbers }
+        Self { source, target, volume, group, owner_of_new, goes_past_cache, source_numbers }
     }
 
     /// Whether the file system says of a new file in this folder that reads past the cache go past it. Asked of the first:
@@ -216,6 +237,31 @@ impl<'a> FolderPair<'a> {
                 .source_numbers
                 .get_or_init(|| Numbers::of(&self.source))
                 .unchanged(&now.fingerprint(), seen)
+    }
+}
+
+/// What a run that is not known whole when it begins keeps from one part of it to the next.
+pub(crate) struct Suspended {
+    log: RunLog,
+    whole: Arc<Whole>,
+    failed: u64,
+    committed: u64,
+    made: u64,
+    dated: bool,
+    volumes: HashMap<u64, Arc<Volume>>,
+    moved: HashSet<FileId>,
+}
+
+impl Suspended {
+    /// At the beginning of the run.
+    pub(crate) fn new(log: RunLog) -> Self {
+        let (whole, volumes, moved) = Default::default();
+        Self { log, whole, failed: 0, committed: 0, made: 0, dated: false, volumes, moved }
+    }
+
+    /// Whether nothing may change any more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.log.is_stopped() || self.whole.broken.load(Ordering::SeqCst)
     }
 }
 
@@ -256,6 +302,7 @@ impl<'a> Context<'a> {
             batch_files,
             batch_handles: (open_files / 8).max(3),
             queue_length: (open_files / 64).clamp(1, 64),
+            lists_late: false,
             log,
             whole,
             failed: AtomicU64::new(0),
@@ -273,6 +320,47 @@ impl<'a> Context<'a> {
             lifted: Mutex::default(),
             moved: Mutex::default(),
         }
+    }
+
+    /// For a part of a run of which other parts were carried out before.
+    pub(crate) fn resumed(
+        part: (Part<'a>, &'a Root, &'a Root),
+        settings: &'a Settings,
+        control: &'a Control,
+        options: &RunOptions,
+        suspended: Suspended,
+    ) -> Self {
+        let Suspended { log, whole, failed, committed, made, dated, volumes, moved } = suspended;
+        Self {
+            lists_late: true,
+            failed: failed.into(),
+            committed: committed.into(),
+            made: made.into(),
+            dated: dated.into(),
+            volumes: volumes.into(),
+            moved: moved.into(),
+            ..Self::new(part, settings, control, log.run().clone(), options, Some(log), whole)
+        }
+    }
+
+    /// What the parts after this one need; `None` if the run is over. And what [`Context::into_parts`] gives.
+    pub(crate) fn suspend(mut self) -> (Option<Suspended>, Vec<ItemReport>, Vec<Note>) {
+        let own =
+            |lock: &mut Mutex<_>| std::mem::take(lock.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let volumes = own(&mut self.volumes);
+        let moved = std::mem::take(self.moved.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let suspended = self.log.take().map(|log| Suspended {
+            log,
+            whole: Arc::clone(&self.whole),
+            failed: *self.failed.get_mut(),
+            committed: *self.committed.get_mut(),
+            made: *self.made.get_mut(),
+            dated: *self.dated.get_mut(),
+            volumes,
+            moved,
+        });
+        let (items, notes) = self.into_parts();
+        (suspended, items, notes)
     }
 
     /// Whether the work is to end: cancelled, about to be rolled back, or unable to keep its journal.
@@ -362,6 +450,11 @@ impl<'a> Context<'a> {
 
     /// The name under which a step is staged.
     pub(crate) fn staged_name(&self, number: u64) -> std::io::Result<Name> {
+        if self.lists_late { unlisted_name(&self.run_id, number) } else { self.listed_name(number) }
+    }
+
+    /// The name under which a step waits that is listed: what may be exchanged with an original.
+    pub(crate) fn listed_name(&self, number: u64) -> std::io::Result<Name> {
         staged_name(&self.run_id, number)
     }
 }

@@ -1,0 +1,764 @@
+//! Files that a caller copies one after the other, each to a path that it names: one run on each root that they go to.
+//!
+//! Nobody says beforehand what the roots are, so they follow from the paths: the target root is where the folders of source
+//! and target stop having the same names, as `/backup` for `/data/a/b/file` copied to `/backup/a/b/file`, or before that
+//! where there are journals already, so that one tree does not get two of them.
+//!
+//! A caller that copies many files at a time cannot wait for a sync of each. The first files of a series end one by one;
+//! from [`Series::GROUP_AFTER`] on small files wait for each other, and the answer says so ([`FileOutcome::Waits`]): they are
+//! copied and read back from the system's cache, get their names together, and what becomes of each is told by
+//! [`Series::take_late`].
+//!
+//! Invariant: everything that is done to a root is in a journal there, and a path is written to once in a run: a second
+//! time begins another run, which is undone before it. This module must not know who the caller is.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fcs_sys::{DirRef, Kind, Metadata, Name, OsReason, Place, RelPath, Root, is_unc, reason};
+
+use super::SessionError;
+use super::root::{open_as, start};
+use crate::compare::Side;
+use crate::dir_cursor::DirCursor;
+use crate::error::display_path;
+use crate::history::RunId;
+use crate::names::{fold, is_ours};
+use crate::plan::{Action, FolderPlan, Plan, RootIndex, Step, Target, Totals};
+use crate::preflight::{self, Problem, Severity};
+use crate::progress::full_path;
+use crate::report::{Chosen, Evidence, NotKept, Outcome, RunResult, SkipReason};
+use crate::run::RunOptions;
+use crate::run::open::{Answer, OpenRun, Put};
+use crate::tree::Entry;
+use crate::{Control, Error, ErrorKind, Note, Op, Settings};
+
+/// What became of one file.
+#[derive(Debug)]
+pub struct FileReport {
+    /// Absolute.
+    pub source: PathBuf,
+    /// Absolute.
+    pub target: PathBuf,
+    /// The run that it belongs to, where one began.
+    pub run: Option<RunId>,
+    /// The number of its step in that run.
+    pub step: Option<u64>,
+    /// The root that was written to.
+    pub root: Option<PathBuf>,
+    /// The source's size in bytes, where it could be asked.
+    pub size: u64,
+    /// How it was copied, or would be.
+    pub strategy: Option<Chosen>,
+    /// Fewer bytes are set aside for the source than its size says: its holes are not kept.
+    pub may_be_sparse: bool,
+    /// There was something at the target's name, which is kept for undo.
+    pub replaced: bool,
+    /// How it ended.
+    pub outcome: FileOutcome,
+    /// What the copy does not have.
+    pub not_kept: Vec<NotKept>,
+    /// What was found beforehand and did not stand against it.
+    pub warnings: Vec<Problem>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl FileReport {
+    fn new(source: PathBuf, target: PathBuf) -> Self {
+        Self {
+            source,
+            target,
+            run: None,
+            step: None,
+            root: None,
+            size: 0,
+            strategy: None,
+            may_be_sparse: false,
+            replaced: false,
+            outcome: FileOutcome::DryRun,
+            not_kept: Vec::new(),
+            warnings: Vec::new(),
+            took: Duration::ZERO,
+        }
+    }
+
+    /// What else is known, for when its end is.
+    fn without_outcome(&self) -> Self {
+        Self {
+            source: self.source.clone(),
+            target: self.target.clone(),
+            run: self.run.clone(),
+            step: self.step,
+            root: self.root.clone(),
+            size: self.size,
+            strategy: self.strategy,
+            may_be_sparse: self.may_be_sparse,
+            replaced: self.replaced,
+            outcome: FileOutcome::DryRun,
+            not_kept: Vec::new(),
+            warnings: self.warnings.clone(),
+            took: self.took,
+        }
+    }
+}
+
+/// How the copying of one file ended.
+#[derive(Debug)]
+pub enum FileOutcome {
+    /// It has its name, and that is durable.
+    Copied(Evidence),
+    /// It is copied, read back from the cache, and waits for its group to get its name.
+    Waits(Evidence),
+    /// It would have been copied.
+    DryRun,
+    /// It was not begun, for these reasons.
+    Refused(Vec<Problem>),
+    /// It was not begun: a folder could not be opened, or no run could begin.
+    NotBegun(SessionError),
+    /// It failed; the error says what is at the target's name.
+    Failed(Error),
+    /// It was left alone.
+    Skipped(SkipReason),
+}
+
+/// What became of a series.
+#[derive(Debug, Default)]
+pub struct SeriesReport {
+    /// The runs, in the order in which they began, and how each ended.
+    pub runs: Vec<(RunId, PathBuf, RunResult)>,
+    /// Files that were copied.
+    pub copied: u64,
+    /// Files that were not.
+    pub failed: u64,
+    /// Content bytes of those that were copied.
+    pub bytes: u64,
+    /// Said once.
+    pub notes: Vec<Note>,
+    /// What failed after its file was said to wait, and folders that did not get their dates.
+    pub late: Vec<Error>,
+}
+
+/// Files that are copied one after the other.
+pub struct Series {
+    command: String,
+    dry_run: bool,
+    group_after: u64,
+    runs: Vec<OnRoot>,
+    way: Option<Way>,
+    /// The first run on each root: those that follow belong to it.
+    first: HashMap<PathBuf, RunId>,
+    begun: u64,
+    /// What was said of files that wait, by their targets.
+    waiting: HashMap<PathBuf, FileReport>,
+    settled: Vec<FileReport>,
+    report: SeriesReport,
+}
+
+/// A run on one root.
+struct OnRoot {
+    run: OpenRun,
+    /// Where its first file came from.
+    source: Root,
+    /// What was put, by its folded path.
+    put: HashSet<Vec<u8>>,
+}
+
+/// The way from two roots to the folders of source and target of the file that came last.
+#[derive(Clone)]
+struct Way {
+    folders: [PathBuf; 2],
+    /// Paths may lead elsewhere after a while.
+    since: Instant,
+    roots: [Root; 2],
+    source_dir: DirRef,
+    /// `None` while it is to be made.
+    target_dir: Option<DirRef>,
+    /// Folders to be made, and last the folder of the file.
+    plans: Vec<FolderPlan>,
+    /// A side is on a network volume.
+    network: bool,
+    /// Content bytes since it was looked whether anything stands against a copy there; `None` before that.
+    since_check: Option<u64>,
+}
+
+/// Content bytes after which the room on the target is looked at again.
+const CHECK_BYTES: u64 = 32 << 20;
+/// As long as this a path is taken to lead to the folder that it led to.
+const WAY_HOLDS: Duration = Duration::from_secs(1);
+
+impl Series {
+    /// Files that end one by one before the others wait in groups. Whoever copies a few never meets one that waits.
+    pub const GROUP_AFTER: u64 = 64;
+
+    /// A series that is called so in the list of runs. With `dry_run` nothing is written.
+    pub fn new(command: impl Into<String>, dry_run: bool) -> Self {
+        Self {
+            command: command.into(),
+            dry_run,
+            group_after: Self::GROUP_AFTER,
+            runs: Vec::new(),
+            way: None,
+            first: HashMap::new(),
+            begun: 0,
+            waiting: HashMap::new(),
+            settled: Vec::new(),
+            report: SeriesReport::default(),
+        }
+    }
+
+    /// Files that end one by one before the others wait in groups; `u64::MAX`: no file ever waits.
+    #[must_use]
+    pub fn group_after(self, files: u64) -> Self {
+        Self { group_after: files, ..self }
+    }
+
+    /// The latest run, where one has begun.
+    pub fn run(&self) -> Option<&RunId> {
+        self.runs.last().map(|on| on.run.id())
+    }
+
+    /// The roots on which a run is under way.
+    pub fn roots(&self) -> Vec<&Path> {
+        self.runs.iter().map(|on| &*on.run.target().path).collect()
+    }
+
+    /// Whether any file waits for its group.
+    pub fn has_waiting(&self) -> bool {
+        self.runs.iter().any(|on| on.run.has_waiting())
+    }
+
+    /// What became of files that were said to wait, since this was asked last.
+    pub fn take_settled(&mut self) -> Vec<FileReport> {
+        std::mem::take(&mut self.settled)
+    }
+
+    /// Gives files that wait their names; see [`Series::take_settled`].
+    pub fn settle(&mut self, settings: &Settings) {
+        for index in 0..self.runs.len() {
+            self.commit(index, settings);
+        }
+    }
+
+    /// Copies one file to a path that need not have a folder yet.
+    pub fn copy(
+        &mut self,
+        source: &Path,
+        target: &Path,
+        settings: &Settings,
+        control: &Control,
+    ) -> FileReport {
+        let begun = Instant::now();
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let mut report = FileReport::new(absolute(source), absolute(target));
+        let ended = self.try_copy(&mut report, settings, control);
+        report.outcome = ended.unwrap_or_else(|ended| ended);
+        self.count(&report);
+        report.took = begun.elapsed();
+        report
+    }
+
+    fn count(&mut self, report: &FileReport) {
+        match &report.outcome {
+            FileOutcome::Copied(_) | FileOutcome::Waits(_) => {
+                self.report.copied += 1;
+                self.report.bytes += report.size;
+            }
+            FileOutcome::DryRun => {}
+            _ => self.report.failed += 1,
+        }
+    }
+
+    fn try_copy(
+        &mut self,
+        report: &mut FileReport,
+        settings: &Settings,
+        control: &Control,
+    ) -> Result<FileOutcome, FileOutcome> {
+        let (mut source, target) = (report.source.clone(), report.target.clone());
+        for (path, side) in [(&source, Side::Left), (&target, Side::Right)] {
+            if is_unc(path) {
+                let error = Error::new(Op::Open, path.clone(), ErrorKind::Unc);
+                return Err(FileOutcome::NotBegun(SessionError::Open { side: Some(side), error }));
+            }
+        }
+        if is_link(&source) {
+            // Who names a file means what it leads to.
+            source = std::fs::canonicalize(&source).map_err(|e| os(Op::Open, &source, e))?;
+        }
+        let names = [name_of(&source)?, name_of(&target)?];
+        let way = self.way(&source, &target)?;
+        self.copy_on(way, names, report, settings, control)
+    }
+
+    /// Copies one file below roots that are open, to a path whose folders need not be there.
+    pub fn copy_below(
+        &mut self,
+        [source_root, target_root]: [&Root; 2],
+        source: &RelPath,
+        target: &RelPath,
+        settings: &Settings,
+        control: &Control,
+    ) -> FileReport {
+        let begun = Instant::now();
+        let full = |root: &Root, path: &RelPath| full_path(&root.path, path);
+        let mut report = FileReport::new(full(source_root, source), full(target_root, target));
+        let split = |path: &RelPath, root: &Root| {
+            let ours = is_ours(path).then(|| ours(&full(root, path)));
+            let missing = || os(Op::Open, &full(root, path), std::io::ErrorKind::InvalidFilename.into());
+            ours.map_or_else(|| path.split().ok_or_else(missing), Err)
+        };
+        let ended = split(source, source_root).and_then(|(from, source_name)| {
+            let (to, target_name) = split(target, target_root)?;
+            let roots = [source_root.clone(), target_root.clone()];
+            let folders = [full(source_root, &from), full(target_root, &to)];
+            let way = way_below(roots, folders, &from, &to)?;
+            self.copy_on(way, [source_name, target_name], &mut report, settings, control)
+        });
+        report.outcome = ended.unwrap_or_else(|ended| ended);
+        self.count(&report);
+        report.took = begun.elapsed();
+        report
+    }
+
+    fn copy_on(
+        &mut self,
+        mut way: Way,
+        [source_name, target_name]: [Name; 2],
+        report: &mut FileReport,
+        settings: &Settings,
+        control: &Control,
+    ) -> Result<FileOutcome, FileOutcome> {
+        let (source, target) = (report.source.clone(), report.target.clone());
+        report.root = Some(way.roots[1].path.clone());
+        let found = way.source_dir.stat(&source_name).map_err(|e| os(Op::Examine, &source, e))?;
+        report.size = found.size;
+        if found.kind != Kind::File {
+            return Err(FileOutcome::Skipped(SkipReason::SpecialFile));
+        }
+        let entry = Entry::from(&found);
+        if entry.is_placeholder() && !settings.read_placeholders {
+            return Err(FileOutcome::Skipped(SkipReason::Placeholder));
+        }
+        let there = match way.target_dir.as_ref().map(|dir| dir.stat(&target_name)) {
+            None => None,
+            Some(Ok(there)) => Some(there),
+            Some(Err(e)) if reason(&e) == OsReason::NotFound => None,
+            Some(Err(e)) => return Err(os(Op::Examine, &target, e)),
+        };
+        report.replaced = there.is_some();
+        report.may_be_sparse = entry.may_be_sparse();
+        let strategy = Chosen::of(&entry, way.network, settings);
+        report.strategy = Some(strategy);
+        if let Some(there) = &there {
+            if there.id == found.id && !there.id.is_of_place() {
+                return Err(refused(format!(
+                    "Could not copy {} to {}: they are the same file.",
+                    display_path(&source),
+                    display_path(&target)
+                )));
+            }
+            if there.kind != Kind::File && there.kind != Kind::Symlink {
+                let clash = Error::new(Op::Replace, target.clone(), ErrorKind::KindClash);
+                return Err(FileOutcome::Failed(clash.with_target(crate::TargetState::Original)));
+            }
+        }
+        let step = Step {
+            source_name,
+            target_name: target_name.clone(),
+            action: Action::CopyFile { strategy, verify: settings.verifies(found.size) },
+            expect_source: found.fingerprint(),
+            expect_target: there.as_ref().map(Metadata::fingerprint),
+            goes_along: Vec::new(),
+            target_protection: there.as_ref().and_then(|there| there.protection),
+            may_be_sparse: entry.may_be_sparse(),
+            hard_linked: entry.is_hard_linked(),
+            placeholder: entry.is_placeholder(),
+        };
+        let root = way.roots[1].path.clone();
+        let running = self.runs.iter().position(|on| on.run.target().path == root);
+        // What stands against one file alone, its copying finds out.
+        match way.since_check.map(|bytes| bytes.saturating_add(found.size)) {
+            Some(bytes) if bytes < CHECK_BYTES => way.since_check = Some(bytes),
+            _ => {
+                check(report, &way, &step, running.is_some(), settings)?;
+                way.since_check = Some(0);
+            }
+        }
+        if self.dry_run {
+            return Ok(FileOutcome::DryRun);
+        }
+        if let Some(on) = running.map(|at| &self.runs[at]).filter(|on| on.run.is_stopped()) {
+            return Err(refused(format!(
+                "Could not copy {}: run {} on {} had to stop and waits for recovery.",
+                display_path(&source),
+                on.run.id(),
+                display_path(&root)
+            )));
+        }
+        let key = key(&way, &target_name);
+        let repeated = running.filter(|&at| self.runs[at].put.contains(&key));
+        if let Some(at) = repeated {
+            self.end_run(at, settings);
+        }
+        let at = match running.filter(|_| repeated.is_none()) {
+            Some(at) => at,
+            None => self.begin(&way, settings)?,
+        };
+        self.begun += 1;
+        let on = &mut self.runs[at];
+        report.run = Some(on.run.id().clone());
+        on.put.insert(key);
+        let put = Put {
+            source: &way.roots[0],
+            way: way.plans.clone(),
+            step,
+            may_wait: self.begun > self.group_after,
+        };
+        let answer = on.run.put(put, settings, control);
+        report.step = on.run.last_step();
+        let outcome = match answer {
+            Ok(Answer::Waits(evidence)) => {
+                let place =
+                    way.plans.last().map(|plan| plan.target_path.join(&target_name)).unwrap_or_default();
+                let place = full_path(&root, &place);
+                self.waiting.insert(place, report.without_outcome());
+                Ok(FileOutcome::Waits(evidence))
+            }
+            Ok(Answer::Ended(item)) => {
+                report.not_kept.clone_from(&item.not_kept);
+                Ok(outcome(item.outcome))
+            }
+            Err(error) => Err(FileOutcome::NotBegun(start(&way.roots[1], error))),
+        };
+        if outcome.is_ok() {
+            // What had to be made is there now.
+            self.way = Some(way).filter(|way| way.plans.iter().all(|plan| !plan.create));
+        }
+        if on.run.is_group_full() {
+            self.commit(at, settings);
+        } else {
+            self.collect(at);
+        }
+        outcome
+    }
+
+    fn begin(&mut self, way: &Way, settings: &Settings) -> Result<usize, FileOutcome> {
+        let [source, target] = &way.roots;
+        let options = RunOptions {
+            command: self.command.clone(),
+            retries: self.first.get(&target.path).cloned(),
+            ..RunOptions::default()
+        };
+        let run = OpenRun::begin(target.clone(), source, settings, options)
+            .map_err(|error| FileOutcome::NotBegun(start(target, error)))?;
+        self.first.entry(target.path.clone()).or_insert_with(|| run.id().clone());
+        self.runs.push(OnRoot { run, source: source.clone(), put: HashSet::new() });
+        Ok(self.runs.len() - 1)
+    }
+
+    fn commit(&mut self, index: usize, settings: &Settings) {
+        let on = &mut self.runs[index];
+        if let Err(error) = on.run.commit(&on.source, settings) {
+            self.report.late.push(Error::new(
+                Op::KeepJournal,
+                on.run.target().path.clone(),
+                ErrorKind::BadJournal,
+            ));
+            tracing::error!("{error}");
+        }
+        self.collect(index);
+    }
+
+    /// Takes over what became of files that waited.
+    fn collect(&mut self, index: usize) {
+        let on = &mut self.runs[index];
+        let root = on.run.target().path.clone();
+        for item in on.run.take_ended() {
+            let target = full_path(&root, &item.path);
+            let Some(mut report) = self.waiting.remove(&target) else { continue };
+            report.outcome = outcome(item.outcome);
+            report.not_kept = item.not_kept;
+            if !matches!(report.outcome, FileOutcome::Copied(_)) {
+                self.report.copied = self.report.copied.saturating_sub(1);
+                self.report.bytes = self.report.bytes.saturating_sub(report.size);
+                self.report.failed += 1;
+            }
+            if let FileOutcome::Failed(error) = &report.outcome {
+                self.report.late.push(error.clone());
+            }
+            self.settled.push(report);
+        }
+    }
+
+    fn end_run(&mut self, index: usize, settings: &Settings) {
+        self.commit(index, settings);
+        let OnRoot { run, source, .. } = self.runs.remove(index);
+        let (id, root) = (run.id().clone(), run.target().path.clone());
+        let (result, items, notes) = run.end(&source, settings, &Control::default());
+        let failed = items.into_iter().filter_map(|item| match item.outcome {
+            Outcome::Failed { error } => Some(error),
+            _ => None,
+        });
+        self.report.late.extend(failed);
+        self.report.runs.push((id, root, result));
+        let new: Vec<_> = notes.into_iter().filter(|note| !self.report.notes.contains(note)).collect();
+        self.report.notes.extend(new);
+    }
+
+    /// Ends every run, and says what became of the series.
+    pub fn end(&mut self, settings: &Settings) -> SeriesReport {
+        while !self.runs.is_empty() {
+            self.end_run(0, settings);
+        }
+        self.way = None;
+        self.first.clear();
+        std::mem::take(&mut self.report)
+    }
+
+    /// Finds the roots, and how the folders of source and target are below them.
+    fn way(&self, source: &Path, target: &Path) -> Result<Way, FileOutcome> {
+        let parent = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
+        let folders = [parent(source), parent(target)];
+        let known = self.way.as_ref();
+        if let Some(way) = known.filter(|way| way.folders == folders && way.since.elapsed() < WAY_HOLDS) {
+            return Ok(way.clone());
+        }
+        let open = |path: &Path, side| open_as(&path.into(), Some(side)).map_err(FileOutcome::NotBegun);
+        let from = open(&folders[0], Side::Left)?;
+        // The folder may have to be made, and those above it.
+        let (there, missing) = existing(&folders[1])?;
+        let above = open(there, Side::Right)?;
+        let root = self.root_for(&from, &above, &missing)?;
+        let below = below(&root.path, &above.path)?;
+        let in_root: Vec<Name> = below.into_iter().chain(missing).collect();
+        let source_names = all_names(&from.path)?;
+        let up = if source_names.ends_with(&in_root) {
+            in_root.len()
+        } else {
+            // What is to be made gets its dates and permissions from the source's folder, which is known by its name.
+            usize::from(!source_names.is_empty())
+        };
+        let mut source_root = from.path.clone();
+        for _ in 0..up {
+            source_root.pop();
+        }
+        let roots = [open(&source_root, Side::Left)?, root];
+        way_below(roots, folders, &to_path(&source_names[source_names.len() - up..]), &to_path(&in_root))
+    }
+
+    /// The root for a target in `above`, which is there, and below it in folders that are to be made.
+    fn root_for(&self, from: &Root, above: &Root, missing: &[Name]) -> Result<Root, FileOutcome> {
+        let volume = |root: &Root| root.dir.metadata().map(|now| now.id.volume);
+        let at = |path: &Path| open_as(&path.into(), Some(Side::Right)).ok();
+        let here = volume(above).map_err(|e| os(Op::Examine, &above.path, e))?;
+        // One that gets a journal already.
+        let running = self.runs.iter().map(|on| on.run.target());
+        let around = running.filter(|root| above.path.starts_with(&root.path));
+        let around = around.filter(|root| volume(root).is_ok_and(|id| id == here));
+        if let Some(root) = around.max_by_key(|root| root.path.as_os_str().len()) {
+            return Ok(root.clone());
+        }
+        let mut chosen = above.clone();
+        let source_names = all_names(&from.path)?;
+        let Some(mut alike) = source_names.strip_suffix(missing).map(<[Name]>::to_vec) else {
+            return Ok(chosen);
+        };
+        while let (Some(last), Some(parent)) = (alike.pop(), chosen.path.parent().map(Path::to_owned)) {
+            if chosen.path.join(".fcs").is_dir() {
+                break;
+            }
+            let same_name = chosen
+                .path
+                .file_name()
+                .is_some_and(|name| Name::from_os(name).is_ok_and(|name| name == last));
+            // The top of the system's own tree is nobody's backup; the top of a drive may be.
+            let is_top =
+                parent.parent().is_none() && !parent.components().any(|c| matches!(c, Component::Prefix(_)));
+            // Nor is a root one that the source is in.
+            if !same_name || is_top || from.path.starts_with(&parent) {
+                break;
+            }
+            let may_hold = |root: &Root| {
+                volume(root).is_ok_and(|id| id == here) && root.dir.may_change().unwrap_or(false)
+            };
+            match at(&parent).filter(may_hold) {
+                Some(root) => chosen = root,
+                None => break,
+            }
+        }
+        Ok(chosen)
+    }
+}
+
+/// How two folders are below their roots; those of the target that are not there are to be made like the source's.
+fn way_below(
+    roots: [Root; 2],
+    folders: [PathBuf; 2],
+    source: &RelPath,
+    target: &RelPath,
+) -> Result<Way, FileOutcome> {
+    let mut from = DirCursor::new(&roots[0].dir);
+    let mut to = DirCursor::new(&roots[1].dir);
+    let source_dir = from.open(source).map_err(|e| os(Op::Open, &folders[0], e))?;
+    let names: Vec<Name> = target.names().collect();
+    let mut there = None;
+    let mut exists = names.len();
+    while there.is_none() {
+        match to.open(&to_path(&names[..exists])) {
+            Ok(dir) => there = Some(dir),
+            Err(e) if reason(&e) == OsReason::NotFound && exists > 0 => exists -= 1,
+            Err(e) => return Err(os(Op::Open, &folders[1], e)),
+        }
+    }
+    let first = if exists == names.len() { exists } else { exists + 1 };
+    let mut plans = Vec::new();
+    for depth in first..=names.len() {
+        let create = depth > exists;
+        let target_path = to_path(&names[..depth]);
+        let source_path = if source == target { target_path.clone() } else { source.clone() };
+        let looks = from.open(&source_path).and_then(|dir| dir.metadata());
+        let looks = looks.map_err(|e| os(Op::Examine, &folders[0], e))?;
+        let now = match there.as_ref().filter(|_| !create) {
+            Some(dir) => Some(dir.metadata().map_err(|e| os(Op::Examine, &folders[1], e))?),
+            None => None,
+        };
+        plans.push(FolderPlan {
+            source_root: RootIndex(0),
+            target_root: RootIndex(1),
+            source_path,
+            target_path,
+            create,
+            replaces: false,
+            sync_times: create,
+            expect_source: looks.fingerprint(),
+            expect_target: now.as_ref().map(Metadata::fingerprint),
+            target_protection: now.as_ref().and_then(|now| now.protection),
+            created: [looks.created, now.and_then(|now| now.created)],
+            steps: Vec::new(),
+        });
+    }
+    let is_network = |dir: &DirRef| dir.volume().is_ok_and(|volume| volume.place == Place::Network);
+    let network = is_network(&source_dir) || there.as_ref().is_some_and(is_network);
+    let target_dir = there.filter(|_| exists == names.len());
+    let (since, since_check) = (Instant::now(), None);
+    Ok(Way { folders, since, roots, source_dir, target_dir, plans, network, since_check })
+}
+
+/// What stands against it, and what is worth knowing.
+fn check(
+    report: &mut FileReport,
+    way: &Way,
+    step: &Step,
+    begun: bool,
+    settings: &Settings,
+) -> Result<(), FileOutcome> {
+    let size = step.expect_source.size;
+    let mut totals = Totals { bytes: size, largest: size, ..Totals::default() };
+    match step.expect_target {
+        Some(old) => (totals.replaced_files, totals.bytes_replaced) = (1, old.size),
+        None => totals.new_files = 1,
+    }
+    let mut folders = way.plans.clone();
+    if let Some(last) = folders.last_mut() {
+        last.steps.push(step.clone());
+    }
+    let target = Target { root: RootIndex(1), source: RootIndex(0), totals: totals.clone() };
+    let plan = Plan { targets: vec![target], folders, totals, ..Plan::empty() };
+    let [source, target] = &way.roots;
+    let found = preflight::check_files(&plan, &[source, target], begun, settings);
+    let (bad, warnings): (Vec<_>, Vec<_>) =
+        found.problems.into_iter().partition(|problem| problem.severity != Severity::Warns);
+    report.warnings = warnings;
+    if bad.is_empty() { Ok(()) } else { Err(FileOutcome::Refused(bad)) }
+}
+
+fn to_path(names: &[Name]) -> RelPath {
+    let mut path = RelPath::root();
+    names.iter().for_each(|name| path.push(name));
+    path
+}
+
+fn os(op: Op, path: &Path, error: std::io::Error) -> FileOutcome {
+    FileOutcome::Failed(Error::os(op, path.to_owned(), error))
+}
+
+fn refused(text: String) -> FileOutcome {
+    FileOutcome::Refused(vec![Problem { severity: Severity::Refuses, text, remedy: None }])
+}
+
+fn is_link(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|now| now.file_type().is_symlink())
+}
+
+/// The last name of a path that may belong to a user.
+fn name_of(path: &Path) -> Result<Name, FileOutcome> {
+    let is_ours = |name: &Name| name.is_reserved() || name.is_home();
+    if path.components().any(|part| Name::from_os(part.as_os_str()).is_ok_and(|name| is_ours(&name))) {
+        return Err(ours(path));
+    }
+    let name = path.file_name().and_then(|name| Name::from_os(name).ok());
+    name.ok_or_else(|| os(Op::Open, path, std::io::ErrorKind::InvalidFilename.into()))
+}
+
+fn ours(path: &Path) -> FileOutcome {
+    refused(format!(
+        "Could not copy {}: it is in a folder that belongs to this program and holds journals and originals.",
+        display_path(path)
+    ))
+}
+
+/// The names of an absolute path.
+fn all_names(path: &Path) -> Result<Vec<Name>, FileOutcome> {
+    let normal = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name),
+        _ => None,
+    });
+    let names = normal.map(Name::from_os).collect::<Result<Vec<_>, _>>();
+    names.map_err(|_| os(Op::Open, path, std::io::ErrorKind::InvalidFilename.into()))
+}
+
+/// The nearest folder above that is there, and the names that are missing below it.
+fn existing(folder: &Path) -> Result<(&Path, Vec<Name>), FileOutcome> {
+    let mut missing = Vec::new();
+    let mut here = folder;
+    loop {
+        match std::fs::metadata(here) {
+            Ok(_) => break,
+            Err(e) if reason(&e) == OsReason::NotFound && !is_link(here) => {}
+            Err(e) => return Err(os(Op::Open, here, e)),
+        }
+        let (Some(name), Some(parent)) = (here.file_name(), here.parent()) else {
+            return Err(os(Op::Open, folder, std::io::ErrorKind::NotFound.into()));
+        };
+        let name = Name::from_os(name)
+            .map_err(|_| os(Op::Open, folder, std::io::ErrorKind::InvalidFilename.into()))?;
+        missing.push(name);
+        here = parent;
+    }
+    missing.reverse();
+    Ok((here, missing))
+}
+
+/// The names from a folder to one in it.
+fn below(root: &Path, path: &Path) -> Result<Vec<Name>, FileOutcome> {
+    let rest =
+        path.strip_prefix(root).map_err(|_| os(Op::Open, path, std::io::ErrorKind::NotFound.into()))?;
+    all_names(rest)
+}
+
+/// How a target is told from others also where case says nothing; too often the same does no harm.
+fn key(way: &Way, name: &Name) -> Vec<u8> {
+    let folder = way.plans.last().map(|plan| plan.target_path.join(name));
+    fold(folder.unwrap_or_default().as_bytes())
+}
+
+fn outcome(outcome: Outcome) -> FileOutcome {
+    match outcome {
+        Outcome::Done { evidence } => FileOutcome::Copied(evidence),
+        Outcome::Skipped { why } => FileOutcome::Skipped(why),
+        Outcome::RolledBack => FileOutcome::Skipped(SkipReason::Stopped),
+        Outcome::Failed { error } => FileOutcome::Failed(error),
+    }
+}
