@@ -41,6 +41,7 @@ pub mod scan;
 pub mod session;
 pub mod settings;
 mod stored;
+pub mod times;
 pub mod tree;
 
 pub use error::{Error, ErrorKind, Note, Op, Result, TargetState};

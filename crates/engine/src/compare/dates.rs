@@ -17,7 +17,7 @@ use crate::dates::{Limits, Steps, is_cut, is_out_of_range};
 use crate::tree::{Entry, Tree};
 
 /// What the dates of both sides show, and how often it was needed.
-pub(super) struct Dates {
+pub(crate) struct Dates {
     left: HashMap<u64, u64>,
     right: HashMap<u64, u64>,
     /// The volume of each root, and the limits that it may have. Of volumes below them none are known.
@@ -28,7 +28,7 @@ pub(super) struct Dates {
 
 impl Dates {
     /// Looks at all dates of both sides.
-    pub(super) fn of(left: &Tree, right: &Tree) -> Self {
+    pub(crate) fn of(left: &Tree, right: &Tree) -> Self {
         let (left_steps, right_steps) = (steps(left), steps(right));
         let limits = |tree: &Tree, steps: &HashMap<u64, u64>| {
             (tree.volume.id, Limits::of(&tree.volume, !steps.contains_key(&tree.volume.id)))
@@ -43,7 +43,7 @@ impl Dates {
     }
 
     /// Whether two modified times that differ are one on volumes that could keep both.
-    pub(super) fn are_one(&self, left: &Entry, right: &Entry) -> bool {
+    pub(crate) fn are_one(&self, left: &Entry, right: &Entry) -> bool {
         let (l, r) = (left.modified, right.modified);
         let step = |steps: &HashMap<u64, u64>, entry: &Entry| steps.get(&entry.volume()).copied();
         let cut =
@@ -66,7 +66,7 @@ impl Dates {
     }
 
     /// What the user should know about it, once.
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let items = |n: u64| if n == 1 { "1 item".to_owned() } else { format!("{n} items") };
         let mut notes = Vec::new();
         let (cut, step) = self.cut.get();

@@ -14,16 +14,18 @@ mod pair;
 mod rows;
 pub mod stored;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use fcs_sys::{Root, Time};
 
-use self::content::Verdicts;
+use self::content::{Finding, Verdicts};
 use crate::progress::Phase;
 use crate::settings::ContentCheck;
 use crate::tree::Tree;
 use crate::{Control, Error, ErrorKind, Note, Op, Result, Settings};
 
+pub(crate) use dates::Dates;
 pub use model::{Comparison, Differences, Digests, Group, Row, RowId, Side, Summary, Verdict};
 pub(crate) use pair::{duration_words, keeps_permissions};
 pub use rows::Walk;
@@ -104,6 +106,34 @@ pub fn compare_after(
         began,
         cancelled,
     })
+}
+
+/// What reading the files of some rows has shown.
+pub(crate) struct ReadRows {
+    /// Rows of which the bytes differ.
+    pub(crate) differ: HashSet<RowId>,
+    /// Rows of which not every byte could be read, or a file changed.
+    pub(crate) unknown: HashSet<RowId>,
+    pub(crate) errors: Vec<Error>,
+    pub(crate) cancelled: bool,
+}
+
+/// Reads the files of these rows, which must have equal sizes above zero, after a comparison that read none.
+pub(crate) fn read_rows(
+    comparison: &Comparison,
+    roots: [&Root; 2],
+    rows: &[RowId],
+    settings: &Settings,
+    control: &Control,
+) -> ReadRows {
+    let trees = [&*comparison.left, &*comparison.right];
+    let found = content::compare_files(roots, trees, &comparison.rows, rows, settings, control);
+    let of = |wanted| {
+        let rows = found.findings.iter().filter(move |(_, finding)| *finding == wanted);
+        rows.map(|(row, _)| *row).collect()
+    };
+    let (differ, unknown) = (of(Finding::Differs), of(Finding::Unknown));
+    ReadRows { differ, unknown, errors: found.errors, cancelled: found.cancelled }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use fcs_sys::{Handle, Time, Times};
+use fcs_sys::{Handle, Metadata, Time, Times};
 
 use super::{Scratch, name};
 use crate::dates::{Changed, image};
@@ -53,6 +53,17 @@ fn try_all(scratch: &Scratch, found: &mut DateFacts) -> io::Result<()> {
     found.holds_2100 = holds(4_102_444_800);
     found.holds_2500 = holds(16_725_225_600);
     Ok(())
+}
+
+/// What a new file shows that was given these dates; `None` where the system takes none such.
+pub(super) fn shown(scratch: &Scratch, times: Times) -> io::Result<Option<Metadata>> {
+    let file = name(b"given")?;
+    let open = scratch.dir().create_file(&file)?;
+    if open.set_times(times).is_err() {
+        return Ok(None);
+    }
+    drop(open);
+    scratch.dir().stat(&file).map(Some)
 }
 
 /// The step in which an item's modified time is kept; `None` where it cannot be set.

@@ -136,6 +136,15 @@ pub fn probe_all(dir: &DirRef) -> io::Result<VolumeProbe> {
     Ok(found)
 }
 
+/// What a file on the volume of `dir` shows that was given these dates; `None` where the system takes none such. An error
+/// where that could not be tried.
+pub(crate) fn shown_dates(dir: &DirRef, times: Times) -> io::Result<Option<Metadata>> {
+    let scratch = Scratch::make(dir)?;
+    let shown = dates::shown(&scratch, times);
+    scratch.remove_if_possible();
+    shown
+}
+
 /// Whether a new folder of ours can be told there by its looks ([`fcs_sys::Attributes::is_as_made`]): not where all folders
 /// look alike. An error where that could not be tried.
 pub(crate) fn shows_as_made(dir: &DirRef) -> io::Result<bool> {

@@ -49,21 +49,15 @@ impl Folders {
         let (left_location, right_location) = (left.into(), right.into());
         let left = open_as(&left_location, Some(Side::Left))?;
         let right = open_as(&right_location, Some(Side::Right))?;
-        let written = [&left_location, &right_location].map(|location| {
-            location
-                .path()
-                .map_or_else(String::new, |path| slashed(&std::path::absolute(path).unwrap_or_default()))
-        });
-        let roots = written.into_iter().chain([slashed(&left.path), slashed(&right.path)]);
-        let roots: Vec<String> = roots.filter(|root| !root.is_empty()).collect();
         // What a pattern or the bounds of a volume keep out is known after the scan, which refuses the rest.
         let inner_left_out = !include.is_empty() || !exclude.is_empty() || settings.one_file_system;
         let problems = check_roots(&left, &right, inner_left_out);
         if !problems.is_empty() {
             return Err(SessionError::Refused(problems));
         }
-        let ignore_case = ignores_case(&left) || ignores_case(&right);
-        let filter = Filter::below(&roots, include, exclude, ignore_case).map_err(SessionError::Pattern)?;
+        let written = |location: &Location| location.path().map(Path::to_owned).unwrap_or_default();
+        let (left_written, right_written) = (written(&left_location), written(&right_location));
+        let filter = filter(&[(&left_written, &left), (&right_written, &right)], include, exclude)?;
         // A batch keeps its files open; a low limit would make files fail that are perfectly fine.
         fcs_sys::raise_open_file_limit();
         Ok(Self { left, right, filter, probes: [OnceLock::new(), OnceLock::new()] })
@@ -196,6 +190,23 @@ impl Folders {
         }
         Ok(comparison)
     }
+}
+
+/// Compiles patterns for these roots, each with the path by which a user called it.
+///
+/// # Errors
+///
+/// [`SessionError::Pattern`].
+pub(crate) fn filter(
+    roots: &[(&Path, &Root)],
+    include: &[String],
+    exclude: &[String],
+) -> Result<Filter, SessionError> {
+    let written = roots.iter().map(|(path, _)| slashed(&std::path::absolute(path).unwrap_or_default()));
+    let paths = written.chain(roots.iter().map(|(_, root)| slashed(&root.path)));
+    let paths: Vec<String> = paths.filter(|path| !path.is_empty()).collect();
+    let ignore_case = roots.iter().any(|(_, root)| ignores_case(root));
+    Filter::below(&paths, include, exclude, ignore_case).map_err(SessionError::Pattern)
 }
 
 /// A path as patterns spell it.

@@ -52,7 +52,9 @@ use crate::preflight::Problem;
 use crate::{Error, StartError};
 
 pub use folders::Folders;
+pub(crate) use folders::filter;
 pub use mounts::Mounts;
+pub(crate) use root::start;
 pub use root::{check_not_moved, clear_leftovers, open, prune, recover, undo};
 pub use series::{FileOutcome, FileReport, Series, SeriesReport};
 pub use task::{Limits, Proposal, Task};

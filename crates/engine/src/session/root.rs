@@ -107,7 +107,7 @@ pub fn clear_leftovers(
     history::clear_leftovers(root, source, what, control).map_err(|error| start(root, error))
 }
 
-pub(super) fn start(root: &Root, error: StartError) -> SessionError {
+pub(crate) fn start(root: &Root, error: StartError) -> SessionError {
     // A run writes to several roots, and knows in which of them something stands in its way.
     SessionError::Start { root: error.root().unwrap_or(&root.path).to_owned(), error }
 }

@@ -158,7 +158,8 @@ fn apply_metadata(
         let mut not_kept = Vec::new();
         let now = metadata::give_times(&*target, &wanted, &volume.facts, &context.tally, &mut not_kept)
             .map_err(set)?;
-        if plan.expect_target.is_none_or(|before| before.modified != now.modified) {
+        let other_modified = plan.expect_target.is_none_or(|before| before.modified != now.modified);
+        if other_modified || plan.created[1].is_some() && plan.created[1] != now.created {
             context.set_dated();
         }
         not_kept

@@ -1,0 +1,387 @@
+//! Two places whose dates belong together: file and file, folder and folder, tree and tree.
+//!
+//! Invariant: two dates count as one only where one of the volumes could not tell them apart, or they are closer than
+//! the tolerance that was asked for; and content as equal only after every byte of both files was read. Nothing is changed.
+
+use std::path::Path;
+
+use fcs_sys::{
+    Access, CreatedTime, DirRef, Fingerprint, Kind, Name, RelPath, Root, Time, VolumeFacts, read_full,
+};
+
+use super::list::{Place, Scope, entry_of, facts};
+use super::{DateKind, ItemTimes, LeftAlone, LeftReason, created_unsettable, steps};
+use crate::compare::{Comparison, Dates, RowId, Side, Verdict, read_rows};
+use crate::progress::add;
+use crate::session::{Folders, SessionError};
+use crate::settings::ContentCheck;
+use crate::tree::Entry;
+use crate::{Control, Error, ErrorKind, Note, Op, Result, Settings};
+
+/// Bytes of each of two files that are compared at once.
+const CHUNK: usize = 1 << 20;
+
+/// How dates of two places are compared.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Exactness {
+    /// Dates that are at most so many nanoseconds apart are one, besides what the volumes cannot tell apart.
+    tolerance_nanos: u64,
+    /// Whatever the left volume cannot tell apart: the right one is to have just what the left shows.
+    as_shown: bool,
+}
+
+impl Exactness {
+    /// Dates that are at most so many nanoseconds apart are one, besides what the volumes cannot tell apart.
+    pub fn within(tolerance_nanos: u64) -> Self {
+        Self { tolerance_nanos, as_shown: false }
+    }
+
+    /// The right side is to have just what the left one shows, as far as the right volume stores it.
+    pub(super) fn as_shown() -> Self {
+        Self { tolerance_nanos: 0, as_shown: true }
+    }
+}
+
+/// An item that both places have.
+#[derive(Debug, Clone)]
+pub(super) struct Pair {
+    pub(super) left: (RelPath, Entry),
+    pub(super) right: (RelPath, Entry),
+    /// What the folder looked like in which the right one is.
+    pub(super) folder: Fingerprint,
+    /// What differs.
+    pub(super) created: bool,
+    pub(super) modified: bool,
+    row: RowId,
+}
+
+impl Pair {
+    pub(super) fn differs(&self) -> bool {
+        self.created || self.modified
+    }
+}
+
+/// Two places and what of their items belongs together.
+pub(super) struct Pairs {
+    pub(super) left: Root,
+    pub(super) right: Root,
+    pub(super) right_volume: VolumeFacts,
+    pub(super) pairs: Vec<Pair>,
+    pub(super) only: [Vec<RelPath>; 2],
+    pub(super) left_alone: Vec<LeftAlone>,
+    pub(super) errors: Vec<Error>,
+    pub(super) notes: Vec<Note>,
+    pub(super) step_nanos: u64,
+    pub(super) cancelled: bool,
+    comparison: Option<Comparison>,
+}
+
+/// What counts between two volumes.
+struct Rules<'a> {
+    volumes: [&'a VolumeFacts; 2],
+    exactness: Exactness,
+    dates: Option<&'a Dates>,
+}
+
+impl Rules<'_> {
+    /// Created times count where the left volume stores them and the right one can be given them.
+    fn created_counts(&self) -> bool {
+        self.volumes[0].created != CreatedTime::Absent && created_unsettable(self.volumes[1]).is_none()
+    }
+
+    fn step(&self, date: DateKind) -> u64 {
+        let [left, right] = self.volumes.map(|volume| match (steps(volume), date) {
+            ((modified, _), DateKind::Modified) => modified,
+            ((modified, created), DateKind::Created) => created.unwrap_or(modified),
+        });
+        left.max(right)
+    }
+
+    fn is_same(&self, date: DateKind, left: Time, right: Time) -> bool {
+        if self.exactness.as_shown {
+            let [_, right_volume] = self.volumes;
+            let (modified, created) = steps(right_volume);
+            let step = if date == DateKind::Modified { modified } else { created.unwrap_or(modified) };
+            return left == right || left.rounded_down(step) == right;
+        }
+        let distance = left.distance_nanos(right);
+        distance < u128::from(self.step(date)) || distance <= u128::from(self.exactness.tolerance_nanos)
+    }
+
+    fn differ(&self, left: &Entry, right: &Entry) -> (bool, bool) {
+        let created = self.created_counts()
+            && left
+                .created()
+                .zip(right.created())
+                .is_some_and(|(l, r)| !self.is_same(DateKind::Created, l, r));
+        let modified = !self.is_same(DateKind::Modified, left.modified, right.modified)
+            && (left.modified != right.modified)
+            && !self.dates.is_some_and(|dates| dates.are_one(left, right));
+        (created, modified)
+    }
+
+    fn note(&self) -> Option<Note> {
+        let [left, right] = self.volumes;
+        if self.created_counts() {
+            return None;
+        }
+        let why = match (left.created, right.created) {
+            (CreatedTime::Absent, _) => format!("the left volume ({}) does not store them", left.file_system),
+            (_, CreatedTime::Absent) => {
+                format!("the right volume ({}) does not store them", right.file_system)
+            }
+            _ => format!("no program can set them on the right volume ({})", right.file_system),
+        };
+        Some(format!("Created times are left out: {why}.").into())
+    }
+}
+
+impl Pairs {
+    /// Opens two places and pairs what is in them.
+    pub(super) fn of(
+        paths: [&Path; 2],
+        scope: Scope<'_>,
+        exactness: Exactness,
+        settings: &Settings,
+        control: &Control,
+    ) -> Result<Self, SessionError> {
+        let [left, right] = [Place::at(paths[0])?, Place::at(paths[1])?];
+        match (left, right) {
+            (Place::Folder(_), Place::Folder(_)) if scope.recursive => {
+                Self::of_trees(paths, scope, exactness, settings, control)
+            }
+            (Place::Folder(left), Place::Folder(right)) => {
+                let entries = [entry_of(&left)?, entry_of(&right)?];
+                let folder = entries[1].fingerprint();
+                Self::of_two([left, right], [RelPath::root(), RelPath::root()], entries, folder, exactness)
+            }
+            (Place::Item(left, left_name, left_entry), Place::Item(right, right_name, right_entry))
+                if left_entry.kind == right_entry.kind =>
+            {
+                let folder = entry_of(&right)?.fingerprint();
+                let items = [left_name, right_name].map(|name| RelPath::root().join(&name));
+                Self::of_two([left, right], items, [left_entry, right_entry], folder, exactness)
+            }
+            _ => {
+                let error = Error::new(Op::Compare, paths[1], ErrorKind::KindClash);
+                Err(SessionError::Open { side: None, error })
+            }
+        }
+    }
+
+    fn of_two(
+        roots: [Root; 2],
+        items: [RelPath; 2],
+        entries: [Entry; 2],
+        folder: Fingerprint,
+        exactness: Exactness,
+    ) -> Result<Self, SessionError> {
+        let volumes = [facts(&roots[0])?, facts(&roots[1])?];
+        let rules = Rules { volumes: [&volumes[0], &volumes[1]], exactness, dates: None };
+        let ([left, right], [left_item, right_item]) = (roots, items);
+        let mut found = Self::new(left, right, &rules);
+        found.take((left_item, entries[0]), (right_item, entries[1]), folder, Comparison::ROOT, &rules);
+        Ok(found)
+    }
+
+    fn of_trees(
+        paths: [&Path; 2],
+        scope: Scope<'_>,
+        exactness: Exactness,
+        settings: &Settings,
+        control: &Control,
+    ) -> Result<Self, SessionError> {
+        // Only which items belong together is taken from the comparison.
+        let pairing = Settings { compare_content: ContentCheck::Off, ..settings.clone() };
+        let folders = Folders::open(paths[0], paths[1], scope.include, scope.exclude, &pairing)?;
+        let compared = folders.compare(&pairing, control);
+        let comparison = compared.map_err(|error| SessionError::Open { side: None, error })?;
+        let (left_tree, right_tree) = (&comparison.left, &comparison.right);
+        let dates = Dates::of(left_tree, right_tree);
+        let rules =
+            Rules { volumes: [&left_tree.volume, &right_tree.volume], exactness, dates: Some(&dates) };
+        let Folders { left, right, .. } = folders;
+        let mut found = Self::new(left, right, &rules);
+        found.cancelled = comparison.cancelled;
+        found.errors = left_tree.errors().iter().chain(right_tree.errors()).cloned().collect();
+        for row in comparison.walk() {
+            let at = |side| Some((comparison.path_on(row, side), comparison.entry(row, side)?));
+            let skip = |why| LeftAlone { path: comparison.path_on(row, Side::Right), why };
+            match (comparison.row(row).verdict, at(Side::Left), at(Side::Right)) {
+                (Verdict::Unreadable, ..) => {}
+                (Verdict::KindClash, ..) => found.left_alone.push(skip(LeftReason::KindClash)),
+                (Verdict::NameClash, ..) => found.left_alone.push(skip(LeftReason::NameClash)),
+                (_, Some((path, _)), None) => found.only[0].push(path),
+                (_, None, Some((path, _))) => found.only[1].push(path),
+                (_, Some(left), Some(right)) => {
+                    let is_way = |entry: &Entry| entry.is_carrier() || entry.is_boundary();
+                    let is_unasked = row == Comparison::ROOT && !scope.include.is_empty();
+                    let parent = comparison.entry(comparison.row(row).parent, Side::Right);
+                    if let Some(folder) = parent
+                        && !is_unasked
+                        && !is_way(&left.1)
+                        && !is_way(&right.1)
+                    {
+                        found.take(left, right, folder.fingerprint(), row, &rules);
+                    }
+                }
+                (_, None, None) => {}
+            }
+        }
+        found.notes.extend(dates.notes().into_iter().map(Note::from));
+        found.comparison = Some(comparison);
+        Ok(found)
+    }
+
+    fn new(left: Root, right: Root, rules: &Rules<'_>) -> Self {
+        Self {
+            left,
+            right,
+            right_volume: rules.volumes[1].clone(),
+            pairs: Vec::new(),
+            only: [Vec::new(), Vec::new()],
+            left_alone: Vec::new(),
+            errors: Vec::new(),
+            notes: rules.note().into_iter().collect(),
+            step_nanos: rules.step(DateKind::Modified),
+            cancelled: false,
+            comparison: None,
+        }
+    }
+
+    fn take(
+        &mut self,
+        left: (RelPath, Entry),
+        right: (RelPath, Entry),
+        folder: Fingerprint,
+        row: RowId,
+        rules: &Rules<'_>,
+    ) {
+        let why = match right.1.kind {
+            Kind::File | Kind::Folder => {
+                let (created, modified) = rules.differ(&left.1, &right.1);
+                self.pairs.push(Pair { left, right, folder, created, modified, row });
+                return;
+            }
+            Kind::Symlink => LeftReason::Link,
+            Kind::Other => LeftReason::SpecialFile,
+        };
+        self.left_alone.push(LeftAlone { path: right.0, why });
+    }
+
+    /// Leaves only those files whose content is equal on both sides, of those whose dates differ: these alone are read.
+    pub(super) fn keep_equal_content(&mut self, settings: &Settings, control: &Control) {
+        let content = match settings.compare_content {
+            ContentCheck::Off => ContentCheck::Blake3,
+            how => how,
+        };
+        let settings = Settings { compare_content: content, ..settings.clone() };
+        let is_read = |pair: &Pair| {
+            pair.differs()
+                && pair.right.1.kind == Kind::File
+                && pair.left.1.size == pair.right.1.size
+                && pair.right.1.size > 0
+        };
+        let rows: Vec<RowId> = self.pairs.iter().filter(|pair| is_read(pair)).map(|pair| pair.row).collect();
+        let (mut differ, mut unknown) = (Vec::new(), Vec::new());
+        match &self.comparison {
+            Some(comparison) => {
+                let read = read_rows(comparison, [&self.left, &self.right], &rows, &settings, control);
+                self.cancelled |= read.cancelled;
+                self.errors.extend(read.errors);
+                differ.extend(read.differ);
+                unknown.extend(read.unknown);
+            }
+            None => {
+                for pair in self.pairs.iter().filter(|pair| is_read(pair)) {
+                    match equal_content([&self.left, &self.right], pair, &settings, control) {
+                        Ok(Some(true)) => {}
+                        Ok(Some(false)) => differ.push(pair.row),
+                        Ok(None) => self.cancelled = true,
+                        Err(error) => {
+                            self.errors.push(error);
+                            unknown.push(pair.row);
+                        }
+                    }
+                }
+            }
+        }
+        differ.sort_unstable();
+        unknown.sort_unstable();
+        let left_alone = &mut self.left_alone;
+        self.pairs.retain(|pair| {
+            let (left, right) = (&pair.left.1, &pair.right.1);
+            let why = if !pair.differs() || right.kind != Kind::File {
+                return true;
+            } else if left.size != right.size || differ.binary_search(&pair.row).is_ok() {
+                LeftReason::ContentDiffers
+            } else if unknown.binary_search(&pair.row).is_ok() {
+                LeftReason::ContentUnknown
+            } else {
+                return true;
+            };
+            left_alone.push(LeftAlone { path: pair.right.0.clone(), why });
+            false
+        });
+    }
+
+    /// What both items of a pair have.
+    pub(super) fn times(pair: &Pair) -> [ItemTimes; 2] {
+        [&pair.left.1, &pair.right.1].map(ItemTimes::from)
+    }
+}
+
+/// Whether two files of equal size have equal content; `None` after a cancel.
+fn equal_content(
+    roots: [&Root; 2],
+    pair: &Pair,
+    settings: &Settings,
+    control: &Control,
+) -> Result<Option<bool>> {
+    let sides = [(roots[0], &pair.left), (roots[1], &pair.right)];
+    let mut files = Vec::with_capacity(2);
+    add(&control.progress.compare_bytes_total, pair.right.1.size.saturating_mul(2));
+    for (root, (path, entry)) in sides {
+        let whole = crate::progress::full_path(&root.path, path);
+        if entry.is_placeholder() && !settings.read_placeholders {
+            return Err(Error::new(Op::Read, whole, ErrorKind::Placeholder));
+        }
+        let failed = |e| Error::os(Op::Read, whole.clone(), e);
+        let Some((_, name)) = path.split() else { return Ok(Some(false)) };
+        let (file, now) = root.dir.open_and_examine(&name, Access::Read).map_err(failed)?;
+        if now.fingerprint() != entry.fingerprint() {
+            return Err(Error::new(Op::Read, whole, ErrorKind::ChangedMeanwhile));
+        }
+        files.push((file, whole, &root.dir, name, entry));
+    }
+    let [(left, left_path, ..), (right, right_path, ..)] = files.as_slice() else { return Ok(Some(false)) };
+    let mut buffers = [vec![0; CHUNK], vec![0; CHUNK]];
+    let (mut at, mut is_equal) = (0, true);
+    while is_equal && at < pair.right.1.size {
+        if control.cancel.should_stop() {
+            return Ok(None);
+        }
+        let [first, second] = &mut buffers;
+        let n = read_full(&**left, first, at).map_err(|e| Error::os(Op::Read, left_path, e))?;
+        let m = read_full(&**right, second, at).map_err(|e| Error::os(Op::Read, right_path, e))?;
+        let end = |path: &Path| Error::new(Op::Read, path, ErrorKind::EndsEarly);
+        match (n, m) {
+            (0, _) => return Err(end(left_path)),
+            (_, 0) => return Err(end(right_path)),
+            _ => is_equal = first[..n] == second[..m],
+        }
+        at += n as u64;
+        add(&control.progress.compare_bytes_done, 2 * n as u64);
+    }
+    // Neither an edit while they were read, nor another file at the name, may pass for what was read.
+    for (_, path, dir, name, entry) in &files {
+        check_unchanged(dir, name, entry, path)?;
+    }
+    Ok(Some(is_equal))
+}
+
+fn check_unchanged(dir: &DirRef, name: &Name, entry: &Entry, path: &Path) -> Result<()> {
+    let now = dir.stat(name).map_err(|e| Error::os(Op::Read, path, e))?;
+    let is_same = now.fingerprint() == entry.fingerprint();
+    if is_same { Ok(()) } else { Err(Error::new(Op::Read, path, ErrorKind::ChangedMeanwhile)) }
+}
