@@ -1,0 +1,71 @@
+//! Waits for the engine on another thread, while the calling one asks Python now and then whether to go on.
+//!
+//! Invariants: Python code is called on the thread that called us, never on one of the engine's; whatever it raises counts as
+//! "go on", but for the interrupts that Python itself delivers to its main thread.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use fcs_engine::Control;
+use fcs_engine::progress::Snapshot;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+/// How often a caller is asked, unless it says otherwise.
+pub(crate) const INTERVAL: f64 = 0.1;
+
+/// Does `work` on a thread of its own, and calls `ask` every `interval` seconds with the counters; `ask` says whether to
+/// cancel. With an interrupt of Python the work is cancelled, waited for, and the interrupt is raised.
+pub(crate) fn with_polls<T: Send>(
+    py: Python<'_>,
+    control: &Control,
+    interval: f64,
+    mut ask: impl FnMut(Python<'_>, &Snapshot) -> bool,
+    work: impl FnOnce() -> T + Send,
+) -> PyResult<T> {
+    let interval = Duration::try_from_secs_f64(interval).unwrap_or(Duration::from_millis(100));
+    let interval = interval.clamp(Duration::from_millis(1), Duration::from_secs(10));
+    let mut interrupt = None;
+    let done = std::thread::scope(|scope| {
+        let (send, receive) = mpsc::sync_channel(1);
+        let started = std::thread::Builder::new().name("fcs-python".into()).spawn_scoped(scope, move || {
+            // Nobody waits after a panic alone.
+            let _ = send.send(work());
+        });
+        if let Err(error) = started {
+            return Err(PyErr::from(error));
+        }
+        let receive = std::sync::Mutex::new(receive);
+        loop {
+            let waited = py.detach(|| {
+                let receive = receive.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                receive.recv_timeout(interval)
+            });
+            match waited {
+                Ok(done) => return Ok(done),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(PyRuntimeError::new_err("The engine ended in a panic. Recover the run."));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if interrupt.is_none()
+                && let Err(error) = py.check_signals()
+            {
+                interrupt = Some(error);
+                control.cancel.cancel();
+            }
+            if interrupt.is_none() && ask(py, &control.progress.snapshot()) {
+                control.cancel.cancel();
+            }
+        }
+    });
+    match interrupt {
+        Some(error) => Err(error),
+        None => done,
+    }
+}
+
+/// What a poll function of Python answers: whether to cancel.
+pub(crate) fn cancels(py: Python<'_>, answer: PyResult<Py<PyAny>>) -> bool {
+    answer.and_then(|answer| answer.bind(py).is_truthy()).unwrap_or(false)
+}

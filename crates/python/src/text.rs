@@ -1,0 +1,42 @@
+//! What the engine says, in whole sentences, and as exceptions.
+//!
+//! Invariant: a sentence names the item, the reason and what to do; wording that front ends share is `fcs_app`'s.
+
+use std::io;
+
+use fcs_app::hints::{self, FrontEnd};
+use fcs_app::user_error::UserError;
+use fcs_engine::Error;
+use fcs_engine::preflight::Problem;
+use fcs_engine::session::SessionError;
+use pyo3::PyErr;
+
+use crate::EngineError;
+
+/// Who asks, for words.
+pub(crate) const WHO: FrontEnd = FrontEnd::Library;
+
+pub(crate) fn problems(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| hints::problem_words(problem, WHO)).collect::<Vec<_>>().join(" ")
+}
+
+/// What could not begin, and what to do about it.
+pub(crate) fn session(error: &SessionError) -> (String, String) {
+    let hint = hints::of_session(error, WHO).map(std::borrow::Cow::into_owned).unwrap_or_default();
+    (error.to_string(), hint)
+}
+
+/// As an exception.
+pub(crate) fn refused(error: &SessionError) -> PyErr {
+    EngineError::new_err(UserError::session(error, WHO).to_string())
+}
+
+/// An error of the engine as an exception: the system's own where there is one.
+pub(crate) fn raised(error: &Error) -> PyErr {
+    let text = hints::with_hint(error, WHO);
+    match error.code() {
+        // `OSError` with a number becomes the class that the number means.
+        Some(code) => io::Error::from_raw_os_error(code).into(),
+        None => EngineError::new_err(text),
+    }
+}
