@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::sh;
 
 /// Folders that hold documents, with all below; `""` is the root alone.
-const FOLDERS: [&str; 4] = ["", "docs", "crates", "xtask"];
+const FOLDERS: [&str; 5] = ["", "docs", "crates", "python", "xtask"];
 
 /// For whoever has one minute.
 const README_WORDS: usize = 600;
@@ -214,7 +214,7 @@ mod tests {
     /// A repository with two documents, a picture and a test.
     fn repository() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
-        for folder in ["docs", "crates/engine/tests", "xtask"] {
+        for folder in ["docs", "crates/engine/tests", "python", "xtask"] {
             fs::create_dir_all(root.path().join(folder)).unwrap();
         }
         for (path, text) in [

@@ -7,7 +7,9 @@
 mod bench;
 mod deny;
 mod documents;
+mod python;
 mod sh;
+mod sums;
 mod tally;
 mod test;
 mod torture;
@@ -18,6 +20,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask test     everything a change must pass: format, lints, tests, documentation
     quick                       what takes minutes, no root and no screen: format, lints, unit and engine tests
+    python                      the module for Python alone
 cargo xtask bench    fcs against cp, rsync, rclone, fcp, xcp and cpz on a file system in memory (Linux, as root)
     [start|small|large|compare|rerun|undo|growth|all]  which contests (default: all)
     window                      the window's figures at a million rows: actions, frames, memory
@@ -42,6 +45,8 @@ cargo xtask windows  the tests for Windows, in Wine (Debian 12, as root; install
     run [ARGS] [-- ...]         fcs.exe with the arguments after --; ARGS are those of cargo run
     clippy                      the lints
 cargo xtask dist windows    fcs.exe and fcs-gui.exe in a zip below target/dist (Debian 12, as root)
+cargo xtask dist wheel      the package for Python: a wheel for this system and a source distribution, below target/dist
+    windows                     a wheel for Windows instead (Debian 12, as root)
 cargo xtask help     this text
 ";
 
@@ -67,11 +72,13 @@ fn chore(args: &[String]) -> Result<bool, String> {
     match args.split_first().map(|(chore, rest)| (chore.as_str(), rest)) {
         Some(("test", [])) => test::run(),
         Some(("test", [what])) if what == "quick" => test::quick(),
+        Some(("test", [what])) if what == "python" => test::python(),
         #[cfg(target_os = "linux")]
         Some(("bench", rest)) => bench::run(rest),
         Some(("torture", rest)) => torture::run(rest),
         Some(("windows", rest)) => windows::command(rest),
         Some(("dist", [system])) if system == "windows" => windows::dist(),
+        Some(("dist", [what, rest @ ..])) if what == "wheel" => python::dist(rest),
         Some(("help" | "--help" | "-h", _)) => {
             print!("{HELP}");
             Ok(true)

@@ -32,6 +32,15 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     command
 }
 
+/// Flags for rustc that keep this machine's paths out of a program to hand out.
+pub(crate) fn flags_without_paths() -> Vec<String> {
+    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo_home = cargo_home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    let places = [(Some(repository()), "fcs"), (cargo_home, "cargo")];
+    let known = places.into_iter().filter_map(|(place, name)| place.map(|place| (place, name)));
+    known.map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display())).collect()
+}
+
 /// PATH with the folders of the system tools, where the search path of an ordinary login may not look.
 pub(crate) fn search_path() -> OsString {
     let mut path = std::env::var_os("PATH").unwrap_or_default();

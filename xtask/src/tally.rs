@@ -116,6 +116,13 @@ impl Tally {
         *(if passed { &mut self.returned } else { &mut self.failed }) += 1;
     }
 
+    /// Counts a test of another harness that failed, with what it said.
+    pub(crate) fn fail(&mut self, name: &str, said: &str) {
+        self.failed += 1;
+        let lines = said.lines().filter(|line| !line.trim().is_empty());
+        self.failures.push((name.to_owned(), lines.take(LINES_TOLD_AGAIN).map(str::to_owned).collect()));
+    }
+
     /// Counts a check that did not run.
     pub(crate) fn skip(&mut self, name: &str, reason: &str) {
         self.skips.insert(name.to_owned(), reason.to_owned());
@@ -172,11 +179,11 @@ impl Tally {
         let list = sh::repository().join(list);
         let expected = fs::read_to_string(&list);
         let expected = expected.map_err(|error| format!("Could not read {}: {error}", list.display()))?;
-        Ok(self.unexpected(&expected))
+        Ok(self.unexpected_in(&expected))
     }
 
     /// What is wrong with the skips, given the text of the list of expected ones: lines `name reason`, `#` comments.
-    fn unexpected(&self, expected: &str) -> Vec<String> {
+    pub(crate) fn unexpected_in(&self, expected: &str) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut known = Vec::new();
         for line in expected.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
@@ -284,24 +291,24 @@ test result: FAILED. 0 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; 
         all.skip_unjudged("third", "no such system");
         assert_eq!(all.summary(), "8 passed, 2 failed, 7 skipped");
         assert_eq!(all.skips["elsewhere: b::five"], "no streams");
-        assert_eq!(all.unexpected("a::two x\na::three x\nb::five x\n"), [""; 0]);
+        assert_eq!(all.unexpected_in("a::two x\na::three x\nb::five x\n"), [""; 0]);
 
         let mut both = tally("", "a\tx\n");
         both.absorb(tally("", "b\ty\n"), "");
-        assert_eq!(both.unexpected("a x\n"), ["b skipped: y"]);
+        assert_eq!(both.unexpected_in("a x\n"), ["b skipped: y"]);
     }
 
     #[test]
     fn the_skips_must_equal_the_expected_ones_and_each_has_a_reason() {
         let tally = tally("", "a::one\tx\na::two\ty\n");
-        assert_eq!(tally.unexpected("# comment\n\na::one it has to\na::two so has it\n"), [""; 0]);
-        assert_eq!(tally.unexpected("a::one it has to\n"), ["a::two skipped: y"]);
+        assert_eq!(tally.unexpected_in("# comment\n\na::one it has to\na::two so has it\n"), [""; 0]);
+        assert_eq!(tally.unexpected_in("a::one it has to\n"), ["a::two skipped: y"]);
         assert_eq!(
-            tally.unexpected("a::one it has to\na::two ok\na::gone was there once\n"),
+            tally.unexpected_in("a::one it has to\na::two ok\na::gone was there once\n"),
             ["a::gone is expected to skip, but ran or does not exist"]
         );
         assert_eq!(
-            tally.unexpected("a::one it has to\na::two ok\na::three\n"),
+            tally.unexpected_in("a::one it has to\na::two ok\na::three\n"),
             ["a::three is expected to skip, but the list gives no reason"]
         );
     }

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::sh::{self, Needed};
 use crate::tally::Tally;
-use crate::{deny, documents, torture, windows};
+use crate::{deny, documents, python, torture, windows};
 
 /// The tools that tests look for.
 const NEEDED: [Needed; 15] = [
@@ -43,10 +43,11 @@ This will, in this order and without stopping at the first failure:
   6. cargo test --workspace --no-fail-fast
   7. cargo test -p fcs-engine --test planted, with faults planted into the engine (only on Linux)
   8. cargo doc --workspace --no-deps, with warnings as errors
-  9. the same lints and the tests for Windows, in Wine (only as root on Debian 12; installs and builds what they need)
- 10. a slice of cargo xtask torture: kill, then power (only as root with loop devices)
- 11. list the tests that skipped; as root with loop devices they must equal xtask/expected-skips.txt,
-     and those that skipped in Wine xtask/expected-skips-wine.txt
+  9. pytest python/tests, with CPython 3.11 and 3.13 (those that are here; installs what the tests need, as root)
+ 10. the same lints and the tests for Windows, in Wine (only as root on Debian 12; installs and builds what they need)
+ 11. a slice of cargo xtask torture: kill, then power (only as root with loop devices)
+ 12. list the tests that skipped; as root with loop devices they must equal xtask/expected-skips.txt, those that
+     skipped in Wine xtask/expected-skips-wine.txt, and those of Python xtask/expected-skips-python.txt
 ";
 
 /// Needs what draws, and minutes to build it.
@@ -108,6 +109,7 @@ pub(crate) fn run() -> Result<bool, String> {
     let doc = ["doc", "--workspace", "--no-deps"];
     step(&mut wrong, "cargo doc", sh::cargo(&doc).env("RUSTDOCFLAGS", "-Dwarnings"));
 
+    python::steps(&mut tally, &mut wrong);
     windows::steps(&mut tally, &mut wrong);
 
     for kind in ["kill", "power"] {
@@ -127,6 +129,15 @@ pub(crate) fn run() -> Result<bool, String> {
         wrong.push("cargo test: see the failed tests".to_owned());
     }
     wrong.extend(judge_skips(&tally)?);
+    Ok(end(&tally, &wrong))
+}
+
+/// Runs the stage for Python alone; true if all of it passed.
+pub(crate) fn python() -> Result<bool, String> {
+    let mut tally = Tally::default();
+    let mut wrong = Vec::new();
+    python::steps(&mut tally, &mut wrong);
+    tally.print_skips();
     Ok(end(&tally, &wrong))
 }
 
@@ -259,7 +270,7 @@ fn judge_skips(tally: &Tally) -> Result<Vec<String>, String> {
 }
 
 /// Where some tests cannot run at all, their skips are nobody's fault.
-fn not_enforced_because() -> Option<&'static str> {
+pub(crate) fn not_enforced_because() -> Option<&'static str> {
     if !sh::is_root() {
         return Some("not running as root");
     }

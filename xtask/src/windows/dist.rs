@@ -8,13 +8,12 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::session::Session;
 use super::toolchain::{TARGET, Toolchain};
-use crate::sh;
+use crate::{sh, sums};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -81,17 +80,32 @@ pub(super) fn build(toolchain: &Toolchain) -> Result<Vec<PathBuf>, String> {
     let programs: Vec<PathBuf> =
         PROGRAMS.iter().map(|(name, _)| folder.join(format!("{name}.exe"))).collect();
     for program in &programs {
-        check_imports(program)?;
+        check_imports(program, &[])?;
     }
     Ok(programs)
 }
 
-fn check_imports(program: &Path) -> Result<(), String> {
+/// Builds the command line alone.
+pub(super) fn build_command_line(toolchain: &Toolchain) -> Result<PathBuf, String> {
+    let (program, package) = PROGRAMS[0];
+    let mut command = toolchain.cargo_for_release("build");
+    let status = command.args(["-p", package, "--bin", program]).status();
+    if !status.map_err(|error| format!("cargo does not start: {error}"))?.success() {
+        return Err(format!("{program} does not build for Windows"));
+    }
+    let program = toolchain.builds.join(TARGET).join("release").join(format!("{program}.exe"));
+    check_imports(&program, &[])?;
+    Ok(program)
+}
+
+/// An error if a program needs a library that neither every Windows has nor `also` names.
+pub(super) fn check_imports(program: &Path, also: &[&str]) -> Result<(), String> {
     let path = program.to_string_lossy();
     let headers = sh::output_of("x86_64-w64-mingw32-objdump", &["-p", &path]);
     let headers = headers.ok_or_else(|| format!("Could not read the headers of {path}"))?;
     let imports: Vec<String> = imports(&headers).collect();
-    let foreign: Vec<&String> = imports.iter().filter(|dll| !is_of_the_system(dll)).collect();
+    let is_there = |dll: &&String| is_of_the_system(dll) || also.contains(&dll.as_str());
+    let foreign: Vec<&String> = imports.iter().filter(|dll| !is_there(dll)).collect();
     let name = file_name(program);
     if imports.is_empty() || !foreign.is_empty() {
         return Err(format!("{name} needs {foreign:?} of {imports:?}, which not every Windows has"));
@@ -139,39 +153,11 @@ pub(super) fn pack(programs: &[PathBuf]) -> Result<(), String> {
         files.push((name, read(&path)?));
     }
     files.sort();
-    files.extend(sums(&files));
+    files.extend(sums::of(&files));
     let archive =
         archive(&folder, &files, commit_time()).map_err(|error| format!("Could not pack: {error}"))?;
 
-    let place = sh::target_dir().join("dist");
-    let name = format!("{folder}.zip");
-    for (file, bytes) in [(name.clone(), archive.clone())].into_iter().chain(
-        sums(&[(name.clone(), archive)])
-            .map(|(kind, sum)| (format!("{name}.{}", kind.trim_end_matches("SUMS").to_lowercase()), sum)),
-    ) {
-        let path = place.join(file);
-        super::cache::write(&path, &bytes)?;
-        println!("{} ({} bytes)", path.display(), bytes.len());
-    }
-    if sh::output_of("git", &["-C", &sh::repository().to_string_lossy(), "status", "--porcelain"])
-        .is_none_or(|changes| !changes.is_empty())
-    {
-        println!("note: it holds changes that no commit has");
-    }
-    Ok(())
-}
-
-/// Checksums in the form that `sha256sum -c` and `b3sum -c` read, as two more files.
-fn sums(files: &[(String, Vec<u8>)]) -> [(String, Vec<u8>); 2] {
-    let lines = |sum: &dyn Fn(&[u8]) -> String| {
-        let lines: Vec<_> = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sum(bytes))).collect();
-        lines.concat().into_bytes()
-    };
-    let hex =
-        |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
-    let sha256 = |bytes: &[u8]| Sha256::digest(bytes).iter().flat_map(hex).collect();
-    let blake3 = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
-    [("SHA256SUMS".to_owned(), lines(&sha256)), ("B3SUMS".to_owned(), lines(&blake3))]
+    sums::publish(&format!("{folder}.zip"), &archive)
 }
 
 /// A zip archive of `files`, all in one folder and of one time.
@@ -234,19 +220,13 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_is_the_same_each_time_and_its_sums_are_right() {
-        let mut files = vec![("b".to_owned(), b"text".to_vec()), ("a".to_owned(), Vec::new())];
+    fn an_archive_is_the_same_each_time() {
+        let files = vec![("b".to_owned(), b"text".to_vec()), ("a".to_owned(), Vec::new())];
         let time = date_time("2026 01 02 03 04 06").unwrap();
         let archived = archive("f", &files, time).unwrap();
         assert_eq!(archived, archive("f", &files, time).unwrap());
         let mut read = zip::ZipArchive::new(Cursor::new(archived)).unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(std::io::read_to_string(read.by_name("f/b").unwrap()).unwrap(), "text");
-
-        files.truncate(1);
-        let [sha256, blake3] = sums(&files);
-        // By coreutils' sha256sum and by b3sum.
-        assert_eq!(sha256.1, b"982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1  b\n");
-        assert_eq!(String::from_utf8(blake3.1).unwrap().len(), 64 + 4);
     }
 }

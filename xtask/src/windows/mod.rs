@@ -10,13 +10,15 @@ mod session;
 mod toolchain;
 mod wine;
 
+use std::ffi::OsString;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::sh;
 use crate::tally::Tally;
 use cache::Cache;
 use session::Session;
-use toolchain::Toolchain;
+use toolchain::{TARGET, Toolchain};
 use wine::Wine;
 
 /// The names under which the tests of another system are counted when they do not run.
@@ -61,6 +63,34 @@ pub(crate) fn dist() -> Result<bool, String> {
     in_wine(&cache, |session| programs.iter().try_for_each(|program| dist::starts(program, session)))?;
     dist::pack(&programs)?;
     Ok(true)
+}
+
+/// What a wheel for Windows is made with.
+pub(crate) struct ForWheel {
+    /// The target of its module.
+    pub(crate) target: &'static str,
+    /// What cargo needs in its environment to build for it.
+    pub(crate) settings: Vec<(&'static str, OsString)>,
+    /// The command line, which was started once.
+    pub(crate) program: PathBuf,
+}
+
+/// Does `work` with what makes a wheel for Windows.
+pub(crate) fn for_wheel<T>(work: impl FnOnce(&ForWheel) -> Result<T, String>) -> Result<T, String> {
+    if let Some(why) = impossible_because() {
+        return Err(format!("not possible here: {why}"));
+    }
+    let cache = Cache::take()?;
+    let toolchain = Toolchain::provide(&cache)?;
+    let program = dist::build_command_line(&toolchain)?;
+    in_wine(&cache, |session| dist::starts(&program, session))?;
+    work(&ForWheel { target: TARGET, settings: toolchain.settings_for_release(), program })
+}
+
+/// An error unless a module for Python needs only what every Windows and the interpreter itself have.
+pub(crate) fn check_module(module: &Path) -> Result<(), String> {
+    // The interpreter's library for every version; that of one version would be another family.
+    dist::check_imports(module, &["python3.dll"])
 }
 
 /// The Windows steps of `cargo xtask test`: adds to `tally` what ran, and to `wrong` what must not be.

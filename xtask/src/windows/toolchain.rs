@@ -7,6 +7,7 @@
 //!
 //! Invariant: the sysroot's folder is named after the compiler's version, so an update makes a new one.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -64,21 +65,32 @@ impl Toolchain {
     /// cargo for a program to hand out, in release mode: the same bytes wherever and whenever it is built from the
     /// same sources by the same compiler.
     pub(super) fn cargo_for_release(&self, subcommand: &str) -> Command {
-        let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-        let cargo_home = cargo_home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
-        let places =
-            [(Some(sh::repository()), "fcs"), (cargo_home, "cargo"), (Some(self.sysroot.clone()), "rust")];
-        let mut flags: Vec<String> = places
-            .iter()
-            .filter_map(|(place, name)| place.as_ref().map(|place| (place, name)))
-            .map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display()))
-            .collect();
-        // The linker writes the time into the header otherwise.
-        flags.push("-Clink-arg=-Wl,--no-insert-timestamp".to_owned());
+        let flags = self.flags_for_release();
         // All settings stand before the subcommand: one after it would replace them.
         let mut command = self.cargo_with(subcommand, &[], &flags);
         command.args(["--release", "--locked"]);
         command
+    }
+
+    /// The same, for a program that starts cargo itself: what to set in its environment.
+    pub(super) fn settings_for_release(&self) -> Vec<(&'static str, OsString)> {
+        let sysroot = format!("--sysroot={}", self.sysroot.display());
+        let flags = [vec![sysroot], self.flags_for_release()].concat();
+        vec![
+            ("RUSTC", COMPILER.into()),
+            ("CARGO_TARGET_DIR", self.builds.clone().into()),
+            ("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", LINKER.into()),
+            ("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}").into()),
+            ("CARGO_PROFILE_RELEASE_STRIP", "true".into()),
+        ]
+    }
+
+    fn flags_for_release(&self) -> Vec<String> {
+        let mut flags = sh::flags_without_paths();
+        flags.push(format!("--remap-path-prefix={}=rust", self.sysroot.display()));
+        // The linker writes the time into the header otherwise.
+        flags.push("-Clink-arg=-Wl,--no-insert-timestamp".to_owned());
+        flags
     }
 
     fn cargo_with(&self, subcommand: &str, runner: &[String], flags: &[String]) -> Command {
