@@ -76,13 +76,18 @@ pub(super) fn name_of((major, minor): Version) -> String {
 pub(super) fn provide() -> Vec<Interpreter> {
     let found = find();
     let is_complete = |one: &Interpreter| one.has_venv && one.has_tk;
-    if found.iter().any(is_complete) || !(sh::is_root() && sh::has("apt-get")) {
+    if found.iter().any(is_complete) || !could_be_installed() {
         return found;
     }
     if let Err(error) = sh::provide_packages(&PACKAGES) {
         println!("{error} (what needs them is skipped)");
     }
     find()
+}
+
+/// Whether there is no excuse for having none.
+pub(super) fn could_be_installed() -> bool {
+    sh::is_root() && sh::has("apt-get")
 }
 
 /// The ones to test with: those that are wanted; where there is none of them, the newest that is here.

@@ -50,6 +50,9 @@ pub(crate) fn steps(tally: &mut Tally, wrong: &mut Vec<String>) {
     }
     if chosen.is_empty() {
         println!("not tested: no Python is here");
+        if interpreters::could_be_installed() {
+            wrong.push("the module for Python: no Python could be installed to test it".to_owned());
+        }
         return;
     }
     if let Err(error) = try_steps(&chosen, tally, wrong) {
