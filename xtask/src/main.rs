@@ -72,7 +72,7 @@ fn chore(args: &[String]) -> Result<bool, String> {
     match args.split_first().map(|(chore, rest)| (chore.as_str(), rest)) {
         Some(("test", [])) => test::run(),
         Some(("test", [what])) if what == "quick" => test::quick(),
-        Some(("test", [what])) if what == "python" => test::python(),
+        Some(("test", [what])) if what == "python" => Ok(test::python()),
         #[cfg(target_os = "linux")]
         Some(("bench", rest)) => bench::run(rest),
         Some(("torture", rest)) => torture::run(rest),

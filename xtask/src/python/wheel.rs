@@ -186,7 +186,14 @@ impl Wheel {
     }
 
     fn files(&self) -> Result<BTreeSet<String>, String> {
-        Ok(self.open()?.file_names().filter(|name| !name.ends_with('/')).map(str::to_owned).collect())
+        let mut files = BTreeSet::new();
+        for name in self.open()?.file_names() {
+            let name = name.map_err(|error| format!("{}: {error}", self.name()))?;
+            if !name.ends_with('/') {
+                files.insert(name.into_owned());
+            }
+        }
+        Ok(files)
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>, String> {
