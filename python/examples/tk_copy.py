@@ -94,8 +94,7 @@ class CopyWindow:
         self.copy_button.state(["disabled"])
         self.undo_button.state(["disabled"])
         self.manager.cancel_event.clear()
-        files, size = measure(source)
-        self.progress = CopyProgressManager_class(self.root, f"Copying to {os.path.basename(target)}", files, size)
+        self.progress = CopyProgressManager_class(self.root, f"Copying to {os.path.basename(target)}")
         self.progress.set_cancel_handler(self.manager.cancel_event.set)
         self.manager.progress_manager = self.progress
         # Daemonic, so that a program that is closed in mid-copy ends; `fcs recover` brings the run to its end then.
@@ -162,6 +161,7 @@ def copy_folder(manager, progress, source, target, dry_run, pump):
     report = None
     try:
         manager.start_copy_operation(f"Copy of {source}", dry_run)
+        progress.total_files, progress.total_bytes = measure(source)
         folders = []
         for folder, _, names in os.walk(source):
             there = os.path.normpath(os.path.join(target, os.path.relpath(folder, source)))

@@ -23,7 +23,10 @@ _RATE_SECONDS = 5.0
 
 
 class CopyProgressManager_class:
-    """See the head of this module. `progress_dialog` is the window."""
+    """See the head of this module. `progress_dialog` is the window.
+
+    `total_files` and `total_bytes` may be assigned at any moment, when they are known.
+    """
 
     def __init__(self, parent, operation_name, total_files=0, total_bytes=0, cancellation_callback=None):
         """Shows the window. Totals of 0 are unknown: without bytes, files are counted; without both, activity is shown."""

@@ -37,6 +37,7 @@ from foldercomparesync._turn import Turn, volume_turns
 _log = logging.getLogger("foldercomparesync.copy")
 _NOT_GIVEN = object()
 _MIB = 1 << 20
+_POLL_SECONDS = 0.1
 
 
 class FileCopyManager_class:
@@ -289,7 +290,10 @@ class FileCopyManager_class:
             report = None
             result = None
             try:
-                outcome = operation.engine(self._dry_run_mode).copy_file(source, target, poll)
+                engine = operation.engine(self._dry_run_mode)
+                # A cancel must be seen soon even where progress is shown seldom.
+                interval = min(_POLL_SECONDS, 1 / C.FILECOPY_PROGRESS_UPDATE_FREQUENCY_HZ)
+                outcome = engine.copy_file(source, target, poll, interval)
                 result = self._result(source, target, outcome)
                 if outcome.waits:
                     operation.waiting[os.fspath(outcome.target)] = result
@@ -341,8 +345,14 @@ class FileCopyManager_class:
         """What needs no run: a cancel, a source that is no file, a size over the owner's limit."""
         if self._is_cancelled():
             return self._cancelled(source, target)
-        if _engine.is_unc(source) or _engine.is_unc(target):
-            return None  # the engine refuses it, without asking the network as a look at the source would
+        for path in (source, target):
+            if _engine.is_unc(path):  # before anything is asked of the network
+                return self._refused(
+                    source,
+                    target,
+                    f"Could not copy {printable(source)}: {printable(path)} names a server instead of a drive. {_UNTOUCHED}",
+                    hint="Map a drive letter to it.",
+                )
         try:
             found = os.stat(source)
         except FileNotFoundError:
@@ -563,6 +573,8 @@ class _Poll:
         self._manager = manager
         self._source = source
         self._failed = set()
+        self._copied = 0
+        self._verified = 0
         self.interrupt = None
 
     def __call__(self, copied, verified, total, strategy):
@@ -579,9 +591,13 @@ class _Poll:
         progress = self._manager.progress_manager
         if progress is None:
             return False
-        self._call(progress, "update_file_progress", self._source, copied, total, strategy)
-        if verified:
-            self._call(progress, "update_verify_progress", verified, total)
+        if strategy:  # the engine names none while it opens and while it commits the file, and then counts nothing
+            # A file that changed while it was read is copied again from its beginning; a bar must not run backwards.
+            self._copied = max(self._copied, copied)
+            self._verified = max(self._verified, verified)
+            self._call(progress, "update_file_progress", self._source, self._copied, total, strategy)
+            if self._verified:
+                self._call(progress, "update_verify_progress", self._verified, total)
         return bool(self._call(progress, "cancellation_callback"))
 
     def _call(self, progress, name, *arguments):

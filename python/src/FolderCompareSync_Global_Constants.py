@@ -371,9 +371,10 @@ class _Constants(_ModuleType):
             mapped = _SETTINGS[name]
             try:
                 _engine.set_setting(mapped.setting, mapped.to_engine(value))
-            except ValueError as error:
+            except (TypeError, ValueError) as error:
                 # The engine names its own setting, which the reader of this line may never have heard of.
-                raise ValueError(f"{name}: {error}") from None
+                text = str(error)
+                raise type(error)(text if name in text else f"{name}: {text}") from None
         elif name in _LOCALS:
             _VALUES[name] = _checked(name, value)
         elif name in _WINDOWS:

@@ -15,6 +15,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
@@ -80,23 +81,36 @@ class Operation:
     """Files that are copied in one run, with one journal, undone as a whole.
 
     Use it in a `with` block; leaving the block ends the run, also after an exception. Nothing is written before the
-    first file. One operation copies one file at a time; use one operation per thread.
+    first file. One operation copies one file at a time, for whichever thread.
+
+    After `group_after` files (64), small ones wait for each other and get their names in groups, because one sync for each
+    is 10 to 90 times slower: `outcome.waits`. `settle` and the end of the operation give them their names.
     """
 
-    def __init__(self, name: str, *, dry_run: bool = False) -> None:
-        """`name` is for people, in the journal and in logs. A dry run writes nothing."""
-        self._engine = _engine.Operation(name, dry_run)
+    def __init__(self, name: str, *, dry_run: bool = False, group_after: int | None = None) -> None:
+        """`name` is for people, in the list of runs. A dry run writes nothing."""
+        self._engine = _engine.Operation(name, dry_run, group_after)
 
-    def copy_file(self, source: StrPath, target: StrPath, poll: FilePoll | None = None) -> CopyOutcome:
+    def copy_file(
+        self, source: StrPath, target: StrPath, poll: FilePoll | None = None, interval: float = 0.1
+    ) -> CopyOutcome:
         """Copies one file to the name `target`; a problem with it is in the outcome and is not raised.
 
-        `poll(copied, verified, total, strategy)`, all in bytes, is called on this thread a few times a second and at
-        the end; a true result cancels. What it raises is swallowed. Raises `RuntimeError` in a child after `fork()`.
+        `poll(copied, verified, total, strategy)`, all in bytes, is called on this thread every `interval` seconds while a
+        large file is copied, and at the end; a true result cancels. What it raises is swallowed. Raises `RuntimeError` in
+        a child after `fork()`, and when a poll uses its own operation.
         """
-        return self._engine.copy_file(source, target, poll)
+        return self._engine.copy_file(source, target, poll, interval)
+
+    def settle(self) -> list[tuple[Path, CopyOutcome]]:
+        """Gives waiting files their names; target and outcome of all that waited since this was asked last."""
+        return self._engine.settle()
 
     def end(self) -> dict[str, object]:
-        """Ends the run. Keys: `run_ids`, `roots`, `copied`, `failed`, `bytes`, `errors`. May be called again."""
+        """Ends the run. Keys: `run_ids`, `roots`, `copied`, `failed`, `bytes`, `errors`, `notes`.
+
+        `errors` are sentences, among them what failed with its group. A second call tells of nothing.
+        """
         return self._engine.end()
 
     @property
@@ -105,8 +119,8 @@ class Operation:
         return self._engine.run_id
 
     @property
-    def roots(self) -> list[str]:
-        """The folders that hold the journal of this operation, for `undo`, `recover` and `runs`."""
+    def roots(self) -> list[Path]:
+        """The folders on which a run of this operation is under way, for `undo`, `recover` and `runs`."""
         return self._engine.roots
 
     def __enter__(self) -> Operation:

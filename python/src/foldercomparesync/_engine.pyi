@@ -7,6 +7,7 @@ what the engine refuses is an `EngineError` whose text is a whole sentence.
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import final
 
 _Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -86,6 +87,9 @@ class CopyOutcome:
     def evidence_why(self) -> str:
         """Why the evidence is only "cache"."""
     @property
+    def waits(self) -> bool:
+        """It gets its name with its group: see `Operation.settle`."""
+    @property
     def hash(self) -> str:
         """64 hexadecimal digits, or ""."""
     @property
@@ -131,28 +135,47 @@ class CopyOutcome:
     @property
     def seconds(self) -> float:
         """From the call to its end, commit included."""
+    @property
+    def warnings(self) -> list[str]:
+        """What the copy does not have, and what was worth knowing beforehand."""
+    @property
+    def target(self) -> Path:
+        """Absolute."""
 
 @final
 class Operation:
     """Files that are copied in one run: one journal, undone as a whole. Nothing is written before the first file."""
 
-    def __new__(cls, name: str, dry_run: bool = False) -> Operation: ...
-    def copy_file(self, source: _Path, target: _Path, poll: _FilePoll | None = None) -> CopyOutcome:
+    def __new__(cls, name: str, dry_run: bool = False, group_after: int | None = None) -> Operation:
+        """`group_after` files end one by one; small ones after them get their names in groups (`CopyOutcome.waits`)."""
+    def copy_file(
+        self, source: _Path, target: _Path, poll: _FilePoll | None = None, interval: float = 0.1
+    ) -> CopyOutcome:
         """Copies one file; a problem with it is in the outcome, never raised.
 
-        `poll(copied, verified, total, strategy)`, all in bytes, is called on this thread a few times a second and once
-        at the end; a true result cancels. What it raises is swallowed. `RuntimeError` after `fork()` in the child.
+        `poll(copied, verified, total, strategy)`, all in bytes, is called on this thread every `interval` seconds while a
+        large file is copied, and at the end; a true result cancels. What it raises is swallowed. `RuntimeError` after
+        `fork()` in the child, and from its own poll.
         """
 
+    def settle(self) -> list[tuple[Path, CopyOutcome]]:
+        """Gives waiting files their names; target and outcome of all that waited since this was asked last."""
+
+    def take_settled(self) -> list[tuple[Path, CopyOutcome]]:
+        """The same for groups that are complete already."""
+
     def end(self) -> dict[str, object]:
-        """Ends the run: `run_ids`, `roots`, `copied`, `failed`, `bytes`, `errors` (sentences). May be called again."""
+        """Ends the run: `run_ids`, `roots`, `copied`, `failed`, `bytes`, `errors` and `notes` (sentences).
+
+        May be called again; it then tells of nothing.
+        """
 
     @property
     def run_id(self) -> str:
         """"" before the first file."""
     @property
-    def roots(self) -> list[str]:
-        """Targets that have a journal of this operation."""
+    def roots(self) -> list[Path]:
+        """The folders on which a run of this operation is under way."""
 
 @final
 class Row:
@@ -183,6 +206,7 @@ class Comparison:
     """Both sides, item by item."""
 
     def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Row: ...
     def __iter__(self) -> Iterator[Row]: ...
     @property
     def differences(self) -> int: ...
@@ -199,7 +223,7 @@ class RunReport:
     def run_id(self) -> str: ...
     @property
     def result(self) -> str:
-        """"completed", or how else it ended."""
+        """"completed", "completed-with-failures", "cancelled", "stopped", "dry-run", "rolled-back" or "partly-rolled-back"."""
     @property
     def copied(self) -> int: ...
     @property
