@@ -153,9 +153,9 @@ class ProgressDialog_class:
         frame.pack(fill="both", expand=True)
         frame.columnconfigure(0, weight=1)
         normal = tkfont.nametofont("TkDefaultFont", root=window)
-        self._measure = _Measure(window, str(normal))
+        bold = (normal.actual("family"), normal.actual("size"), "bold")
+        self._measure = _Measure(window, str(normal), bold)
         width = normal.measure("0") * _WIDTH_CHARACTERS
-        bold = f"{{{normal.actual('family')}}} {normal.actual('size')} bold"
         w = self._widgets
         w["message"] = ttk.Label(frame, font=bold, anchor="w")
         w["message"].grid(row=0, column=0, sticky="ew", pady=(0, 10))
@@ -324,29 +324,28 @@ class ProgressDialog_class:
 class _Measure:
     """Shortens text to a width. Without a `Font` object, whose end would be a Tk call on whatever thread it has."""
 
-    def __init__(self, window, font):
+    def __init__(self, window, normal, bold):
         self._tk = window.tk
         self._window = str(window)
-        self._font = font
+        self._fonts = {False: normal, True: bold}
 
-    def _width(self, text):
-        return int(self._tk.call("font", "measure", self._font, "-displayof", self._window, text))
+    def _width(self, text, bold):
+        return int(self._tk.call("font", "measure", self._fonts[bold], "-displayof", self._window, text))
 
     def shorten(self, text, width, bold):
-        width = width * 9 // 10 if bold else width  # the bold font is a tenth wider at most
-        if self._width(text) <= width:
+        if self._width(text, bold) <= width:
             return text
         # In the middle: both the folder at the beginning and the name at the end tell which file it is.
         low, high = 0, len(text)
         while low < high:
             keep = (low + high + 1) // 2
             head, tail = keep // 2, keep - keep // 2
-            if self._width(f"{text[:head]}…{text[len(text) - tail:]}") <= width:
+            if self._width(f"{text[:head]}…{text[len(text) - tail :]}", bold) <= width:
                 low = keep
             else:
                 high = keep - 1
         head, tail = low // 2, low - low // 2
-        return f"{text[:head]}…{text[len(text) - tail:]}" if low else "…"
+        return f"{text[:head]}…{text[len(text) - tail :]}" if low else "…"
 
 
 def _style_bars(style):
