@@ -10,6 +10,7 @@ use fcs_engine::Error;
 use fcs_engine::preflight::Problem;
 use fcs_engine::session::SessionError;
 use pyo3::PyErr;
+use pyo3::exceptions::PyOSError;
 
 use crate::EngineError;
 
@@ -33,10 +34,14 @@ pub(crate) fn refused(error: &SessionError) -> PyErr {
 
 /// An error of the engine as an exception: the system's own where there is one.
 pub(crate) fn raised(error: &Error) -> PyErr {
-    let text = hints::with_hint(error, WHO);
-    match error.code() {
-        // `OSError` with a number becomes the class that the number means.
-        Some(code) => io::Error::from_raw_os_error(code).into(),
-        None => EngineError::new_err(text),
+    let Some(code) = error.code() else { return EngineError::new_err(hints::with_hint(error, WHO)) };
+    let text = io::Error::from_raw_os_error(code).to_string();
+    let text = text.rsplit_once(" (os error").map_or(&*text, |(text, _)| text).to_owned();
+    let path = error.path.clone();
+    // `OSError` with a number becomes the class that the number means. Numbers of Windows are its fourth argument.
+    if cfg!(windows) {
+        PyOSError::new_err((0, text, path, code))
+    } else {
+        PyOSError::new_err((code, text, path))
     }
 }
