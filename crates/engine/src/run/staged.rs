@@ -252,13 +252,21 @@ impl<'a> Verified<'a> {
         let renamed = context.listed_name(job.number).and_then(|listed| {
             if listed != self.staged.name && job.step.expect_target.is_some() {
                 move_to(dir, &self.staged.name, dir, &listed)?;
-                return Ok(listed);
+                // The rename moved its change time, and its number too where that is the number of its place.
+                let now = dir.stat(&listed)?;
+                return Ok(Some((listed, now)));
             }
-            Ok(self.staged.name.clone())
+            Ok(None)
         });
+        let numbers = job.folder.volume.numbers;
         match renamed {
-            Ok(name) => {
-                self.staged.name = name;
+            Ok(None) => Ok(self),
+            Ok(Some((listed, now))) => {
+                // Whatever else is there is found out when it is to be exchanged.
+                if numbers.same_after_rename(&now.fingerprint(), &self.staged.print) {
+                    self.staged.print = now.fingerprint();
+                }
+                self.staged.name = listed;
                 Ok(self)
             }
             Err(e) => {

@@ -13,9 +13,10 @@ use fcs_engine::plan::{Action, ItemMetadata, Plan, plan_sync};
 use fcs_engine::report::{ActionKind, ItemReport, Outcome, Report};
 use fcs_engine::run::{OnError, RunOptions, run};
 use fcs_engine::scan::scan_pair;
+use fcs_engine::session::{FileOutcome, FileReport, Series};
 use fcs_engine::settings::{ContentCheck, Strategy, Undo};
 use fcs_engine::{Cancel, Control, Observer, OnCancel, Settings};
-use fcs_sys::{Kind, Name, Root, Time};
+use fcs_sys::{Kind, Name, RelPath, Root, Time};
 use fcs_testkit::faulty::{Act, Call, Event, Script, wrap};
 use fcs_testkit::sim::{Item, Options, Recording, SimFs};
 
@@ -57,9 +58,13 @@ pub enum Scenario {
     Moves,
     /// A file and a folder get other permissions and dates, beside a copy.
     SetMetadata,
+    /// Files are named one after the other, and each ends before the next.
+    OneByOne,
+    /// Files are named one after the other, and wait for their group.
+    Waiting,
 }
 
-pub const SCENARIOS: [Scenario; 19] = [
+pub const SCENARIOS: [Scenario; 21] = [
     Scenario::New,
     Scenario::Replace,
     Scenario::Delete,
@@ -79,7 +84,13 @@ pub const SCENARIOS: [Scenario; 19] = [
     Scenario::Respell,
     Scenario::Moves,
     Scenario::SetMetadata,
+    Scenario::OneByOne,
+    Scenario::Waiting,
 ];
+
+/// What is named one after the other in [`Scenario::OneByOne`] and [`Scenario::Waiting`]: two folders in turns, one that is
+/// made, and files that are there.
+const NAMED: [&str; 4] = ["f", "made/new", "d/g", "made/also"];
 
 /// Where what moves is before and after.
 pub const MOVES: [[&str; 2]; 3] = [["moved", "d/moved"], ["old/also", "made/other"], ["tree", "d/tree"]];
@@ -255,6 +266,11 @@ fn put(fs: &SimFs, path: &str, bytes: usize, seed: u64) {
 }
 
 impl Scenario {
+    /// Whether files are named one after the other.
+    fn is_series(self) -> bool {
+        matches!(self, Self::OneByOne | Self::Waiting)
+    }
+
     /// Makes both trees.
     fn make(self, left: &SimFs, right: &SimFs) {
         for fs in [left, right] {
@@ -305,6 +321,13 @@ impl Scenario {
                 left.set_modified("f", Time::new(1_000_000_077, 3));
                 left.set_mode("set", 0o711);
                 left.set_modified("set", Time::new(1_000_000_078, 3));
+            }
+            Self::OneByOne | Self::Waiting => {
+                for (seed, name) in (2..).zip(NAMED) {
+                    put(left, name, 300 + 100 * seed as usize, seed);
+                }
+                put(right, "f", 600, 7);
+                put(right, "d/g", 50, 8);
             }
             Self::New => put(left, "new", 700, 2),
             Self::Replace => {
@@ -631,7 +654,10 @@ fn last_fails(bench: &Bench, watch: &Arc<Watch>, fired: &Arc<AtomicUsize>) -> Sc
 fn rereading_fails(fired: &Arc<AtomicUsize>) -> Script {
     let (fired, path) = (Arc::clone(fired), Mutex::new(None));
     Arc::new(move |event| {
-        let staged = event.path.names().any(|name| name.as_bytes().ends_with(b".part"));
+        let staged = event
+            .path
+            .names()
+            .any(|name| name.as_bytes().ends_with(b".part") || name.as_bytes().ends_with(b".new"));
         if !staged || !matches!(event.call, Call::Read | Call::Map) {
             return Act::Go;
         }
@@ -713,7 +739,11 @@ pub fn copy(source: &Root, target: &Root, seen: &Root) -> Report {
 pub fn record_undo(scenario: Scenario, way: DiskRules) -> Case {
     let bench = Bench::new(scenario, way);
     let mut expect = bench.expect();
-    bench.run(OnError::Continue, None, &Control::default());
+    if scenario.is_series() {
+        run_series(&bench, None);
+    } else {
+        bench.run(OnError::Continue, None, &Control::default());
+    }
     expect.ends.push(tree(&bench.right, &way));
     bench.right.record();
     undo(&way.root(&bench.right), None, &Control::default()).unwrap();
@@ -722,12 +752,61 @@ pub fn record_undo(scenario: Scenario, way: DiskRules) -> Case {
     Case { name: format!("{scenario:?}, undo, {way}"), recording: bench.right.recording(), expect }
 }
 
+/// A copy of each file that is named, under one run. Returns how many failed, and what was done with the number of
+/// operations before that.
+fn run_series(bench: &Bench, script: Option<Script>) -> (Vec<FileReport>, Vec<(usize, String)>) {
+    bench.right.record();
+    let after = if bench.scenario == Scenario::OneByOne { u64::MAX } else { 0 };
+    let mut series = Series::new("copy", false).group_after(after);
+    let (source, target) = (bench.left.root(), bench.way.scripted(&bench.right, script));
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    let mut note = |report: FileReport, path: String| match report.outcome {
+        FileOutcome::Copied(_) => done.push((bench.right.recording().points() - 1, path)),
+        FileOutcome::Waits(_) => {}
+        _ => failed.push(report),
+    };
+    for name in NAMED {
+        let path = RelPath::parse(name.as_bytes()).unwrap();
+        let control = Control::default();
+        let report = series.copy_below([&source, &target], &path, &path, &bench.settings, &control);
+        note(report, name.into());
+    }
+    series.settle(&bench.settings);
+    for report in series.take_settled() {
+        let path = report.target.strip_prefix("/target").unwrap().to_str().unwrap().to_owned();
+        note(report, path);
+    }
+    assert_eq!(series.end(&bench.settings).failed, failed.len() as u64);
+    (failed, done)
+}
+
+/// Records files that are named one after the other.
+fn record_series(scenario: Scenario, way: DiskRules, ending: Ending) -> Case {
+    let bench = Bench::new(scenario, way);
+    let mut expect = bench.expect();
+    let fired = Arc::new(AtomicUsize::new(0));
+    let (failed, done) = run_series(&bench, ending.fails().then(|| rereading_fails(&fired)));
+    expect.done = done;
+    // Nobody sets the dates of folders that are there.
+    expect.partial = true;
+    expect.ends.push(tree(&bench.right, &way));
+    let name = format!("{scenario:?}, {ending:?}, {way}");
+    assert_eq!(!failed.is_empty(), ending.fails(), "{name}: {failed:#?}");
+    assert_eq!(fired.load(Ordering::SeqCst) > 0, ending.fails(), "{name}: the fault fired");
+    Case { name, recording: bench.right.recording(), expect }
+}
+
 /// Runs of every scenario in every way to every end.
 pub fn cases(scenarios: &[Scenario], ways: &[DiskRules], endings: &[Ending]) -> Vec<Case> {
     let mut cases = Vec::new();
     for &scenario in scenarios {
         for &way in ways.iter().filter(|way| way.can(scenario)) {
-            cases.extend(endings.iter().map(|&ending| record_run(scenario, way, ending)));
+            // Each file is a matter of its own: nothing rolls back all of them.
+            let endings = endings.iter().filter(|ending| !(scenario.is_series() && ending.goes_back()));
+            cases.extend(endings.map(|&ending| match scenario.is_series() {
+                true => record_series(scenario, way, ending),
+                false => record_run(scenario, way, ending),
+            }));
         }
     }
     cases
