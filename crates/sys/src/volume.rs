@@ -59,7 +59,7 @@ pub enum CreatedTime {
     Absent,
     /// Stored, but no program can set it (Linux).
     ReadOnly,
-    /// Stored and settable (Windows, macOS).
+    /// Stored and settable (Windows, macOS; NTFS by `ntfs-3g`).
     Settable,
 }
 

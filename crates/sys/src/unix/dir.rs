@@ -195,8 +195,11 @@ impl Symlinks for UnixDir {
     }
 
     fn set_link_times(&self, name: &Name, times: Times) -> io::Result<()> {
-        let times = handle::timestamps(self.fd.as_fd(), times);
-        retry(|| rustix::fs::utimensat(&self.fd, name.as_bytes(), &times, AtFlags::SYMLINK_NOFOLLOW))
+        let stamps = handle::timestamps(self.fd.as_fd(), times);
+        retry(|| rustix::fs::utimensat(&self.fd, name.as_bytes(), &stamps, AtFlags::SYMLINK_NOFOLLOW))?;
+        #[cfg(target_os = "linux")]
+        super::created::set_at(self.fd.as_fd(), name.as_bytes(), times.created)?;
+        Ok(())
     }
 
     fn set_link_owner(&self, name: &Name, owner: Owner) -> io::Result<()> {

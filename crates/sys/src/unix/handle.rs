@@ -6,13 +6,15 @@ use std::os::fd::BorrowedFd;
 use rustix::fs::{AtFlags, FileType, Mode, Timespec, Timestamps};
 use rustix::io::Errno;
 
+#[cfg(target_os = "linux")]
+use super::created;
 use super::retry;
 use crate::{Attributes, FileId, Kind, Metadata, Owner, Time, Times};
 
 pub(super) fn metadata(fd: BorrowedFd<'_>) -> io::Result<Metadata> {
     #[cfg(target_os = "linux")]
     {
-        statx(fd, c"", AtFlags::EMPTY_PATH)
+        statx(fd, c"", AtFlags::EMPTY_PATH).map(|metadata| created::add(fd, metadata))
     }
     #[cfg(not(target_os = "linux"))]
     {
@@ -23,7 +25,7 @@ pub(super) fn metadata(fd: BorrowedFd<'_>) -> io::Result<Metadata> {
 pub(super) fn metadata_at(fd: BorrowedFd<'_>, name: &[u8]) -> io::Result<Metadata> {
     #[cfg(target_os = "linux")]
     {
-        statx(fd, name, AtFlags::SYMLINK_NOFOLLOW)
+        statx(fd, name, AtFlags::SYMLINK_NOFOLLOW).map(|metadata| created::add_at(fd, name, metadata))
     }
     #[cfg(not(target_os = "linux"))]
     {
@@ -157,7 +159,10 @@ pub(super) fn timestamps(fd: BorrowedFd<'_>, times: Times) -> Timestamps {
 }
 
 pub(super) fn set_times(fd: BorrowedFd<'_>, times: Times) -> io::Result<()> {
-    retry(|| rustix::fs::futimens(fd, &timestamps(fd, times)))
+    retry(|| rustix::fs::futimens(fd, &timestamps(fd, times)))?;
+    #[cfg(target_os = "linux")]
+    created::set(fd, times.created)?;
+    Ok(())
 }
 
 pub(super) fn set_attributes(fd: BorrowedFd<'_>, attributes: Attributes) -> io::Result<()> {

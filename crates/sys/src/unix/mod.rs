@@ -5,6 +5,8 @@
 
 mod cache;
 #[cfg(target_os = "linux")]
+mod created;
+#[cfg(target_os = "linux")]
 pub(crate) mod device_reads;
 mod dir;
 mod file;

@@ -18,7 +18,12 @@ pub(super) fn facts(dir: &UnixDir) -> io::Result<VolumeFacts> {
         handle::note_user_space();
     }
     let table = known(&kind.name);
-    let created = if cfg!(target_vendor = "apple") {
+    #[cfg(target_os = "linux")]
+    let by_attribute =
+        kind.name.starts_with("fuse") && super::created::is_settable(dir.fd.as_fd(), &metadata);
+    #[cfg(not(target_os = "linux"))]
+    let by_attribute = false;
+    let created = if cfg!(target_vendor = "apple") || by_attribute {
         CreatedTime::Settable
     } else if metadata.created.is_some() {
         CreatedTime::ReadOnly
