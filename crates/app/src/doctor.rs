@@ -191,10 +191,7 @@ fn seen(probe: &VolumeProbe, add: &mut Add<'_>) {
 
 fn dates(dates: &DateFacts, add: &mut Add<'_>) {
     let step = |nanos: Option<u64>| match nanos {
-        Some(nanos) if nanos >= 1_000_000_000 => format!("{} s", nanos / 1_000_000_000),
-        Some(nanos) if nanos >= 1_000_000 => format!("{} ms", nanos / 1_000_000),
-        Some(nanos) if nanos >= 1_000 => format!("{} \u{b5}s", nanos / 1_000),
-        Some(nanos) => format!("{nanos} ns"),
+        Some(nanos) => fcs_text::step(nanos),
         None => "not settable".to_owned(),
     };
     let (files, folders) = (step(dates.file_step_nanos), step(dates.folder_step_nanos));

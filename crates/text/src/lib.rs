@@ -52,6 +52,16 @@ pub fn time(time: Time, zone: &TimeZone, decimals: usize) -> String {
     text
 }
 
+/// A step in which dates are stored, in its own unit: `2 s`, `10 ms`, `100 ns`.
+pub fn step(nanos: u64) -> String {
+    match nanos {
+        1_000_000_000.. => format!("{} s", nanos / 1_000_000_000),
+        1_000_000.. => format!("{} ms", nanos / 1_000_000),
+        1_000.. => format!("{} \u{b5}s", nanos / 1_000),
+        _ => format!("{nanos} ns"),
+    }
+}
+
 /// A count and its noun: `1 file`, `2,000 files`.
 pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(n), if n == 1 { one } else { many })
@@ -84,6 +94,70 @@ pub fn utc_time(time: Time) -> String {
         Some(stamp) => format!("{stamp:.9}"),
         None => format!("{}.{:09}", time.seconds(), time.nanos()),
     }
+}
+
+/// A time in ISO 8601 with its zone, such as `2026-11-22T10:00:00.5+01:00`: with so many decimals, and with more where it
+/// has more. Beyond the years that ISO text can express, seconds since 1970 after an `@`.
+pub fn iso_time(time: Time, zone: &TimeZone, decimals: usize) -> String {
+    let Some(stamp) = stamp(time) else {
+        return format!("@{}.{:09}", time.seconds(), time.nanos());
+    };
+    let zoned = stamp.to_zoned(zone.clone());
+    let mut text = zoned.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    let fraction = format!("{:09}", time.nanos());
+    let needed = fraction.trim_end_matches('0').len().max(decimals.min(9));
+    if let Some(fraction) = fraction.get(..needed).filter(|fraction| !fraction.is_empty()) {
+        let _ = write!(text, ".{fraction}");
+    }
+    let offset = if *zone == TimeZone::UTC { "Z".to_owned() } else { zoned.strftime("%:z").to_string() };
+    text + &offset
+}
+
+/// The time that a text in ISO 8601 means: with an offset or a zone in brackets, else in `zone`. A day alone is its first
+/// moment, and `@` stands before seconds since 1970.
+///
+/// # Errors
+///
+/// What would have been accepted, where it is no such text, or names a time that `zone` has twice or not at all.
+pub fn parse_iso_time(text: &str, zone: &TimeZone) -> Result<Time, &'static str> {
+    const EXPECTED: &str = "a time in ISO 8601, such as 2026-11-22, 2026-11-22T10:00:00.5 (local time), \
+                            2026-11-22T10:00:00+01:00 or 2026-11-22T09:00:00Z; or @ and seconds since 1970";
+    let text = text.trim();
+    if let Some(seconds) = text.strip_prefix('@') {
+        return seconds_since_1970(seconds).ok_or(EXPECTED);
+    }
+    let nanos = |stamp: Timestamp| Time::from_nanos(stamp.as_nanosecond());
+    if let Ok(zoned) = text.parse::<jiff::Zoned>() {
+        return Ok(nanos(zoned.timestamp()));
+    }
+    if let Ok(stamp) = text.parse::<Timestamp>() {
+        return Ok(nanos(stamp));
+    }
+    // The parser of local times passes over an offset, which is then one that it could not use above.
+    let (day, clock) = text.split_once(['T', 't', ' ']).unwrap_or((text, ""));
+    let is_plain = |part: &str, also: &str| part.chars().all(|c| c.is_ascii_digit() || also.contains(c));
+    if !is_plain(day, "-") || !is_plain(clock, ":.,") {
+        return Err(EXPECTED);
+    }
+    let local = text.parse::<jiff::civil::DateTime>().map_err(|_| EXPECTED)?;
+    let moments = zone.to_ambiguous_zoned(local);
+    let moment = moments.unambiguous().map_err(|_| {
+        "a time that the local zone has exactly once (the clock is changed then); add an offset such as +01:00"
+    })?;
+    Ok(nanos(moment.timestamp()))
+}
+
+/// `1700000000.5`, with at most nine decimals; also before 1970.
+fn seconds_since_1970(text: &str) -> Option<Time> {
+    let (is_before, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_number = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    if whole.is_empty() || fraction.len() > 9 || !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let seconds = i128::from(whole.parse::<i64>().ok()?);
+    let nanos = seconds * 1_000_000_000 + format!("{fraction:0<9}").parse::<i128>().ok()?;
+    Some(Time::from_nanos(if is_before { -nanos } else { nanos }))
 }
 
 /// jiff counts nanoseconds in the sign of the seconds; the conversion goes through a single number for that reason.
@@ -189,6 +263,69 @@ mod tests {
         assert_eq!(utc_time(time), "2023-11-14T22:13:20.123456789Z");
         assert_eq!(utc_time(Time::new(-1, 999_999_999)), "1969-12-31T23:59:59.999999999Z");
         assert_eq!(utc_time(Time::new(i64::MAX, 1)), format!("{}.000000001", i64::MAX));
+    }
+
+    #[test]
+    fn iso_times_have_their_zone_and_all_their_decimals() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let time = Time::new(1_700_000_000, 120_000_000);
+        assert_eq!(iso_time(time, &zone, 0), "2023-11-14T23:13:20.12+01:00");
+        assert_eq!(iso_time(time, &TimeZone::UTC, 7), "2023-11-14T22:13:20.1200000Z");
+        assert_eq!(iso_time(Time::new(-1, 0), &TimeZone::UTC, 0), "1969-12-31T23:59:59Z");
+        assert_eq!(iso_time(Time::new(i64::MAX, 1), &zone, 9), format!("@{}.000000001", i64::MAX));
+    }
+
+    #[test]
+    fn iso_times_are_read_to_the_nanosecond_and_what_they_print_is_read_back() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let read = |text: &str| parse_iso_time(text, &zone).unwrap();
+        let time = Time::new(1_700_000_000, 123_456_789);
+        for text in [
+            "2023-11-14T22:13:20.123456789Z",
+            "2023-11-14T23:13:20.123456789+01:00",
+            "2023-11-14 23:13:20.123456789",
+            "2023-11-14t23:13:20,123456789",
+            "20231114T221320.123456789Z",
+            "2023-11-14T23:13:20.123456789[Europe/Berlin]",
+            "2023-11-14T23:13:20.123456789+01:00[Europe/Berlin]",
+            " @1700000000.123456789 ",
+        ] {
+            assert_eq!(read(text), time, "{text}");
+        }
+        assert_eq!(read("2023-11-15"), Time::new(1_700_002_800, 0));
+        assert_eq!(read("2023-11-15T00:00"), Time::new(1_700_002_800, 0));
+        assert_eq!(read("@-0.5"), Time::new(-1, 500_000_000));
+        for time in [time, Time::new(-62_000_000_000, 1), Time::new(i64::MAX, 1), Time::EPOCH] {
+            for zone in [&zone, &TimeZone::UTC] {
+                assert_eq!(parse_iso_time(&iso_time(time, zone, 9), zone), Ok(time));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_or_two_times_is_refused() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        for bad in [
+            "",
+            "yesterday",
+            "2023-11-31",
+            "2023-11-14T25:00",
+            "2023-11-14T10:00+99:00",
+            "2023-11-15+01:00",
+            "2023-11-14T10:00:00.1234567890",
+            "1700000000",
+            "@",
+            "@1.2.3",
+            "@1e9",
+            "@--1",
+        ] {
+            assert!(parse_iso_time(bad, &zone).is_err_and(|e| e.starts_with("a time in ISO 8601")), "{bad}");
+        }
+        // The hour that comes twice, and the one that is left out.
+        for twice in ["2023-10-29T02:30", "2023-03-26T02:30"] {
+            assert!(parse_iso_time(twice, &zone).is_err_and(|e| e.contains("exactly once")), "{twice}");
+            assert!(parse_iso_time(&format!("{twice}+01:00"), &zone).is_ok());
+        }
     }
 
     #[test]
