@@ -20,9 +20,11 @@ use fcs_engine::plan::{Plan, plan, plan_sync};
 use fcs_engine::preflight::{Preflight, Problem, Severity, check_knowing};
 use fcs_engine::probe::{VolumeProbe, probe};
 use fcs_engine::report::{Outcome, Report, SkipReason};
+use fcs_engine::run::RunOptions;
 use fcs_engine::scan::scan_pair_as;
 use fcs_engine::settings::Undo;
-use fcs_sys::CaseRule;
+use fcs_engine::times::{self, NotSetReason, Scope};
+use fcs_sys::{CaseRule, Time, Times};
 use fcs_testkit::vices::{Call, Vice, Wicked};
 use fcs_testkit::volume::{Medium, Volume, for_each_volume};
 use fcs_testkit::{skip, test_name, volume_or_skip};
@@ -410,5 +412,93 @@ fn t2_dates_out_of_range_are_copied_once() {
         std::fs::write(&edited, "y").unwrap();
         set_date(&edited, date(1_700_000_000, 0));
         assert_eq!(bench.plan().totals.replaced_files, 1, "{on}");
+    });
+}
+
+const TREE: Scope<'static> = Scope { recursive: true, include: &[], exclude: &[] };
+
+fn listed(path: &Path, bench: &Bench) -> times::Listing {
+    times::list(path, TREE, &bench.settings, &bench.control).unwrap()
+}
+
+fn modified(seconds: i64, nanos: u32) -> Times {
+    Times { modified: Some(Time::new(seconds, nanos)), created: None }
+}
+
+/// What a volume would not store is known before anything is set; what it cuts is set, and is no difference afterwards.
+#[test]
+fn t3_dates_are_set_to_the_step_of_the_volume_and_those_out_of_range_are_known_before() {
+    let media = [Medium::Ext4, Medium::XfsOldTimes, Medium::Ext4SmallInodes, Medium::Exfat, Medium::Sshfs];
+    for_each_volume(test_name!(), &media, |volume| {
+        let on = volume.medium().name();
+        let mut bench = bench_to(volume.path());
+        bench.settings.undo = Undo::Last;
+        common::put(&bench.right.join("folder/file"), "content");
+        let before = [".", "folder", "folder/file"].map(|path| looks(&bench.right.join(path)));
+        let wanted = modified(1_600_000_001, 987_654_321);
+        let proposal = times::plan_set(listed(&bench.right, &bench), wanted);
+        let whole = matches!(volume.medium(), Medium::Ext4 | Medium::XfsOldTimes);
+        let told: Vec<_> = proposal.try_dates(wanted).into_iter().map(|not_set| not_set.why).collect();
+        if whole {
+            assert_eq!(told, [], "{on}");
+        } else {
+            assert!(matches!(told[..], [NotSetReason::Cut(_)]), "{on}: {told:?}");
+        }
+        // The year 5138; exfat-fuse shows it as it was given until it is mounted again.
+        let told: Vec<_> = proposal.try_dates(modified(99_999_999_999, 0)).into_iter().collect();
+        assert!(
+            told.iter().any(|not_set| not_set.why == NotSetReason::OutOfRange)
+                || volume.medium() == Medium::Exfat,
+            "{on}: {told:?}"
+        );
+        let report = proposal.run(&bench.settings, &RunOptions::default(), &bench.control).unwrap();
+        assert_done(&report, on);
+        let kept = if whole { 987_654_321 } else { 0 };
+        for path in [".", "folder", "folder/file"] {
+            let now = looks(&bench.right.join(path));
+            assert_eq!(now.0, 1_600_000_001, "{on}: {path}");
+            assert_eq!(now.1, kept, "{on}: {path}");
+        }
+        let found = undo(&bench.roots().1, None, &bench.control).unwrap();
+        assert!(found.is_clean(), "{on}: {found:#?}");
+        assert_eq!([".", "folder", "folder/file"].map(|path| looks(&bench.right.join(path))), before, "{on}");
+    });
+}
+
+#[test]
+fn t3_created_times_are_set_on_ntfs_and_come_back() {
+    for_each_volume(test_name!(), &[Medium::Ntfs], |volume| {
+        let mut bench = bench_to(volume.path());
+        bench.settings.undo = Undo::Last;
+        common::put(&bench.right.join("folder/file"), "content");
+        let paths = ["", "folder", "folder/file"].map(|path| bench.right.join(path));
+        let seen = || paths.each_ref().map(|path| times::read(path).unwrap());
+        let before = seen();
+        assert!(before.iter().all(|times| times.created.is_some()), "{before:?}");
+        let wanted = Time::new(1_234_567_890, 123_456_700);
+        for set in [
+            Times { modified: Some(Time::new(1_600_000_000, 100)), created: Some(wanted) },
+            Times { modified: None, created: Some(wanted) },
+        ] {
+            let proposal = times::plan_set(listed(&bench.right, &bench), set);
+            assert_eq!((proposal.try_dates(set), proposal.notes.len()), (Vec::new(), 0));
+            let report = proposal.run(&bench.settings, &RunOptions::default(), &bench.control).unwrap();
+            assert_done(&report, "ntfs-3g");
+            for (now, before) in seen().iter().zip(&before) {
+                assert_eq!(now.created, Some(wanted));
+                assert_eq!(now.modified, set.modified.unwrap_or(before.modified));
+            }
+            drop(proposal);
+            volume.remount().unwrap();
+            assert!(seen().iter().all(|now| now.created == Some(wanted)));
+            let found = undo(&bench.roots().1, None, &bench.control).unwrap();
+            assert!(found.is_clean(), "{found:#?}");
+            assert_eq!(seen(), before);
+        }
+        // A copy there brings them along, and two such volumes are compared by them.
+        common::put(&bench.left.join("copied"), "content");
+        assert_done(&bench.copy(), "ntfs-3g");
+        let [from, to] = [&bench.left, &bench.right].map(|root| times::read(&root.join("copied")).unwrap());
+        assert_eq!(from.created.map(|time| time.rounded_down(100)), to.created);
     });
 }

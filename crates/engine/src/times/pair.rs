@@ -12,7 +12,9 @@ use fcs_sys::{
 use super::list::{Place, Scope, entry_of, facts};
 use super::{DateKind, ItemTimes, LeftAlone, LeftReason, created_unsettable, steps};
 use crate::compare::{Comparison, Dates, RowId, Side, Verdict, read_rows};
-use crate::progress::add;
+use crate::error::display_path;
+use crate::preflight::{Problem, Severity};
+use crate::progress::{add, full_path};
 use crate::session::{Folders, SessionError};
 use crate::settings::ContentCheck;
 use crate::tree::Entry;
@@ -66,7 +68,8 @@ pub(super) struct Pairs {
     pub(super) left: Root,
     pub(super) right: Root,
     pub(super) right_volume: VolumeFacts,
-    pub(super) pairs: Vec<Pair>,
+    /// Items that both have.
+    pub(super) both: Vec<Pair>,
     pub(super) only: [Vec<RelPath>; 2],
     pub(super) left_alone: Vec<LeftAlone>,
     pub(super) errors: Vec<Error>,
@@ -163,8 +166,11 @@ impl Pairs {
                 Self::of_two([left, right], items, [left_entry, right_entry], folder, exactness)
             }
             _ => {
-                let error = Error::new(Op::Compare, paths[1], ErrorKind::KindClash);
-                Err(SessionError::Open { side: None, error })
+                let [left, right] = paths.map(display_path);
+                let text = format!(
+                    "Could not compare the times of {left} with those of {right}: they are not of one kind."
+                );
+                Err(SessionError::Refused(vec![Problem { severity: Severity::Refuses, remedy: None, text }]))
             }
         }
     }
@@ -238,7 +244,7 @@ impl Pairs {
             left,
             right,
             right_volume: rules.volumes[1].clone(),
-            pairs: Vec::new(),
+            both: Vec::new(),
             only: [Vec::new(), Vec::new()],
             left_alone: Vec::new(),
             errors: Vec::new(),
@@ -260,7 +266,7 @@ impl Pairs {
         let why = match right.1.kind {
             Kind::File | Kind::Folder => {
                 let (created, modified) = rules.differ(&left.1, &right.1);
-                self.pairs.push(Pair { left, right, folder, created, modified, row });
+                self.both.push(Pair { left, right, folder, created, modified, row });
                 return;
             }
             Kind::Symlink => LeftReason::Link,
@@ -282,7 +288,7 @@ impl Pairs {
                 && pair.left.1.size == pair.right.1.size
                 && pair.right.1.size > 0
         };
-        let rows: Vec<RowId> = self.pairs.iter().filter(|pair| is_read(pair)).map(|pair| pair.row).collect();
+        let rows: Vec<RowId> = self.both.iter().filter(|pair| is_read(pair)).map(|pair| pair.row).collect();
         let (mut differ, mut unknown) = (Vec::new(), Vec::new());
         match &self.comparison {
             Some(comparison) => {
@@ -293,7 +299,7 @@ impl Pairs {
                 unknown.extend(read.unknown);
             }
             None => {
-                for pair in self.pairs.iter().filter(|pair| is_read(pair)) {
+                for pair in self.both.iter().filter(|pair| is_read(pair)) {
                     match equal_content([&self.left, &self.right], pair, &settings, control) {
                         Ok(Some(true)) => {}
                         Ok(Some(false)) => differ.push(pair.row),
@@ -309,7 +315,7 @@ impl Pairs {
         differ.sort_unstable();
         unknown.sort_unstable();
         let left_alone = &mut self.left_alone;
-        self.pairs.retain(|pair| {
+        self.both.retain(|pair| {
             let (left, right) = (&pair.left.1, &pair.right.1);
             let why = if !pair.differs() || right.kind != Kind::File {
                 return true;
@@ -342,7 +348,7 @@ fn equal_content(
     let mut files = Vec::with_capacity(2);
     add(&control.progress.compare_bytes_total, pair.right.1.size.saturating_mul(2));
     for (root, (path, entry)) in sides {
-        let whole = crate::progress::full_path(&root.path, path);
+        let whole = full_path(&root.path, path);
         if entry.is_placeholder() && !settings.read_placeholders {
             return Err(Error::new(Op::Read, whole, ErrorKind::Placeholder));
         }

@@ -203,7 +203,7 @@ mod tests {
         let times = fs::FileTimes::new().set_accessed(old).set_modified(old);
         fs::File::options().append(true).open(&file).unwrap().set_times(times).unwrap();
         // Also of what nobody may read.
-        fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
         let (on_file, on_link) = (at(2000, 5), at(3000, 7));
         assert_eq!(set(&link, modified(on_link)).unwrap().now.modified, on_link);
         assert_eq!(read(&file).unwrap().modified, at(1000, 0));

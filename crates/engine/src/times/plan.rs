@@ -208,13 +208,13 @@ pub fn plan_repair(
 }
 
 fn of_pairs(task: Task, pairs: Pairs) -> Proposal {
-    let Pairs { left, right, right_volume, pairs, only, left_alone, errors, notes, cancelled, .. } = pairs;
+    let Pairs { left, right, right_volume, both, only, left_alone, errors, notes, cancelled, .. } = pairs;
     let mut planner = Planner::new(task, left, right, right_volume);
     let found = &mut planner.found;
     found.one_sided = only.map(|paths| paths.len() as u64);
     (found.errors, found.left_alone, found.cancelled) = (errors, left_alone, cancelled);
     found.notes = notes;
-    for pair in &pairs {
+    for pair in &both {
         let from = ItemTimes::from(&pair.left.1);
         let wanted = Times {
             modified: Some(from.modified).filter(|_| pair.modified),

@@ -68,14 +68,14 @@ pub fn verify(
     control: &Control,
 ) -> Result<Verification, SessionError> {
     let found = Pairs::of([left, right], scope, exactness, settings, control)?;
-    let differing = found.pairs.iter().filter(|pair| pair.differs());
+    let differing = found.both.iter().filter(|pair| pair.differs());
     let differences = differing.map(|pair| {
         let [left, right] = Pairs::times(pair);
         let (path, kind) = (pair.right.0.clone(), pair.right.1.kind);
         Difference { path, kind, left, right, created: pair.created, modified: pair.modified }
     });
     Ok(Verification {
-        compared: found.pairs.len() as u64,
+        compared: found.both.len() as u64,
         differences: differences.collect(),
         only: found.only,
         left_alone: found.left_alone,
