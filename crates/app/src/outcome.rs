@@ -16,7 +16,7 @@ use fcs_engine::settings::Undo;
 use fcs_text::{count, number, printable, seconds, size};
 
 pub use self::runs::{
-    describe_run, is_problem, recovery_in_words, run_in_words, run_result, unfinished_in_words,
+    describe_run, is_problem, origin, recovery_in_words, run_in_words, run_result, unfinished_in_words,
     unreadable_in_words,
 };
 use crate::actions::{self, counted, slash};
@@ -52,8 +52,21 @@ pub fn headline(report: &Report, task: Task) -> String {
         Task::Sync(_) => format!("{}, {}", copied(), removed()),
         Task::Orphans(..) => format!("{} ({})", removed(), size(c.bytes_removed)),
     };
-    let what = format!("{what} in {}", seconds(report.seconds));
     let stays = if matches!(task, Task::Copy(_)) { "What was copied stays" } else { "What was done stays" };
+    headline_of(report, &what, stays)
+}
+
+/// How a run as a whole ended that set dates alone.
+pub fn times_headline(report: &Report) -> String {
+    let c = &report.counts;
+    let items = c.folder_times + c.file_times + c.changes.of(ActionKind::SetMetadata);
+    headline_of(report, &format!("times of {} set", count(items, "item", "items")), "What was done stays")
+}
+
+/// How a run ended that did `what`, which `stays`.
+fn headline_of(report: &Report, what: &str, stays: &str) -> String {
+    let c = &report.counts;
+    let what = format!("{what} in {}", seconds(report.seconds));
     match report.result {
         RunResult::Completed => format!("Done: {what}."),
         RunResult::CompletedWithFailures => format!("Done with failures: {what}."),

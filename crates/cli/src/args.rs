@@ -4,6 +4,7 @@
 //! to the engine is in `options.rs`.
 
 mod runs;
+mod times;
 mod transfer;
 pub(crate) mod values;
 
@@ -17,6 +18,10 @@ use fcs_engine::Settings;
 use self::values::{Assignment, Criteria, Jobs, Tolerance, whole_number};
 
 pub(crate) use runs::{DoctorArgs, LeftoversChoice, RecoverArgs, RunsArgs, UndoArgs, UpTo};
+pub(crate) use times::{
+    Applying, TimesAction, TimesArgs, TimesCommon, TimesCopyArgs, TimesRepairArgs, TimesSetArgs,
+    TimesShowArgs, TimesVerifyArgs,
+};
 pub(crate) use transfer::{
     CopyArgs, Copying, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Removing, Running,
     SideChoice, SyncArgs,
@@ -93,6 +98,9 @@ pub(crate) enum Command {
     /// Recover a run that was interrupted by a crash, a power failure or a kill
     #[command(after_help = runs::RECOVER_EXAMPLES, after_long_help = format!("{}\n\n{}", runs::RECOVER_EXAMPLES, crate::exit::EXPLAINED))]
     Recover(RecoverArgs),
+    /// Show, set, copy, verify or repair created and modified times, and nothing else
+    #[command(after_help = times::EXAMPLES, after_long_help = format!("{}\n\n{}", times::EXAMPLES, crate::exit::EXPLAINED))]
+    Times(TimesArgs),
     /// Report what the volume of a folder supports: names, dates, permissions, locks, evidence
     #[command(after_help = runs::DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),

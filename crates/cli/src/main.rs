@@ -31,7 +31,7 @@ use std::sync::Arc;
 use clap::Parser;
 
 use crate::args::{Cli, Command, Show};
-use crate::commands::{compare, demo, docs, doctor, gui, recover, runs, settings, undo};
+use crate::commands::{compare, demo, docs, doctor, gui, recover, runs, settings, times, undo};
 use crate::failure::CommandResult;
 use crate::output::terminal::Screen;
 
@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         Command::Copy(args) => (args.show.clone(), true),
         Command::Sync(args) => (args.show.clone(), true),
         Command::Orphans(args) => (args.show.clone(), true),
+        Command::Times(args) => (args.action.common().show.clone(), true),
         Command::Undo(args) => (Show::from(&args.output), true),
         Command::Recover(args) => (Show::from(&args.output), true),
         Command::Runs(args) => (Show { color: args.color, ..Show::default() }, false),
@@ -76,6 +77,7 @@ fn dispatch(command: &Command, screen: &Arc<Screen>) -> CommandResult {
         Command::Undo(args) => undo::run(args, screen),
         Command::Runs(args) => runs::run(args, screen),
         Command::Recover(args) => recover::run(args, screen),
+        Command::Times(args) => times::run(&args.action, screen),
         Command::Doctor(args) => doctor::run(args, screen),
         Command::Gui(args) => gui::run(args),
         Command::Demo(args) => demo::run(args, screen),

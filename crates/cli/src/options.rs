@@ -8,7 +8,7 @@ use fcs_engine::Settings;
 use fcs_engine::settings::{SettingError, Verify};
 
 use crate::args::values::VerifyChoice;
-use crate::args::{CompareOptions, Copying, Removing, Running, Tuning};
+use crate::args::{Applying, CompareOptions, Copying, Removing, Running, TimesCommon, Tuning};
 use crate::failure::Failure;
 
 /// Settings for a comparison.
@@ -28,6 +28,15 @@ pub(crate) fn for_run(
     let mut settings = for_compare(compare, tuning)?;
     apply_run(&mut settings, running, copying).map_err(|e| refused(&e))?;
     Ok(settings)
+}
+
+/// Settings for what is done with dates alone.
+pub(crate) fn for_times(common: &TimesCommon, applying: Option<&Applying>) -> Result<Settings, Failure> {
+    let one_file_system = common.choosing.one_file_system;
+    let compare = CompareOptions { one_file_system, ..CompareOptions::default() };
+    let settings = for_compare(&compare, &common.tuning)?;
+    let undo = applying.and_then(|applying| applying.undo).unwrap_or(settings.undo);
+    Ok(Settings { undo, ..settings })
 }
 
 /// What the options say about removals, on top of the settings for a run.

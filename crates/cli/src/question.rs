@@ -4,11 +4,21 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use crate::failure::Failure;
 use crate::output::terminal::Screen;
 
 /// Whether there is somebody who can read a question and answer it.
 pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Refuses where nobody can be asked. `shown` is what a dry run would show instead.
+pub(crate) fn expect_terminal(shown: &str) -> Result<(), Failure> {
+    if io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::usage("Could not ask whether to go ahead: standard input is not a terminal.")
+        .hint(format_args!("Add -y to go ahead without asking, or --dry-run to see {shown}.")))
 }
 
 /// Asks, and returns the answer in small letters without spaces around it; `None` if there is none.

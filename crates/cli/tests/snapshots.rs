@@ -139,6 +139,7 @@ impl Story {
             // How often it is told depends on how long something takes.
             (r#"\{"event":"progress".*\n"#, ""),
             (r#""seconds":[\d.e-]+"#, "\"seconds\":[TIME]"),
+            (r#""created_ns":\d+"#, "\"created_ns\":[NOW]"),
             (r"fcs \d+\.\d+\.\d+", "fcs [VERSION]"),
             (r#""version":"\d+\.\d+\.\d+""#, "\"version\":[VERSION]"),
             // Older kernels keep none in memory, and only root gives files away.
@@ -199,6 +200,12 @@ fn help() {
         "undo",
         "runs",
         "recover",
+        "times",
+        "times show",
+        "times set",
+        "times copy",
+        "times verify",
+        "times repair",
         "doctor",
         "gui",
         "demo",
@@ -455,6 +462,69 @@ fn recover_leftovers() {
     story.types("recover --leftovers list RIGHT");
     story.types("recover --leftovers list --source MISSING RIGHT");
     story.ends("recover_leftovers");
+}
+
+#[test]
+fn times() {
+    let mut story = begin_or_skip!();
+    story.files(
+        "LEFT",
+        &[("a.txt", "the same"), ("differs.txt", "one content"), ("sub/b.txt", "b"), ("left.txt", "")],
+    );
+    story.files(
+        "RIGHT",
+        &[("a.txt", "the same"), ("differs.txt", "two content"), ("sub/b.txt", "b"), ("right.txt", "")],
+    );
+    story.align();
+    story.meanwhile("RIGHT gets other dates, and a link", |story| {
+        for (name, second) in [("a.txt", 120), ("differs.txt", 121), ("sub/b.txt", 122), ("sub", 123)] {
+            set_time(&story.path("RIGHT").join(name), second);
+        }
+        std::os::unix::fs::symlink("a.txt", story.path("RIGHT/link")).unwrap();
+        story.align();
+    });
+    story.types("times show --utc RIGHT");
+    story.types("times show --utc -q RIGHT/a.txt RIGHT/link RIGHT/sub/");
+    story.types("times show --utc -r --include *.txt LEFT MISSING");
+    story.types("times verify --utc LEFT RIGHT");
+    story.types("times verify --utc --json --exclude sub LEFT RIGHT");
+    story.types("times verify --tolerance soon LEFT RIGHT");
+    story.types("times verify --tolerance 300s LEFT RIGHT");
+    story.types("times repair LEFT RIGHT");
+    story.types("times repair --utc -n LEFT RIGHT");
+    story.types("times repair --utc -y LEFT RIGHT");
+    story.types("times repair --utc -y LEFT RIGHT");
+    story.types("runs RIGHT");
+    story.types("undo -y RIGHT");
+    story.types("times copy --utc -y LEFT/differs.txt RIGHT/differs.txt");
+    story.types("times copy --utc -y -r LEFT RIGHT");
+    story.types("times copy -y LEFT/a.txt RIGHT");
+    story.types("times copy -y LEFT MISSING");
+    story.types("times verify LEFT RIGHT");
+    story.ends("times");
+}
+
+#[test]
+fn times_set() {
+    let mut story = begin_or_skip!();
+    story.files("RIGHT", &[("a.txt", "a"), ("sub/b.txt", "b")]);
+    story.align();
+    story.types("times set RIGHT");
+    story.types("times set --modified yesterday RIGHT");
+    story.types("times set --modified 2020-01-01T00:00:00Z MISSING");
+    story.types("times set --utc --modified 2020-01-01T00:00:00Z RIGHT");
+    story.types("times set --utc -n -r --modified 2020-01-01T01:02:03.5+01:00 RIGHT");
+    story.types("times set --utc -y -r --modified 2020-01-01T01:02:03.5+01:00 RIGHT");
+    story.types("times set --utc -y -r --modified 2020-01-01T01:02:03.5+01:00 RIGHT");
+    story.types("times show --utc -q RIGHT/sub/b.txt");
+    story.types("times set --utc -y --created 2020-01-01 RIGHT/a.txt");
+    story
+        .types("times set --utc -y --created 2020-01-01T00:00Z --modified @1577836800 RIGHT/a.txt RIGHT/sub");
+    story.types("runs RIGHT");
+    story.types("undo -y RIGHT");
+    story.types("times set --utc -y --json --modified 2020-01-02T00:00:00Z RIGHT/a.txt");
+    story.types("times set -y -q --modified 2020-01-03T00:00:00Z RIGHT/a.txt");
+    story.ends("times_set");
 }
 
 #[test]

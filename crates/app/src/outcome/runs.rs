@@ -6,6 +6,7 @@ use std::path::Path;
 
 use fcs_engine::error::display_path;
 use fcs_engine::history::{RecoveryAction, RecoveryItem, RecoveryReport, RunInfo, RunState};
+use fcs_engine::times;
 use fcs_text::{count, printable, time};
 use jiff::tz::TimeZone;
 
@@ -31,13 +32,21 @@ pub fn describe_run(run: &RunInfo) -> String {
 
 /// One run in one line: `copy from /a, begun 2026-11-22 10:00:00, 12 items`.
 pub fn run_in_words(run: &RunInfo) -> String {
+    let from = match origin(run) {
+        "" => String::new(),
+        source => format!(" from {}", printable(source)),
+    };
     format!(
-        "{} from {}, begun {}, {}",
+        "{}{from}, begun {}, {}",
         printable(&run.command),
-        printable(&run.source),
         time(run.started, &TimeZone::system(), 0),
         items_in_words(run)
     )
+}
+
+/// Where what a run brought came from; empty where it came from nowhere, as dates that were typed.
+pub fn origin(run: &RunInfo) -> &str {
+    if run.command == times::Task::Set.command() { "" } else { &run.source }
 }
 
 /// `12 items, 3 folders`; a run can have set times of folders alone.

@@ -6,6 +6,8 @@
 use std::str::FromStr;
 
 use fcs_engine::settings::{ContentCheck, Settings, parse_bytes, parse_nanos};
+use fcs_sys::Time;
+use jiff::tz::TimeZone;
 
 /// Which properties count when two items are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,21 @@ impl FromStr for Tolerance {
         }
         let nanos = parse_nanos(text).ok_or_else(expected)?;
         in_range("time_tolerance_nanos", nanos).map(Self).map_err(|()| "at most one hour".to_owned())
+    }
+}
+
+/// A moment, to the nanosecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment(pub(crate) Time);
+
+impl FromStr for Moment {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim() == "now" {
+            return Ok(Self(Time::now()));
+        }
+        fcs_text::parse_iso_time(text, &TimeZone::system()).map(Self)
     }
 }
 
@@ -188,6 +205,13 @@ mod tests {
         for bad in ["0", "-1", "some", "1XB", ""] {
             assert!(bad.parse::<VerifyChoice>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn moments_are_iso_times_or_now() {
+        assert_eq!("1970-01-01T00:00:01.5Z".parse(), Ok(Moment(Time::new(1, 500_000_000))));
+        assert!("now".parse::<Moment>().is_ok_and(|now| now.0.distance_nanos(Time::now()) < 60_000_000_000));
+        assert!("tomorrow".parse::<Moment>().is_err());
     }
 
     #[test]

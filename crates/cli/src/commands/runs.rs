@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use console::measure_text_width;
 use fcs_app::hints::{FrontEnd, with_hint};
-use fcs_app::outcome::{describe_run, run_result};
+use fcs_app::outcome::{describe_run, origin, run_result};
 use fcs_engine::error::display_path;
 use fcs_engine::history::{self, RunId, RunInfo, RunState, StartError};
 use fcs_engine::session;
@@ -179,7 +179,7 @@ fn cells(run: &RunInfo) -> [String; 8] {
         or_dash(number(run.items)),
         if run.undoable { "yes" } else { "no" }.to_owned(),
         size(run.kept_bytes),
-        or_dash(printable(&run.source).into_owned()),
+        or_dash(printable(origin(run)).into_owned()),
     ]
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Invariant: shows which run before it asks; an item that changed since is never touched.
 
-use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use fcs_app::outcome::describe_run;
@@ -19,14 +18,13 @@ use crate::failure::{CommandResult, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::terminal::Screen;
 use crate::output::text::size;
-use crate::question::ask;
+use crate::question::{ask, expect_terminal};
 use crate::unfinished;
 
 /// Runs the command.
 pub(crate) fn run(args: &UndoArgs, screen: &Arc<Screen>) -> CommandResult {
-    if !args.yes && !args.dry_run && !io::stdin().is_terminal() {
-        return Err(Failure::usage("Could not ask whether to go ahead: standard input is not a terminal.")
-            .hint("Add -y to go ahead without asking, or --dry-run to see which run would be undone."));
+    if !args.yes && !args.dry_run {
+        expect_terminal("which run would be undone")?;
     }
     let root = session::open(&args.root)?;
     let interrupt = Interrupt::install(screen)?;

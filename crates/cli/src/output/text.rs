@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use console::measure_text_width;
 use fcs_sys::Time;
 pub(crate) use fcs_text::{
-    acts_on_terminal, clock, count, decimals, number, printable, seconds, size, utc_time, wrap,
+    acts_on_terminal, clock, count, decimals, number, printable, seconds, size, step, utc_time, wrap,
 };
 use jiff::tz::TimeZone;
 

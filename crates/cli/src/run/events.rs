@@ -217,7 +217,7 @@ pub(super) fn plan(proposal: &Proposal<'_>, screen: &Screen) {
 }
 
 /// One finished item.
-pub(super) fn item(item: &ItemReport, screen: &Screen) {
+pub(crate) fn item(item: &ItemReport, screen: &Screen) {
     let hint = match &item.outcome {
         Outcome::Failed { error } => Some(hint(error, FrontEnd::CommandLine)),
         _ => None,
@@ -226,22 +226,22 @@ pub(super) fn item(item: &ItemReport, screen: &Screen) {
 }
 
 /// An error that belongs to no item.
-pub(super) fn error(error: &Error, screen: &Screen) {
+pub(crate) fn error(error: &Error, screen: &Screen) {
     json::print(screen, &Event::Error { error, hint: hint(error, FrontEnd::CommandLine) });
 }
 
 /// A circumstance of the run.
-pub(super) fn note(note: &Note, screen: &Screen) {
+pub(crate) fn note(note: &Note, screen: &Screen) {
     json::print(screen, &Event::Note { text: &note.text, hint: note_hint(note, FrontEnd::CommandLine) });
 }
 
 /// The counters, now.
-pub(super) fn progress(snapshot: Snapshot, screen: &Screen) {
+pub(crate) fn progress(snapshot: Snapshot, screen: &Screen) {
     json::print(screen, &Event::Progress(snapshot.into()));
 }
 
 /// The last event.
-pub(super) fn end(report: Option<&Report>, code: Code, screen: &Screen) {
+pub(crate) fn end(report: Option<&Report>, code: Code, screen: &Screen) {
     json::print(
         screen,
         &Event::End {

@@ -11,7 +11,6 @@ use fcs_engine::{Control, Error, Note, Observer, OnCancel, Progress};
 
 use super::events;
 use super::result::item_line;
-use super::spec::RunSpec;
 use crate::args::OnCancelChoice;
 use crate::output::progress::Ticker;
 use crate::output::terminal::Screen;
@@ -21,8 +20,18 @@ use crate::question::{ask, can_ask};
 /// How often the counters are told as events.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
+/// How a run is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Telling {
+    /// Its items are told from its plan.
+    pub(crate) dry_run: bool,
+    /// Events instead of text.
+    pub(crate) json: bool,
+    pub(crate) on_cancel: OnCancelChoice,
+}
+
 /// Counters, flag and listener for a run.
-pub(super) fn control(spec: RunSpec, screen: &Arc<Screen>) -> Control {
+pub(crate) fn control(spec: Telling, screen: &Arc<Screen>) -> Control {
     let screen = Arc::clone(screen);
     let observer: Arc<dyn Observer> = if spec.json {
         Arc::new(EventListener { screen, spec })
@@ -35,7 +44,7 @@ pub(super) fn control(spec: RunSpec, screen: &Arc<Screen>) -> Control {
 /// Tells in text what happens as it happens.
 struct TextListener {
     screen: Arc<Screen>,
-    spec: RunSpec,
+    spec: Telling,
 }
 
 impl Observer for TextListener {
@@ -57,7 +66,7 @@ impl Observer for TextListener {
 /// Turns what the engine tells into events.
 struct EventListener {
     screen: Arc<Screen>,
-    spec: RunSpec,
+    spec: Telling,
 }
 
 impl Observer for EventListener {
@@ -106,17 +115,17 @@ fn keep_or_roll_back(choice: OnCancelChoice, committed: u64, screen: &Screen) ->
 }
 
 /// Tells the counters at regular times.
-pub(super) struct ProgressEvents(Ticker);
+pub(crate) struct ProgressEvents(Ticker);
 
 impl ProgressEvents {
-    pub(super) fn start(screen: &Arc<Screen>, progress: &Arc<Progress>) -> Self {
+    pub(crate) fn start(screen: &Arc<Screen>, progress: &Arc<Progress>) -> Self {
         let (screen, progress) = (Arc::clone(screen), Arc::clone(progress));
         Self(Ticker::start(PROGRESS_EVERY, move || {
             events::progress(progress.snapshot(), &screen);
         }))
     }
 
-    pub(super) fn stop(self) {
+    pub(crate) fn stop(self) {
         self.0.stop();
     }
 }

@@ -11,14 +11,13 @@
 //! if that was agreed to as such.
 
 mod consent;
-mod events;
-mod listeners;
+pub(crate) mod events;
+pub(crate) mod listeners;
 mod preview;
 mod proposal;
-mod result;
+pub(crate) mod result;
 mod spec;
 
-use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use fcs_app::hints::FrontEnd;
@@ -38,6 +37,7 @@ use crate::failure::{CommandResult, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::progress::Display;
 use crate::output::terminal::Screen;
+use crate::question::expect_terminal;
 use crate::session::Session;
 use crate::{options, unfinished};
 use listeners::{ProgressEvents, control};
@@ -82,7 +82,7 @@ pub(crate) fn copy_unasked(
     interrupt: &Interrupt,
 ) -> CommandResult {
     let spec = RunSpec::copy_unasked();
-    carry_out(&open(control(spec, screen))?, spec, None, screen, interrupt)
+    carry_out(&open(control(spec.telling(), screen))?, spec, None, screen, interrupt)
 }
 
 fn run_command(
@@ -91,11 +91,10 @@ fn run_command(
     open: impl FnOnce(Control) -> Result<Session, Failure>,
     screen: &Arc<Screen>,
 ) -> CommandResult {
-    if !spec.dry_run && !spec.yes && !io::stdin().is_terminal() {
-        return Err(Failure::usage("Could not ask whether to go ahead: standard input is not a terminal.")
-            .hint("Add -y to go ahead without asking, or --dry-run to see what would be done."));
+    if !spec.dry_run && !spec.yes {
+        expect_terminal("what would be done")?;
     }
-    let session = open(control(spec, screen))?;
+    let session = open(control(spec.telling(), screen))?;
     let report_file = running
         .report
         .as_deref()
@@ -207,7 +206,7 @@ fn prepare_and_run(
 }
 
 /// What ending at once in the middle of a run leaves behind.
-fn leaves(target: &Root) -> String {
+pub(crate) fn leaves(target: &Root) -> String {
     format!(
         "The run is not finished: unfinished copies (.fcs-….part) may lie in the folder. Every file that has its own \
          name is complete, and no original is lost.\nHint: {} recovers the run.",

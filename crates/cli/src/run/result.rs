@@ -48,7 +48,7 @@ pub(super) fn show(
 }
 
 /// One finished item.
-pub(super) fn item_line(item: &ItemReport, style: Style) -> String {
+pub(crate) fn item_line(item: &ItemReport, style: Style) -> String {
     let sign = outcome::item_sign(item);
     let tone = match sign {
         '+' => Tone::Good,
@@ -83,7 +83,7 @@ fn summary(report: &Report, task: Task, target: &Root, shown: &[Note], style: St
 }
 
 /// A fact and the first of its paths, each on a line of its own.
-fn fact(line: &Line) -> String {
+pub(crate) fn fact(line: &Line) -> String {
     let mut out = format!("  {}{}", pad(&line.name, 14), line.text);
     for path in line.paths.iter().take(SHOWN_PATHS) {
         out.push_str("\n      ! ");

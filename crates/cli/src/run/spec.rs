@@ -6,6 +6,7 @@ use fcs_engine::compare::Side;
 use fcs_engine::run::{OnError, RemovedTo, RunOptions};
 use fcs_engine::session::Task;
 
+use super::listeners::Telling;
 use crate::args::{
     CopyArgs, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Running, SideChoice, SyncArgs,
 };
@@ -83,6 +84,11 @@ impl RunSpec {
     /// that undo could not restore.
     pub(super) fn removes_unlimited(&self) -> bool {
         self.yes && !self.dry_run && self.max_delete.is_none()
+    }
+
+    /// How it is told.
+    pub(super) fn telling(&self) -> Telling {
+        Telling { dry_run: self.dry_run, json: self.json, on_cancel: self.on_cancel }
     }
 
     /// What the engine has to know of it.
