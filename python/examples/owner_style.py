@@ -1,4 +1,5 @@
-"""A program in the owner's style: plain modules by name, `C.` for constants, `I.` for imports, one copy manager.
+"""A program in the owner's style: plain modules by name, `C.` for constants, `I.` for imports, one copy
+manager.
 
     python owner_style.py SOURCE TARGET [--dry-run]
 
@@ -33,7 +34,9 @@ class FolderCompareSync_class:
     def preview(self):
         files = [path for path in sorted(self.source.rglob("*")) if path.is_file()]
         for path in files[: C.COPY_PREVIEW_MAX_ITEMS]:
-            strategy = self.copy_manager.determine_copy_strategy(path, self.target / path.name, path.stat().st_size)
+            strategy = self.copy_manager.determine_copy_strategy(
+                path, self.target / path.name, path.stat().st_size
+            )
             print(f"  {path.relative_to(self.source)}  ({strategy.value})")
         if len(files) > C.COPY_PREVIEW_MAX_ITEMS:
             print(f"  … and {len(files) - C.COPY_PREVIEW_MAX_ITEMS} more")

@@ -2,8 +2,8 @@
 
     python tk_copy.py [SOURCE TARGET]
 
-The copy runs on a worker thread. The worker never touches a widget: progress goes through `CopyProgressManager_class`
-and lines for the log through a `Pump`, both of which bring them to Tk's thread.
+The copy runs on a worker thread. The worker never touches a widget: progress goes through
+`CopyProgressManager_class` and lines for the log through a `Pump`, both of which bring them to Tk's thread.
 """
 
 import os
@@ -54,7 +54,9 @@ class CopyWindow:
         ttk.Label(frame, text="Verify").grid(row=2, column=0, sticky="w", pady=(6, 0))
         self.verify = tk.StringVar(self.root, C.FILECOPY_VERIFY_POLICY_DEFAULT)
         for text, policy in VERIFY:
-            ttk.Radiobutton(choices, text=text, value=policy, variable=self.verify).pack(side="left", padx=(0, 14))
+            ttk.Radiobutton(choices, text=text, value=policy, variable=self.verify).pack(
+                side="left", padx=(0, 14)
+            )
         self.dry_run = tk.BooleanVar(self.root, False)
         ttk.Checkbutton(choices, text="Dry run", variable=self.dry_run).pack(side="left", padx=(14, 0))
 
@@ -65,7 +67,9 @@ class CopyWindow:
         self.copy_button = ttk.Button(buttons, text="Copy", command=self.copy)
         self.copy_button.pack(side="left")
 
-        self.log = tk.Text(frame, height=12, state="disabled", wrap="none", relief="flat", background="white")
+        self.log = tk.Text(
+            frame, height=12, state="disabled", wrap="none", relief="flat", background="white", padx=6, pady=4
+        )
         self.log.grid(row=4, column=0, columnspan=3, sticky="nsew")
 
     def add_folder(self, frame, row, caption, path):
@@ -97,7 +101,8 @@ class CopyWindow:
         self.progress = CopyProgressManager_class(self.root, f"Copying to {os.path.basename(target)}")
         self.progress.set_cancel_handler(self.manager.cancel_event.set)
         self.manager.progress_manager = self.progress
-        # Daemonic, so that a program that is closed in mid-copy ends; `fcs recover` brings the run to its end then.
+        # Daemonic, so that a program that is closed in mid-copy ends; `fcs recover` brings the run to its end
+        # then.
         self.worker = threading.Thread(
             target=copy_folder,
             args=(self.manager, self.progress, source, target, self.dry_run.get(), self.pump),
@@ -156,7 +161,9 @@ def measure(source):
 
 
 def copy_folder(manager, progress, source, target, dry_run, pump):
-    """Copies every file, then the times of the folders, deepest first: a file that arrives changes its folder's."""
+    """Copies every file, then the times of the folders, deepest first: a file that arrives changes its
+    folder's.
+    """
     good = bad = size = 0
     report = None
     try:
@@ -185,7 +192,9 @@ def copy_folder(manager, progress, source, target, dry_run, pump):
     finally:
         report = manager.end_copy_operation(good, bad, size)
         cancelled = manager.cancel_event.is_set()
-        progress.complete_operation(not bad, "Cancelled" if cancelled else f"{bad} failed" if bad else "Finished")
+        progress.complete_operation(
+            not bad, "Cancelled" if cancelled else f"{bad} failed" if bad else "Finished"
+        )
         pump.put("finished", report, urgent=True)
 
 

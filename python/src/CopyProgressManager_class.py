@@ -1,9 +1,10 @@
 """Progress of a copy operation: the file under way and all files together, counted in bytes, in a window.
 
-Assign it to `FileCopyManager_class.progress_manager`. Invariant: every method may be called from any thread and makes
-no Tk call; it only counts. Text, rate and remaining time are worked out when the window is drawn, so 100,000 updates a
-second cost no more drawing than two. `cancellation_callback` is true once the user pressed Cancel, the window is gone,
-or the caller's own callback says so. This module knows nothing of how a file is copied.
+Assign it to `FileCopyManager_class.progress_manager`. Invariant: every method may be called from any thread
+and makes no Tk call; it only counts. Text, rate and remaining time are worked out when the window is drawn,
+so 100,000 updates a second cost no more drawing than two. `cancellation_callback` is true once the user
+pressed Cancel, the window is gone, or the caller's own callback says so. This module knows nothing of how a
+file is copied.
 """
 
 import itertools
@@ -29,7 +30,9 @@ class CopyProgressManager_class:
     """
 
     def __init__(self, parent, operation_name, total_files=0, total_bytes=0, cancellation_callback=None):
-        """Shows the window. Totals of 0 are unknown: without bytes, files are counted; without both, activity is shown."""
+        """Shows the window. Totals of 0 are unknown: without bytes, files are counted; without both, activity
+        is shown.
+        """
         self.operation_name = str(operation_name)
         self.total_files = int(total_files)
         self.total_bytes = int(total_bytes)
@@ -45,7 +48,9 @@ class CopyProgressManager_class:
         self._cancel_handler = None
         self._began = time.monotonic()
         self._rate = _Rate()
-        self.progress_dialog = ProgressDialog_class(parent, operation_name, operation_name, dual_progress=True)
+        self.progress_dialog = ProgressDialog_class(
+            parent, operation_name, operation_name, dual_progress=True
+        )
         self._pump = self.progress_dialog._pump
         self._channel = f"copy-{next(_numbers)}"
         self._pump.subscribe(self._channel, self._draw)
@@ -84,7 +89,9 @@ class CopyProgressManager_class:
                 _log.exception("the cancel handler failed")
 
     def set_cancel_handler(self, handler):
-        """`handler()` is called, on Tk's thread, when the user cancels: to set an event of the caller, for instance."""
+        """`handler()` is called, on Tk's thread, when the user cancels: to set an event of the caller, for
+        instance.
+        """
         self._cancel_handler = handler
 
     # --- One file ---
@@ -131,7 +138,9 @@ class CopyProgressManager_class:
         self._changed()
 
     def complete_file(self, path="", success=True, bytes_total=None):
-        """The file of this thread is done, or `path`, if that never reported progress (an empty one, for instance)."""
+        """The file of this thread is done, or `path`, if that never reported progress (an empty one, for
+        instance).
+        """
         with self._lock:
             thread = threading.get_ident()
             current = self._files.get(thread)
@@ -166,7 +175,9 @@ class CopyProgressManager_class:
         thread = threading.get_ident()
         before = self._files.get(thread)
         if before is not None and before.path and before.copied >= before.total:
-            self._count(before, True)  # its end was not told; the next file of the same thread is proof enough
+            self._count(
+                before, True
+            )  # its end was not told; the next file of the same thread is proof enough
         current = self._files[thread] = self._shown = _File(path, total, strategy)
         return current
 
@@ -183,8 +194,10 @@ class CopyProgressManager_class:
     def _draw(self, _value):
         with self._lock:
             shown = self._shown
-            file = None if shown is None else (
-                shown.path, shown.copied, shown.verified, shown.total, shown.strategy, shown.verifies
+            file = (
+                None
+                if shown is None
+                else (shown.path, shown.copied, shown.verified, shown.total, shown.strategy, shown.verifies)
             )
             flying = [(f.copied, f.verified, f.total, f.verifies) for f in self._files.values()]
             files, failed, done = self._files_done, self._files_failed, self._bytes_done
@@ -213,7 +226,9 @@ class CopyProgressManager_class:
         fraction, text = self._overall(files, copied, work)
         dialog.update_overall_progress(fraction, text)
         if dialog.dialog is not None:
-            dialog._draw(None)  # this is Tk's thread, in the pump's round: the next one would be half a second late
+            dialog._draw(
+                None
+            )  # this is Tk's thread, in the pump's round: the next one would be half a second late
 
     def _overall(self, files, copied, work):
         rate = self._rate.of(work, time.monotonic())
@@ -233,7 +248,9 @@ class CopyProgressManager_class:
     def _draw_end(self, dialog, finished, files, failed, copied):
         success, message = finished
         seconds = time.monotonic() - self._began
-        counts = f"{files:,} files, {_size(copied)}, {_duration(seconds)}" + (f", {failed:,} failed" if failed else "")
+        counts = f"{files:,} files, {_size(copied)}, {_duration(seconds)}" + (
+            f", {failed:,} failed" if failed else ""
+        )
         outcome = message or ("Finished" if success else "Not finished")
         dialog._note(copy_message="", verify_message="", overall=1.0, overall_message=counts)
         dialog.set_completion_phase(f"{self.operation_name}: {outcome}")

@@ -2,15 +2,17 @@
 
 Invariants:
 
-* `copy_file` raises for no problem of a copy: it returns a result with `success=False` and a sentence that says why.
-* Files between `start_copy_operation` and `end_copy_operation` are one run, undone as a whole; any other file is a run
-  of its own. A dry run writes nothing.
-* In an operation of more than `FILECOPY_GROUP_AFTER_FILES` files, small files get their names in groups, because one sync
-  for each is 10 to 90 times slower. Their result says success before that; should the group fail, the same result object
-  is changed, the failure is told, and `end_copy_operation` lists it. `timestamp_manager` waits for what it needs.
-* No lock is held while code of the caller runs (`status_callback`, `progress_manager`, `cancel_event`). What that code
-  raises is logged and goes no further. A copy that it starts, in the same operation or into the same folder, is
-  refused, because it would wait for itself.
+* `copy_file` raises for no problem of a copy: it returns a result with `success=False` and a sentence that
+  says why.
+* Files between `start_copy_operation` and `end_copy_operation` are one run, undone as a whole; any other file
+  is a run of its own. A dry run writes nothing.
+* In an operation of more than `FILECOPY_GROUP_AFTER_FILES` files, small files get their names in groups,
+  because one sync for each is 10 to 90 times slower. Their result says success before that; should the group
+  fail, the same result object is changed, the failure is told, and `end_copy_operation` lists it.
+  `timestamp_manager` waits for what it needs.
+* No lock is held while code of the caller runs (`status_callback`, `progress_manager`, `cancel_event`). What
+  that code raises is logged and goes no further. A copy that it starts, in the same operation or into the
+  same folder, is refused, because it would wait for itself.
 * Methods may be called from any thread. Two copies of one operation at the same time follow one another.
 
 How a file is copied is not known here; the engine decides.
@@ -46,10 +48,13 @@ class FileCopyManager_class:
     Attributes, all of which may be read at any moment:
 
     * `status_callback`: called with one line of text for each event; assign at any moment.
-    * `cancel_event`: a `threading.Event`, or `None`; when it is set, the copy under way ends and later ones refuse.
+    * `cancel_event`: a `threading.Event`, or `None`; when it is set, the copy under way ends and later ones
+      refuse.
     * `progress_manager`: `None`, or an object with `cancellation_callback() -> bool`,
-      `update_file_progress(path, bytes_done, bytes_total, strategy)` and `update_verify_progress(bytes_done, bytes_total)`.
-    * `operation_id`, `operation_logger`, `operation_sequence`: of the open operation; `None`, `None` and 0 without one.
+      `update_file_progress(path, bytes_done, bytes_total, strategy)` and `update_verify_progress(bytes_done,
+      bytes_total)`.
+    * `operation_id`, `operation_logger`, `operation_sequence`: of the open operation; `None`, `None` and 0
+      without one.
     * `timestamp_manager`, `dry_run_mode`, `blake3_available` (always true: the engine has it).
     """
 
@@ -114,7 +119,9 @@ class FileCopyManager_class:
         self.operation_logger = None
         self.operation_sequence = 0
         self.blake3_available = True
-        self._lock = threading.Lock()  # for the attributes of the open operation; never held while anything is called
+        self._lock = (
+            threading.Lock()
+        )  # for the attributes of the open operation; never held while anything is called
         self._operation = None
         self._dry_run_mode = False
         self.timestamp_manager = self._new_timestamp_manager()
@@ -131,7 +138,9 @@ class FileCopyManager_class:
         self.set_dry_run_mode(enabled)
 
     def set_dry_run_mode(self, enabled):
-        """From the next call on, nothing is written; replaces `timestamp_manager` by a new object of the same mode."""
+        """From the next call on, nothing is written; replaces `timestamp_manager` by a new object of the same
+        mode.
+        """
         self._dry_run_mode = bool(enabled)
         self.timestamp_manager = self._new_timestamp_manager()
 
@@ -145,8 +154,8 @@ class FileCopyManager_class:
     def start_copy_operation(self, operation_name, dry_run=False) -> str:
         """Begins a run for all files until `end_copy_operation`; returns its id, 8 hexadecimal digits.
 
-        Opens the operation's log and sets `operation_sequence` to 0. With `dry_run`, nothing is written until the end,
-        whatever `dry_run_mode` is set to meanwhile. An operation that is still open is ended first.
+        Opens the operation's log and sets `operation_sequence` to 0. With `dry_run`, nothing is written until
+        the end, whatever `dry_run_mode` is set to meanwhile. An operation that is still open is ended first.
         """
         if self._operation is not None:
             self._log_status("The operation before was not ended. It is ended now.")
@@ -178,11 +187,13 @@ class FileCopyManager_class:
         return operation_id
 
     def end_copy_operation(self, success_count=0, error_count=0, total_bytes=0):
-        """Ends the run, writes the totals (the caller's and the engine's) to the log, and tells of late errors.
+        """Ends the run, writes the totals (the caller's and the engine's) to the log, and tells of late
+        errors.
 
-        A late error is one that only the end of a run shows, such as a folder whose times could not be set. Returns
-        what the engine reports: `run_ids`, `roots`, `copied`, `failed`, `bytes`, `errors`; `None` when no operation is
-        open. Called by a progress callback, it ends the operation after the file under way, and returns `None`.
+        A late error is one that only the end of a run shows, such as a folder whose times could not be set.
+        Returns what the engine reports: `run_ids`, `roots`, `copied`, `failed`, `bytes`, `errors`; `None`
+        when no operation is open. Called by a progress callback, it ends the operation after the file under
+        way, and returns `None`.
         """
         return self._end_operation((success_count, error_count, total_bytes))
 
@@ -215,7 +226,9 @@ class FileCopyManager_class:
         if operation.counts is not None:
             succeeded, failed, size = operation.counts
             rows.append(("Reported", f"{succeeded} copied, {failed} failed, {size} bytes"))
-        rows.append(("Copied", f"{report['copied']} files, {report['bytes']} bytes; {report['failed']} failed"))
+        rows.append(
+            ("Copied", f"{report['copied']} files, {report['bytes']} bytes; {report['failed']} failed")
+        )
         rows.extend(("Run", run_id) for run_id in report["run_ids"])
         rows.append(("Seconds", f"{time.monotonic() - operation.began:.3f}"))
         _operation_log.banner(operation.logger, rows)
@@ -223,7 +236,8 @@ class FileCopyManager_class:
             self._tell(operation.logger, error, logging.ERROR)
         self._tell(
             operation.logger,
-            f"Operation {operation.operation_id} ended: {report['copied']} copied, {report['failed']} failed.",
+            f"Operation {operation.operation_id} ended: "
+            f"{report['copied']} copied, {report['failed']} failed.",
         )
         _operation_log.close(operation.logger)
         return report
@@ -231,9 +245,11 @@ class FileCopyManager_class:
     # --- One file ---
 
     def copy_file(self, source_path, target_path, overwrite=_NOT_GIVEN):
-        """Copies one file to the name `target_path`, verifies it by the policy, and only then replaces what was there.
+        """Copies one file to the name `target_path`, verifies it by the policy, and only then replaces what
+        was there.
 
-        Returns a `CopyOperationResult`; `overwrite` is ignored, because every copy is verified and can be undone.
+        Returns a `CopyOperationResult`; `overwrite` is ignored, because every copy is verified and can be
+        undone.
         """
         if overwrite is not _NOT_GIVEN:
             warnings.warn(
@@ -276,8 +292,8 @@ class FileCopyManager_class:
             return self._refused(
                 source,
                 target,
-                f"Could not copy {printable(source)}: a progress callback asked for it in the middle of another copy. "
-                + _UNTOUCHED,
+                f"Could not copy {printable(source)}: a progress callback asked for it "
+                "in the middle of another copy. " + _UNTOUCHED,
                 hint="Copy it after the callback has returned.",
             )
         if not operation.turn.take(self._is_cancelled):
@@ -314,7 +330,7 @@ class FileCopyManager_class:
             operation.turn.release()
 
     def _take_settled(self, operation, settled):
-        """Brings the results of files that waited for their group up to date, and tells which of them failed."""
+        """Brings the results of files that waited for their group up to date, and tells which failed."""
         for target, outcome in settled:
             result = operation.waiting.pop(os.fspath(target), None)
             if result is None:
@@ -325,10 +341,14 @@ class FileCopyManager_class:
                 if field.name not in _TIMES or not result.success:
                     setattr(result, field.name, getattr(final, field.name))
             if not result.success:
-                self._tell(operation.logger, f"It failed with its group: {result.error_message}", logging.ERROR)
+                self._tell(
+                    operation.logger, f"It failed with its group: {result.error_message}", logging.ERROR
+                )
 
     def _before_times(self, path, changes):
-        """Called by `timestamp_manager`: a file that waits is not there yet, and its arrival changes its folder's time."""
+        """Called by `timestamp_manager`: a file that waits is not there yet, and its arrival changes its
+        folder's time.
+        """
         operation = self._operation
         if operation is None or not operation.waiting or operation.turn.is_mine():
             return
@@ -350,7 +370,8 @@ class FileCopyManager_class:
                 return self._refused(
                     source,
                     target,
-                    f"Could not copy {printable(source)}: {printable(path)} names a server instead of a drive. {_UNTOUCHED}",
+                    f"Could not copy {printable(source)}: {printable(path)} names a server instead of a drive. "
+                    + _UNTOUCHED,
                     hint="Map a drive letter to it.",
                 )
         try:
@@ -367,14 +388,17 @@ class FileCopyManager_class:
             return None  # the engine finds the same and words it
         if stat.S_ISDIR(found.st_mode):
             return self._refused(
-                source, target, f"Could not copy {printable(source)}: it is a folder, not a file. {_UNTOUCHED}"
+                source,
+                target,
+                f"Could not copy {printable(source)}: it is a folder, not a file. {_UNTOUCHED}",
             )
         limit = C.FILECOPY_MAXIMUM_COPY_FILE_SIZE_BYTES
         if stat.S_ISREG(found.st_mode) and found.st_size > limit:
             return self._refused(
                 source,
                 target,
-                f"Could not copy {printable(source)}: it has {found.st_size} bytes, and the limit is {limit}. {_UNTOUCHED}",
+                f"Could not copy {printable(source)}: it has {found.st_size} bytes, "
+                f"and the limit is {limit}. {_UNTOUCHED}",
                 hint="Raise FILECOPY_MAXIMUM_COPY_FILE_SIZE_BYTES to copy it.",
                 size=found.st_size,
             )
@@ -406,7 +430,9 @@ class FileCopyManager_class:
         )
 
     def _cancelled(self, source, target):
-        result = self._refused(source, target, f"Cancelled before {printable(source)} was copied. {_UNTOUCHED}")
+        result = self._refused(
+            source, target, f"Cancelled before {printable(source)} was copied. {_UNTOUCHED}"
+        )
         result.cancelled_by_user = True
         return result
 
@@ -420,7 +446,8 @@ class FileCopyManager_class:
             outcome.file_size,
             outcome.seconds,
             bytes_copied=outcome.bytes_copied,
-            error_message=outcome.error or ("" if outcome.success else f"Could not copy {printable(source)}."),
+            error_message=outcome.error
+            or ("" if outcome.success else f"Could not copy {printable(source)}."),
             verification_passed=outcome.verified,
             retry_count=outcome.retries,
             temp_path=outcome.staged_path,
@@ -446,7 +473,9 @@ class FileCopyManager_class:
     def _report(self, logger, sequence, result):
         name = printable(result.source_path)
         if result.success:
-            verified = f"verified by {result.verification_mode}" if result.verification_passed else "not verified"
+            verified = (
+                f"verified by {result.verification_mode}" if result.verification_passed else "not verified"
+            )
             if result.evidence == "none" and not result.bytes_copied and result.file_size:
                 line = f"Would copy {name}: {result.file_size} bytes, {result.strategy_used.value}"
             else:
@@ -460,11 +489,15 @@ class FileCopyManager_class:
             ("target", result.target_path),
             ("size", f"{result.file_size} bytes, {result.bytes_copied} copied"),
             ("strategy", result.strategy_used.value),
-            ("verified", f"{'yes' if result.verification_passed else 'no'}, evidence: {result.evidence or 'none'}"),
+            (
+                "verified",
+                f"{'yes' if result.verification_passed else 'no'}, evidence: {result.evidence or 'none'}",
+            ),
             (result.hash_algorithm or "hash", result.computed_hash),
             (
                 "seconds",
-                f"{result.duration_seconds:.3f} (copy {result.time_copy:.3f}, verify {result.time_verify:.3f}, "
+                f"{result.duration_seconds:.3f} (copy {result.time_copy:.3f}, "
+                f"verify {result.time_verify:.3f}, "
                 f"rest {result.time_cleanup:.3f})",
             ),
             ("original", result.backup_path),
@@ -480,7 +513,9 @@ class FileCopyManager_class:
         else:
             self._tell(logger, line, level)
         if result.sparse_file_detected and C.FILECOPY_ATTRIBUTE_SPARSE_FILE_WARNING:
-            self._tell(logger, f"{name} is sparse: its content was copied, its holes may be filled.", logging.WARNING)
+            self._tell(
+                logger, f"{name} is sparse: its content was copied, its holes may be filled.", logging.WARNING
+            )
 
     # --- Messages ---
 
@@ -532,7 +567,8 @@ class FileCopyManager_class:
     def create_copy_operation_logger(operation_id):
         """A logger with a new file in `FILECOPY_LOG_FOLDER`, named by date, time and id.
 
-        Where the file cannot be written, or the setting `log_level` is off, its messages go to `logging` alone.
+        Where the file cannot be written, or the setting `log_level` is off, its messages go to `logging`
+        alone.
         """
         return _operation_log.open_logger(str(operation_id), C.FILECOPY_LOG_FOLDER)
 
@@ -581,7 +617,9 @@ class _Poll:
         """Whether to cancel."""
         try:
             return self._report(copied, verified, total, strategy)
-        except BaseException as error:  # Ctrl+C in a callback: the copy ends safely first, then it is raised again
+        except (
+            BaseException
+        ) as error:  # Ctrl+C in a callback: the copy ends safely first, then it is raised again
             self.interrupt = error
             return True
 
@@ -591,8 +629,11 @@ class _Poll:
         progress = self._manager.progress_manager
         if progress is None:
             return False
-        if strategy:  # the engine names none while it opens and while it commits the file, and then counts nothing
-            # A file that changed while it was read is copied again from its beginning; a bar must not run backwards.
+        if (
+            strategy
+        ):  # the engine names none while it opens and while it commits the file, and then counts nothing
+            # A file that changed while it was read is copied again from its beginning; a bar must not run
+            # backwards.
             self._copied = max(self._copied, copied)
             self._verified = max(self._verified, verified)
             self._call(progress, "update_file_progress", self._source, self._copied, total, strategy)
@@ -635,7 +676,9 @@ class _Operation:
     def engine(self, dry_run):
         """The engine's operation, for a file that is to be copied or rehearsed."""
         if os.getpid() != self._process:
-            raise RuntimeError("this process is a fork of the one that began the operation. Begin one of its own")
+            raise RuntimeError(
+                "this process is a fork of the one that began the operation. Begin one of its own"
+            )
         if dry_run or self.dry_run:
             if self._rehearsal is None:
                 self._rehearsal = _engine.Operation(self.name, True)
@@ -676,7 +719,7 @@ _open_operations = weakref.WeakSet()
 
 @atexit.register
 def _end_open_operations():
-    """A program that ends without `end_copy_operation` leaves no interrupted run, unless it ends in mid-copy."""
+    """A program that forgets `end_copy_operation` leaves no interrupted run, unless it ends in mid-copy."""
     for operation in list(_open_operations):
         if operation.turn.try_take():
             try:

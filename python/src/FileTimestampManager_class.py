@@ -1,8 +1,8 @@
 """Reads, sets, copies and verifies the created and modified times of files and folders.
 
-Invariant: `copy_timestamps` and the `_ns` methods are exact to what the volume stores, because they use integers of
-nanoseconds; a `datetime` holds microseconds only. The access time is never set. Nothing here follows a link. A manager
-in dry run writes nothing. Naive datetimes are local time.
+Invariant: `copy_timestamps` and the `_ns` methods are exact to what the volume stores, because they use
+integers of nanoseconds; a `datetime` holds microseconds only. The access time is never set. Nothing here
+follows a link. A manager in dry run writes nothing. Naive datetimes are local time.
 """
 
 import logging
@@ -32,7 +32,8 @@ class FileTimestampManager_class:
     # --- Reading ---
 
     def get_file_timestamps(self, path):
-        """Created and modified as aware datetimes in local time; created is `None` where the volume keeps none.
+        """Created and modified as aware datetimes in local time; created is `None` where the volume keeps
+        none.
 
         Raises `FileNotFoundError` or another `OSError`.
         """
@@ -49,8 +50,9 @@ class FileTimestampManager_class:
     def set_file_timestamps(self, path, creation_time=None, modification_time=None) -> bool:
         """Sets one or both times from datetimes, naive ones being local; `None` leaves a time as it is.
 
-        `False` when the system refuses, or the volume cannot set a created time (the modified time is set all the
-        same). `ValueError` when both are `None`, `FileNotFoundError` when there is no such file or folder.
+        `False` when the system refuses, or the volume cannot set a created time (the modified time is set all
+        the same). `ValueError` when both are `None`, `FileNotFoundError` when there is no such file or
+        folder.
         """
         return self.set_file_timestamps_ns(
             path,
@@ -80,8 +82,8 @@ class FileTimestampManager_class:
     def copy_timestamps(self, src, dst) -> bool:
         """Sets the times of `src` on `dst`, exactly. Never raises.
 
-        `False` when the system refuses, or the volume of `dst` cannot set a created time (the modified time is set all
-        the same).
+        `False` when the system refuses, or the volume of `dst` cannot set a created time (the modified time
+        is set all the same).
         """
         if self.dry_run:
             return True
@@ -115,8 +117,12 @@ class FileTimestampManager_class:
             _log.warning("Could not verify the times of %s: %s", path, error)
             return False
 
-    def verify_timestamps_ns(self, path, expected_creation_ns=None, expected_modification_ns=None, tolerance_ns=0) -> bool:
-        """As `verify_timestamps`, with integers of nanoseconds, and exact unless a tolerance is given. Raises `OSError`."""
+    def verify_timestamps_ns(
+        self, path, expected_creation_ns=None, expected_modification_ns=None, tolerance_ns=0
+    ) -> bool:
+        """As `verify_timestamps`, with integers of nanoseconds, and exact unless a tolerance is given. Raises
+        `OSError`.
+        """
         if expected_creation_ns is None and expected_modification_ns is None:
             _log.warning("No time was given to verify %s by.", path)
             return False
@@ -151,7 +157,9 @@ def _datetime(nanoseconds: int, path) -> datetime:
     try:
         when = _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
     except OverflowError:
-        raise OSError(f"Could not read the times of {path}: the year is not one that a datetime can hold.") from None
+        raise OSError(
+            f"Could not read the times of {path}: the year is not one that a datetime can hold."
+        ) from None
     try:
         return when.astimezone()
     except (OSError, OverflowError):

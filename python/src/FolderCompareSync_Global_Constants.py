@@ -1,16 +1,18 @@
-"""`import FolderCompareSync_Global_Constants as C`: the engine's settings, the window's values and Windows constants.
+"""`import FolderCompareSync_Global_Constants as C`: the engine's settings, the window's values and Windows
+constants.
 
 Three kinds of names, all read as attributes:
 
-* settings of the engine. Reading and writing goes to the one settings table, so a change is in force for the next
-  call and a reader never sees a stale value. Under the name that the owner's program uses where it has one, and under
-  `FILECOPY_` and the upper-case name of the setting elsewhere (`FILECOPY_BATCH_MAX_FILES`).
+* settings of the engine. Reading and writing goes to the one settings table, so a change is in force for the
+  next call and a reader never sees a stale value. Under the name that the owner's program uses where it has
+  one, and under `FILECOPY_` and the upper-case name of the setting elsewhere (`FILECOPY_BATCH_MAX_FILES`).
 * values that no engine needs, such as `COPY_PREVIEW_MAX_ITEMS`, with a type and a range.
 * constants of the Windows API, read-only.
 
-Invariant: a value outside its range raises `ValueError` (a wrong type `TypeError`) in the line that assigns it and
-changes nothing; an unknown name raises `AttributeError`, on reading and on writing. This module holds no copy of a
-setting. `describe(name)` tells unit, default, range and meaning; `reset()` restores every default.
+Invariant: a value outside its range raises `ValueError` (a wrong type `TypeError`) in the line that assigns
+it and changes nothing; an unknown name raises `AttributeError`, on reading and on writing. This module holds
+no copy of a setting. `describe(name)` tells unit, default, range and meaning; `reset()` restores every
+default.
 """
 
 import ctypes as _ctypes
@@ -36,7 +38,7 @@ class Description(_NamedTuple):
     meaning: str
 
 
-# --- Settings of the engine ------------------------------------------------------------------------------------------
+# --- Settings of the engine ---------------------------------------------------------------------------------
 
 
 def _same(value: _Any) -> _Any:
@@ -62,7 +64,9 @@ def _verify_of_policy(policy: _Any) -> str:
     try:
         return _VERIFY_OF_POLICY[policy]
     except KeyError:
-        raise ValueError(f'FILECOPY_VERIFY_POLICY accepts "none", "lt_threshold" or "all", not {policy!r}.') from None
+        raise ValueError(
+            f'FILECOPY_VERIFY_POLICY accepts "none", "lt_threshold" or "all", not {policy!r}.'
+        ) from None
 
 
 def _nanoseconds(seconds: _Any) -> int:
@@ -92,13 +96,17 @@ _OWNERS = {
 
 def _settings() -> dict[str, _Mapped]:
     named = {mapped.setting for mapped in _OWNERS.values()}
-    ours = {f"FILECOPY_{row[0].upper()}": _Mapped(row[0]) for row in _engine.settings_table() if row[0] not in named}
+    ours = {
+        f"FILECOPY_{row[0].upper()}": _Mapped(row[0])
+        for row in _engine.settings_table()
+        if row[0] not in named
+    }
     return {**_OWNERS, **ours}
 
 
 _SETTINGS = _settings()
 
-# --- Values that are no setting of the engine ------------------------------------------------------------------------
+# --- Values that are no setting of the engine ---------------------------------------------------------------
 
 
 class _Local(_NamedTuple):
@@ -125,34 +133,81 @@ def _log_folder() -> str:
 _LARGEST_FILE = (1 << 63) - 1
 _LOCALS = {
     "FILECOPY_VERIFY_POLICY_DEFAULT": _Local(
-        "all", str, None, None, ("none", "lt_threshold", "all"), "choice",
+        "all",
+        str,
+        None,
+        None,
+        ("none", "lt_threshold", "all"),
+        "choice",
         "What a window offers first. The engine obeys FILECOPY_VERIFY_POLICY.",
     ),
     "FILECOPY_MAXIMUM_COPY_FILE_SIZE_BYTES": _Local(
-        _LARGEST_FILE, int, 1, _LARGEST_FILE, None, "bytes", "copy_file refuses larger files. The default refuses none.",
+        _LARGEST_FILE,
+        int,
+        1,
+        _LARGEST_FILE,
+        None,
+        "bytes",
+        "copy_file refuses larger files. The default refuses none.",
     ),
     "FILECOPY_ATTRIBUTE_SPARSE_FILE_WARNING": _Local(
-        True, bool, None, None, None, "switch", "Tell once for each file when its source is sparse.",
+        True,
+        bool,
+        None,
+        None,
+        None,
+        "switch",
+        "Tell once for each file when its source is sparse.",
     ),
     "FILECOPY_UNC_PATH_REJECTION_STRICT": _Local(
-        True, bool, None, None, (True,), "switch", "UNC paths are refused. The engine has no other mode.",
+        True,
+        bool,
+        None,
+        None,
+        (True,),
+        "switch",
+        "UNC paths are refused. The engine has no other mode.",
     ),
     "FILECOPY_ENABLE_CLOUD_DETECTION": _Local(
-        True, bool, None, None, None, "switch",
+        True,
+        bool,
+        None,
+        None,
+        None,
+        "switch",
         "get_drive_type tells CLOUD_STORAGE; otherwise such a folder is LOCAL_FIXED.",
     ),
     "FILECOPY_PROGRESS_UPDATE_FREQUENCY_HZ": _Local(
-        2.0, float, 0.1, 60.0, None, "hertz", "How often the progress dialogs are redrawn.",
+        2.0,
+        float,
+        0.1,
+        60.0,
+        None,
+        "hertz",
+        "How often the progress dialogs are redrawn.",
     ),
     "FILECOPY_GROUP_AFTER_FILES": _Local(
-        64, int, 0, (1 << 64) - 1, None, "count",
+        64,
+        int,
+        0,
+        (1 << 64) - 1,
+        None,
+        "count",
         "Files of an operation that get their names one by one; small ones after them do in groups.",
     ),
     "FILECOPY_LOG_FOLDER": _Local(
-        _log_folder(), str, None, None, None, "path", "Where the logs of copy operations are written.",
+        _log_folder(),
+        str,
+        None,
+        None,
+        None,
+        "path",
+        "Where the logs of copy operations are written.",
     ),
     "COPY_PREVIEW_MAX_ITEMS": _Local(10, int, 1, 10_000, None, "count", "Paths that a copy preview lists."),
-    "STATUS_LOG_MAX_HISTORY": _Local(5000, int, 1, 1_000_000, None, "count", "Lines that a status log keeps."),
+    "STATUS_LOG_MAX_HISTORY": _Local(
+        5000, int, 1, 1_000_000, None, "count", "Lines that a status log keeps."
+    ),
 }
 _VALUES = {name: local.default for name, local in _LOCALS.items()}
 
@@ -173,7 +228,7 @@ def _checked(name: str, value: _Any) -> _Any:
     return value
 
 
-# --- The Windows API (winbase.h, winnt.h, fileapi.h, minwinbase.h, winerror.h, shellapi.h) -----------------------------
+# --- The Windows API (winbase.h, winnt.h, fileapi.h, minwinbase.h, winerror.h, shellapi.h) ------------------
 
 _WINDOWS = {
     "MAX_PATH": 260,
@@ -315,7 +370,7 @@ _WINDOWS = {
     "ERROR_PRIVILEGE_NOT_HELD": 1314,
 }
 
-# --- The module is an object whose attributes are looked up, not stored ------------------------------------------------
+# --- The module is an object whose attributes are looked up, not stored -------------------------------------
 
 
 def describe(name: str) -> Description:
@@ -356,7 +411,9 @@ def _unknown(name: str) -> str:
 
 
 class _Constants(_ModuleType):
-    def __getattr__(self, name: str) -> _Any:  # called only for what the module's own dictionary does not have
+    def __getattr__(
+        self, name: str
+    ) -> _Any:  # called only for what the module's own dictionary does not have
         if name in _SETTINGS:
             mapped = _SETTINGS[name]
             return mapped.from_engine(_engine.setting(mapped.setting))

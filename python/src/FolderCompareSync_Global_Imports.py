@@ -1,11 +1,12 @@
-"""`import FolderCompareSync_Global_Imports as I`, or `from FolderCompareSync_Global_Imports import *`: shared imports.
+"""`import FolderCompareSync_Global_Imports as I`, or `from FolderCompareSync_Global_Imports import *`: shared
+imports.
 
-The names are those that a Tkinter program of this kind uses: modules under their own names, `tk` for tkinter, and the
-classes of `datetime`, `pathlib`, `dataclasses`, `enum`, `typing` and `collections`. `datetime` is the class, as after
-`from datetime import datetime`; the module is `datetime_module`.
+The names are those that a Tkinter program of this kind uses: modules under their own names, `tk` for tkinter,
+and the classes of `datetime`, `pathlib`, `dataclasses`, `enum`, `typing` and `collections`. `datetime` is the
+class, as after `from datetime import datetime`; the module is `datetime_module`.
 
-Invariant: importing this module opens no window, and works where Tk is not installed; there the star import leaves out
-the names of Tk and reading one raises `ImportError`.
+Invariant: importing this module opens no window, and works where Tk is not installed; there the star import
+leaves out the names of Tk and reading one raises `ImportError`.
 """
 
 import argparse
@@ -63,7 +64,17 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple, Union
 from zoneinfo import ZoneInfo
 
-_TK_NAMES = ("tk", "tkinter", "ttk", "filedialog", "messagebox", "simpledialog", "scrolledtext", "font", "tkfont")
+_TK_NAMES = (
+    "tk",
+    "tkinter",
+    "ttk",
+    "filedialog",
+    "messagebox",
+    "simpledialog",
+    "scrolledtext",
+    "font",
+    "tkfont",
+)
 
 try:
     import tkinter

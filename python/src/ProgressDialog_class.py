@@ -1,11 +1,12 @@
 """A window with progress bars that any thread may update.
 
-Invariant: every method may be called from any thread, and none of them makes a Tk call off Tk's thread: it notes what
-is to be shown, and the pump of the root window draws the latest state `FILECOPY_PROGRESS_UPDATE_FREQUENCY_HZ` times a
-second. After the window is gone every method does nothing. The window knows nothing of copying.
+Invariant: every method may be called from any thread, and none of them makes a Tk call off Tk's thread: it
+notes what is to be shown, and the pump of the root window draws the latest state
+`FILECOPY_PROGRESS_UPDATE_FREQUENCY_HZ` times a second. After the window is gone every method does nothing.
+The window knows nothing of copying.
 
-The object may even be created on a worker thread, once `foldercomparesync.tk.Pump.install(root)` was called on Tk's
-thread or a dialog was created there; `dialog` is `None` until Tk has built the window.
+The object may even be created on a worker thread, once `foldercomparesync.tk.Pump.install(root)` was called
+on Tk's thread or a dialog was created there; `dialog` is `None` until Tk has built the window.
 """
 
 import itertools
@@ -30,10 +31,14 @@ _NATIVE_THEMES = {"vista", "winnative", "xpnative", "aqua"}
 
 
 class ProgressDialog_class:
-    """See the head of this module. `dialog` is the `Toplevel`, or `None` before it is built and after it is closed."""
+    """See the head of this module. `dialog` is the `Toplevel`, or `None` before it is built and after it is
+    closed.
+    """
 
     def __init__(self, parent, title, message, max_value=None, dual_progress=False):
-        """Shows the window. Without `max_value` a single bar shows activity only; dual bars count to 100 then."""
+        """Shows the window. Without `max_value` a single bar shows activity only; dual bars count to 100
+        then.
+        """
         self.dialog = None
         self._pump = Pump.of(parent, lambda: C.FILECOPY_PROGRESS_UPDATE_FREQUENCY_HZ)
         self._channel = f"dialog-{next(_numbers)}"
@@ -75,7 +80,9 @@ class ProgressDialog_class:
         """The single bar, from 0 to `max_value`."""
         self._note(value=float(value), **({} if message is None else {"message": str(message)}))
 
-    def update_dual_progress(self, copy, verify, overall_message=None, copy_message=None, verify_message=None):
+    def update_dual_progress(
+        self, copy, verify, overall_message=None, copy_message=None, verify_message=None
+    ):
         """Both bars of a file, from 0 to `max_value` (100 without one); a message that is `None` stays."""
         given = {"message": overall_message, "copy_message": copy_message, "verify_message": verify_message}
         self._note(
@@ -83,12 +90,16 @@ class ProgressDialog_class:
         )
 
     def update_overall_progress(self, fraction, message=""):
-        """A third bar, for all files together, from 0.0 to 1.0; `None` shows activity only. Dual windows only."""
+        """A third bar, for all files together, from 0.0 to 1.0; `None` shows activity only. Dual windows
+        only.
+        """
         self._note(overall=-1.0 if fraction is None else float(fraction), overall_message=str(message))
 
     def set_copy_phase(self, message=None):
         """A file begins: both its bars are empty."""
-        self._note(phase="copy", copy=0.0, verify=0.0, **({} if message is None else {"copy_message": str(message)}))
+        self._note(
+            phase="copy", copy=0.0, verify=0.0, **({} if message is None else {"copy_message": str(message)})
+        )
 
     def set_verify_phase(self, message=None):
         """The file is copied and is now compared with its source."""
@@ -105,7 +116,9 @@ class ProgressDialog_class:
         self._note(phase="done", copy=self._full(), verify=self._full(), value=self._full(), **state)
 
     def set_cancel_handler(self, handler):
-        """`handler()` is called on Tk's thread when the user presses Cancel or closes the window; `None` removes it."""
+        """`handler()` is called on Tk's thread when the user presses Cancel or closes the window; `None`
+        removes it.
+        """
         self._cancel_handler = handler
         self._note(cancellable=handler is not None)
 
@@ -128,7 +141,8 @@ class ProgressDialog_class:
             self._state.update(changes)
         self._pump.put(self._channel)
         if self._pump.on_tk_thread() and self.dialog is not None:
-            # The caller keeps Tk busy, so nobody else draws. Only redraws: no event of the user is handled in here.
+            # The caller keeps Tk busy, so nobody else draws. Only redraws: no event of the user is handled in
+            # here.
             if self._pump.drain(only_if_due=True) and self.dialog is not None:
                 self._call_tk(self.dialog.update_idletasks)
 
@@ -250,7 +264,9 @@ class ProgressDialog_class:
             self._widgets["buttons"].grid_remove()
 
     def _set_text(self, name, text):
-        self._widgets[name].configure(text=self._measure.shorten(printable(text), self._width, name == "message"))
+        self._widgets[name].configure(
+            text=self._measure.shorten(printable(text), self._width, name == "message")
+        )
 
     def _set_bar(self, name, fraction, message):
         bar, percent = self._widgets[f"{name}_bar"], self._widgets[f"{name}_percent"]
@@ -292,7 +308,8 @@ class ProgressDialog_class:
         cancel, destroyed = self._cancel_handler, self._destroyed_handler
         self._forget()
         if not asked and unfinished:
-            # The main window was closed in mid-copy: nobody watches any more, so it ends at its next safe point.
+            # The main window was closed in mid-copy: nobody watches any more, so it ends at its next safe
+            # point.
             self._call_handler(cancel)
         self._call_handler(destroyed)
 
@@ -322,7 +339,9 @@ class ProgressDialog_class:
 
 
 class _Measure:
-    """Shortens text to a width. Without a `Font` object, whose end would be a Tk call on whatever thread it has."""
+    """Shortens text to a width. Without a `Font` object, whose end would be a Tk call on whatever thread it
+    has.
+    """
 
     def __init__(self, window, normal, bold):
         self._tk = window.tk

@@ -1,4 +1,6 @@
-"""What the tests share: settings that are restored, a log folder of their own, Tk where there is a display, `fcs`."""
+"""What the tests share: settings that are restored, a log folder of their own, Tk where there is a display,
+`fcs`.
+"""
 
 import gc
 import os
@@ -15,7 +17,8 @@ EXAMPLES = SOURCES.parent / "examples"
 try:
     import foldercomparesync  # noqa: F401  (installed: the wheel is tested)
 except ImportError:
-    # A checkout: the compiled module lies beside the sources. Child processes of the tests find it the same way.
+    # A checkout: the compiled module lies beside the sources. Child processes of the tests find it the same
+    # way.
     sys.path.insert(0, str(SOURCES))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SOURCES), os.environ.get("PYTHONPATH")]))
 

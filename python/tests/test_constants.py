@@ -136,5 +136,7 @@ def test_the_log_folder_is_beside_the_programs_own_logs(tmp_path):
     import os
 
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
-    printed = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    printed = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
     assert "foldercomparesync" in printed.stdout.lower() and printed.stdout.strip().endswith("logs")

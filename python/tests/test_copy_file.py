@@ -1,4 +1,6 @@
-"""`FileCopyManager_class.copy_file`: what the owner's call sites read, and that no problem of a copy is raised."""
+"""`FileCopyManager_class.copy_file`: what the owner's call sites read, and that no problem of a copy is
+raised.
+"""
 
 import dataclasses
 import os
@@ -29,7 +31,12 @@ def test_the_result_has_the_owners_fields_in_their_order_and_then_ours():
     assert required == OWNERS_FIELDS[:6]
     direct = FileCopyManager_class.CopyStrategy.DIRECT
     result = FileCopyManager_class.CopyOperationResult(True, direct, "a", "b", 1, 0.5)
-    assert (result.retry_count, result.error_message, result.time_copy, result.cancelled_by_user) == (0, "", 0.0, False)
+    assert (result.retry_count, result.error_message, result.time_copy, result.cancelled_by_user) == (
+        0,
+        "",
+        0.0,
+        False,
+    )
     assert pickle.loads(pickle.dumps(result)) == result
 
 
@@ -76,7 +83,9 @@ def test_a_staged_copy_is_verified_by_its_hash(manager, tree):
     assert len(result.computed_hash) == 64 and manager.blake3_available is True
 
 
-@pytest.mark.parametrize(("policy", "verified"), [("none", [False, False]), ("lt_threshold", [True, False]), ("all", [True, True])])
+@pytest.mark.parametrize(
+    ("policy", "verified"), [("none", [False, False]), ("lt_threshold", [True, False]), ("all", [True, True])]
+)
 def test_the_policy_decides_what_is_verified(manager, tree, policy, verified):
     C.FILECOPY_VERIFY_POLICY = policy
     C.FILECOPY_VERIFY_THRESHOLD_BYTES = 100
@@ -132,7 +141,9 @@ def test_a_file_over_the_owners_limit_is_refused(manager, tree):
     assert manager.copy_file(folder / "g", folder / "h").success
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="permissions bind neither root nor Windows")
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() == 0, reason="permissions bind neither root nor Windows"
+)
 def test_a_target_without_permission_fails_and_stays(manager, tree):
     source, target = tree("a", {"f": b"new"}), tree("b", {"f": b"old"})
     target.chmod(stat.S_IRUSR | stat.S_IXUSR)
@@ -256,7 +267,13 @@ def test_a_manager_and_a_callback_that_raise_change_nothing_but_the_log(manager,
     manager.status_callback = callback
     result = manager.copy_file(large_file, large_file.with_suffix(".copy"))
     assert result.success and result.verification_passed
-    for what in ("cancellation_callback", "update_file_progress", "update_verify_progress", "status_callback", "cancel_event"):
+    for what in (
+        "cancellation_callback",
+        "update_file_progress",
+        "update_verify_progress",
+        "status_callback",
+        "cancel_event",
+    ):
         assert f"{what} failed" in caplog.text
     assert caplog.text.count("progress_manager.update_file_progress failed") == 1
 

@@ -13,7 +13,9 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, EXAMPLES / "owner_style.py", *arguments], capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, EXAMPLES / "owner_style.py", *arguments], capture_output=True, text=True, timeout=120
+    )
 
 
 def test_a_program_in_the_owners_style_copies_a_tree(tree, tmp_path, monkeypatch):

@@ -233,7 +233,9 @@ def test_two_threads_at_once_copy_everything(manager, tree, in_operation):
     if in_operation:
         assert manager.operation_sequence == 80
         assert manager.end_copy_operation(80, 0, 0)["copied"] == 80
-    assert all(result.success for result in results[0] + results[1]), [r.error_message for r in results[0] + results[1]]
+    assert all(result.success for result in results[0] + results[1]), [
+        r.error_message for r in results[0] + results[1]
+    ]
     assert len({result.run_id for result in results[0] + results[1]}) == (1 if in_operation else 80)
     for thread in range(2):
         for n in range(40):

@@ -70,7 +70,9 @@ def test_one_file_is_copied_or_the_error_says_why_not(tree):
     with pytest.raises(CopyError, match="missing") as caught:
         fcs_module.copy_file(folder / "missing", folder / "h")
     assert caught.value.outcome.success is False and isinstance(caught.value, EngineError)
-    assert fcs_module.copy_file(folder / "f", folder / "h", dry_run=True).success and not (folder / "h").exists()
+    assert (
+        fcs_module.copy_file(folder / "f", folder / "h", dry_run=True).success and not (folder / "h").exists()
+    )
     with pytest.raises(CopyError) as caught:
         fcs_module.copy_file(folder, folder / "h")
 

@@ -82,7 +82,8 @@ def test_ten_thousand_copied_files_leave_no_references(tree):
     grown = blocks_after(
         lambda: manager.copy_file(source, str(folder / f"g{next(numbers)}")),
         10_000,
-        # Results of files that wait are kept until their group has its names, which setting times brings about.
+        # Results of files that wait are kept until their group has its names, which setting times brings
+        # about.
         lambda: manager.timestamp_manager.copy_timestamps(source, source),
     )
     assert manager.end_copy_operation()["copied"] == 10_200
@@ -185,7 +186,10 @@ except KeyboardInterrupt:
 """
     target = tmp_path / "copy"
     child = subprocess.Popen(
-        [sys.executable, "-c", script, large_file, target], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, large_file, target],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert child.stdout.readline() == "copying\n"
@@ -194,7 +198,11 @@ except KeyboardInterrupt:
     finally:
         child.kill()
     assert "interrupted" in printed
-    assert not target.exists() and [run.state for run in foldercomparesync.runs(tmp_path)] in (["done"], [], ["rolled-back"])
+    assert not target.exists() and [run.state for run in foldercomparesync.runs(tmp_path)] in (
+        ["done"],
+        [],
+        ["rolled-back"],
+    )
 
 
 def test_many_threads_ask_and_set_at_once():

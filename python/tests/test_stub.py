@@ -22,7 +22,10 @@ def parameters(node):
     arguments = [argument.arg for argument in node.args.args if argument.arg not in ("self", "cls")]
     defaults = [ast.literal_eval(default) for default in node.args.defaults]
     required = len(arguments) - len(defaults)
-    return [(name, defaults[n - required] if n >= required else None, n >= required) for n, name in enumerate(arguments)]
+    return [
+        (name, defaults[n - required] if n >= required else None, n >= required)
+        for n, name in enumerate(arguments)
+    ]
 
 
 def real_parameters(function):
@@ -36,8 +39,12 @@ def real_parameters(function):
 
 
 def alike(found, documented):
-    """Names and which are optional; a default that the compiled module cannot express as a literal reads `...`."""
-    assert [(name, optional) for name, _, optional in found] == [(name, optional) for name, _, optional in documented]
+    """Names and which are optional; a default that the compiled module cannot express as a literal reads
+    `...`.
+    """
+    assert [(name, optional) for name, _, optional in found] == [
+        (name, optional) for name, _, optional in documented
+    ]
     for (name, real, optional), (_, wanted, _) in zip(found, documented):
         if optional and real is not Ellipsis and not (not real and not wanted):
             assert real == wanted, name

@@ -108,7 +108,9 @@ def test_a_dry_run_writes_nothing_and_needs_no_file(file, tmp_path):
     before = times.get_file_timestamps_ns(file)
     assert times.set_file_timestamps(file, modification_time=datetime(2000, 1, 1)) is True
     assert times.copy_timestamps(tmp_path, file) is True
-    assert times.set_file_timestamps(tmp_path / "not there yet", modification_time=datetime(2000, 1, 1)) is True
+    assert (
+        times.set_file_timestamps(tmp_path / "not there yet", modification_time=datetime(2000, 1, 1)) is True
+    )
     assert times.get_file_timestamps_ns(file) == before
 
 
@@ -116,8 +118,12 @@ def test_verification_has_a_tolerance_and_never_agrees_with_nothing(times, file)
     when = datetime(2020, 1, 1, tzinfo=timezone.utc)
     times.set_file_timestamps(file, modification_time=when)
     assert times.verify_timestamps(file, expected_modification=when + timedelta(seconds=1))
-    assert not times.verify_timestamps(file, expected_modification=when + timedelta(seconds=1, microseconds=1))
-    assert not times.verify_timestamps(file, expected_modification=when + timedelta(seconds=1), tolerance_seconds=0.5)
+    assert not times.verify_timestamps(
+        file, expected_modification=when + timedelta(seconds=1, microseconds=1)
+    )
+    assert not times.verify_timestamps(
+        file, expected_modification=when + timedelta(seconds=1), tolerance_seconds=0.5
+    )
     assert times.verify_timestamps(file, times.get_file_timestamps(file)[0], when)
     assert not times.verify_timestamps(file)
     assert not times.verify_timestamps(file / "missing", expected_modification=when)

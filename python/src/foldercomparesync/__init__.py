@@ -1,12 +1,13 @@
-"""Safe copies, comparisons and undo from Python: typed functions with ordinary names over the compiled engine.
+"""Safe copies, comparisons and undo from Python: typed functions with ordinary names over the compiled
+engine.
 
-Invariant: no function here decides anything about a copy; each is one call of the engine, which decides. This module
-knows neither Tk nor the names of the drop-in modules. Paths are `str`, `bytes` or `os.PathLike`; sizes are bytes; times
-are integers of nanoseconds since 1970 (UTC), because a float cannot hold them.
+Invariant: no function here decides anything about a copy; each is one call of the engine, which decides. This
+module knows neither Tk nor the names of the drop-in modules. Paths are `str`, `bytes` or `os.PathLike`; sizes
+are bytes; times are integers of nanoseconds since 1970 (UTC), because a float cannot hold them.
 
-Errors: `FileNotFoundError`, `PermissionError` and other `OSError`s of the system, `ValueError` for a value that is not
-accepted, `EngineError` for what the engine refuses, with a text for people. A child after `fork()` must not use an
-operation of its parent: `RuntimeError`.
+Errors: `FileNotFoundError`, `PermissionError` and other `OSError`s of the system, `ValueError` for a value
+that is not accepted, `EngineError` for what the engine refuses, with a text for people. A child after
+`fork()` must not use an operation of its parent: `RuntimeError`.
 """
 
 from __future__ import annotations
@@ -80,11 +81,12 @@ class CopyError(EngineError):
 class Operation:
     """Files that are copied in one run, with one journal, undone as a whole.
 
-    Use it in a `with` block; leaving the block ends the run, also after an exception. Nothing is written before the
-    first file. One operation copies one file at a time, for whichever thread.
+    Use it in a `with` block; leaving the block ends the run, also after an exception. Nothing is written
+    before the first file. One operation copies one file at a time, for whichever thread.
 
-    After `group_after` files (64), small ones wait for each other and get their names in groups, because one sync for each
-    is 10 to 90 times slower: `outcome.waits`. `settle` and the end of the operation give them their names.
+    After `group_after` files (64), small ones wait for each other and get their names in groups, because one
+    sync for each is 10 to 90 times slower: `outcome.waits`. `settle` and the end of the operation give them
+    their names.
     """
 
     def __init__(self, name: str, *, dry_run: bool = False, group_after: int | None = None) -> None:
@@ -96,14 +98,14 @@ class Operation:
     ) -> CopyOutcome:
         """Copies one file to the name `target`; a problem with it is in the outcome and is not raised.
 
-        `poll(copied, verified, total, strategy)`, all in bytes, is called on this thread every `interval` seconds while a
-        large file is copied, and at the end; a true result cancels. What it raises is swallowed. Raises `RuntimeError` in
-        a child after `fork()`, and when a poll uses its own operation.
+        `poll(copied, verified, total, strategy)`, all in bytes, is called on this thread every `interval`
+        seconds while a large file is copied, and at the end; a true result cancels. What it raises is
+        swallowed. Raises `RuntimeError` in a child after `fork()`, and when a poll uses its own operation.
         """
         return self._engine.copy_file(source, target, poll, interval)
 
     def settle(self) -> list[tuple[Path, CopyOutcome]]:
-        """Gives waiting files their names; target and outcome of all that waited since this was asked last."""
+        """Gives waiting files their names; target and outcome of all that waited since the last call."""
         return self._engine.settle()
 
     def end(self) -> dict[str, object]:
@@ -135,10 +137,11 @@ class Operation:
 def copy_file(
     source: StrPath, target: StrPath, *, dry_run: bool = False, poll: FilePoll | None = None
 ) -> CopyOutcome:
-    """Copies one file to the name `target`, verifies it, and only then replaces what was there. A run of its own.
+    """Copies one file to the name `target`, verifies it, and only then replaces what was there. A run of its
+    own.
 
-    Raises `CopyError` when the file was not copied or the copy was cancelled; the target is then as it was, unless
-    `outcome.target_state` says otherwise. For `poll` see `Operation.copy_file`.
+    Raises `CopyError` when the file was not copied or the copy was cancelled; the target is then as it was,
+    unless `outcome.target_state` says otherwise. For `poll` see `Operation.copy_file`.
     """
     with Operation("copy_file", dry_run=dry_run) as operation:
         outcome = operation.copy_file(source, target, poll)
@@ -157,8 +160,9 @@ def compare(
 ) -> Comparison:
     """Compares two folders by the settings `compare_*` and changes nothing.
 
-    Patterns are those of `fcs --include` and `--exclude`. `poll(phase, done, total, bytes_done, bytes_total)` is called
-    on this thread; a true result cancels, and the comparison says so. Raises `OSError`, `ValueError`, `EngineError`.
+    Patterns are those of `fcs --include` and `--exclude`. `poll(phase, done, total, bytes_done, bytes_total)`
+    is called on this thread; a true result cancels, and the comparison says so. Raises `OSError`,
+    `ValueError`, `EngineError`.
     """
     return _engine.compare(left, right, include, exclude, poll)
 
@@ -172,7 +176,9 @@ def copy_tree(
     dry_run: bool = False,
     poll: TreePoll | None = None,
 ) -> RunReport:
-    """Copies what differs from left to right and removes nothing; one run. Arguments and errors as for `compare`."""
+    """Copies what differs from left to right and removes nothing; one run. Arguments and errors as for
+    `compare`.
+    """
     return _engine.copy_tree(left, right, include, exclude, dry_run, poll)
 
 
@@ -195,7 +201,8 @@ def sync_tree(
 
 
 def undo(root: StrPath, run_id: str | None = None) -> RecoveryReport:
-    """Restores what a finished run replaced or removed and removes what it created; without `run_id`, the last run.
+    """Restores what a finished run replaced or removed and removes what it created; without `run_id`, the
+    last run.
 
     Items that changed since are left alone and named in `errors`.
     """
@@ -203,7 +210,7 @@ def undo(root: StrPath, run_id: str | None = None) -> RecoveryReport:
 
 
 def recover(root: StrPath) -> list[RecoveryReport]:
-    """Brings every interrupted run on a folder to a safe end; one report for each, none when there was none."""
+    """Brings every interrupted run on a folder to a safe end; one report for each."""
     return _engine.recover(root)
 
 
@@ -242,7 +249,9 @@ def copy_times(source: StrPath, target: StrPath) -> bool:
 
 
 def drive_type(path: StrPath) -> str:
-    """What a path is on: "local_fixed", "local_removable", "network_mapped", "network_unc", "cloud_storage", "relative", "unknown"."""
+    """What a path is on: "local_fixed", "local_removable", "network_mapped", "network_unc", "cloud_storage",
+    "relative", "unknown".
+    """
     return _engine.drive_type(path)
 
 
@@ -272,8 +281,8 @@ class Setting(NamedTuple):
 class _Settings(MutableMapping[str, "int | bool | str"]):
     """The one settings table of this process. What is assigned is in force for every call that begins later.
 
-    `KeyError` for an unknown name, `ValueError` for a value outside its range. Nothing is written to the settings file
-    of `fcs`, and nothing is read from it.
+    `KeyError` for an unknown name, `ValueError` for a value outside its range. Nothing is written to the
+    settings file of `fcs`, and nothing is read from it.
     """
 
     def __getitem__(self, name: str) -> int | bool | str:
@@ -308,7 +317,9 @@ class _Settings(MutableMapping[str, "int | bool | str"]):
 
     @contextmanager
     def override(self, **values: int | bool | str) -> Iterator[None]:
-        """Changes settings for the length of a `with` block. They change for every thread: there is one table."""
+        """Changes settings for the length of a `with` block. They change for every thread: there is one
+        table.
+        """
         before = {name: self[name] for name in values}
         try:
             for name, value in values.items():

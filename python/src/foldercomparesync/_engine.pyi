@@ -1,8 +1,8 @@
 """The compiled engine: what the module offers to Python, kept by hand and compared with it in a test.
 
-Paths are `str`, `bytes` or `os.PathLike`, with the meaning of `os.fsencode`. Long calls release the GIL. Errors of
-the system are `FileNotFoundError`, `PermissionError` or another `OSError` with `errno`; a bad value is a `ValueError`;
-what the engine refuses is an `EngineError` whose text is a whole sentence.
+Paths are `str`, `bytes` or `os.PathLike`, with the meaning of `os.fsencode`. Long calls release the GIL.
+Errors of the system are `FileNotFoundError`, `PermissionError` or another `OSError` with `errno`; a bad value
+is a `ValueError`; what the engine refuses is an `EngineError` whose text is a whole sentence.
 """
 
 import os
@@ -41,21 +41,26 @@ def reset_settings() -> None:
     """Every setting has its default again."""
 
 def drive_type(path: _Path) -> str:
-    """One of "local_fixed", "local_removable", "network_mapped", "network_unc", "cloud_storage", "relative", "unknown"."""
+    """One of "local_fixed", "local_removable", "network_mapped", "network_unc", "cloud_storage", "relative",
+    "unknown".
+    """
 
 def strategy(source: _Path, target: _Path, size: int) -> str:
-    """"direct" or "staged" for a file of `size` bytes; asks both volumes, never raises."""
+    """Tells "direct" or "staged" for a file of `size` bytes; asks both volumes, never raises."""
 
 def is_unc(path: _Path) -> bool:
     """Whether the path names a server (`\\\\server\\share`)."""
 
 def times_ns(path: _Path) -> tuple[int | None, int]:
-    """Created (`None` where the volume does not keep it) and modified, in nanoseconds since 1970; links not followed."""
+    """Created (`None` where the volume does not keep it) and modified, in nanoseconds since 1970; links not
+    followed.
+    """
 
 def set_times_ns(path: _Path, created: int | None, modified: int | None) -> bool:
     """Sets times in nanoseconds since 1970; `None` leaves one as it is.
 
-    `False`: `created` was asked for and this volume cannot set it; `modified` is set all the same. Raises `OSError`.
+    `False`: `created` was asked for and this volume cannot set it; `modified` is set all the same. Raises
+    `OSError`.
     """
 
 def copy_times(source: _Path, target: _Path) -> bool:
@@ -69,7 +74,7 @@ class CopyOutcome:
     def success(self) -> bool: ...
     @property
     def strategy(self) -> str:
-        """"direct" or "staged"."""
+        """One of "direct" or "staged"."""
     @property
     def file_size(self) -> int:
         """Bytes of the source."""
@@ -79,10 +84,10 @@ class CopyOutcome:
     def verified(self) -> bool: ...
     @property
     def verification(self) -> str:
-        """"none", "comparison", "hash" or "shared blocks"."""
+        """One of "none", "comparison", "hash" or "shared blocks"."""
     @property
     def evidence(self) -> str:
-        """"device", "cache", "shared", "not requested" or "none"."""
+        """One of "device", "cache", "shared", "not requested" or "none"."""
     @property
     def evidence_why(self) -> str:
         """Why the evidence is only "cache"."""
@@ -94,7 +99,7 @@ class CopyOutcome:
         """64 hexadecimal digits, or ""."""
     @property
     def hash_algorithm(self) -> str:
-        """"BLAKE3", or ""."""
+        """The name "BLAKE3", or ""."""
     @property
     def error(self) -> str:
         """A whole sentence, or ""."""
@@ -108,7 +113,7 @@ class CopyOutcome:
         """What to do, or ""."""
     @property
     def target_state(self) -> str:
-        """"original", "absent", "unknown" or "new"."""
+        """One of "original", "absent", "unknown" or "new"."""
     @property
     def rolled_back(self) -> bool:
         """It failed after it began, and the target is as it was."""
@@ -144,22 +149,26 @@ class CopyOutcome:
 
 @final
 class Operation:
-    """Files that are copied in one run: one journal, undone as a whole. Nothing is written before the first file."""
+    """Files that are copied in one run: one journal, undone as a whole. Nothing is written before the first
+    file.
+    """
 
     def __new__(cls, name: str, dry_run: bool = False, group_after: int | None = None) -> Operation:
-        """`group_after` files end one by one; small ones after them get their names in groups (`CopyOutcome.waits`)."""
+        """`group_after` files end one by one; small ones after them get their names in groups
+        (`CopyOutcome.waits`).
+        """
     def copy_file(
         self, source: _Path, target: _Path, poll: _FilePoll | None = None, interval: float = 0.1
     ) -> CopyOutcome:
         """Copies one file; a problem with it is in the outcome, never raised.
 
-        `poll(copied, verified, total, strategy)`, all in bytes, is called on this thread every `interval` seconds while a
-        large file is copied, and at the end; a true result cancels. What it raises is swallowed. `RuntimeError` after
-        `fork()` in the child, and from its own poll.
+        `poll(copied, verified, total, strategy)`, all in bytes, is called on this thread every `interval`
+        seconds while a large file is copied, and at the end; a true result cancels. What it raises is
+        swallowed. `RuntimeError` after `fork()` in the child, and from its own poll.
         """
 
     def settle(self) -> list[tuple[Path, CopyOutcome]]:
-        """Gives waiting files their names; target and outcome of all that waited since this was asked last."""
+        """Gives waiting files their names; target and outcome of all that waited since the last call."""
 
     def take_settled(self) -> list[tuple[Path, CopyOutcome]]:
         """The same for groups that are complete already."""
@@ -172,14 +181,16 @@ class Operation:
 
     @property
     def run_id(self) -> str:
-        """"" before the first file."""
+        """Empty before the first file."""
     @property
     def roots(self) -> list[Path]:
         """The folders on which a run of this operation is under way."""
 
 @final
 class Row:
-    """One item of a comparison. Sizes in bytes, times in nanoseconds since 1970; `None` where a side has no such item."""
+    """One item of a comparison. Sizes in bytes, times in nanoseconds since 1970; `None` where a side has no
+    such item.
+    """
 
     @property
     def path(self) -> str: ...
@@ -187,7 +198,9 @@ class Row:
     def path_bytes(self) -> bytes: ...
     @property
     def verdict(self) -> str:
-        """"same", "left only", "right only", "different", "kinds differ", "names clash", "unreadable" or "not comparable"."""
+        """One of "same", "left only", "right only", "different", "kinds differ", "names clash", "unreadable" or
+        "not comparable".
+        """
     @property
     def kind_left(self) -> str | None: ...
     @property
@@ -223,7 +236,9 @@ class RunReport:
     def run_id(self) -> str: ...
     @property
     def result(self) -> str:
-        """"completed", "completed-with-failures", "cancelled", "stopped", "dry-run", "rolled-back" or "partly-rolled-back"."""
+        """One of "completed", "completed-with-failures", "cancelled", "stopped", "dry-run", "rolled-back" or
+        "partly-rolled-back".
+        """
     @property
     def copied(self) -> int: ...
     @property

@@ -1,8 +1,8 @@
 """The log file of one copy operation: where it is, what it is called, and how its lines look.
 
-Invariant: a log that cannot be written stops no copy; the reason goes to `logging` and the operation goes on without a
-file. Names of files appear on one line each and are printable, whatever bytes they consist of. This module knows
-nothing of copying.
+Invariant: a log that cannot be written stops no copy; the reason goes to `logging` and the operation goes on
+without a file. Names of files appear on one line each and are printable, whatever bytes they consist of. This
+module knows nothing of copying.
 """
 
 import logging
@@ -20,19 +20,24 @@ _RULE = "=" * 100
 _log = logging.getLogger("foldercomparesync.copy")
 
 
-def printable(text) -> str:
-    """One line that any console, log and widget can show: control characters and undecodable bytes are escaped."""
-    text = str(text)
-    if text.isprintable():
-        return text
+def printable(text: object) -> str:
+    """One line that any console, log and widget can show: control characters and undecodable bytes are
+    escaped.
+    """
+    line = str(text)
+    if line.isprintable():
+        return line
     return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in line
     )
 
 
 def open_logger(operation_id: str, folder: str) -> logging.Logger:
-    """A logger that writes to a new file in `folder`, and nowhere else: what is for `logging` too is sent there by itself."""
-    # Not `getLogger`: the logging module keeps every logger that it ever named, one for each operation of a session.
+    """A logger that writes to a new file in `folder`, and nowhere else: what is for `logging` too is sent
+    there by itself.
+    """
+    # Not `getLogger`: the logging module keeps every logger that it ever named, one for each operation of a
+    # session.
     logger = logging.Logger(f"foldercomparesync.copy.{operation_id}", logging.INFO)
     logger.propagate = False
     logger.addHandler(logging.NullHandler())  # else `logging` prints to stderr where there is no file
@@ -78,7 +83,10 @@ def block(logger: logging.Logger, level: int, title: str, rows: list[tuple[str, 
     if not logger.isEnabledFor(level):
         return
     # One record: ten of them, for each file, took longer than copying a small one.
-    lines = [title, *(f"    {name:<12} {printable(value)}" for name, value in rows if value not in ("", None))]
+    lines = [
+        title,
+        *(f"    {name:<12} {printable(value)}" for name, value in rows if value not in ("", None)),
+    ]
     logger.log(level, "%s", "\n".join(lines))
 
 

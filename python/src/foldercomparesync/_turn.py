@@ -1,7 +1,7 @@
 """Whose turn it is to copy: one thread at a time, without a lock that is held while user code runs.
 
-Invariant: the lock of a turn is held only to read or change its owner. A thread that asks for a turn that it already
-has is told so and never waits for itself. This module knows nothing of copying.
+Invariant: the lock of a turn is held only to read or change its owner. A thread that asks for a turn that it
+already has is told so and never waits for itself. This module knows nothing of copying.
 """
 
 import os
@@ -33,7 +33,7 @@ class Turn:
             return False
 
     def take(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
-        """Waits for it; `False` when `cancelled` says so first. Must not be called by the thread that has it."""
+        """Waits for it; `False` when `cancelled` says so first. Not for the thread that has it."""
         while not self.try_take():
             if cancelled():
                 return False

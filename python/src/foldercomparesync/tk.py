@@ -1,12 +1,13 @@
 """Brings values and log lines from any thread to Tk's thread.
 
 The rule that keeps Tk alive: no Tk call from any thread but the one that runs `mainloop`, not even `after` or
-`event_generate`. A worker that breaks it hangs, crashes, or raises "main thread is not in main loop", depending on the
-platform and the build of Tcl.
+`event_generate`. A worker that breaks it hangs, crashes, or raises "main thread is not in main loop",
+depending on the platform and the build of Tcl.
 
-Invariant: `put`, `log` and `stop` make no Tk call and may be called from any thread, at any rate, before, during and
-after the life of the window. Memory is bounded: one value for each channel, and the newest log lines. Everything else
-here runs on Tk's thread. No lock is held while a callback runs. This module knows nothing of copying.
+Invariant: `put`, `log` and `stop` make no Tk call and may be called from any thread, at any rate, before,
+during and after the life of the window. Memory is bounded: one value for each channel, and the newest log
+lines. Everything else here runs on Tk's thread. No lock is held while a callback runs. This module knows
+nothing of copying.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class Pump:
     def __init__(
         self, root: tkinter.Misc, hz: float | Callable[[], float] = 10.0, log_lines: int = 5000
     ) -> None:
-        """`hz` may be a function, which is asked before each round. The oldest of more than `log_lines` lines go."""
+        """`hz` may be a function, which is asked before each round. The oldest of more than `log_lines` lines
+        go.
+        """
         self._root: tkinter.Misc | None = root
         self._hz = hz if callable(hz) else lambda: hz
         self._thread = threading.get_ident()
@@ -58,11 +61,11 @@ class Pump:
     def of(cls, widget: tkinter.Misc, hz: float | Callable[[], float] = 10.0) -> Pump:
         """The pump of a widget's root window; created when there is none yet.
 
-        `RuntimeError` on another thread than the main one when there is none yet: which thread runs `mainloop` cannot be
-        asked without a Tk call, so the first pump must be created where that is known.
+        `RuntimeError` on another thread than the main one when there is none yet: which thread runs
+        `mainloop` cannot be asked without a Tk call, so the first pump must be created where that is known.
         """
         root = widget._root()  # type: ignore[attr-defined]  # follows `master`; no Tk call
-        pump = root.__dict__.get(_ATTRIBUTE)
+        pump: Pump | None = root.__dict__.get(_ATTRIBUTE)
         if pump is None or not pump.running:
             if threading.current_thread() is not threading.main_thread():
                 raise RuntimeError(
@@ -76,7 +79,7 @@ class Pump:
     def install(cls, root: tkinter.Misc, hz: float | Callable[[], float] = 10.0) -> Pump:
         """Creates the pump that `of` finds. Call it on Tk's thread."""
         root = root._root()  # type: ignore[attr-defined]
-        pump = root.__dict__.get(_ATTRIBUTE)
+        pump: Pump | None = root.__dict__.get(_ATTRIBUTE)
         if pump is None or not pump.running:
             pump = root.__dict__[_ATTRIBUTE] = cls(root, hz)
         return pump
@@ -130,7 +133,9 @@ class Pump:
             self._urgent.pop(channel, None)
 
     def on_log(self, callback: Callable[[list[str], int], None]) -> None:
-        """`callback(lines, lost)` is called with the new lines and the count of those that were dropped before them."""
+        """`callback(lines, lost)` is called with the new lines and the count of those that were dropped
+        before them.
+        """
         self._log_callback = callback
 
     def drain(self, *, only_if_due: bool = False) -> bool:
@@ -213,7 +218,9 @@ class Pump:
             self._let_go()
 
     def _let_go(self) -> None:
-        """Drops every reference to Tk: the last one must not be dropped by a worker, which would free Tcl there."""
+        """Drops every reference to Tk: the last one must not be dropped by a worker, which would free Tcl
+        there.
+        """
         root, self._root = self._root, None
         if root is None:
             return
