@@ -43,16 +43,19 @@ class FileTimestampManager_class:
     def get_file_timestamps_ns(self, path) -> tuple[int | None, int]:
         """Created (or `None`) and modified in nanoseconds since 1970 (UTC). Raises `OSError`."""
         self._use(path, False)
-        return _engine.times_ns(path)
+        try:
+            return _engine.times_ns(path)
+        except _engine.EngineError as error:
+            raise OSError(str(error)) from None  # callers of this class know no errors but the system's
 
     # --- Setting ---
 
     def set_file_timestamps(self, path, creation_time=None, modification_time=None) -> bool:
         """Sets one or both times from datetimes, naive ones being local; `None` leaves a time as it is.
 
-        `False` when the system refuses, or the volume cannot set a created time (the modified time is set all
-        the same). `ValueError` when both are `None`, `FileNotFoundError` when there is no such file or
-        folder.
+        `False` when the system refuses, or the file does not have the times as asked: the volume stores
+        coarser steps, or no program can set a created time there (the modified time is set all the same).
+        `ValueError` when both are `None`, `FileNotFoundError` when there is no such file or folder.
         """
         return self.set_file_timestamps_ns(
             path,
@@ -76,14 +79,14 @@ class FileTimestampManager_class:
             _log.warning("Could not set the times of %s: %s", path, error)
             return False
         if not whole:
-            _log.warning("Could not set the created time of %s: its volume cannot do that.", path)
+            _log.warning("The times of %s are not exactly as asked: its volume cannot hold that.", path)
         return whole
 
     def copy_timestamps(self, src, dst) -> bool:
         """Sets the times of `src` on `dst`, exactly. Never raises.
 
-        `False` when the system refuses, or the volume of `dst` cannot set a created time (the modified time
-        is set all the same).
+        `False` when the system refuses. `True` also where the volume of `dst` cannot hold a time as it is: on
+        Linux no program can set a created time, and a warning for every folder would hide those that matter.
         """
         if self.dry_run:
             return True
@@ -94,7 +97,7 @@ class FileTimestampManager_class:
             _log.warning("Could not copy the times of %s to %s: %s", src, dst, error)
             return False
         if not whole:
-            _log.warning("Could not set the created time of %s: its volume cannot do that.", dst)
+            _log.warning("The times of %s are not those of %s.", dst, src)
         return whole
 
     # --- Verifying ---

@@ -20,8 +20,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from . import _engine
-from ._engine import (
+from ._interpreter import refuse_second_interpreter
+
+refuse_second_interpreter()
+
+from . import _engine  # noqa: E402
+from ._engine import (  # noqa: E402
     VERSION,
     Comparison,
     CopyOutcome,
@@ -235,8 +239,9 @@ def times(path: StrPath) -> Times:
 def set_times(path: StrPath, *, created_ns: int | None = None, modified_ns: int | None = None) -> bool:
     """Sets times in nanoseconds since 1970; what is `None` stays, and so does the access time.
 
-    `False` when `created_ns` was asked for and this volume cannot set it; `modified_ns` is set all the same.
-    Raises `OSError`, and `ValueError` when both are `None`.
+    `False` where the item does not have one of them as asked: this system cannot set it (created, on Linux),
+    or the volume stores coarser steps; the other is set all the same. Raises `OSError`, and `ValueError` when
+    both are `None`.
     """
     if created_ns is None and modified_ns is None:
         raise ValueError("Could not set times: neither created_ns nor modified_ns was given.")
@@ -244,7 +249,10 @@ def set_times(path: StrPath, *, created_ns: int | None = None, modified_ns: int 
 
 
 def copy_times(source: StrPath, target: StrPath) -> bool:
-    """Sets the times of `source` on `target`, exactly. Result and errors as for `set_times`."""
+    """Sets the times of `source` on `target`, exactly. Raises `OSError`.
+
+    `True` also where this volume cannot have one of them as it is.
+    """
     return _engine.copy_times(source, target)
 
 

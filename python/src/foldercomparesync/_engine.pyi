@@ -56,15 +56,19 @@ def times_ns(path: _Path) -> tuple[int | None, int]:
     followed.
     """
 
-def set_times_ns(path: _Path, created: int | None, modified: int | None) -> bool:
+def set_times_ns(path: _Path, created: int | None = None, modified: int | None = None) -> bool:
     """Sets times in nanoseconds since 1970; `None` leaves one as it is.
 
-    `False`: `created` was asked for and this volume cannot set it; `modified` is set all the same. Raises
-    `OSError`.
+    `False` where the item does not have one of them as asked: this system cannot set it, or the volume stores
+    it in coarser steps; the other is set all the same. Raises `OSError`.
     """
 
 def copy_times(source: _Path, target: _Path) -> bool:
-    """Sets the times of the source on the target, exactly. Result and errors are those of `set_times_ns`."""
+    """Gives one item the times of another, exactly. Raises `OSError`.
+
+    `True` also where this volume cannot have one of them as it is: the created time that no program can set
+    here, or steps that it cuts to.
+    """
 
 @final
 class CopyOutcome:
@@ -198,8 +202,8 @@ class Row:
     def path_bytes(self) -> bytes: ...
     @property
     def verdict(self) -> str:
-        """One of "same", "left only", "right only", "different", "kinds differ", "names clash", "unreadable" or
-        "not comparable".
+        """One of "same", "left only", "right only", "different", "kinds differ", "names clash", "unreadable"
+        or "not comparable".
         """
     @property
     def kind_left(self) -> str | None: ...
