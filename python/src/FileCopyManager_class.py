@@ -209,6 +209,8 @@ class FileCopyManager_class:
         operation.counts = counts
         if operation.restores_mode:
             self.set_dry_run_mode(False)
+        if operation.is_of_another_process():
+            return operation.end()
         if operation.turn.is_mine():
             operation.ends_after_copy = True
             return None
@@ -288,6 +290,7 @@ class FileCopyManager_class:
             return self._copy_in_turn(alone, source, target, ends=True)
 
     def _copy_in_turn(self, operation, source, target, ends=False):
+        operation.check_process()  # before its turn, which a thread may have that does not exist here
         if operation.turn.is_mine():
             return self._refused(
                 source,
@@ -350,7 +353,9 @@ class FileCopyManager_class:
         folder's time.
         """
         operation = self._operation
-        if operation is None or not operation.waiting or operation.turn.is_mine():
+        if operation is None or not operation.waiting or operation.is_of_another_process():
+            return
+        if operation.turn.is_mine():
             return
         if not changes and os.path.abspath(os.fsdecode(path)) not in operation.waiting:
             return
@@ -673,12 +678,19 @@ class _Operation:
         self._rehearsal = None
         _open_operations.add(self)
 
+    def is_of_another_process(self):
+        """Whether this process is a fork of the one that began it."""
+        return os.getpid() != self._process
+
+    def check_process(self):
+        """`RuntimeError` in a fork."""
+        if self.is_of_another_process():
+            raise RuntimeError(
+                "this process is a fork of the one that began the operation. Begin an operation of its own"
+            )
+
     def engine(self, dry_run):
         """The engine's operation, for a file that is to be copied or rehearsed."""
-        if os.getpid() != self._process:
-            raise RuntimeError(
-                "this process is a fork of the one that began the operation. Begin one of its own"
-            )
         if dry_run or self.dry_run:
             if self._rehearsal is None:
                 self._rehearsal = _engine.Operation(self.name, True)
@@ -689,7 +701,13 @@ class _Operation:
 
     def settle(self):
         """Has waiting files get their names; the outcomes of all that did since it was asked last."""
-        return self._real.settle() if self._real is not None and os.getpid() == self._process else []
+        if self._real is None or self.is_of_another_process():
+            return []
+        try:
+            return self._real.settle()
+        except Exception:  # `end` will say what became of them
+            _log.exception("the files that wait could not get their names")
+            return []
 
     def take_settled(self):
         """The same for groups that are complete already."""
@@ -698,7 +716,7 @@ class _Operation:
     def end(self):
         """Ends the run of this process; what it reports, with what could not be ended among the errors."""
         total = {"run_ids": [], "roots": [], "copied": 0, "failed": 0, "bytes": 0, "errors": []}
-        if os.getpid() != self._process:
+        if self.is_of_another_process():
             return total
         self.has_ended = True
         for engine in (self._real, self._rehearsal):
@@ -721,7 +739,7 @@ _open_operations = weakref.WeakSet()
 def _end_open_operations():
     """A program that forgets `end_copy_operation` leaves no interrupted run, unless it ends in mid-copy."""
     for operation in list(_open_operations):
-        if operation.turn.try_take():
+        if not operation.is_of_another_process() and operation.turn.try_take():
             try:
                 operation.end()
                 _operation_log.close(operation.logger)

@@ -107,6 +107,18 @@ manager.start_copy_operation("parent")
 assert manager.copy_file(source + "/f", target + "/f").success
 operation = Operation("typed")
 assert operation.copy_file(source + "/f", target + "-typed/f").success
+import threading
+class Progress:  # at the fork another thread is in mid-copy, and has the turn for ever in the child
+    def update_file_progress(self, *_):
+        copying.set()
+        forked.wait(60)
+copying, forked = threading.Event(), threading.Event()
+with open(source + "/large", "wb") as file:
+    file.write(os.urandom(1 << 20) * 100)
+manager.progress_manager = Progress()
+other = threading.Thread(target=manager.copy_file, args=(source + "/large", target + "/large"))
+other.start()
+assert copying.wait(60)
 child = os.fork()
 if child == 0:
     result = manager.copy_file(source + "/g", target + "/child")
@@ -118,13 +130,15 @@ if child == 0:
     manager.end_copy_operation(0, 1, 0)
     sys.exit(0)  # as a program ends: with every exit handler and destructor
 assert os.waitpid(child, 0)[1] == 0
+forked.set()
+other.join()
 assert manager.copy_file(source + "/g", target + "/g").success
 print("parent", manager.end_copy_operation(2, 0, 2)["copied"])
 print("typed", operation.end()["copied"])
 """,
         source, target, C.FILECOPY_LOG_FOLDER,
     )  # fmt: skip
-    assert "child False True" in printed and "parent 2" in printed and "typed 1" in printed
+    assert "child False True" in printed and "parent 3" in printed and "typed 1" in printed
     assert "typed This operation belongs to the process" in printed
     assert not (target / "child").exists()
     assert [run.state for run in foldercomparesync.runs(target)] == ["done"]
