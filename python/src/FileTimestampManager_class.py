@@ -83,10 +83,10 @@ class FileTimestampManager_class:
         return whole
 
     def copy_timestamps(self, src, dst) -> bool:
-        """Sets the times of `src` on `dst`, exactly. Never raises.
+        """Sets the times of `src` on `dst`, exactly. Never raises; `False` when the system refuses.
 
-        `False` when the system refuses. `True` also where the volume of `dst` cannot hold a time as it is: on
-        Linux no program can set a created time, and a warning for every folder would hide those that matter.
+        A date that no program can set there (created, on Linux), or finer than the volume of `dst` stores, is no
+        failure: `dst` has all that it can have.
         """
         if self.dry_run:
             return True
@@ -97,7 +97,9 @@ class FileTimestampManager_class:
             _log.warning("Could not copy the times of %s to %s: %s", src, dst, error)
             return False
         if not whole:
-            _log.warning("The times of %s are not those of %s.", dst, src)
+            _log.warning(
+                "Could not copy the times of %s to %s: that volume cannot store one of them.", src, dst
+            )
         return whole
 
     # --- Verifying ---

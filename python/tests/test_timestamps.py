@@ -29,11 +29,13 @@ def test_copied_times_are_exact_and_the_access_time_stays(times, file, tmp_path)
     other.write_bytes(b"y")
     os.utime(other, ns=(1_000_000_000_000_000_000, 1))
     assert times.set_file_timestamps_ns(file, modification_ns=MODIFIED) is True
-    assert times.copy_timestamps(file, other) is True
+    copied = times.copy_timestamps(file, other)
     created, modified = times.get_file_timestamps_ns(file)
     found = times.get_file_timestamps_ns(other)
     assert found[1] == modified == MODIFIED
     assert os.stat(other).st_atime_ns == 1_000_000_000_000_000_000
+    # What no program can set here is no failure.
+    assert copied is True
     assert found[0] == created or sys.platform != "win32"
 
 

@@ -20,12 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from ._interpreter import refuse_second_interpreter
-
-refuse_second_interpreter()
-
-from . import _engine  # noqa: E402
-from ._engine import (  # noqa: E402
+from . import _engine
+from ._engine import (
     VERSION,
     Comparison,
     CopyOutcome,

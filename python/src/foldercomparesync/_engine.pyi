@@ -56,7 +56,7 @@ def times_ns(path: _Path) -> tuple[int | None, int]:
     followed.
     """
 
-def set_times_ns(path: _Path, created: int | None = None, modified: int | None = None) -> bool:
+def set_times_ns(path: _Path, created: int | None, modified: int | None) -> bool:
     """Sets times in nanoseconds since 1970; `None` leaves one as it is.
 
     `False` where the item does not have one of them as asked: this system cannot set it, or the volume stores
