@@ -139,8 +139,10 @@ class CopyProgressManager_class:
 
     def complete_file(self, path="", success=True, bytes_total=None):
         """The file of this thread is done, or `path`, if that never reported progress (an empty one, for
-        instance).
+        instance). `complete_file(True)` tells the success of the file of this thread.
         """
+        if isinstance(path, bool):
+            path, success = "", path
         with self._lock:
             thread = threading.get_ident()
             current = self._files.get(thread)

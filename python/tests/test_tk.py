@@ -300,7 +300,7 @@ def test_a_caller_on_tks_own_thread_sees_its_bars_move_without_a_main_loop(root)
 
 
 def test_long_and_unprintable_names_fit_the_window(root, loop):
-    dialog = ProgressDialog_class(root, "Copying", "…", dual_progress=True)
+    dialog = ProgressDialog_class(root, "Copying", "Begins", dual_progress=True)
     root.update()
     width = dialog.dialog.winfo_width()
     dialog.update_dual_progress(1, 1, "x" * 5000, "/long/" + "n" * 3000 + "/\udcff\n.bin", "short")
@@ -344,7 +344,7 @@ def test_bytes_are_counted_for_each_file_and_for_all(root, loop):
     Worker(rest)
     loop(lambda: "third" in text_of(dialog, "copy_message"))
     assert value_of(dialog, "overall") == pytest.approx(1000 * 350 / 400)
-    Worker(lambda: (progress.complete_file(success=False), progress.complete_operation(False, "1 failed")))
+    Worker(lambda: (progress.complete_file(False), progress.complete_operation(False, "1 failed")))
     loop(lambda: text_of(dialog, "button") == "Close")
     assert value_of(dialog, "overall") == 1000 and "4 files, 400 B" in text_of(dialog, "overall_message")
     assert "1 failed" in text_of(dialog, "message")
