@@ -67,15 +67,28 @@ def tree(tmp_path):
     return make
 
 
-@pytest.fixture
-def large_file(tmp_path):
-    """A file that takes the engine several polls to copy."""
-    path = tmp_path / "large.bin"
+@pytest.fixture(scope="session")
+def large_source(tmp_path_factory):
+    path = tmp_path_factory.mktemp("large") / "source.bin"
     block = os.urandom(1 << 20)
     with path.open("wb") as file:
         for _ in range(256):
             file.write(block)
     return path
+
+
+@pytest.fixture
+def large_file(large_source, tmp_path):
+    """A file that takes the engine several polls to copy. Its copies do not stay after the test."""
+    path = tmp_path / "large.bin"
+    try:
+        os.link(large_source, path)
+    except OSError:
+        shutil.copyfile(large_source, path)
+    yield path
+    for file in tmp_path.rglob("*"):
+        if file.is_file() and file.stat().st_size >= 64 << 20:
+            file.unlink()
 
 
 @pytest.fixture

@@ -5,15 +5,17 @@ import logging
 import os
 import threading
 import time
-import tkinter as tk
 import weakref
 
 import FolderCompareSync_Global_Constants as C
 import pytest
-from CopyProgressManager_class import CopyProgressManager_class
 from FileCopyManager_class import FileCopyManager_class
-from foldercomparesync.tk import LogHandler, Pump
-from ProgressDialog_class import ProgressDialog_class
+
+tk = pytest.importorskip("tkinter", reason="this Python has no Tk")
+
+from CopyProgressManager_class import CopyProgressManager_class  # noqa: E402
+from foldercomparesync.tk import LogHandler, Pump  # noqa: E402
+from ProgressDialog_class import ProgressDialog_class  # noqa: E402
 
 
 class Worker(threading.Thread):
