@@ -375,8 +375,8 @@ class FileCopyManager_class:
                 return self._refused(
                     source,
                     target,
-                    f"Could not copy {printable(source)}: {printable(path)} names a server instead of a drive. "
-                    + _UNTOUCHED,
+                    f"Could not copy {printable(source)}: "
+                    f"{printable(path)} names a server instead of a drive. {_UNTOUCHED}",
                     hint="Map a drive letter to it.",
                 )
         try:

@@ -85,8 +85,8 @@ class FileTimestampManager_class:
     def copy_timestamps(self, src, dst) -> bool:
         """Sets the times of `src` on `dst`, exactly. Never raises; `False` when the system refuses.
 
-        A date that no program can set there (created, on Linux), or finer than the volume of `dst` stores, is no
-        failure: `dst` has all that it can have.
+        A date that no program can set there (created, on Linux), or finer than the volume of `dst` stores, is
+        no failure: `dst` has all that it can have.
         """
         if self.dry_run:
             return True

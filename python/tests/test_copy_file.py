@@ -19,8 +19,8 @@ from FileCopyManager_class import FileCopyManager_class
 OWNERS_FIELDS = (
     "success strategy_used source_path target_path file_size duration_seconds bytes_copied error_message "
     "verification_passed retry_count temp_path backup_path verification_mode hash_algorithm computed_hash "
-    "rollback_performed rollback_success sparse_file_detected throughput_mbps cancelled_by_user time_backup time_copy "
-    "time_verify time_cleanup error_code error_details recovery_suggestion"
+    "rollback_performed rollback_success sparse_file_detected throughput_mbps cancelled_by_user time_backup "
+    "time_copy time_verify time_cleanup error_code error_details recovery_suggestion"
 ).split()
 
 

@@ -64,7 +64,8 @@ def test_the_log_has_a_banner_a_block_for_each_file_and_totals(manager, tree, lo
     assert re.fullmatch(rf"filecopy_\d{{8}}_\d{{6}}_{operation}\.log", path.name)
     text = log_text()
     for part in (
-        "Evening copy", operation, "Verify     all", "[0001] Copied", "[0002] Could not copy", "a word of the window",
+        "Evening copy", operation, "Verify     all", "[0001] Copied", "[0002] Could not copy",
+        "a word of the window",
         str(source / "f"), "evidence: ", "strategy     direct", "1 copied, 1 failed, 5 bytes", "Run ",
     ):  # fmt: skip
         assert part in text, part
