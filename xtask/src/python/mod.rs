@@ -12,6 +12,7 @@ mod tags;
 mod venv;
 mod wheel;
 
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX, EXE_SUFFIX};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +64,8 @@ pub(crate) fn steps(tally: &mut Tally, wrong: &mut Vec<String>) {
 
 fn try_steps(chosen: &[&Interpreter], tally: &mut Tally, wrong: &mut Vec<String>) -> Result<(), String> {
     sh::provide(&[display::NEEDED]);
-    let laid = lay(&build()?)?;
+    let built = build()?;
+    let laid = lay(&built.library)?;
     for interpreter in chosen {
         println!("\n== pytest with {}", interpreter.name());
         let name = format!("pytest-{}.{}", interpreter.version.0, interpreter.version.1);
@@ -72,8 +74,9 @@ fn try_steps(chosen: &[&Interpreter], tally: &mut Tally, wrong: &mut Vec<String>
         fs::write(&path, format!("{}\n", laid.display()))
             .map_err(|error| format!("Could not write {}: {error}", path.display()))?;
         let log = folder().join(format!("{name}.log"));
-        let (found, has_screen) =
-            display::with(|screen| pytest::run(&venv, screen, &log).map(|found| (found, screen.is_some())))??;
+        let (found, has_screen) = display::with(|screen| {
+            pytest::run(&venv, &built.program, screen, &log).map(|found| (found, screen.is_some()))
+        })??;
         let (found, passed) = found;
         let name = interpreter.name();
         if !passed {
@@ -108,12 +111,20 @@ fn folder() -> PathBuf {
     sh::target_dir().join("python")
 }
 
-/// Builds the module as the other tests are built, and returns the library.
+/// What the tests use.
+struct Built {
+    /// The module, under the name that cargo gives to libraries.
+    library: PathBuf,
+    /// The command line.
+    program: PathBuf,
+}
+
+/// Builds the module as the other tests are built.
 ///
 /// Together with a test program that is there already: that has cargo build the engine with the features that the
 /// tests of all crates ask for, as it did before, and not once more without them.
-fn build() -> Result<PathBuf, String> {
-    let mut cargo = sh::cargo(&["build", "--workspace", "--lib", "--test", "planted"]);
+fn build() -> Result<Built, String> {
+    let mut cargo = sh::cargo(&["build", "--workspace", "--lib", "--bin", "fcs", "--test", "planted"]);
     if cfg!(windows) {
         cargo.args(["--exclude", "xtask"]);
     }
@@ -121,8 +132,9 @@ fn build() -> Result<PathBuf, String> {
     if !status.success() {
         return Err("it does not build".to_owned());
     }
-    let file = format!("{}_engine{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    Ok(sh::target_dir().join("debug").join(file))
+    let library = format!("{DLL_PREFIX}_engine{DLL_SUFFIX}");
+    let folder = sh::target_dir().join("debug");
+    Ok(Built { library: folder.join(library), program: folder.join(format!("fcs{EXE_SUFFIX}")) })
 }
 
 /// Lays the module and the sources out as an installation has them. One copy is for all interpreters.

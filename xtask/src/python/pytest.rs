@@ -15,8 +15,14 @@ use crate::tally::Tally;
 /// The plugin that writes the log, and its name as a module.
 const PLUGIN: (&str, &str) = ("fcs_report", include_str!("report.py"));
 
-/// Runs the tests of Python in an environment; false if any failed or the run as a whole did.
-pub(super) fn run(venv: &Venv, screen: Option<&str>, log: &Path) -> Result<(Tally, bool), String> {
+/// Runs the tests of Python in an environment; false if any failed or the run as a whole did. Some compare with what
+/// `program`, the command line, says.
+pub(super) fn run(
+    venv: &Venv,
+    program: &Path,
+    screen: Option<&str>,
+    log: &Path,
+) -> Result<(Tally, bool), String> {
     let said = |error: std::io::Error| format!("Could not run pytest: {error}");
     fs::write(venv.packages()?.join(format!("{}.py", PLUGIN.0)), PLUGIN.1).map_err(said)?;
     fs::write(log, "").map_err(said)?;
@@ -24,7 +30,11 @@ pub(super) fn run(venv: &Venv, screen: Option<&str>, log: &Path) -> Result<(Tall
     command.args(["-m", "pytest", "python/tests", "--rootdir", "python", "-p", PLUGIN.0]);
     // Neither folders in the repository nor colours in a log.
     command.args(["-p", "no:cacheprovider", "--quiet", "--tb=short", "--color=no"]);
-    command.current_dir(sh::repository()).env("FCS_PYTEST_LOG", log).stdout(Stdio::piped());
+    command
+        .current_dir(sh::repository())
+        .env("FCS_PYTEST_LOG", log)
+        .env("FCS_PROGRAM", program)
+        .stdout(Stdio::piped());
     if let Some(screen) = screen {
         command.env("DISPLAY", screen).env_remove("WAYLAND_DISPLAY");
     }

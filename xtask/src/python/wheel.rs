@@ -144,7 +144,9 @@ fn maturin(
     command.arg(what).arg("--out").arg(&out).args(more);
     if what == "build" {
         // Libraries of this system would be packed into the wheel otherwise, and a name that no index takes is refused.
-        command.args(["--release", "--auditwheel", "check", "--compatibility", "pypi", "--interpreter"]);
+        command.args(["--release", "--auditwheel", "check", "--compatibility", "pypi"]);
+        // Not in pyproject.toml: from a source distribution, whose workspace is smaller, nothing would build any more.
+        command.args(["--locked", "--interpreter"]);
         command.arg(&interpreter.program);
     }
     venv::without_settings(&mut command).envs(settings.clone()).current_dir(sh::repository().join("python"));
