@@ -58,3 +58,9 @@ def pytest_collectreport(report):
         _write("failed", report.nodeid, report.longreprtext)
     elif report.skipped:
         _write("skipped", report.nodeid, _reason(report))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure():
+    _log.close()
+    _stderr.close()
