@@ -51,4 +51,23 @@ mod _engine {
     /// The version of the engine.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        super::refuse_further_interpreters(module.py())
+    }
+}
+
+/// The settings table and the exception classes are one for the process, so a second interpreter would share them with the
+/// first. CPython refuses it by itself from 3.12 on.
+fn refuse_further_interpreters(py: Python<'_>) -> PyResult<()> {
+    let found = ["_interpreters", "_xxsubinterpreters"].into_iter().find_map(|name| py.import(name).ok());
+    let Some(interpreters) = found else { return Ok(()) };
+    let (this, main) = (interpreters.call_method0("get_current")?, interpreters.call_method0("get_main")?);
+    if this.eq(main)? {
+        return Ok(());
+    }
+    Err(pyo3::exceptions::PyImportError::new_err(
+        "foldercomparesync works in the main interpreter of a process alone, and this is another interpreter.",
+    ))
 }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
 use fcs_app::hints;
+use fcs_engine::progress::Snapshot;
 use fcs_engine::report::Evidence;
 use fcs_engine::session::{FileOutcome, FileReport, Series, SeriesReport};
 use fcs_engine::{Control, Error, TargetState};
@@ -250,7 +251,7 @@ impl Operation {
         self.check_reentry()?;
         let settings = now();
         let control = Control::default();
-        let is_small = || std::fs::metadata(&*source).is_ok_and(|found| found.len() < INLINE_BELOW);
+        let size = py.detach(|| std::fs::metadata(&*source).map_or(0, |found| found.len()));
         let ask = |py: Python<'_>, done: (u64, u64, u64, &str)| {
             let Some(poll) = &poll else { return false };
             self.set_polling(Some(std::thread::current().id()));
@@ -259,13 +260,22 @@ impl Operation {
             answer
         };
         let work = || self.series().copy(&source, &target, &settings, &control);
-        let report = if poll.is_none() || py.detach(is_small) {
+        let report = if poll.is_none() || size < INLINE_BELOW {
             py.detach(work)
         } else {
-            let ask_now = |py: Python<'_>, now: &fcs_engine::progress::Snapshot| {
-                let (strategy, size) =
-                    now.current.first().map_or(("", 0), |current| (current.strategy, current.size));
-                ask(py, (now.copy_bytes_done.min(size), now.verify_bytes_done.min(size), size, strategy))
+            // While it is opened and while it gets its name it is not among the files in work.
+            let mut last = (0, 0, size, "");
+            let ask_now = |py: Python<'_>, now: &Snapshot| {
+                if let Some(current) = now.current.first() {
+                    let size = current.size;
+                    last = (
+                        now.copy_bytes_done.min(size).max(last.0),
+                        now.verify_bytes_done.min(size).max(last.1),
+                        size,
+                        current.strategy,
+                    );
+                }
+                ask(py, last)
             };
             with_polls(py, &control, interval, ask_now, work)?
         };

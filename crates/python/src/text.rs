@@ -6,11 +6,12 @@ use std::io;
 
 use fcs_app::hints::{self, FrontEnd};
 use fcs_app::user_error::UserError;
-use fcs_engine::Error;
 use fcs_engine::preflight::Problem;
 use fcs_engine::session::SessionError;
+use fcs_engine::{Error, ErrorKind};
+use fcs_sys::OsReason;
 use pyo3::PyErr;
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyFileNotFoundError, PyNotADirectoryError, PyOSError, PyPermissionError};
 
 use crate::EngineError;
 
@@ -34,7 +35,15 @@ pub(crate) fn refused(error: &SessionError) -> PyErr {
 
 /// An error of the engine as an exception: the system's own where there is one.
 pub(crate) fn raised(error: &Error) -> PyErr {
-    let Some(code) = error.code() else { return EngineError::new_err(hints::with_hint(error, WHO)) };
+    let Some(code) = error.code() else {
+        let text = hints::with_hint(error, WHO);
+        return match error.kind {
+            ErrorKind::NotAFolder => PyNotADirectoryError::new_err(text),
+            ErrorKind::Os(OsReason::NotFound) => PyFileNotFoundError::new_err(text),
+            ErrorKind::Os(OsReason::PermissionDenied) => PyPermissionError::new_err(text),
+            _ => EngineError::new_err(text),
+        };
+    };
     let text = io::Error::from_raw_os_error(code).to_string();
     let text = text.rsplit_once(" (os error").map_or(&*text, |(text, _)| text).to_owned();
     let path = error.path.clone();

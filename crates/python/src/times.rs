@@ -25,7 +25,6 @@ pub(crate) fn times_ns(py: Python<'_>, path: AnyPath) -> PyResult<(Option<i128>,
 /// Sets the dates that are given. `False` where the item does not have one of them as it was asked for: this system cannot
 /// set it, or the volume stores it in coarser steps.
 #[pyfunction]
-#[pyo3(signature = (path, created = None, modified = None))]
 pub(crate) fn set_times_ns(
     py: Python<'_>,
     path: AnyPath,
