@@ -79,6 +79,11 @@ fn bench() -> Bench {
         put(&root.join("differs"), if second == 100 { "one content" } else { "two content" });
         put(&root.join("longer"), if second == 100 { "one" } else { "another" });
         put(&root.join(if second == 100 { "only left" } else { "only right" }), "");
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("a", root.join("link")).unwrap();
+            give(&root.join("link"), second + 20);
+        }
         for (n, name) in ["a", "empty", "sub/b", "sub/deep/c", "differs", "longer", "sub/deep", "sub", ""]
             .into_iter()
             .enumerate()
@@ -141,7 +146,7 @@ fn one_file_or_one_folder_alone_is_set_and_comes_back() {
         let (path, root) = (bench.right.join(path), bench.right.join(root));
         let listing = list(&path, ALONE, &bench.settings, &bench.control).unwrap();
         assert_eq!(listing.items.len(), 1);
-        assert_eq!(listing.root.path, fs::canonicalize(&root).unwrap());
+        assert_eq!(listing.root.path, fcs_sys::open_root(&root).unwrap().path);
         let report = carry_out(&bench, &plan_set(listing, modified(7)));
         assert_eq!(report.result, RunResult::Completed, "{report:#?}");
         assert_eq!(date(&path), at(7));
@@ -200,6 +205,9 @@ fn repair_sets_dates_only_where_content_is_equal_and_writes_none() {
     let old: Vec<_> =
         before.iter().map(|(path, (c, m, n, _))| (path.clone(), c.clone(), m.clone(), *n)).collect();
     assert_eq!(bodies(&bench.right), old);
+    if cfg!(unix) {
+        assert_eq!(date(&bench.right.join("link")), at(120));
+    }
     assert!(repair(&bench).is_empty());
     assert_eq!(undo_on(&bench, &bench.right).state, RunState::RolledBack);
     assert_eq!(seen(&bench.right), before);
@@ -279,7 +287,8 @@ fn a_tree_gets_the_dates_of_another_whatever_the_content() {
     assert_eq!(bodies(&bench.right), before);
     let found = verify(&bench.left, &bench.right, TREE, Exactness::default(), settings, control).unwrap();
     assert!(found.differences.is_empty(), "{:#?}", found.differences);
-    assert_eq!((found.compared, found.only.each_ref().map(Vec::len)), (9, [1, 1]));
+    let links = u64::from(cfg!(unix));
+    assert_eq!((found.compared, found.only.each_ref().map(Vec::len)), (9 + links, [1, 1]));
 }
 
 #[test]
@@ -340,16 +349,30 @@ fn a_created_time_that_cannot_be_set_is_told_once() {
     assert_eq!((alone.is_empty(), alone.lacks_created), (!settable, !settable));
 }
 
+/// The date of a link is its own, and what it leads to keeps its own.
 #[test]
 #[cfg(unix)]
-fn links_and_special_files_are_left_alone_and_told() {
+fn a_link_has_a_date_of_its_own_and_special_files_are_left_alone() {
     let bench = bench();
-    std::os::unix::fs::symlink("a", bench.right.join("link")).unwrap();
-    give(&bench.right, 58);
-    let proposal = plan_tree(&bench, 7);
-    assert_eq!(why(&proposal), [("link".to_owned(), LeftReason::Link)]);
-    assert_eq!(carry_out(&bench, &proposal).result, RunResult::Completed);
-    assert_ne!(date(&bench.right.join("link")), at(7));
+    let [file, link] = ["a", "link"].map(|name| bench.right.join(name));
+    let listing = list(&link, TREE, &bench.settings, &bench.control).unwrap();
+    assert_eq!(carry_out(&bench, &plan_set(listing, modified(7))).result, RunResult::Completed);
+    assert_eq!((date(&link), date(&file)), (at(7), at(50)));
+    assert_eq!(undo_on(&bench, &bench.right).state, RunState::RolledBack);
+    assert_eq!((date(&link), date(&file)), (at(70), at(50)));
+    // Equal in its text, it is repaired; with another one it is another link.
+    assert!(repair(&bench).changes.iter().any(|change| change.path.to_string() == "link"));
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("elsewhere", &link).unwrap();
+    assert!(why(&repair(&bench)).contains(&("link".to_owned(), LeftReason::ContentDiffers)));
+    let two = |scope| {
+        let (from, exactness) = (bench.left.join("link"), Exactness::default());
+        plan_repair(&from, &link, scope, exactness, &bench.settings, &bench.control).unwrap()
+    };
+    assert_eq!(why(&two(ALONE)), [("link".to_owned(), LeftReason::ContentDiffers)]);
+
+    let made = std::os::unix::net::UnixListener::bind(bench.right.join("socket"));
+    assert!(made.is_ok() && why(&plan_tree(&bench, 7)) == [("socket".to_owned(), LeftReason::SpecialFile)]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use fcs_engine::report::{Outcome, Report, SkipReason};
 use fcs_engine::run::RunOptions;
 use fcs_engine::scan::scan_pair_as;
 use fcs_engine::settings::Undo;
-use fcs_engine::times::{self, NotSetReason, Scope};
+use fcs_engine::times::{self, LeftReason, NotSetReason, Scope};
 use fcs_sys::{CaseRule, Time, Times};
 use fcs_testkit::vices::{Call, Vice, Wicked};
 use fcs_testkit::volume::{Medium, Volume, for_each_volume};
@@ -462,6 +462,32 @@ fn t3_dates_are_set_to_the_step_of_the_volume_and_those_out_of_range_are_known_b
         let found = undo(&bench.roots().1, None, &bench.control).unwrap();
         assert!(found.is_clean(), "{on}: {found:#?}");
         assert_eq!([".", "folder", "folder/file"].map(|path| looks(&bench.right.join(path))), before, "{on}");
+    });
+}
+
+/// The server would date what the link points to.
+#[test]
+fn t3_a_link_gets_no_date_where_the_volume_may_follow_it() {
+    for_each_volume(test_name!(), &[Medium::Sshfs, Medium::Ext4], |volume| {
+        let on = volume.medium().name();
+        let bench = bench_to(volume.path());
+        let victim = bench.right.join(VICTIM);
+        common::put(&victim, "not of this run");
+        let link = bench.right.join("link");
+        symlink(VICTIM, &link).unwrap();
+        let before = looks(&victim);
+        let wanted = modified(1_600_000_000, 0);
+        let is_own = volume.medium() == Medium::Ext4;
+        assert_eq!(times::set(&link, wanted).is_ok(), is_own, "{on}");
+        let proposal = times::plan_set(listed(&link, &bench), modified(1_500_000_000, 0));
+        let left: Vec<_> = proposal.left_alone.iter().map(|item| item.why).collect();
+        assert_eq!((proposal.changes.len(), left.len()), (usize::from(is_own), usize::from(!is_own)), "{on}");
+        assert!(left.iter().all(|why| *why == LeftReason::Link));
+        if is_own {
+            assert_done(&proposal.run(&bench.settings, &RunOptions::default(), &bench.control).unwrap(), on);
+            assert_eq!(looks(&link).0, 1_500_000_000);
+        }
+        assert_eq!(looks(&victim), before, "{on}");
     });
 }
 

@@ -14,6 +14,7 @@ use super::{DateKind, ItemTimes, LeftAlone, LeftReason, created_unsettable, step
 use crate::compare::{Comparison, Dates, RowId, Side, Verdict, read_rows};
 use crate::error::display_path;
 use crate::preflight::{Problem, Severity};
+use crate::probe::links;
 use crate::progress::{add, full_path};
 use crate::session::{Folders, SessionError};
 use crate::settings::ContentCheck;
@@ -54,6 +55,8 @@ pub(super) struct Pair {
     /// What differs.
     pub(super) created: bool,
     pub(super) modified: bool,
+    /// Two links with other texts.
+    text_differs: bool,
     row: RowId,
 }
 
@@ -184,9 +187,17 @@ impl Pairs {
     ) -> Result<Self, SessionError> {
         let volumes = [facts(&roots[0])?, facts(&roots[1])?];
         let rules = Rules { volumes: [&volumes[0], &volumes[1]], exactness, dates: None };
+        let is_link = entries.iter().all(|entry| entry.kind == Kind::Symlink);
+        let text = |side: usize| {
+            let (_, name) = items[side].split()?;
+            roots[side].dir.read_link(&name).ok().map(|link| link.text)
+        };
+        let text_differs =
+            is_link && !matches!((text(0), text(1)), (Some(left), Some(right)) if left == right);
         let ([left, right], [left_item, right_item]) = (roots, items);
         let mut found = Self::new(left, right, &rules);
-        found.take((left_item, entries[0]), (right_item, entries[1]), folder, Comparison::ROOT, &rules);
+        let (left, right) = ((left_item, entries[0]), (right_item, entries[1]));
+        found.take(left, right, (folder, text_differs), Comparison::ROOT, &rules);
         Ok(found)
     }
 
@@ -228,7 +239,10 @@ impl Pairs {
                         && !is_way(&left.1)
                         && !is_way(&right.1)
                     {
-                        found.take(left, right, folder.fingerprint(), row, &rules);
+                        let verdict = comparison.row(row).verdict;
+                        let text_differs = left.1.kind == Kind::Symlink
+                            && matches!(verdict, Verdict::Different(found) if found.content);
+                        found.take(left, right, (folder.fingerprint(), text_differs), row, &rules);
                     }
                 }
                 (_, None, None) => {}
@@ -259,18 +273,19 @@ impl Pairs {
         &mut self,
         left: (RelPath, Entry),
         right: (RelPath, Entry),
-        folder: Fingerprint,
+        (folder, text_differs): (Fingerprint, bool),
         row: RowId,
         rules: &Rules<'_>,
     ) {
         let why = match right.1.kind {
-            Kind::File | Kind::Folder => {
+            Kind::Other => LeftReason::SpecialFile,
+            // The date of such a copy may be one of its own.
+            Kind::Symlink if rules.volumes.into_iter().any(links::in_doubt) => LeftReason::Link,
+            Kind::File | Kind::Folder | Kind::Symlink => {
                 let (created, modified) = rules.differ(&left.1, &right.1);
-                self.both.push(Pair { left, right, folder, created, modified, row });
+                self.both.push(Pair { left, right, folder, created, modified, text_differs, row });
                 return;
             }
-            Kind::Symlink => LeftReason::Link,
-            Kind::Other => LeftReason::SpecialFile,
         };
         self.left_alone.push(LeftAlone { path: right.0, why });
     }
@@ -317,9 +332,12 @@ impl Pairs {
         let left_alone = &mut self.left_alone;
         self.both.retain(|pair| {
             let (left, right) = (&pair.left.1, &pair.right.1);
-            let why = if !pair.differs() || right.kind != Kind::File {
+            let is_same_link = right.kind == Kind::Symlink && !pair.text_differs;
+            if !pair.differs() || right.kind == Kind::Folder || is_same_link {
                 return true;
-            } else if left.size != right.size || differ.binary_search(&pair.row).is_ok() {
+            }
+            let is_other = pair.text_differs || left.size != right.size;
+            let why = if is_other || differ.binary_search(&pair.row).is_ok() {
                 LeftReason::ContentDiffers
             } else if unknown.binary_search(&pair.row).is_ok() {
                 LeftReason::ContentUnknown

@@ -12,6 +12,7 @@ use fcs_sys::{Access, DirRef, Handle, Kind, Metadata, Name, OsReason, Times, Vol
 
 use super::list::split;
 use super::{DateKind, ItemTimes, NotSet, TimesSet, compared, created_unsettable};
+use crate::probe::links;
 use crate::session::{self, SessionError};
 use crate::{Error, Op, Result};
 
@@ -84,6 +85,10 @@ impl Located {
             }
             (None, Some(name)) => {
                 if is_any {
+                    // The program or server behind such a volume may date what a link points to, wherever that is.
+                    if links::in_doubt(&volume) {
+                        return Err(io::ErrorKind::Unsupported.into());
+                    }
                     self.dir.set_link_times(name, settable)?;
                 }
                 self.dir.stat(name)?
@@ -107,7 +112,7 @@ pub fn read(path: &Path) -> Result<ItemTimes> {
 ///
 /// # Errors
 ///
-/// Where the item cannot be examined or opened, or the system refuses.
+/// Where the item cannot be examined or opened, or the system refuses; and for a link on a volume that may follow it.
 pub fn set(path: &Path, times: Times) -> Result<TimesSet> {
     let (now, volume) = Located::at(path)?.set(times).map_err(|e| Error::os(Op::SetMetadata, path, e))?;
     let modified = times.modified.and_then(|wanted| compared(DateKind::Modified, wanted, Some(now.modified)));

@@ -18,7 +18,7 @@ use super::{DateKind, ItemTimes, NotSet, NotSetReason, compared, created_unsetta
 use crate::dir_cursor::DirCursor;
 use crate::ops::ItemChange;
 use crate::plan::{FolderPlan, ItemMetadata, MetadataChange, Plan, RootIndex, Target, Totals};
-use crate::probe;
+use crate::probe::{self, links};
 use crate::report::Report;
 use crate::run::{RunOptions, run};
 use crate::session::{self, SessionError, check_not_moved};
@@ -64,7 +64,7 @@ pub struct Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LeftReason {
-    /// A symbolic link.
+    /// A symbolic link on a volume that may set the dates of what it points to.
     Link,
     /// A device, pipe, socket, junction or the like.
     SpecialFile,
@@ -84,7 +84,7 @@ impl LeftReason {
     /// The reason in words.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Link => "a symbolic link",
+            Self::Link => "a symbolic link, and the volume may set the times of what it points to",
             Self::SpecialFile => "not a file, folder or link",
             Self::OtherOwner => "only its owner may set its times",
             Self::KindClash => "an item of another kind on the other side",
@@ -272,10 +272,10 @@ impl Planner {
             return;
         }
         let why = match entry.kind {
-            Kind::Symlink => Some(LeftReason::Link),
             Kind::Other => Some(LeftReason::SpecialFile),
-            Kind::File | Kind::Folder if !self.user.owns(entry.owner()) => Some(LeftReason::OtherOwner),
-            Kind::File | Kind::Folder => None,
+            Kind::Symlink if self.volume_of(target).is_none_or(links::in_doubt) => Some(LeftReason::Link),
+            _ if !self.user.owns(entry.owner()) => Some(LeftReason::OtherOwner),
+            _ => None,
         };
         if let Some(why) = why {
             self.found.left_alone.push(LeftAlone { path: path.clone(), why });
@@ -302,16 +302,23 @@ impl Planner {
         }
     }
 
-    /// Why the created time of an item cannot be set, once for each volume.
-    fn unsettable(&mut self, (path, entry): At<'_>) -> Option<Note> {
+    /// The volume that an item is on; `None` where it cannot be asked.
+    fn volume_of(&mut self, (path, entry): At<'_>) -> Option<&VolumeFacts> {
         let root = &self.found.volume;
-        let volume = if entry.volume() == root.id || self.volumes.contains_key(&entry.volume()) {
-            self.volumes.get(&entry.volume()).unwrap_or(root)
-        } else {
+        if entry.volume() == root.id {
+            return Some(root);
+        }
+        if !self.volumes.contains_key(&entry.volume()) {
             let folder = if entry.kind == Kind::Folder { path.clone() } else { path.split()?.0 };
             let facts = self.way.open(&folder).and_then(|dir| dir.volume()).ok()?;
-            self.volumes.entry(entry.volume()).or_insert(facts)
-        };
+            self.volumes.insert(entry.volume(), facts);
+        }
+        self.volumes.get(&entry.volume())
+    }
+
+    /// Why the created time of an item cannot be set, once for each volume.
+    fn unsettable(&mut self, target: At<'_>) -> Option<Note> {
+        let volume = self.volume_of(target)?;
         let why = match created_unsettable(volume)? {
             NotSetReason::NotStored => "does not store them",
             _ => "stores them, and no program can set them on this system",

@@ -211,7 +211,9 @@ fn carry_out(session: &Session<'_>, proposals: &[Proposal]) -> CommandResult {
 
 /// What is known to be left undone before anything is done.
 fn code_before(proposal: &Proposal) -> Code {
-    let is_left = proposal.left_alone.iter().any(|item| !item.why.is_settled());
+    // Who names nothing but a pipe wants it changed.
+    let nothing_else = proposal.is_empty() && proposal.same == 0;
+    let is_left = proposal.left_alone.iter().any(|item| nothing_else || !item.why.is_settled());
     let lacks = proposal.task == times::Task::Set && proposal.lacks_created;
     if is_left || lacks || !proposal.errors.is_empty() { Code::Warnings } else { Code::Done }
 }

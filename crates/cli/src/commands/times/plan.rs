@@ -86,9 +86,12 @@ fn rest(all: usize, shown: usize) -> Option<String> {
 
 /// `3 files, 1 folder`.
 fn changed_words(changes: &[Change]) -> String {
-    let folders = changes.iter().filter(|change| change.kind == Kind::Folder).count() as u64;
-    let files = changes.len() as u64 - folders;
-    let parts = [(files, "file", "files"), (folders, "folder", "folders")];
+    let of = |kind| changes.iter().filter(|change| change.kind == kind).count() as u64;
+    let parts = [
+        (of(Kind::File), "file", "files"),
+        (of(Kind::Folder), "folder", "folders"),
+        (of(Kind::Symlink), "link", "links"),
+    ];
     let parts = parts.into_iter().filter(|(n, ..)| *n > 0).map(|(n, one, many)| count(n, one, many));
     parts.collect::<Vec<_>>().join(", ")
 }

@@ -284,11 +284,15 @@ fn look_planned(
     }
     let Some((folder, name)) = item.path.split() else { return Err(refuse(ErrorKind::TargetStale)) };
     let above = std::iter::successors(Some(item.path.clone()), |path| path.split().map(|(above, _)| above));
-    if item.expect.kind == Kind::Symlink || above.into_iter().any(|path| taken.contains(&path)) {
+    let is_link = item.expect.kind == Kind::Symlink;
+    if is_link && item.set.attributes.is_some() || above.into_iter().any(|path| taken.contains(&path)) {
         return Err(os(io::ErrorKind::InvalidInput.into()));
     }
     let dir = way.open(&folder).map_err(os)?;
     let volume = context.volume_of(&dir).map_err(os)?;
+    if is_link && !volume.probe.links.may_set_attributes(&volume.facts) {
+        return Err(os(io::ErrorKind::Unsupported.into()));
+    }
     let handle = open(&dir, &name, item.expect.kind).map_err(|e| match reason(&e) {
         OsReason::NotFound | OsReason::NotAFolder | OsReason::IsALink => refuse(ErrorKind::TargetStale),
         _ => os(e),

@@ -1,6 +1,6 @@
 //! Sets metadata of items and nothing else of them, so nothing is copied and nothing displaced: the dates of files of which
 //! the comparison read both and found them equal; and dates, permission bits (Unix) or attributes (Windows) of files and
-//! folders, as a plan says item by item.
+//! folders, and dates of links, as a plan says item by item.
 //!
 //! | at the name | then |
 //! |---|---|
@@ -16,6 +16,7 @@
 //! recovery and undo can tell and give it back.
 
 mod carry_out;
+mod link;
 mod recover;
 
 use std::io;
@@ -27,6 +28,7 @@ use fcs_sys::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use carry_out::{carry_out, carry_out_planned};
+use link::Link;
 pub(crate) use recover::settle_folders;
 
 use crate::compare::{Comparison, RowId, Side};
@@ -162,10 +164,11 @@ impl From<Dates> for ItemMetadata {
     }
 }
 
-/// Opens an item of this kind to set its metadata.
+/// Opens an item of this kind to set its metadata; a link only where its dates are its own.
 fn open(dir: &DirRef, name: &Name, kind: Kind) -> io::Result<Arc<dyn Handle>> {
     Ok(match kind {
         Kind::Folder => dir.open_dir(name)?,
+        Kind::Symlink => Arc::new(Link { dir: dir.clone(), name: name.clone() }),
         _ => dir.open_file(name, Access::SetTimes)?,
     })
 }

@@ -1,8 +1,9 @@
 //! What recovery and undo make of an item whose metadata was to be set: see the table above.
 
 use std::io;
+use std::sync::Arc;
 
-use fcs_sys::{Attributes, DirRef, Kind, Metadata, RelPath, Time};
+use fcs_sys::{Attributes, DirRef, Handle, Kind, Metadata, Name, RelPath, Time};
 
 use super::{ItemMetadata, open};
 use crate::dir_cursor::DirCursor;
@@ -13,6 +14,7 @@ use crate::history::recover::{SettleError, Settled, Settler};
 use crate::history::undo::{Back, Refusal, open_of_run};
 use crate::history::{FileStamp, RecoveryAction, RecoveryItem};
 use crate::lift::Lifted;
+use crate::probe::links;
 use crate::{ErrorKind, identity::Numbers};
 
 /// What of two sets of metadata an item has.
@@ -66,6 +68,14 @@ impl Has {
     }
 }
 
+/// As [`open`], on whatever volume the disk is reached through now.
+fn open_own(dir: &DirRef, name: &Name, kind: Kind) -> io::Result<Arc<dyn Handle>> {
+    if kind == Kind::Symlink && links::in_doubt(&dir.volume()?) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    open(dir, name, kind)
+}
+
 /// Whether an item is that of a step, whatever metadata it has.
 fn is_the_item(judge: &Judge, dir: &DirRef, now: &Metadata, step: &LedgerStep) -> io::Result<bool> {
     let Some(before) = step.before else { return Ok(false) };
@@ -92,7 +102,7 @@ impl Settler<'_> {
             Has::Was | Has::Other => Ok(Settled::Untouched),
             Has::Wanted => Ok(Settled::Committed(Some(FileStamp::of(&now)))),
             Has::Both => {
-                let item = open(dir, &step.name, now.kind)?;
+                let item = open_own(dir, &step.name, now.kind)?;
                 // Its name may lead to something else since.
                 let now = item.metadata()?;
                 if !is_the_item(&self.judge, dir, &now, step)?
@@ -233,7 +243,7 @@ impl Back<'_> {
             Has::Other if self.resumed && self.is_worked_in(&path) && has_bits(metadata, &now) => {}
             Has::Both | Has::Other => return Err(changed()),
         }
-        let item = open(dir, &step.name, now.kind)?;
+        let item = open_own(dir, &step.name, now.kind)?;
         if item.metadata()?.fingerprint() != now.fingerprint() {
             return Err(changed());
         }
