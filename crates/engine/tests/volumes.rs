@@ -521,6 +521,19 @@ fn t3_created_times_are_set_on_ntfs_and_come_back() {
             assert!(found.is_clean(), "{found:#?}");
             assert_eq!(seen(), before);
         }
+        // That of one folder alone is a change too, which is kept for undo.
+        let alone = Scope { recursive: false, ..TREE };
+        let set = Times { modified: None, created: Some(wanted) };
+        let listing = times::list(&paths[1], alone, &bench.settings, &bench.control).unwrap();
+        let root = listing.root.clone();
+        let proposal = times::plan_set(listing, set);
+        assert_done(
+            &proposal.run(&bench.settings, &RunOptions::default(), &bench.control).unwrap(),
+            "ntfs-3g",
+        );
+        assert_eq!(times::read(&paths[1]).unwrap().created, Some(wanted));
+        assert!(undo(&root, None, &bench.control).unwrap().is_clean());
+        assert_eq!(seen(), before);
         // A copy there brings them along, and two such volumes are compared by them.
         common::put(&bench.left.join("copied"), "content");
         assert_done(&bench.copy(), "ntfs-3g");
