@@ -89,8 +89,8 @@ pub const SCENARIOS: [Scenario; 21] = [
 ];
 
 /// What is named one after the other in [`Scenario::OneByOne`] and [`Scenario::Waiting`]: two folders in turns, one that is
-/// made, and files that are there.
-const NAMED: [&str; 4] = ["f", "made/new", "d/g", "made/also"];
+/// made, and files that are there. Nobody gives a folder that is there its dates, so there is only the root.
+const NAMED: [&str; 4] = ["f", "made/new", "g", "made/also"];
 
 /// Where what moves is before and after.
 pub const MOVES: [[&str; 2]; 3] = [["moved", "d/moved"], ["old/also", "made/other"], ["tree", "d/tree"]];
@@ -327,7 +327,7 @@ impl Scenario {
                     put(left, name, 300 + 100 * seed as usize, seed);
                 }
                 put(right, "f", 600, 7);
-                put(right, "d/g", 50, 8);
+                put(right, "g", 50, 8);
             }
             Self::New => put(left, "new", 700, 2),
             Self::Replace => {
