@@ -25,13 +25,19 @@ fn no_crash_loses_an_original_or_shows_a_half_made_file() {
         .collect();
     // What comes last changes no content, and files that are named one by one are put as any: few kinds of disks show all
     // there is to see.
-    let few = [WAYS[0], WAYS[4], WAYS[9], WAYS[11]];
+    let few = [WAYS[9], WAYS[4], WAYS[0], WAYS[11]];
     let mut all = Vec::new();
     for scenario in &scenarios {
         let is_late =
             matches!(scenario, Scenario::Dates | Scenario::Respell | Scenario::Moves | Scenario::SetMetadata);
         let is_series = matches!(scenario, Scenario::OneByOne | Scenario::Waiting);
-        let ways: &[DiskRules] = if is_late && wanted.is_none() || is_series { &few } else { &WAYS };
+        let ways: &[DiskRules] = if is_series {
+            &few[2..]
+        } else if is_late && wanted.is_none() {
+            &few
+        } else {
+            &WAYS
+        };
         all.extend(cases(&[*scenario], ways, &Ending::ALL));
         all.extend(undo_cases(&[*scenario], ways));
     }

@@ -165,12 +165,16 @@ fn what_is_wrong_with_a_file_is_said_and_the_series_goes_on() {
     assert!(matches!(same, FileOutcome::Refused(_)), "{same:?}");
     let ours = of(left("good"), right(".fcs/undo/x"));
     assert!(matches!(ours, FileOutcome::Refused(_)), "{ours:?}");
+    fs::create_dir_all(bench.left.join(".fcs/undo")).unwrap();
+    std::os::unix::fs::symlink(bench.left.join(".fcs"), bench.right.join("way in")).unwrap();
+    let linked = of(left("good"), right("way in/undo/x"));
+    assert!(matches!(linked, FileOutcome::Refused(_)), "{linked:?}");
     let unc = of(PathBuf::from("//server/share/x"), right("x"));
     assert!(matches!(unc, FileOutcome::NotBegun(_)), "{unc:?}");
     assert!(!bench.right.join(".fcs").exists(), "nothing began");
     assert!(matches!(of(left("good"), right("good")), FileOutcome::Copied(_)));
     let ended = series.end(&bench.settings);
-    assert_eq!((ended.copied, ended.failed), (1, 6), "{ended:#?}");
+    assert_eq!((ended.copied, ended.failed), (1, 7), "{ended:#?}");
     // A link is what it leads to; and a file may be copied within its own folder.
     std::os::unix::fs::symlink("good", left("link")).unwrap();
     let mut series = Series::new("copy", false);
@@ -247,6 +251,53 @@ fn without_verification_nothing_is_claimed() {
     assert_eq!(fs::read_to_string(bench.right.join("b")).unwrap(), "b");
 }
 
+#[test]
+fn a_file_is_copied_as_it_was_copied_last_also_while_that_waits() {
+    let bench = bench();
+    file(&bench.left.join("a"), "new");
+    file(&bench.right.join("a"), "old");
+    let mut series = Series::new("copy", false).group_after(0);
+    let waits = copy(&mut series, &bench, "a");
+    assert!(matches!(waits.outcome, FileOutcome::Waits(_)), "{waits:#?}");
+    series.copy(&bench.right.join("a"), &bench.right.join("b"), &bench.settings, &bench.control);
+    // And again to a path whose copy waits.
+    file(&bench.left.join("a"), "newest");
+    copy(&mut series, &bench, "a");
+    let ended = series.end(&bench.settings);
+    assert_eq!((ended.copied, ended.failed), (3, 0), "{ended:#?}");
+    let content = |name: &str| fs::read_to_string(bench.right.join(name)).unwrap();
+    assert_eq!((content("a"), content("b")), ("newest".into(), "new".into()));
+}
+
+#[test]
+fn a_folder_that_was_moved_or_replaced_gets_nothing_more() {
+    let bench = bench();
+    for name in ["x/a", "x/b", "x/c", "x/d"] {
+        file(&bench.left.join(name), name);
+    }
+    fs::create_dir_all(bench.right.join("x")).unwrap();
+    let mut series = Series::new("copy", false);
+    assert!(is_copied(&copy(&mut series, &bench, "x/a")));
+    fs::rename(bench.right.join("x"), bench.right.join("y")).unwrap();
+    fs::create_dir(bench.right.join("x")).unwrap();
+    assert!(is_copied(&copy(&mut series, &bench, "x/b")));
+    assert!(bench.right.join("x/b").exists() && !bench.right.join("y/b").exists());
+    // The root too.
+    let away = bench.right.with_file_name("away");
+    fs::rename(&bench.right, &away).unwrap();
+    fs::create_dir(&bench.right).unwrap();
+    let report = copy(&mut series, &bench, "x/c");
+    assert!(is_copied(&report), "{report:#?}");
+    assert!(bench.right.join("x/c").exists() && !away.join("x/c").exists());
+    // And the source.
+    fs::rename(bench.left.join("x"), bench.left.join("z")).unwrap();
+    file(&bench.left.join("x/d"), "another d");
+    assert!(is_copied(&copy(&mut series, &bench, "x/d")));
+    assert_eq!(fs::read_to_string(bench.right.join("x/d")).unwrap(), "another d");
+    let ended = series.end(&bench.settings);
+    assert_eq!((ended.copied, ended.failed, ended.runs.len()), (4, 0, 2), "{ended:#?}");
+}
+
 /// A copy whose staged file somebody damages while it waits is found out by its group, and its original stays.
 #[test]
 fn what_goes_wrong_after_a_file_was_said_to_wait_is_told_and_the_original_stays() {
@@ -298,11 +349,19 @@ fn a_series_that_dies_at_any_change_is_recovered_and_undone() {
                 let died = dies_at(n, &bench, |right| {
                     let left = open_root(&bench.left).unwrap();
                     let mut series = Series::new("copy", false).group_after(group_after);
+                    let mut waiting = 0;
                     for name in names {
                         let path = RelPath::parse(name.as_bytes()).unwrap();
-                        series.copy_below([&left, right], &path, &path, &bench.settings, &bench.control);
+                        let roots = [&left, right];
+                        let report = series.copy_below(roots, &path, &path, &bench.settings, &bench.control);
+                        waiting += usize::from(matches!(report.outcome, FileOutcome::Waits(_)));
                     }
-                    series.end(&bench.settings);
+                    let ended = series.end(&bench.settings);
+                    // Whoever was told to wait is told the end.
+                    let settled = series.take_settled();
+                    assert_eq!(settled.len(), waiting, "{what}");
+                    let late = settled.iter().filter(|report| !is_copied(report)).count() as u64;
+                    assert!(ended.failed >= late, "{what}: {ended:#?}");
                 });
                 let recoveries = recover(&bench.roots().1, how, &bench.control).unwrap();
                 assert!(recoveries.iter().all(RecoveryReport::is_clean), "{what}: {recoveries:#?}");

@@ -26,11 +26,11 @@ use super::meter::Owed;
 use super::staged::{Detached, Staged, Verified};
 use super::worker::{Prepared, prepare};
 use super::{RunOptions, begin, ending, verify};
-use crate::history::record::{FolderRecord, StepKind};
+use crate::history::record::{FolderRecord, FolderStamp, StepKind};
 use crate::history::{Opening, Record, RunId, RunLog};
 use crate::ops::{folder_stamp, make_folder, step_record};
 use crate::plan::{FolderPlan, Plan, RootIndex, Step, Target, Totals};
-use crate::report::{Evidence, ItemReport, Outcome, RunResult};
+use crate::report::{Evidence, ItemReport, Outcome, RunResult, SkipReason};
 use crate::{Control, Error, ErrorKind, Note, Op, Settings, StartError};
 
 /// Files in a group, at most: as many as make the price of its syncs small for each of them.
@@ -40,6 +40,8 @@ const GROUP_BYTES: u64 = 64 << 20;
 
 /// A run that is under way, and waits for the next file.
 pub(crate) struct OpenRun {
+    /// Where its first file came from.
+    source: Root,
     target: Root,
     options: RunOptions,
     /// `None` once it cannot go on.
@@ -66,6 +68,8 @@ struct Here {
     source_root: PathBuf,
     folder: Arc<FolderPlan>,
     open: Arc<OpenPair>,
+    /// What the two folders are, whatever their paths lead to meanwhile.
+    ids: [FileId; 2],
 }
 
 /// A copy that waits for its group.
@@ -117,6 +121,7 @@ impl OpenRun {
         Ok(Self {
             id: log.run().clone(),
             suspended: Some(Suspended::new(log)),
+            source: source.clone(),
             target,
             options,
             next_step: 1,
@@ -172,7 +177,8 @@ impl OpenRun {
     ) -> Result<(T, Vec<ItemReport>), StartError> {
         let failed = |error| StartError::Failed(Error::os(Op::KeepJournal, self.target.path.clone(), error));
         let suspended = self.suspended.take().filter(|suspended| !suspended.is_stopped());
-        let suspended = suspended.ok_or_else(|| failed(std::io::ErrorKind::BrokenPipe.into()))?;
+        let suspended =
+            suspended.ok_or_else(|| failed(std::io::Error::other("the run had to stop before")))?;
         let plan = empty(folders);
         let part = plan
             .parts()?
@@ -183,10 +189,6 @@ impl OpenRun {
         let options = self.options.clone();
         let context = Context::resumed((part, source, &target), settings, control, &options, suspended);
         let done = work(self, &context);
-        let all_back = context.give_back_lifted();
-        if !all_back {
-            context.set_broken();
-        }
         let (suspended, items, notes) = context.suspend();
         self.suspended = suspended;
         self.notes.extend(notes);
@@ -205,7 +207,7 @@ impl OpenRun {
         let may_wait = may_wait && step.expect_source.size <= settings.batch_max_file_bytes;
         if !may_wait {
             // Steps are listed in their order.
-            self.commit(source, settings)?;
+            self.commit(settings)?;
         }
         let Some(place) = way.last().map(|folder| folder.target_path.join(&step.target_name)) else {
             return Err(crate::plan::BadRoots::OutOfOrder.into());
@@ -264,6 +266,8 @@ impl OpenRun {
         let known = self.here.as_ref().filter(|here| {
             let is_here = |last: &FolderPlan| {
                 (&last.target_path, &last.source_path) == (&here.folder.target_path, &here.folder.source_path)
+                    && last.expect_target.is_some_and(|seen| seen.id == here.ids[1])
+                    && last.expect_source.id == here.ids[0]
             };
             here.source_root == source.path && way.last().is_some_and(is_here)
         });
@@ -281,7 +285,8 @@ impl OpenRun {
             // As it is now: what is made in it may not be asked for once more.
             let plan = Arc::new(FolderPlan { create: false, ..folder.clone() });
             let open = Arc::clone(pair.opened());
-            self.here = Some(Here { source_root: source.path.clone(), folder: plan, open });
+            let ids = [folder.expect_source.id, id];
+            self.here = Some(Here { source_root: source.path.clone(), folder: plan, open, ids });
         }
         let here = self.here.as_ref().map(|here| (Arc::clone(&here.folder), Arc::clone(&here.open)));
         here.ok_or_else(|| Error::new(Op::Open, self.target.path.clone(), ErrorKind::TargetStale))
@@ -313,7 +318,7 @@ impl OpenRun {
     ) -> Result<u32, Error> {
         if !context.promise(records) {
             let path = context.target_path(&folder.target_path);
-            return Err(Error::os(Op::KeepJournal, path, std::io::ErrorKind::BrokenPipe.into()));
+            return Err(Error::os(Op::KeepJournal, path, std::io::Error::other("it could not be written")));
         }
         self.listed_last = Some(folder.target_path.clone());
         self.next_folder += 1;
@@ -327,11 +332,13 @@ impl OpenRun {
         let seen = first.expect_target.as_ref().or(folder.expect_target.as_ref());
         let created = first.created[1].or(folder.created[1]);
         // A folder that the run made is known by its first time; here it is one that is there.
-        let before = seen.unwrap_or(&folder.expect_source);
+        let before = folder_stamp(seen.unwrap_or(&folder.expect_source), created);
+        // The permissions are those of now: they are what it gets back where it has to be lifted.
+        let attributes = folder.expect_target.map_or(before.attributes, |now| now.attributes);
         Record::Folder(FolderRecord {
             path: folder.target_path.as_bytes().to_vec(),
             create: false,
-            before: Some(folder_stamp(before, created)),
+            before: Some(FolderStamp { attributes, ..before }),
             wanted: None,
         })
     }
@@ -372,7 +379,7 @@ impl OpenRun {
     }
 
     /// Gives what waits its names; see [`OpenRun::take_ended`]. Not to be cancelled: who put it was told that it is copied.
-    pub(crate) fn commit(&mut self, source: &Root, settings: &Settings) -> Result<(), StartError> {
+    pub(crate) fn commit(&mut self, settings: &Settings) -> Result<(), StartError> {
         let group = std::mem::take(&mut self.group);
         self.group_bytes = 0;
         if group.is_empty() {
@@ -412,30 +419,48 @@ impl OpenRun {
                 }
             });
         };
-        let ((), mut items) = self.part(source, Vec::new(), (settings, control), work)?;
-        // Each in its place, and none missing.
+        let source = self.source.clone();
+        let done = self.part(&source, Vec::new(), (settings, control), work);
+        let (mut items, stopped) = match done {
+            Ok(((), items)) => (items, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        // Each in its place, and none missing, also where the run had to stop before.
         let mut found: HashMap<RelPath, ItemReport> =
             items.drain(..).map(|item| (item.path.clone(), item)).collect();
         for (_, step, folder, _) in &steps {
             let place = folder.target_path.join(&step.target_name);
             let item = found.remove(&place).unwrap_or_else(|| {
+                if stopped.is_some() {
+                    let outcome = Outcome::Skipped { why: SkipReason::Stopped };
+                    return ItemReport {
+                        outcome,
+                        ..Context::skipped(RootIndex(1), place.clone(), SkipReason::Stopped)
+                    };
+                }
                 let path = crate::progress::full_path(&self.target.path, &place);
                 failed_item(place.clone(), step, Error::new(Op::Copy, path, ErrorKind::Defect))
             });
             self.ended.push(item);
         }
-        Ok(())
+        stopped.map_or(Ok(()), Err)
     }
 
     /// Ends the run. What waits must have been committed.
     pub(crate) fn end(
         mut self,
-        source: &Root,
         settings: &Settings,
         control: &Control,
     ) -> (RunResult, Vec<ItemReport>, Vec<Note>) {
         let stopped = |this: Self, items| (RunResult::Stopped, items, this.notes);
         let mut all_items = Vec::new();
+        let source = &self.source.clone();
+        // Before folders are given what they are to have at the end.
+        let lifted = |_: &mut Self, context: &Context<'_>| context.give_back_lifted();
+        match self.part(source, Vec::new(), (settings, control), lifted) {
+            Ok((true, _)) => {}
+            _ => return stopped(self, all_items),
+        }
         let mut made: Vec<(Root, Vec<FolderPlan>, Vec<Entered>)> = Vec::new();
         for (root, plan, id) in std::mem::take(&mut self.made) {
             match made.last_mut().filter(|(last, ..)| last.path == root.path) {

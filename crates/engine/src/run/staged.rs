@@ -247,28 +247,24 @@ impl<'a> Verified<'a> {
     /// Gives a copy that was staged before it was listed, and is listed now, the name under which it may be exchanged with an
     /// original. On failure the copy is removed.
     pub(super) fn take_listed_name(mut self, context: &Context<'_>) -> Result<Self, (CopyJob<'a>, Error)> {
-        let job = &self.staged.job;
+        let job = self.staged.job.clone();
         let dir = &job.folder.target;
         let renamed = context.listed_name(job.number).and_then(|listed| {
-            if listed != self.staged.name && job.step.expect_target.is_some() {
-                move_to(dir, &self.staged.name, dir, &listed)?;
-                // The rename moved its change time, and its number too where that is the number of its place.
-                let now = dir.stat(&listed)?;
-                return Ok(Some((listed, now)));
+            if listed == self.staged.name || job.step.expect_target.is_none() {
+                return Ok(());
             }
-            Ok(None)
+            move_to(dir, &self.staged.name, dir, &listed)?;
+            self.staged.name = listed;
+            // The rename moved its change time, and its number too where that is the number of its place. Whatever else is
+            // there is found out when it is to be exchanged.
+            let now = dir.stat(&self.staged.name)?.fingerprint();
+            if job.folder.volume.numbers.same_after_rename(&now, &self.staged.print) {
+                self.staged.print = now;
+            }
+            Ok(())
         });
-        let numbers = job.folder.volume.numbers;
         match renamed {
-            Ok(None) => Ok(self),
-            Ok(Some((listed, now))) => {
-                // Whatever else is there is found out when it is to be exchanged.
-                if numbers.same_after_rename(&now.fingerprint(), &self.staged.print) {
-                    self.staged.print = now.fingerprint();
-                }
-                self.staged.name = listed;
-                Ok(self)
-            }
+            Ok(()) => Ok(self),
             Err(e) => {
                 let path = context.target_path(&job.folder.plan.target_path.join(&self.staged.name));
                 let job = self.discard(context);

@@ -4,10 +4,11 @@
 //! and target stop having the same names, as `/backup` for `/data/a/b/file` copied to `/backup/a/b/file`, or before that
 //! where there are journals already, so that one tree does not get two of them.
 //!
-//! A caller that copies many files at a time cannot wait for a sync of each. The first files of a series end one by one;
-//! from [`Series::GROUP_AFTER`] on small files wait for each other, and the answer says so ([`FileOutcome::Waits`]): they are
-//! copied and read back from the system's cache, get their names together, and what becomes of each is told by
-//! [`Series::take_late`].
+//! Each file ends before the next: it has its name, and that is durable. That costs syncs of its own for each. A caller that
+//! keeps its sources until the series has ended may let small files wait for each other ([`Series::group_after`]). The answer
+//! says so ([`FileOutcome::Waits`]): they are copied and read back from the system's cache, get their names together, and what
+//! becomes of each is told by [`Series::take_settled`]. A program that deletes a source because its copy waits loses it in a
+//! power cut, so nobody gets that who did not ask for it.
 //!
 //! Invariant: everything that is done to a root is in a journal there, and a path is written to once in a run: a second
 //! time begins another run, which is undone before it. This module must not know who the caller is.
@@ -19,11 +20,12 @@ use std::time::{Duration, Instant};
 use fcs_sys::{DirRef, Kind, Metadata, Name, OsReason, Place, RelPath, Root, is_unc, reason};
 
 use super::SessionError;
-use super::root::{open_as, start};
+use super::root::{check_not_moved, open_as, start};
 use crate::compare::Side;
 use crate::dir_cursor::DirCursor;
 use crate::error::display_path;
 use crate::history::RunId;
+use crate::identity::Numbers;
 use crate::names::{fold, is_ours};
 use crate::plan::{Action, FolderPlan, Plan, RootIndex, Step, Target, Totals};
 use crate::preflight::{self, Problem, Severity};
@@ -32,7 +34,7 @@ use crate::report::{Chosen, Evidence, NotKept, Outcome, RunResult, SkipReason};
 use crate::run::RunOptions;
 use crate::run::open::{Answer, OpenRun, Put};
 use crate::tree::Entry;
-use crate::{Control, Error, ErrorKind, Note, Op, Settings};
+use crate::{Control, Error, ErrorKind, Note, Op, Settings, StartError};
 
 /// What became of one file.
 #[derive(Debug)]
@@ -159,8 +161,6 @@ pub struct Series {
 /// A run on one root.
 struct OnRoot {
     run: OpenRun,
-    /// Where its first file came from.
-    source: Root,
     /// What was put, by its folded path.
     put: HashSet<Vec<u8>>,
 }
@@ -185,19 +185,16 @@ struct Way {
 
 /// Content bytes after which the room on the target is looked at again.
 const CHECK_BYTES: u64 = 32 << 20;
-/// As long as this a path is taken to lead to the folder that it led to.
-const WAY_HOLDS: Duration = Duration::from_secs(1);
+/// As long as this a path is taken to lead to the folder that it led to, where files wait in groups; else it is looked up each time.
+const WAY_HOLDS: Duration = Duration::from_millis(100);
 
 impl Series {
-    /// Files that end one by one before the others wait in groups. Whoever copies a few never meets one that waits.
-    pub const GROUP_AFTER: u64 = 64;
-
     /// A series that is called so in the list of runs. With `dry_run` nothing is written.
     pub fn new(command: impl Into<String>, dry_run: bool) -> Self {
         Self {
             command: command.into(),
             dry_run,
-            group_after: Self::GROUP_AFTER,
+            group_after: u64::MAX,
             runs: Vec::new(),
             way: None,
             first: HashMap::new(),
@@ -208,7 +205,8 @@ impl Series {
         }
     }
 
-    /// Files that end one by one before the others wait in groups; `u64::MAX`: no file ever waits.
+    /// So many files end one by one before small ones wait in groups. The caller keeps the sources of those that wait until it
+    /// was told what became of them.
     #[must_use]
     pub fn group_after(self, files: u64) -> Self {
         Self { group_after: files, ..self }
@@ -288,7 +286,7 @@ impl Series {
             source = std::fs::canonicalize(&source).map_err(|e| os(Op::Open, &source, e))?;
         }
         let names = [name_of(&source)?, name_of(&target)?];
-        let way = self.way(&source, &target)?;
+        let way = self.way(&source, &target, settings)?;
         self.copy_on(way, names, report, settings, control)
     }
 
@@ -305,7 +303,7 @@ impl Series {
         let full = |root: &Root, path: &RelPath| full_path(&root.path, path);
         let mut report = FileReport::new(full(source_root, source), full(target_root, target));
         let split = |path: &RelPath, root: &Root| {
-            let ours = is_ours(path).then(|| ours(&full(root, path)));
+            let ours = (is_ours(path) || is_within_ours(&root.path)).then(|| ours(&full(root, path)));
             let missing = || os(Op::Open, &full(root, path), std::io::ErrorKind::InvalidFilename.into());
             ours.map_or_else(|| path.split().ok_or_else(missing), Err)
         };
@@ -332,6 +330,18 @@ impl Series {
     ) -> Result<FileOutcome, FileOutcome> {
         let (source, target) = (report.source.clone(), report.target.clone());
         report.root = Some(way.roots[1].path.clone());
+        // What is read is what was copied last, also where that has no name yet.
+        let from =
+            way.plans.last().map(|plan| full_path(&way.roots[0].path, &plan.source_path.join(&source_name)));
+        if from.is_some_and(|from| self.waiting.contains_key(&from)) {
+            self.settle(settings);
+        }
+        let key = key(&way, &target_name);
+        let root = way.roots[1].path.clone();
+        let is_root = |on: &OnRoot| on.run.target().path == root;
+        if let Some(at) = self.runs.iter().position(|on| is_root(on) && on.put.contains(&key)) {
+            self.end_run(at, settings);
+        }
         let found = way.source_dir.stat(&source_name).map_err(|e| os(Op::Examine, &source, e))?;
         report.size = found.size;
         if found.kind != Kind::File {
@@ -376,8 +386,7 @@ impl Series {
             hard_linked: entry.is_hard_linked(),
             placeholder: entry.is_placeholder(),
         };
-        let root = way.roots[1].path.clone();
-        let running = self.runs.iter().position(|on| on.run.target().path == root);
+        let running = self.runs.iter().position(is_root);
         // What stands against one file alone, its copying finds out.
         match way.since_check.map(|bytes| bytes.saturating_add(found.size)) {
             Some(bytes) if bytes < CHECK_BYTES => way.since_check = Some(bytes),
@@ -397,12 +406,7 @@ impl Series {
                 display_path(&root)
             )));
         }
-        let key = key(&way, &target_name);
-        let repeated = running.filter(|&at| self.runs[at].put.contains(&key));
-        if let Some(at) = repeated {
-            self.end_run(at, settings);
-        }
-        let at = match running.filter(|_| repeated.is_none()) {
+        let at = match running {
             Some(at) => at,
             None => self.begin(&way, settings)?,
         };
@@ -416,8 +420,9 @@ impl Series {
             step,
             may_wait: self.begun > self.group_after,
         };
+        let step_before = on.run.last_step();
         let answer = on.run.put(put, settings, control);
-        report.step = on.run.last_step();
+        report.step = on.run.last_step().filter(|step| Some(*step) != step_before);
         let outcome = match answer {
             Ok(Answer::Waits(evidence)) => {
                 let place =
@@ -454,19 +459,16 @@ impl Series {
         let run = OpenRun::begin(target.clone(), source, settings, options)
             .map_err(|error| FileOutcome::NotBegun(start(target, error)))?;
         self.first.entry(target.path.clone()).or_insert_with(|| run.id().clone());
-        self.runs.push(OnRoot { run, source: source.clone(), put: HashSet::new() });
+        self.runs.push(OnRoot { run, put: HashSet::new() });
         Ok(self.runs.len() - 1)
     }
 
     fn commit(&mut self, index: usize, settings: &Settings) {
         let on = &mut self.runs[index];
-        if let Err(error) = on.run.commit(&on.source, settings) {
-            self.report.late.push(Error::new(
-                Op::KeepJournal,
-                on.run.target().path.clone(),
-                ErrorKind::BadJournal,
-            ));
-            tracing::error!("{error}");
+        match on.run.commit(settings) {
+            Ok(()) => {}
+            Err(StartError::Failed(error)) => self.report.late.push(error),
+            Err(error) => tracing::error!("{error}"),
         }
         self.collect(index);
     }
@@ -494,9 +496,9 @@ impl Series {
 
     fn end_run(&mut self, index: usize, settings: &Settings) {
         self.commit(index, settings);
-        let OnRoot { run, source, .. } = self.runs.remove(index);
+        let OnRoot { run, .. } = self.runs.remove(index);
         let (id, root) = (run.id().clone(), run.target().path.clone());
-        let (result, items, notes) = run.end(&source, settings, &Control::default());
+        let (result, items, notes) = run.end(settings, &Control::default());
         let failed = items.into_iter().filter_map(|item| match item.outcome {
             Outcome::Failed { error } => Some(error),
             _ => None,
@@ -518,18 +520,28 @@ impl Series {
     }
 
     /// Finds the roots, and how the folders of source and target are below them.
-    fn way(&self, source: &Path, target: &Path) -> Result<Way, FileOutcome> {
+    fn way(&mut self, source: &Path, target: &Path, settings: &Settings) -> Result<Way, FileOutcome> {
         let parent = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
         let folders = [parent(source), parent(target)];
-        let known = self.way.as_ref();
+        let known = self.way.as_ref().filter(|_| self.begun > self.group_after);
         if let Some(way) = known.filter(|way| way.folders == folders && way.since.elapsed() < WAY_HOLDS) {
             return Ok(way.clone());
+        }
+        // An open root is the same one wherever it was moved to, and nobody means that.
+        while let Some(at) = self.runs.iter().position(|on| check_not_moved(on.run.target()).is_err()) {
+            self.end_run(at, settings);
         }
         let open = |path: &Path, side| open_as(&path.into(), Some(side)).map_err(FileOutcome::NotBegun);
         let from = open(&folders[0], Side::Left)?;
         // The folder may have to be made, and those above it.
         let (there, missing) = existing(&folders[1])?;
         let above = open(there, Side::Right)?;
+        // Where links lead counts, not only how the paths are spelled.
+        for path in [&from.path, &above.path] {
+            if is_within_ours(path) {
+                return Err(ours(path));
+            }
+        }
         let root = self.root_for(&from, &above, &missing)?;
         let below = below(&root.path, &above.path)?;
         let in_root: Vec<Name> = below.into_iter().chain(missing).collect();
@@ -545,7 +557,15 @@ impl Series {
             source_root.pop();
         }
         let roots = [open(&source_root, Side::Left)?, root];
-        way_below(roots, folders, &to_path(&source_names[source_names.len() - up..]), &to_path(&in_root))
+        let source = to_path(&source_names[source_names.len() - up..]);
+        let way = way_below(roots, folders, &source, &to_path(&in_root))?;
+        let id = |dir: &DirRef| dir.metadata().map(|now| now.id).map_err(|e| os(Op::Examine, &above.path, e));
+        match &way.target_dir {
+            Some(dir) if id(dir)? != id(&above.dir)? && Numbers::of(dir) == Numbers::Last => {
+                Err(os(Op::Open, &above.path, std::io::ErrorKind::NotFound.into()))
+            }
+            _ => Ok(way),
+        }
     }
 
     /// The root for a target in `above`, which is there, and below it in folders that are to be made.
@@ -694,12 +714,17 @@ fn is_link(path: &Path) -> bool {
 
 /// The last name of a path that may belong to a user.
 fn name_of(path: &Path) -> Result<Name, FileOutcome> {
-    let is_ours = |name: &Name| name.is_reserved() || name.is_home();
-    if path.components().any(|part| Name::from_os(part.as_os_str()).is_ok_and(|name| is_ours(&name))) {
+    if is_within_ours(path) {
         return Err(ours(path));
     }
     let name = path.file_name().and_then(|name| Name::from_os(name).ok());
     name.ok_or_else(|| os(Op::Open, path, std::io::ErrorKind::InvalidFilename.into()))
+}
+
+/// Whether a path leads to or through what belongs to this program.
+fn is_within_ours(path: &Path) -> bool {
+    let is_ours = |name: &Name| name.is_reserved() || name.is_home();
+    path.components().any(|part| Name::from_os(part.as_os_str()).is_ok_and(|name| is_ours(&name)))
 }
 
 fn ours(path: &Path) -> FileOutcome {

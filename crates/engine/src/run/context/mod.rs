@@ -250,13 +250,14 @@ pub(crate) struct Suspended {
     dated: bool,
     volumes: HashMap<u64, Arc<Volume>>,
     moved: HashSet<FileId>,
+    lifted: Lifted,
 }
 
 impl Suspended {
     /// At the beginning of the run.
     pub(crate) fn new(log: RunLog) -> Self {
-        let (whole, volumes, moved) = Default::default();
-        Self { log, whole, failed: 0, committed: 0, made: 0, dated: false, volumes, moved }
+        let (whole, volumes, moved, lifted) = Default::default();
+        Self { log, whole, failed: 0, committed: 0, made: 0, dated: false, volumes, moved, lifted }
     }
 
     /// Whether nothing may change any more.
@@ -330,7 +331,7 @@ impl<'a> Context<'a> {
         options: &RunOptions,
         suspended: Suspended,
     ) -> Self {
-        let Suspended { log, whole, failed, committed, made, dated, volumes, moved } = suspended;
+        let Suspended { log, whole, failed, committed, made, dated, volumes, moved, lifted } = suspended;
         Self {
             lists_late: true,
             failed: failed.into(),
@@ -339,6 +340,7 @@ impl<'a> Context<'a> {
             dated: dated.into(),
             volumes: volumes.into(),
             moved: moved.into(),
+            lifted: lifted.into(),
             ..Self::new(part, settings, control, log.run().clone(), options, Some(log), whole)
         }
     }
@@ -349,6 +351,7 @@ impl<'a> Context<'a> {
             |lock: &mut Mutex<_>| std::mem::take(lock.get_mut().unwrap_or_else(PoisonError::into_inner));
         let volumes = own(&mut self.volumes);
         let moved = std::mem::take(self.moved.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let lifted = std::mem::take(self.lifted.get_mut().unwrap_or_else(PoisonError::into_inner));
         let suspended = self.log.take().map(|log| Suspended {
             log,
             whole: Arc::clone(&self.whole),
@@ -358,6 +361,7 @@ impl<'a> Context<'a> {
             dated: *self.dated.get_mut(),
             volumes,
             moved,
+            lifted,
         });
         let (items, notes) = self.into_parts();
         (suspended, items, notes)
