@@ -6,10 +6,10 @@ Invariants:
   says why.
 * Files between `start_copy_operation` and `end_copy_operation` are one run, undone as a whole; any other file
   is a run of its own. A dry run writes nothing.
-* In an operation of more than `FILECOPY_GROUP_AFTER_FILES` files, small files get their names in groups,
-  because one sync for each is 10 to 90 times slower. Their result says success before that; should the group
-  fail, the same result object is changed, the failure is told, and `end_copy_operation` lists it.
-  `timestamp_manager` waits for what it needs.
+* Each file ends before `copy_file` returns. Where the caller sets `FILECOPY_GROUP_AFTER_FILES`, small files after so many
+  of an operation get their names in groups instead, which saves the syncs of each. Their result says success before that,
+  with `verification_passed=False`; their sources must be kept until the operation has ended. When the group is done, the
+  same result object is changed, a failure is told, and `end_copy_operation` lists it. `timestamp_manager` waits for what it needs.
 * No lock is held while code of the caller runs (`status_callback`, `progress_manager`, `cancel_event`). What
   that code raises is logged and goes no further. A copy that it starts, in the same operation or into the
   same folder, is refused, because it would wait for itself.
@@ -696,8 +696,12 @@ class _Operation:
                 self._rehearsal = _engine.Operation(self.name, True)
             return self._rehearsal
         if self._real is None:
-            self._real = _engine.Operation(self.name, False, C.FILECOPY_GROUP_AFTER_FILES)
+            self._real = _engine.Operation(self.name, False, self._group_after())
         return self._real
+
+    def _group_after(self):
+        """A file by itself has nothing to wait for."""
+        return C.FILECOPY_GROUP_AFTER_FILES if self.operation_id else None
 
     def settle(self):
         """Has waiting files get their names; the outcomes of all that did since it was asked last."""

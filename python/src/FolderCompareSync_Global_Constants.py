@@ -187,13 +187,13 @@ _LOCALS = {
         "How often the progress dialogs are redrawn.",
     ),
     "FILECOPY_GROUP_AFTER_FILES": _Local(
-        64,
+        (1 << 64) - 1,
         int,
         0,
         (1 << 64) - 1,
         None,
         "count",
-        "Files of an operation that get their names one by one; small ones after them do in groups.",
+        "Files of an operation that get their names one by one; small ones after them do in groups (never).",
     ),
     "FILECOPY_LOG_FOLDER": _Local(
         _log_folder(),

@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::path::AnyPath;
-use crate::poll::{INTERVAL, cancels, with_polls};
+use crate::poll::{INTERVAL, cancels, guarded, with_polls};
 use crate::settings::now;
 use crate::text::{self, WHO};
 
@@ -112,9 +112,12 @@ impl CopyOutcome {
     fn ended(&mut self, ended: FileOutcome, replaced: bool, begun: bool) {
         match ended {
             FileOutcome::Copied(evidence) => self.copied(&evidence, replaced),
+            // Nothing is there under its name, and it is not yet verified as was asked.
             FileOutcome::Waits(evidence) => {
+                let state = std::mem::take(&mut self.target_state);
                 self.copied(&evidence, replaced);
-                self.waits = true;
+                (self.waits, self.verified, self.target_state) = (true, false, state);
+                self.staged_path = self.staged_path.replace(".part", ".new");
             }
             FileOutcome::DryRun => self.success = true,
             FileOutcome::Refused(problems) => self.error = text::problems(&problems),
@@ -225,8 +228,9 @@ impl Operation {
 
 #[pymethods]
 impl Operation {
-    /// `group_after` files end one by one; small ones after them wait for each other: they are copied and read back from
-    /// the cache, and get their names in groups (`CopyOutcome.waits`). `None` takes the engine's own number.
+    /// With `group_after`, so many files end one by one, and small ones after them wait for each other: they are copied and
+    /// read back from the cache, and get their names in groups (`CopyOutcome.waits`). Their sources must be kept until the
+    /// operation has ended. Without it no file waits.
     #[new]
     #[pyo3(signature = (name, dry_run = false, group_after = None))]
     fn new(name: &str, dry_run: bool, group_after: Option<u64>) -> Self {
@@ -253,15 +257,15 @@ impl Operation {
         let control = Control::default();
         let size = py.detach(|| std::fs::metadata(&*source).map_or(0, |found| found.len()));
         let ask = |py: Python<'_>, done: (u64, u64, u64, &str)| {
-            let Some(poll) = &poll else { return false };
+            let Some(poll) = &poll else { return Ok(false) };
             self.set_polling(Some(std::thread::current().id()));
             let answer = cancels(py, poll.call1(py, done));
             self.set_polling(None);
             answer
         };
         let work = || self.series().copy(&source, &target, &settings, &control);
-        let report = if poll.is_none() || size < INLINE_BELOW {
-            py.detach(work)
+        let report = if size < INLINE_BELOW {
+            py.detach(|| guarded(work))?
         } else {
             // While it is opened and while it gets its name it is not among the files in work.
             let mut last = (0, 0, size, "");
@@ -282,7 +286,7 @@ impl Operation {
         let outcome = CopyOutcome::of(report, &control);
         if outcome.success {
             let verified = if outcome.verified { outcome.file_size } else { 0 };
-            ask(py, (outcome.bytes_copied, verified, outcome.file_size, &outcome.strategy));
+            ask(py, (outcome.bytes_copied, verified, outcome.file_size, &outcome.strategy))?;
         }
         Ok(outcome)
     }
@@ -332,6 +336,7 @@ impl Operation {
     /// The latest run; "" before the first file.
     #[getter]
     fn run_id(&self, py: Python<'_>) -> PyResult<String> {
+        self.check_process()?;
         self.check_reentry()?;
         Ok(py.detach(|| self.series().run().map(ToString::to_string).unwrap_or_default()))
     }
@@ -339,6 +344,7 @@ impl Operation {
     /// The folders on which a run is under way.
     #[getter]
     fn roots(&self, py: Python<'_>) -> PyResult<Vec<PathBuf>> {
+        self.check_process()?;
         self.check_reentry()?;
         Ok(py.detach(|| self.series().roots().into_iter().map(std::path::Path::to_owned).collect()))
     }

@@ -174,7 +174,7 @@ impl Request {
         work: impl FnOnce() -> T + Send,
     ) -> PyResult<T> {
         let ask = |py: Python<'_>, now: &Snapshot| {
-            let Some(poll) = &self.poll else { return false };
+            let Some(poll) = &self.poll else { return Ok(false) };
             let (done, total) = if now.phase == Phase::Scan {
                 (now.items_scanned, 0)
             } else {
@@ -311,7 +311,7 @@ fn carry_out(
 }
 
 fn too_many(excess: &Excess) -> String {
-    format!("{}. Nothing was changed. Allow it with max_delete.", excess)
+    format!("{excess}. Nothing was changed. Allow it with max_delete.")
 }
 
 fn report_of(report: &Report) -> PyResult<RunReport> {

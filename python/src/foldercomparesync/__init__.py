@@ -84,9 +84,9 @@ class Operation:
     Use it in a `with` block; leaving the block ends the run, also after an exception. Nothing is written
     before the first file. One operation copies one file at a time, for whichever thread.
 
-    After `group_after` files (64), small ones wait for each other and get their names in groups, because one
-    sync for each is 10 to 90 times slower: `outcome.waits`. `settle` and the end of the operation give them
-    their names.
+    With `group_after`, so many files end one by one, and small ones after them wait for each other and get their
+    names in groups, because one sync for each is 10 to 90 times slower: `outcome.waits`. `settle` and the end of the
+    operation give them their names. Keep the sources of those that wait until then. Without it no file waits.
     """
 
     def __init__(self, name: str, *, dry_run: bool = False, group_after: int | None = None) -> None:

@@ -158,8 +158,8 @@ class Operation:
     """
 
     def __new__(cls, name: str, dry_run: bool = False, group_after: int | None = None) -> Operation:
-        """`group_after` files end one by one; small ones after them get their names in groups
-        (`CopyOutcome.waits`).
+        """With `group_after`, so many files end one by one; small ones after them get their names in groups
+        (`CopyOutcome.waits`), and their sources must be kept until then. Without it no file waits.
         """
     def copy_file(
         self, source: _Path, target: _Path, poll: _FilePoll | None = None, interval: float = 0.1
