@@ -521,6 +521,10 @@ fn t3_created_times_are_set_on_ntfs_and_come_back() {
             assert!(found.is_clean(), "{found:#?}");
             assert_eq!(seen(), before);
         }
+        // The year 1600, which the program would take and drop.
+        let early = modified(-11_676_096_000, 0);
+        let told = times::plan_set(listed(&bench.right, &bench), early).try_dates(early);
+        assert!(told.iter().any(|not_set| not_set.why == NotSetReason::OutOfRange), "{told:?}");
         // That of one folder alone is a change too, which is kept for undo.
         let alone = Scope { recursive: false, ..TREE };
         let set = Times { modified: None, created: Some(wanted) };

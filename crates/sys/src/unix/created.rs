@@ -22,15 +22,19 @@ const SECONDS_TO_1970: i128 = 11_644_473_600;
 const TICK_NANOS: i128 = 100;
 
 static ANY: AtomicBool = AtomicBool::new(false);
-/// Device numbers. A volume that takes the number of one that was unmounted answers that it has no such attribute.
+/// Device numbers. A volume that takes the number of one that was unmounted answers that it has no such attribute, and is
+/// asked before anything is refused because of it.
 static VOLUMES: RwLock<Vec<u64>> = RwLock::new(Vec::new());
 
 /// Whether the folder is on such a volume, which is remembered.
 pub(super) fn is_settable(fd: BorrowedFd<'_>, metadata: &Metadata) -> bool {
-    if read(fd).is_none() {
+    let is_one = read(fd).is_some();
+    let mut volumes = VOLUMES.write().unwrap_or_else(PoisonError::into_inner);
+    if !is_one {
+        // The number was that of another one before.
+        volumes.retain(|volume| *volume != metadata.id.volume);
         return false;
     }
-    let mut volumes = VOLUMES.write().unwrap_or_else(PoisonError::into_inner);
     if !volumes.contains(&metadata.id.volume) {
         volumes.push(metadata.id.volume);
     }
@@ -40,6 +44,11 @@ pub(super) fn is_settable(fd: BorrowedFd<'_>, metadata: &Metadata) -> bool {
 
 fn is_known(volume: u64) -> bool {
     ANY.load(Ordering::Acquire) && VOLUMES.read().unwrap_or_else(PoisonError::into_inner).contains(&volume)
+}
+
+/// Whether an open item is on such a volume, whichever had that number before.
+fn is_one_now(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(is_known(rustix::fs::fstat(fd)?.st_dev) && read(fd).is_some())
 }
 
 /// Adds the created time to what the system told of an open item.
@@ -60,11 +69,17 @@ pub(super) fn add_at(fd: BorrowedFd<'_>, name: &[u8], mut metadata: Metadata) ->
     metadata
 }
 
+/// Refuses a modified time that such a volume cannot store: its program says yes, shows it for a while and drops it.
+pub(super) fn check_modified(fd: BorrowedFd<'_>, modified: Option<Time>) -> io::Result<()> {
+    let Some(modified) = modified.filter(|_| ANY.load(Ordering::Acquire)) else { return Ok(()) };
+    let is_out = to_ticks(modified).is_err() && is_one_now(fd)?;
+    if is_out { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(()) }
+}
+
 /// Sets the created time of an open item, if it is on such a volume.
 pub(super) fn set(fd: BorrowedFd<'_>, created: Option<Time>) -> io::Result<()> {
     let Some(created) = created.filter(|_| ANY.load(Ordering::Acquire)) else { return Ok(()) };
-    let volume = rustix::fs::fstat(fd)?.st_dev;
-    if !is_known(volume) {
+    if !is_one_now(fd)? {
         return Ok(());
     }
     let value = to_ticks(created)?;
@@ -74,8 +89,7 @@ pub(super) fn set(fd: BorrowedFd<'_>, created: Option<Time>) -> io::Result<()> {
 /// The same of an item in an open folder, a link itself too.
 pub(super) fn set_at(fd: BorrowedFd<'_>, name: &[u8], created: Option<Time>) -> io::Result<()> {
     let Some(created) = created.filter(|_| ANY.load(Ordering::Acquire)) else { return Ok(()) };
-    let volume = rustix::fs::fstat(fd)?.st_dev;
-    if !is_known(volume) {
+    if !is_one_now(fd)? {
         return Ok(());
     }
     let value = to_ticks(created)?;

@@ -195,6 +195,8 @@ impl Symlinks for UnixDir {
     }
 
     fn set_link_times(&self, name: &Name, times: Times) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        super::created::check_modified(self.fd.as_fd(), times.modified)?;
         let stamps = handle::timestamps(self.fd.as_fd(), times);
         retry(|| rustix::fs::utimensat(&self.fd, name.as_bytes(), &stamps, AtFlags::SYMLINK_NOFOLLOW))?;
         #[cfg(target_os = "linux")]

@@ -159,6 +159,8 @@ pub(super) fn timestamps(fd: BorrowedFd<'_>, times: Times) -> Timestamps {
 }
 
 pub(super) fn set_times(fd: BorrowedFd<'_>, times: Times) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    created::check_modified(fd, times.modified)?;
     retry(|| rustix::fs::futimens(fd, &timestamps(fd, times)))?;
     #[cfg(target_os = "linux")]
     created::set(fd, times.created)?;

@@ -35,7 +35,8 @@ pub(super) fn facts(dir: &UnixDir) -> io::Result<VolumeFacts> {
         place: kind.place,
         read_only: vfs.as_ref().is_some_and(|vfs| vfs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY)),
         case: probe_case(dir).unwrap_or(table.case),
-        time_granularity_nanos: table.granularity,
+        // Whatever the mount is called: `fuseblk` on a device, `fuse` on a file.
+        time_granularity_nanos: if by_attribute { table.granularity.max(100) } else { table.granularity },
         created,
         max_name: vfs.as_ref().map_or(255, |vfs| vfs.f_namemax as usize),
         name_units: NameUnits::Bytes,
