@@ -1,4 +1,5 @@
-//! Dates that are set, copied, repaired and compared by themselves: exactly these dates, and nothing else of any item.
+//! Dates that are set, copied, repaired and compared by themselves: exactly these dates, and nothing else of
+//! any item.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -45,7 +46,8 @@ fn date(path: &Path) -> Time {
 /// Of one item: content, permissions, which file it is, dates.
 type Seen = (Option<Vec<u8>>, fs::Permissions, fcs_sys::FileId, ItemTimes);
 
-/// Everything of a tree that must not change but for dates: content, permissions, which file it is; and the dates.
+/// Everything of a tree that must not change but for dates: content, permissions, which file it is; and the
+/// dates.
 fn seen(root: &Path) -> BTreeMap<PathBuf, Seen> {
     let mut found = BTreeMap::new();
     let mut open = vec![root.to_owned()];
@@ -68,7 +70,8 @@ fn bodies(root: &Path) -> Vec<(PathBuf, Option<Vec<u8>>, fs::Permissions, fcs_sy
     seen(root).into_iter().map(|(path, (content, mode, number, _))| (path, content, mode, number)).collect()
 }
 
-/// Right has what left has, all with another date; one file differs in content, and each side has one that the other lacks.
+/// Right has what left has, all with another date; one file differs in content, and each side has one that
+/// the other lacks.
 fn bench() -> Bench {
     let mut bench = Bench::new();
     bench.settings.undo = Undo::Days(30);
@@ -414,8 +417,8 @@ fn a_date_that_cannot_be_set_is_told_and_the_others_are() {
     assert!(report.items.iter().all(|item| !matches!(item.outcome, Outcome::Skipped { .. })));
 }
 
-/// Every place at which a run can die, and every place at which its undo can: each item has its old or its new date, and an
-/// undo restores the old ones.
+/// Every place at which a run can die, and every place at which its undo can: each item has its old or its
+/// new date, and an undo restores the old ones.
 #[test]
 fn after_a_death_anywhere_each_item_has_its_old_or_its_new_date() {
     let mut deaths = 0;

@@ -1,7 +1,7 @@
 //! What is at a path that a user gave, and in it.
 //!
-//! Invariant: nothing is changed. A link at the end of a path is an item of its own; only a path that ends in a slash means
-//! the folder that the link leads to.
+//! Invariant: nothing is changed. A link at the end of a path is an item of its own; only a path that ends in
+//! a slash means the folder that the link leads to.
 
 use std::collections::HashSet;
 use std::io;
@@ -87,8 +87,8 @@ impl Place {
     }
 }
 
-/// The folder that holds the item at a path, and its name in it; `None` where the path is to be opened as a folder: the top
-/// of a volume, a path that ends in `..` or in a slash.
+/// The folder that holds the item at a path, and its name in it; `None` where the path is to be opened as a
+/// folder: the top of a volume, a path that ends in `..` or in a slash.
 pub(super) fn split(path: &Path) -> Option<(&Path, &std::ffi::OsStr)> {
     let last = path.as_os_str().as_encoded_bytes().last()?;
     if std::path::is_separator(char::from(*last)) {
@@ -114,8 +114,8 @@ pub(super) fn entry_of(root: &Root) -> Result<Entry, SessionError> {
 ///
 /// # Errors
 ///
-/// Where the path cannot be opened, a pattern is not valid, or there are too many items. What else cannot be read is among
-/// the errors of the listing.
+/// Where the path cannot be opened, a pattern is not valid, or there are too many items. What else cannot be
+/// read is among the errors of the listing.
 pub fn list(
     path: &Path,
     scope: Scope<'_>,
@@ -149,7 +149,8 @@ pub fn list(
     }
 }
 
-/// The folder whose journal keeps what is done to the item at a path: the folder itself, or the one that holds it.
+/// The folder whose journal keeps what is done to the item at a path: the folder itself, or the one that
+/// holds it.
 ///
 /// # Errors
 ///
@@ -158,8 +159,8 @@ pub fn root_of(path: &Path) -> Result<Root, SessionError> {
     Place::at(path).map(|place| place.root().clone())
 }
 
-/// Brings listings together that have one root, and drops items that are listed twice, in whichever root: each is to be
-/// changed once.
+/// Brings listings together that have one root, and drops items that are listed twice, in whichever root:
+/// each is to be changed once.
 pub fn join(mut listings: Vec<Listing>) -> Vec<Listing> {
     // What is listed from above is not listed again from within.
     listings.sort_by_key(|listing| listing.root.path.components().count());
@@ -181,7 +182,8 @@ pub fn join(mut listings: Vec<Listing>) -> Vec<Listing> {
     joined
 }
 
-/// All items of a tree that take part, each folder followed by what it holds. A loop: trees may be deeper than a stack.
+/// All items of a tree that take part, each folder followed by what it holds. A loop: trees may be deeper
+/// than a stack.
 fn items_of(tree: &Tree, scope: Scope<'_>) -> Vec<Listed> {
     let mut items = Vec::new();
     let mut open = vec![(NodeId::ROOT, tree.root.fingerprint())];

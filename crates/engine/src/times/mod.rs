@@ -1,11 +1,12 @@
 //! Dates of items by themselves: read, set, copied and compared, whatever the content.
 //!
-//! [`read`], [`set`] and [`copy`] work on one plain path, at once and without a journal: for programs that use this library.
-//! What a user asks for ([`plan_set`], [`plan_copy`], [`plan_repair`]) is planned and carried out as a run, with a journal and an
-//! undo.
+//! [`read`], [`set`] and [`copy`] work on one plain path, at once and without a journal: for programs that
+//! use this library. What a user asks for ([`plan_set`], [`plan_copy`], [`plan_repair`]) is planned and
+//! carried out as a run, with a journal and an undo.
 //!
-//! Invariant: content is never written, and a link at the end of a path is never followed. What a volume cannot store, or a
-//! system cannot set, is told. This module must not know how times are written or read as text.
+//! Invariant: content is never written, and a link at the end of a path is never followed. What a volume
+//! cannot store, or a system cannot set, is told. This module must not know how times are written or read as
+//! text.
 
 mod list;
 mod pair;
@@ -108,8 +109,8 @@ pub fn created_unsettable(volume: &VolumeFacts) -> Option<NotSetReason> {
     }
 }
 
-/// The steps, in nanoseconds, in which a volume stores modified and created times, as far as its file system's name says.
-/// A created time that is not stored has none.
+/// The steps, in nanoseconds, in which a volume stores modified and created times, as far as its file
+/// system's name says. A created time that is not stored has none.
 pub fn steps(volume: &VolumeFacts) -> (u64, Option<u64>) {
     let modified = volume.time_granularity_nanos.max(1);
     // FAT has a byte of its own for the created time, in hundredths of a second.

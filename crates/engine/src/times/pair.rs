@@ -1,7 +1,8 @@
 //! Two places whose dates belong together: file and file, folder and folder, tree and tree.
 //!
-//! Invariant: two dates count as one only where one of the volumes could not tell them apart, or they are closer than
-//! the tolerance that was asked for; and content as equal only after every byte of both files was read. Nothing is changed.
+//! Invariant: two dates count as one only where one of the volumes could not tell them apart, or they are
+//! closer than the tolerance that was asked for; and content as equal only after every byte of both files was
+//! read. Nothing is changed.
 
 use std::path::Path;
 
@@ -290,7 +291,8 @@ impl Pairs {
         self.left_alone.push(LeftAlone { path: right.0, why });
     }
 
-    /// Leaves only those files whose content is equal on both sides, of those whose dates differ: these alone are read.
+    /// Leaves only those files whose content is equal on both sides, of those whose dates differ: these alone
+    /// are read.
     pub(super) fn keep_equal_content(&mut self, settings: &Settings, control: &Control) {
         let content = match settings.compare_content {
             ContentCheck::Off => ContentCheck::Blake3,

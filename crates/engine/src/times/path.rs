@@ -1,8 +1,7 @@
 //! The dates of one item at a plain path: read, set, copied.
 //!
-//! Invariant: the item at the path itself is meant, never what a link there leads to (unless the path ends in a slash); its
-//! access time is left alone as far as
-//! the volume allows. Nothing is written down for undo.
+//! Invariant: the item at the path itself is meant, never what a link there leads to (unless the path ends in
+//! a slash); its access time is left alone as far as the volume allows. Nothing is written down for undo.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,7 +15,8 @@ use crate::probe::links;
 use crate::session::{self, SessionError};
 use crate::{Error, Op, Result};
 
-/// An item by the folder that holds it; without a name, by itself: the top of a volume, or a path that ends in `..`.
+/// An item by the folder that holds it; without a name, by itself: the top of a volume, or a path that ends
+/// in `..`.
 struct Located {
     dir: DirRef,
     name: Option<Name>,
@@ -49,8 +49,8 @@ impl Located {
         found.map_err(|e| Error::os(Op::Examine, &self.path, e))
     }
 
-    /// The item, opened to set its dates, and the volume that it is on; `None` where it can only be reached by its name: a
-    /// link, or what only its owner may open.
+    /// The item, opened to set its dates, and the volume that it is on; `None` where it can only be reached
+    /// by its name: a link, or what only its owner may open.
     fn open(&self) -> io::Result<(Option<Arc<dyn Handle>>, VolumeFacts)> {
         let Some(name) = &self.name else { return Ok((Some(self.dir.clone()), self.dir.volume()?)) };
         let handle: Arc<dyn Handle> = match self.dir.stat(name)?.kind {
@@ -85,7 +85,8 @@ impl Located {
             }
             (None, Some(name)) => {
                 if is_any {
-                    // The program or server behind such a volume may date what a link points to, wherever that is.
+                    // The program or server behind such a volume may date what a link points to, wherever
+                    // that is.
                     if links::in_doubt(&volume) {
                         return Err(io::ErrorKind::Unsupported.into());
                     }
@@ -112,7 +113,8 @@ pub fn read(path: &Path) -> Result<ItemTimes> {
 ///
 /// # Errors
 ///
-/// Where the item cannot be examined or opened, or the system refuses; and for a link on a volume that may follow it.
+/// Where the item cannot be examined or opened, or the system refuses; and for a link on a volume that may
+/// follow it.
 pub fn set(path: &Path, times: Times) -> Result<TimesSet> {
     let (now, volume) = Located::at(path)?.set(times).map_err(|e| Error::os(Op::SetMetadata, path, e))?;
     let modified = times.modified.and_then(|wanted| compared(DateKind::Modified, wanted, Some(now.modified)));

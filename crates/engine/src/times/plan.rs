@@ -1,10 +1,10 @@
 //! What dates are to be set, as a plan that a run carries out: with a journal, a recovery and an undo.
 //!
-//! Folders go the way of folders in every run, whose dates are set last and come back with an undo, the root's own too; files
-//! are changes of metadata. So nothing here can be planned that writes content.
+//! Folders go the way of folders in every run, whose dates are set last and come back with an undo, the
+//! root's own too; files are changes of metadata. So nothing here can be planned that writes content.
 //!
-//! Invariant: pure but for asking volumes; an item whose date is not to change is in no plan, and what is left as it is has
-//! a reason.
+//! Invariant: pure but for asking volumes; an item whose date is not to change is in no plan, and what is
+//! left as it is has a reason.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -170,8 +170,8 @@ fn compared_at(date: DateKind, wanted: Time, now: Option<Time>, step: u64) -> Op
     compared(date, wanted, now).filter(|_| !is_cut)
 }
 
-/// Plans to give the item or tree at `right` the dates of that at `left`, whatever the content. Items that only one of them has
-/// stay as they are.
+/// Plans to give the item or tree at `right` the dates of that at `left`, whatever the content. Items that
+/// only one of them has stay as they are.
 ///
 /// # Errors
 ///
@@ -187,7 +187,8 @@ pub fn plan_copy(
     Ok(of_pairs(Task::Copy, pairs))
 }
 
-/// As [`plan_copy`], of folders and of those files alone whose content is equal: of files whose dates differ both are read.
+/// As [`plan_copy`], of folders and of those files alone whose content is equal: of files whose dates differ
+/// both are read.
 ///
 /// # Errors
 ///
@@ -264,7 +265,8 @@ impl Planner {
         }
     }
 
-    /// Takes an item in, if it is to get other dates. Those of a folder come from `source`, which says how that looks.
+    /// Takes an item in, if it is to get other dates. Those of a folder come from `source`, which says how
+    /// that looks.
     fn add(&mut self, target: At<'_>, folder: Fingerprint, source: At<'_>, mut wanted: Times) {
         let (path, entry) = target;
         if wanted == Times::default() {
@@ -374,9 +376,9 @@ impl Proposal {
         self.changes.is_empty()
     }
 
-    /// Tries on a new file of ours, which is gone again afterwards, which of the dates that were asked for the volume of
-    /// the target does not store. Only for who is about to write there: the caller has made sure that no run is in progress
-    /// on it. Empty where it could not be tried.
+    /// Tries on a new file of ours, which is gone again afterwards, which of the dates that were asked for
+    /// the volume of the target does not store. Only for who is about to write there: the caller has made
+    /// sure that no run is in progress on it. Empty where it could not be tried.
     pub fn try_dates(&self, times: Times) -> Vec<NotSet> {
         let created = times.created.filter(|_| created_unsettable(&self.volume).is_none());
         let given = Times { created, ..times };

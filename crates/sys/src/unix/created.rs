@@ -1,5 +1,5 @@
-//! When items were created, on NTFS served by `ntfs-3g`: Linux has no call to set it, and FUSE none to tell it, but that
-//! program shows it as an extended attribute that can be read and written
+//! When items were created, on NTFS served by `ntfs-3g`: Linux has no call to set it, and FUSE none to tell
+//! it, but that program shows it as an extended attribute that can be read and written
 //! (<https://github.com/tuxera/ntfs-3g/wiki/Using-Extended-Attributes>).
 //!
 //! Invariant: only volumes are asked whose root has shown that attribute; on all others no call is added.
@@ -22,8 +22,8 @@ const SECONDS_TO_1970: i128 = 11_644_473_600;
 const TICK_NANOS: i128 = 100;
 
 static ANY: AtomicBool = AtomicBool::new(false);
-/// Device numbers. A volume that takes the number of one that was unmounted answers that it has no such attribute, and is
-/// asked before anything is refused because of it.
+/// Device numbers. A volume that takes the number of one that was unmounted answers that it has no such
+/// attribute, and is asked before anything is refused because of it.
 static VOLUMES: RwLock<Vec<u64>> = RwLock::new(Vec::new());
 
 /// Whether the folder is on such a volume, which is remembered.
@@ -69,7 +69,8 @@ pub(super) fn add_at(fd: BorrowedFd<'_>, name: &[u8], mut metadata: Metadata) ->
     metadata
 }
 
-/// Refuses a modified time that such a volume cannot store: its program says yes, shows it for a while and drops it.
+/// Refuses a modified time that such a volume cannot store: its program says yes, shows it for a while and
+/// drops it.
 pub(super) fn check_modified(fd: BorrowedFd<'_>, modified: Option<Time>) -> io::Result<()> {
     let Some(modified) = modified.filter(|_| ANY.load(Ordering::Acquire)) else { return Ok(()) };
     let is_out = to_ticks(modified).is_err() && is_one_now(fd)?;

@@ -1,7 +1,7 @@
 //! `fcs times set`, `copy` and `repair`: what is to be set is shown, confirmed, and carried out as runs.
 //!
-//! Invariant: nothing is written before the user (or `-y`) agreed to all of it, except a file on which the dates that were
-//! given are tried and which is gone again, and never in a dry run.
+//! Invariant: nothing is written before the user (or `-y`) agreed to all of it, except a file on which the
+//! dates that were given are tried and which is gone again, and never in a dry run.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -147,7 +147,8 @@ fn refuse_created_alone(proposals: &[Proposal], times: Times) -> Result<(), Fail
     Err(Failure::new(Code::Refused, format_args!("Could not set created times in {path}. {why}")))
 }
 
-/// Tries the dates that were given, and refuses where the volume would store others. What it only cuts to its step is said.
+/// Tries the dates that were given, and refuses where the volume would store others. What it only cuts to its
+/// step is said.
 fn refuse_what_is_not_stored(
     session: &Session<'_>,
     proposal: &Proposal,

@@ -1,6 +1,7 @@
 //! `fcs times`: created and modified times of items, and nothing else of them.
 //!
-//! Invariant: content is never written, and what sets a date is a run that can be undone; `show` and `verify` write nothing.
+//! Invariant: content is never written, and what sets a date is a run that can be undone; `show` and `verify`
+//! write nothing.
 
 mod change;
 mod plan;

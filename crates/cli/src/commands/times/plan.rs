@@ -1,6 +1,7 @@
 //! What dates are going to be set, on the screen and as events.
 //!
-//! Invariant: says what is in the proposal, all of it in a dry run; only how many paths are shown is decided here.
+//! Invariant: says what is in the proposal, all of it in a dry run; only how many paths are shown is decided
+//! here.
 
 use fcs_app::outcome;
 use fcs_engine::Settings;
@@ -19,7 +20,8 @@ use crate::output::text::{count, number, pad};
 const SHOWN: usize = 10;
 const WIDTH: usize = 12;
 
-/// Where dates are set, how many, and what is left alone. With `whole` every change and every item, else the first ones.
+/// Where dates are set, how many, and what is left alone. With `whole` every change and every item, else the
+/// first ones.
 pub(super) fn overview(
     proposal: &Proposal,
     settings: &Settings,

@@ -1,4 +1,5 @@
-//! `fcs times verify`: differences on standard output, the summary on standard error, the verdict in the exit code.
+//! `fcs times verify`: differences on standard output, the summary on standard error, the verdict in the exit
+//! code.
 //!
 //! Invariant: nothing is written, no content is read.
 

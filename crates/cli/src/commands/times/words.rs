@@ -56,7 +56,8 @@ pub(super) fn slash(kind: Kind) -> &'static str {
     if kind == Kind::Folder { "/" } else { "" }
 }
 
-/// How a volume stores dates: `ext4: modified in steps of 1 ns; created in steps of 1 ns, and cannot be set here`.
+/// How a volume stores dates: `ext4: modified in steps of 1 ns; created in steps of 1 ns, and cannot be set
+/// here`.
 pub(super) fn volume_words(volume: &VolumeFacts) -> String {
     let (modified, created) = steps(volume);
     let created = match (created, created_unsettable(volume)) {

@@ -1,7 +1,9 @@
-//! A symbolic link as an item whose dates are set. It cannot be opened, so it is reached by its name in its open folder.
+//! A symbolic link as an item whose dates are set. It cannot be opened, so it is reached by its name in its
+//! open folder.
 //!
 //! Invariant: whoever opens one has made sure that its volume sets dates of links themselves
-//! ([`crate::probe::links::in_doubt`]); a program that serves a volume may set those of what a link points to.
+//! ([`crate::probe::links::in_doubt`]); a program that serves a volume may set those of what a link points
+//! to.
 
 use std::any::Any;
 use std::io;
