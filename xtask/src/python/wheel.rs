@@ -360,11 +360,10 @@ fn expected(sources: &BTreeSet<String>, system: System, has_program: bool) -> BT
     files
 }
 
-/// What is missing, and what is there besides. How it was made may be told of below the package's own information.
+/// What is missing, and what is there besides.
 fn differences(expected: &BTreeSet<String>, there: &BTreeSet<String>) -> Vec<String> {
-    let may_be = |name: &&String| name.starts_with(&format!("{PACKAGE}-{VERSION}.dist-info/sboms/"));
     let missing = expected.difference(there).map(|name| format!("has no {name}"));
-    let besides = there.difference(expected).filter(|name| !may_be(name));
+    let besides = there.difference(expected);
     missing.chain(besides.map(|name| format!("has {name} besides"))).collect()
 }
 
@@ -400,8 +399,6 @@ mod tests {
         let files = expected(&set(&["A.py"]), System::Linux, false);
         let with = |name: &str| files.iter().cloned().chain([name.to_owned()]).collect::<BTreeSet<_>>();
         assert_eq!(differences(&files, &with("notes.txt")), ["has notes.txt besides"]);
-        let bill = format!("foldercomparesync-{VERSION}.dist-info/sboms/a.json");
-        assert_eq!(differences(&files, &with(&bill)), [""; 0]);
     }
 
     #[test]
