@@ -803,9 +803,9 @@ pub fn cases(scenarios: &[Scenario], ways: &[DiskRules], endings: &[Ending]) -> 
         for &way in ways.iter().filter(|way| way.can(scenario)) {
             // Each file is a matter of its own: nothing rolls back all of them.
             let endings = endings.iter().filter(|ending| !(scenario.is_series() && ending.goes_back()));
-            cases.extend(endings.map(|&ending| match scenario.is_series() {
-                true => record_series(scenario, way, ending),
-                false => record_run(scenario, way, ending),
+            cases.extend(endings.map(|&ending| {
+                let record = if scenario.is_series() { record_series } else { record_run };
+                record(scenario, way, ending)
             }));
         }
     }
