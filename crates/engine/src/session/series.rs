@@ -183,6 +183,19 @@ struct Way {
     since_check: Option<u64>,
 }
 
+impl Way {
+    /// Whether the paths of the two folders lead to what is open. Where numbers prove nothing it is worked out anew.
+    fn still_leads_there(&self) -> bool {
+        let leads = |path: &Path, dir: &DirRef| {
+            let id = |dir: &DirRef| dir.metadata().ok().map(|now| now.id);
+            let there = open_as(&path.into(), None).ok().and_then(|there| id(&there.dir));
+            there.is_some_and(|there| !there.is_of_place() && Some(there) == id(dir))
+        };
+        self.target_dir.as_ref().is_some_and(|dir| leads(&self.folders[1], dir))
+            && leads(&self.folders[0], &self.source_dir)
+    }
+}
+
 /// Content bytes after which the room on the target is looked at again.
 const CHECK_BYTES: u64 = 32 << 20;
 /// As long as this a path is taken to lead to the folder that it led to, where files wait in groups; else it is looked up each time.
@@ -523,9 +536,12 @@ impl Series {
     fn way(&mut self, source: &Path, target: &Path, settings: &Settings) -> Result<Way, FileOutcome> {
         let parent = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
         let folders = [parent(source), parent(target)];
-        let known = self.way.as_ref().filter(|_| self.begun > self.group_after);
-        if let Some(way) = known.filter(|way| way.folders == folders && way.since.elapsed() < WAY_HOLDS) {
-            return Ok(way.clone());
+        if let Some(way) = self.way.as_mut().filter(|way| way.folders == folders) {
+            let holds = self.begun > self.group_after && way.since.elapsed() < WAY_HOLDS;
+            if holds || way.still_leads_there() {
+                way.since = if holds { way.since } else { Instant::now() };
+                return Ok(way.clone());
+            }
         }
         // An open root is the same one wherever it was moved to, and nobody means that.
         while let Some(at) = self.runs.iter().position(|on| check_not_moved(on.run.target()).is_err()) {
