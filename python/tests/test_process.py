@@ -183,9 +183,11 @@ print("outer", foldercomparesync.settings["verify"])
 @pytest.mark.skipif(os.name != "posix", reason="the signal is sent the way of POSIX")
 def test_an_interrupt_from_the_keyboard_ends_a_large_copy(tree, large_file, tmp_path):
     script = """
-import sys
+import signal, sys
 from FileCopyManager_class import FileCopyManager_class
 import FolderCompareSync_Global_Constants as C
+# A shell has its jobs in the background ignore it, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 C.FILECOPY_PROGRESS_UPDATE_FREQUENCY_HZ = 60
 class Progress:
     def update_file_progress(self, *_):
