@@ -16,6 +16,7 @@ use fcs_engine::history::{RecoverMode, RecoveryReport, RunState, recover, undo};
 use fcs_engine::plan::{Plan, plan_sync};
 use fcs_engine::report::RunResult;
 use fcs_engine::run::{OnError, RemovedTo, RunOptions, run};
+use fcs_engine::session::{FileOutcome, Series};
 use fcs_engine::settings::Undo;
 use fcs_testkit::listing::{Listing, Options, diff, listing};
 use fcs_testkit::skip::skip;
@@ -144,6 +145,45 @@ fn p2_a_plain_users_sync_adds_and_removes_in_closed_folders_and_is_undone() {
         })
         .unwrap();
     });
+}
+
+/// Files that are named one after the other, in two closed folders by turns and in one that is made, alone and in groups.
+#[test]
+fn p2_a_plain_users_series_works_in_closed_folders_and_gives_them_their_modes() {
+    for group_after in [u64::MAX, 1] {
+        plainly(test_name!(), |place| {
+            let bench = closed(place);
+            let names =
+                ["mod/added", "mod/deep/added", "mod/replaced", "mod/made/in/it", "mod/deep/replaced"];
+            as_plain_user(|| {
+                let before = seen(&bench.right);
+                let mut series = Series::new("copy", false).group_after(group_after);
+                for name in names {
+                    let (from, to) = (bench.left.join(name), bench.right.join(name));
+                    let report = series.copy(&from, &to, &bench.settings, &bench.control);
+                    let done = matches!(report.outcome, FileOutcome::Copied(_) | FileOutcome::Waits(_));
+                    assert!(done, "{name}: {report:#?}");
+                }
+                let ended = series.end(&bench.settings);
+                assert_eq!((ended.copied, ended.failed, ended.late.len()), (5, 0, 0), "{ended:#?}");
+                for name in names {
+                    assert_eq!(
+                        fs::read(bench.left.join(name)).unwrap(),
+                        fs::read(bench.right.join(name)).unwrap(),
+                        "{name}"
+                    );
+                }
+                for folder in ["mod", "mod/deep", "mod/made"] {
+                    let found = fs::metadata(bench.right.join(folder)).unwrap().permissions().mode();
+                    assert_eq!(found & 0o7777, 0o555, "{folder}");
+                }
+                let recovery = undo_last(&bench);
+                assert_eq!(recovery.state, RunState::RolledBack, "{recovery:#?}");
+                assert_same(&before, &bench.right, "undone");
+            })
+            .unwrap();
+        });
+    }
 }
 
 /// The system takes the set-group-id bit of a folder whose group is none of the user's when its mode is changed, so the

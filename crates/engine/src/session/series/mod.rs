@@ -11,23 +11,23 @@
 //! power cut, so nobody gets that who did not ask for it.
 //!
 //! Invariant: everything that is done to a root is in a journal there, and a path is written to once in a run: a second
-//! time begins another run, which is undone before it. This module must not know who the caller is.
+//! time begins another run, and the two are undone together. This module must not know who the caller is.
+
+mod way;
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use fcs_sys::{DirRef, Kind, Metadata, Name, OsReason, Place, RelPath, Root, is_unc, reason};
+use fcs_sys::{Kind, Metadata, Name, OsReason, RelPath, Root, is_unc, reason};
 
 use super::SessionError;
-use super::root::{check_not_moved, open_as, start};
+use super::root::{check_not_moved, start};
 use crate::compare::Side;
-use crate::dir_cursor::DirCursor;
 use crate::error::display_path;
 use crate::history::RunId;
-use crate::identity::Numbers;
 use crate::names::{fold, is_ours};
-use crate::plan::{Action, FolderPlan, Plan, RootIndex, Step, Target, Totals};
+use crate::plan::{Action, Plan, RootIndex, Step, Target, Totals};
 use crate::preflight::{self, Problem, Severity};
 use crate::progress::full_path;
 use crate::report::{Chosen, Evidence, NotKept, Outcome, RunResult, SkipReason};
@@ -35,6 +35,7 @@ use crate::run::RunOptions;
 use crate::run::open::{Answer, OpenRun, Put};
 use crate::tree::Entry;
 use crate::{Control, Error, ErrorKind, Note, Op, Settings, StartError};
+use way::{Way, is_within_ours};
 
 /// What became of one file.
 #[derive(Debug)]
@@ -158,48 +159,18 @@ pub struct Series {
     report: SeriesReport,
 }
 
+/// Content bytes after which the room on the target is looked at again.
+const CHECK_BYTES: u64 = 32 << 20;
+/// As long as this a path is taken to lead to the folder that it led to, where files wait in groups; else it is looked up each
+/// time.
+const WAY_HOLDS: Duration = Duration::from_millis(100);
+
 /// A run on one root.
 struct OnRoot {
     run: OpenRun,
     /// What was put, by its folded path.
     put: HashSet<Vec<u8>>,
 }
-
-/// The way from two roots to the folders of source and target of the file that came last.
-#[derive(Clone)]
-struct Way {
-    folders: [PathBuf; 2],
-    /// Paths may lead elsewhere after a while.
-    since: Instant,
-    roots: [Root; 2],
-    source_dir: DirRef,
-    /// `None` while it is to be made.
-    target_dir: Option<DirRef>,
-    /// Folders to be made, and last the folder of the file.
-    plans: Vec<FolderPlan>,
-    /// A side is on a network volume.
-    network: bool,
-    /// Content bytes since it was looked whether anything stands against a copy there; `None` before that.
-    since_check: Option<u64>,
-}
-
-impl Way {
-    /// Whether the paths of the two folders lead to what is open. Where numbers prove nothing it is worked out anew.
-    fn still_leads_there(&self) -> bool {
-        let leads = |path: &Path, dir: &DirRef| {
-            let id = |dir: &DirRef| dir.metadata().ok().map(|now| now.id);
-            let there = open_as(&path.into(), None).ok().and_then(|there| id(&there.dir));
-            there.is_some_and(|there| !there.is_of_place() && Some(there) == id(dir))
-        };
-        self.target_dir.as_ref().is_some_and(|dir| leads(&self.folders[1], dir))
-            && leads(&self.folders[0], &self.source_dir)
-    }
-}
-
-/// Content bytes after which the room on the target is looked at again.
-const CHECK_BYTES: u64 = 32 << 20;
-/// As long as this a path is taken to lead to the folder that it led to, where files wait in groups; else it is looked up each time.
-const WAY_HOLDS: Duration = Duration::from_millis(100);
 
 impl Series {
     /// A series that is called so in the list of runs. With `dry_run` nothing is written.
@@ -324,7 +295,7 @@ impl Series {
             let (to, target_name) = split(target, target_root)?;
             let roots = [source_root.clone(), target_root.clone()];
             let folders = [full(source_root, &from), full(target_root, &to)];
-            let way = way_below(roots, folders, &from, &to)?;
+            let way = Way::below(roots, folders, &from, &to)?;
             self.copy_on(way, [source_name, target_name], &mut report, settings, control)
         });
         report.outcome = ended.unwrap_or_else(|ended| ended);
@@ -532,7 +503,7 @@ impl Series {
         std::mem::take(&mut self.report)
     }
 
-    /// Finds the roots, and how the folders of source and target are below them.
+    /// The way to the folders of source and target.
     fn way(&mut self, source: &Path, target: &Path, settings: &Settings) -> Result<Way, FileOutcome> {
         let parent = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
         let folders = [parent(source), parent(target)];
@@ -547,139 +518,9 @@ impl Series {
         while let Some(at) = self.runs.iter().position(|on| check_not_moved(on.run.target()).is_err()) {
             self.end_run(at, settings);
         }
-        let open = |path: &Path, side| open_as(&path.into(), Some(side)).map_err(FileOutcome::NotBegun);
-        let from = open(&folders[0], Side::Left)?;
-        // The folder may have to be made, and those above it.
-        let (there, missing) = existing(&folders[1])?;
-        let above = open(there, Side::Right)?;
-        // Where links lead counts, not only how the paths are spelled.
-        for path in [&from.path, &above.path] {
-            if is_within_ours(path) {
-                return Err(ours(path));
-            }
-        }
-        let root = self.root_for(&from, &above, &missing)?;
-        let below = below(&root.path, &above.path)?;
-        let in_root: Vec<Name> = below.into_iter().chain(missing).collect();
-        let source_names = all_names(&from.path)?;
-        let up = if source_names.ends_with(&in_root) {
-            in_root.len()
-        } else {
-            // What is to be made gets its dates and permissions from the source's folder, which is known by its name.
-            usize::from(!source_names.is_empty())
-        };
-        let mut source_root = from.path.clone();
-        for _ in 0..up {
-            source_root.pop();
-        }
-        let roots = [open(&source_root, Side::Left)?, root];
-        let source = to_path(&source_names[source_names.len() - up..]);
-        let way = way_below(roots, folders, &source, &to_path(&in_root))?;
-        let id = |dir: &DirRef| dir.metadata().map(|now| now.id).map_err(|e| os(Op::Examine, &above.path, e));
-        match &way.target_dir {
-            Some(dir) if id(dir)? != id(&above.dir)? && Numbers::of(dir) == Numbers::Last => {
-                Err(os(Op::Open, &above.path, std::io::ErrorKind::NotFound.into()))
-            }
-            _ => Ok(way),
-        }
+        let running: Vec<Root> = self.runs.iter().map(|on| on.run.target().clone()).collect();
+        Way::find(folders, &running)
     }
-
-    /// The root for a target in `above`, which is there, and below it in folders that are to be made.
-    fn root_for(&self, from: &Root, above: &Root, missing: &[Name]) -> Result<Root, FileOutcome> {
-        let volume = |root: &Root| root.dir.metadata().map(|now| now.id.volume);
-        let at = |path: &Path| open_as(&path.into(), Some(Side::Right)).ok();
-        let here = volume(above).map_err(|e| os(Op::Examine, &above.path, e))?;
-        // One that gets a journal already.
-        let running = self.runs.iter().map(|on| on.run.target());
-        let around = running.filter(|root| above.path.starts_with(&root.path));
-        let around = around.filter(|root| volume(root).is_ok_and(|id| id == here));
-        if let Some(root) = around.max_by_key(|root| root.path.as_os_str().len()) {
-            return Ok(root.clone());
-        }
-        let mut chosen = above.clone();
-        let source_names = all_names(&from.path)?;
-        let Some(mut alike) = source_names.strip_suffix(missing).map(<[Name]>::to_vec) else {
-            return Ok(chosen);
-        };
-        while let (Some(last), Some(parent)) = (alike.pop(), chosen.path.parent().map(Path::to_owned)) {
-            if chosen.path.join(".fcs").is_dir() {
-                break;
-            }
-            let same_name = chosen
-                .path
-                .file_name()
-                .is_some_and(|name| Name::from_os(name).is_ok_and(|name| name == last));
-            // The top of the system's own tree is nobody's backup; the top of a drive may be.
-            let is_top =
-                parent.parent().is_none() && !parent.components().any(|c| matches!(c, Component::Prefix(_)));
-            // Nor is a root one that the source is in.
-            if !same_name || is_top || from.path.starts_with(&parent) {
-                break;
-            }
-            let may_hold = |root: &Root| {
-                volume(root).is_ok_and(|id| id == here) && root.dir.may_change().unwrap_or(false)
-            };
-            match at(&parent).filter(may_hold) {
-                Some(root) => chosen = root,
-                None => break,
-            }
-        }
-        Ok(chosen)
-    }
-}
-
-/// How two folders are below their roots; those of the target that are not there are to be made like the source's.
-fn way_below(
-    roots: [Root; 2],
-    folders: [PathBuf; 2],
-    source: &RelPath,
-    target: &RelPath,
-) -> Result<Way, FileOutcome> {
-    let mut from = DirCursor::new(&roots[0].dir);
-    let mut to = DirCursor::new(&roots[1].dir);
-    let source_dir = from.open(source).map_err(|e| os(Op::Open, &folders[0], e))?;
-    let names: Vec<Name> = target.names().collect();
-    let mut there = None;
-    let mut exists = names.len();
-    while there.is_none() {
-        match to.open(&to_path(&names[..exists])) {
-            Ok(dir) => there = Some(dir),
-            Err(e) if reason(&e) == OsReason::NotFound && exists > 0 => exists -= 1,
-            Err(e) => return Err(os(Op::Open, &folders[1], e)),
-        }
-    }
-    let first = if exists == names.len() { exists } else { exists + 1 };
-    let mut plans = Vec::new();
-    for depth in first..=names.len() {
-        let create = depth > exists;
-        let target_path = to_path(&names[..depth]);
-        let source_path = if source == target { target_path.clone() } else { source.clone() };
-        let looks = from.open(&source_path).and_then(|dir| dir.metadata());
-        let looks = looks.map_err(|e| os(Op::Examine, &folders[0], e))?;
-        let now = match there.as_ref().filter(|_| !create) {
-            Some(dir) => Some(dir.metadata().map_err(|e| os(Op::Examine, &folders[1], e))?),
-            None => None,
-        };
-        plans.push(FolderPlan {
-            source_root: RootIndex(0),
-            target_root: RootIndex(1),
-            source_path,
-            target_path,
-            create,
-            replaces: false,
-            sync_times: create,
-            expect_source: looks.fingerprint(),
-            expect_target: now.as_ref().map(Metadata::fingerprint),
-            target_protection: now.as_ref().and_then(|now| now.protection),
-            created: [looks.created, now.and_then(|now| now.created)],
-            steps: Vec::new(),
-        });
-    }
-    let is_network = |dir: &DirRef| dir.volume().is_ok_and(|volume| volume.place == Place::Network);
-    let network = is_network(&source_dir) || there.as_ref().is_some_and(is_network);
-    let target_dir = there.filter(|_| exists == names.len());
-    let (since, since_check) = (Instant::now(), None);
-    Ok(Way { folders, since, roots, source_dir, target_dir, plans, network, since_check })
 }
 
 /// What stands against it, and what is worth knowing.
@@ -710,12 +551,6 @@ fn check(
     if bad.is_empty() { Ok(()) } else { Err(FileOutcome::Refused(bad)) }
 }
 
-fn to_path(names: &[Name]) -> RelPath {
-    let mut path = RelPath::root();
-    names.iter().for_each(|name| path.push(name));
-    path
-}
-
 fn os(op: Op, path: &Path, error: std::io::Error) -> FileOutcome {
     FileOutcome::Failed(Error::os(op, path.to_owned(), error))
 }
@@ -737,56 +572,11 @@ fn name_of(path: &Path) -> Result<Name, FileOutcome> {
     name.ok_or_else(|| os(Op::Open, path, std::io::ErrorKind::InvalidFilename.into()))
 }
 
-/// Whether a path leads to or through what belongs to this program.
-fn is_within_ours(path: &Path) -> bool {
-    let is_ours = |name: &Name| name.is_reserved() || name.is_home();
-    path.components().any(|part| Name::from_os(part.as_os_str()).is_ok_and(|name| is_ours(&name)))
-}
-
 fn ours(path: &Path) -> FileOutcome {
     refused(format!(
         "Could not copy {}: it is in a folder that belongs to this program and holds journals and originals.",
         display_path(path)
     ))
-}
-
-/// The names of an absolute path.
-fn all_names(path: &Path) -> Result<Vec<Name>, FileOutcome> {
-    let normal = path.components().filter_map(|part| match part {
-        Component::Normal(name) => Some(name),
-        _ => None,
-    });
-    let names = normal.map(Name::from_os).collect::<Result<Vec<_>, _>>();
-    names.map_err(|_| os(Op::Open, path, std::io::ErrorKind::InvalidFilename.into()))
-}
-
-/// The nearest folder above that is there, and the names that are missing below it.
-fn existing(folder: &Path) -> Result<(&Path, Vec<Name>), FileOutcome> {
-    let mut missing = Vec::new();
-    let mut here = folder;
-    loop {
-        match std::fs::metadata(here) {
-            Ok(_) => break,
-            Err(e) if reason(&e) == OsReason::NotFound && !is_link(here) => {}
-            Err(e) => return Err(os(Op::Open, here, e)),
-        }
-        let (Some(name), Some(parent)) = (here.file_name(), here.parent()) else {
-            return Err(os(Op::Open, folder, std::io::ErrorKind::NotFound.into()));
-        };
-        let name = Name::from_os(name)
-            .map_err(|_| os(Op::Open, folder, std::io::ErrorKind::InvalidFilename.into()))?;
-        missing.push(name);
-        here = parent;
-    }
-    missing.reverse();
-    Ok((here, missing))
-}
-
-/// The names from a folder to one in it.
-fn below(root: &Path, path: &Path) -> Result<Vec<Name>, FileOutcome> {
-    let rest =
-        path.strip_prefix(root).map_err(|_| os(Op::Open, path, std::io::ErrorKind::NotFound.into()))?;
-    all_names(rest)
 }
 
 /// How a target is told from others also where case says nothing; too often the same does no harm.
