@@ -221,6 +221,52 @@ except KeyboardInterrupt:
     )
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
+def test_a_childs_lock_is_its_own_and_the_parents_is_free_when_its_run_has_ended(tree, run_python):
+    source, parents, childs = tree("a", {"f": b"1"}), tree("b", {}), tree("c", {})
+    printed = run_python(
+        """
+import os, sys, time, warnings
+warnings.simplefilter("ignore")
+from foldercomparesync import Operation, runs
+source, parents, childs = sys.argv[1:]
+operation = Operation("parent")
+assert operation.copy_file(source + "/f", parents + "/f").success
+to_child, to_parent = os.pipe(), os.pipe()
+
+def entry(root):
+    with open(root + "/.fcs/lock") as lock:
+        return dict(line.split("=", 1) for line in lock.read().splitlines() if "=" in line)
+
+child = os.fork()
+if child == 0:
+    own = Operation("child")
+    assert own.copy_file(source + "/f", childs + "/f").success
+    first = entry(childs)
+    assert int(first["process"]) == os.getpid(), first
+    while entry(childs)["beat"] == first["beat"]:
+        time.sleep(0.05)
+    os.write(to_parent[1], b"x")
+    os.read(to_child[0], 1)
+    own.end()
+    os._exit(0)
+os.read(to_parent[0], 1)
+operation.end()
+again = Operation("again")  # the child lives, and has every handle of its parent
+outcome = again.copy_file(source + "/f", parents + "/g")
+print("again", outcome.success, outcome.error, flush=True)
+again.end()
+os.write(to_child[1], b"x")
+assert os.waitpid(child, 0)[1] == 0
+print("runs", [run.state for run in runs(childs)], flush=True)
+""",
+        source,
+        parents,
+        childs,
+    )
+    assert printed.splitlines() == ["again True ", "runs ['done']"]
+
+
 def test_many_threads_ask_and_set_at_once():
     """Settings, questions and rehearsals from eight threads: nothing hangs, nothing is torn."""
     errors = []

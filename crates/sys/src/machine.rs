@@ -22,10 +22,10 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This process.
-    pub fn this() -> &'static Self {
-        static THIS: OnceLock<Machine> = OnceLock::new();
-        THIS.get_or_init(|| {
+    /// This process. One that was forked off is another than the one that it was forked from.
+    pub fn this() -> Self {
+        static FIRST: OnceLock<Machine> = OnceLock::new();
+        let now = || {
             let process = std::process::id();
             Self {
                 host: crate::host_name(),
@@ -34,7 +34,9 @@ impl Machine {
                 process,
                 began: began(process).unwrap_or(0),
             }
-        })
+        };
+        let first = FIRST.get_or_init(now);
+        if first.process == std::process::id() { first.clone() } else { now() }
     }
 
     /// Whether both are on the same start of the same machine, so that the one can ask for the other.
@@ -170,7 +172,7 @@ mod tests {
     #[test]
     fn this_process_runs_and_one_that_has_ended_does_not() {
         let this = Machine::this();
-        assert!(this.shares_system(this) && this.process == std::process::id());
+        assert!(this.shares_system(&this) && this.process == std::process::id());
         if cfg!(target_os = "linux") {
             assert_eq!(this.runs(), Some(true));
             assert!(!this.boot.is_empty() && this.began > 0);
@@ -186,7 +188,7 @@ mod tests {
             }
             ended.wait().unwrap();
             let restarted = Machine { boot: "another".into(), ..this.clone() };
-            assert!(!restarted.shares_system(this));
+            assert!(!restarted.shares_system(&this));
             assert_eq!(user_name(0).as_deref(), Some("root"));
         }
     }

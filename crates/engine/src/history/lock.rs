@@ -13,7 +13,7 @@
 use std::fmt::Write;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use fcs_sys::{Access, DirRef, FileRef, Machine, OsReason, Place, Rename, Time, reason, write_all_at};
@@ -97,7 +97,7 @@ impl LockEntry {
 
     /// For a message. On another machine nobody knows for certain.
     fn holder(&self) -> String {
-        if self.machine.shares_system(Machine::this()) {
+        if self.machine.shares_system(&Machine::this()) {
             self.who.clone()
         } else {
             format!(
@@ -129,6 +129,8 @@ struct Beating {
     /// Somebody else took it for stale: this process was stopped for long.
     lost: AtomicBool,
     over: AtomicBool,
+    /// The process that took the lock.
+    process: u32,
 }
 
 /// What asking for the lock came to.
@@ -222,7 +224,7 @@ fn take_lease(fcs: &DirRef, entry: LockEntry, place: Place) -> io::Result<LockAn
 fn new_entry(who: &str) -> LockEntry {
     LockEntry {
         who: who.to_owned(),
-        machine: Machine::this().clone(),
+        machine: Machine::this(),
         since: Time::now(),
         token: super::RunId::make().to_string(),
         beat: 0,
@@ -254,7 +256,7 @@ fn read_named(fcs: &DirRef, name: &str) -> Option<LockEntry> {
 /// Whether the holder of an entry still works. `reaches`: the lock would have kept it out on this machine.
 fn runs(found: &LockEntry, again: &dyn Fn() -> Option<LockEntry>, reaches: bool) -> bool {
     let this = Machine::this();
-    if found.machine.shares_system(this) {
+    if found.machine.shares_system(&this) {
         // Asked even where the lock reaches: the holder may have come through a mount that leads back to this folder
         // (sshfs), and its lock has stayed there.
         if (found.machine.process, found.machine.began) == (this.process, this.began) {
@@ -294,16 +296,28 @@ fn is_known_stale(found: &LockEntry) -> bool {
     KNOWN_STALE.lock().unwrap_or_else(PoisonError::into_inner).contains(found)
 }
 
-/// What this process holds, and whether a thread moves the counts.
+/// What a process holds, and whether a thread of it moves the counts.
 struct Holding {
     held: Vec<Weak<Beating>>,
     beats: bool,
+    /// Which process.
+    process: u32,
 }
 
-static HOLDING: Mutex<Holding> = Mutex::new(Holding { held: Vec::new(), beats: false });
+static HOLDING: Mutex<Holding> = Mutex::new(Holding { held: Vec::new(), beats: false, process: 0 });
+
+/// What this process holds. What it was forked from holds its own, and its thread is not here.
+fn holding() -> MutexGuard<'static, Holding> {
+    let mut holding = HOLDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    if holding.process != process {
+        *holding = Holding { held: Vec::new(), beats: false, process };
+    }
+    holding
+}
 
 fn is_ours(token: &str) -> bool {
-    let holding = HOLDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let holding = holding();
     let mut held = holding.held.iter().filter_map(Weak::upgrade);
     held.any(|held| held.entry.lock().unwrap_or_else(PoisonError::into_inner).token == token)
 }
@@ -325,8 +339,9 @@ impl Held {
             sync: place == Place::Network,
             lost: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            process: std::process::id(),
         });
-        let mut holding = HOLDING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut holding = holding();
         // Else who takes thousands of locks between two beats looks through all of them each time.
         holding.held.retain(|held| held.strong_count() > 0);
         holding.held.push(Arc::downgrade(&beating));
@@ -345,7 +360,9 @@ impl Held {
 
     /// Says that nobody holds it any more, so that the next comer need not wonder. What is not said is found out.
     pub(super) fn release(&self) {
-        if self.beating.over.swap(true, Ordering::SeqCst) || self.is_lost() {
+        // Of a process that was forked off nothing is its own.
+        let is_own = self.beating.process == std::process::id();
+        if self.beating.over.swap(true, Ordering::SeqCst) || self.is_lost() || !is_own {
             return;
         }
         let _last = self.beating.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -355,6 +372,8 @@ impl Held {
             let mut free = vec![b' '; ENTRY_BYTES];
             (free[0], free[ENTRY_BYTES - 1]) = (b'\n', b'\n');
             let _ = write_all_at(&*self.beating.file, &free, 0);
+            // What was forked off meanwhile has the handle too.
+            let _ = self.beating.file.unlock();
         }
     }
 }
@@ -414,7 +433,7 @@ fn beat_while_held() {
     loop {
         std::thread::sleep(BEAT);
         let held: Vec<Arc<Beating>> = {
-            let mut holding = HOLDING.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut holding = holding();
             holding.held.retain(|held| held.strong_count() > 0);
             if holding.held.is_empty() {
                 holding.beats = false;

@@ -12,12 +12,23 @@ pub trait Locks {
     /// Whether another handle holds the file's advisory lock. Takes nothing, so that nobody is refused because somebody
     /// asked; on systems where one can only ask by trying, it takes a shared lock for a moment.
     fn is_locked(&self) -> io::Result<bool>;
+
+    /// Gives the lock back before the handle is closed. Nothing has to be done where a handle is never another process's too:
+    /// one that was forked off has all of them, and the lock lasts until the last is closed.
+    fn unlock(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl dyn File + '_ {
     /// As [`Locks::try_lock`].
     pub fn try_lock(&self) -> io::Result<bool> {
         self.as_locks().ok_or(io::ErrorKind::Unsupported)?.try_lock()
+    }
+
+    /// As [`Locks::unlock`].
+    pub fn unlock(&self) -> io::Result<()> {
+        self.as_locks().ok_or(io::ErrorKind::Unsupported)?.unlock()
     }
 
     /// As [`Locks::is_locked`].

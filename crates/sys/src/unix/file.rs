@@ -102,6 +102,16 @@ impl Locks for UnixFile {
         super::lock::is_held_by_other(self.fd.as_fd())
     }
 
+    #[cfg(target_os = "linux")]
+    fn unlock(&self) -> io::Result<()> {
+        super::lock::free(self.fd.as_fd())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn unlock(&self) -> io::Result<()> {
+        retry(|| rustix::fs::flock(&self.fd, rustix::fs::FlockOperation::Unlock))
+    }
+
     #[cfg(not(target_os = "linux"))]
     fn try_lock(&self) -> io::Result<bool> {
         match retry(|| rustix::fs::flock(&self.fd, rustix::fs::FlockOperation::NonBlockingLockExclusive)) {

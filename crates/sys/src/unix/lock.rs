@@ -42,6 +42,11 @@ pub(super) fn exclusive(fd: BorrowedFd<'_>) -> io::Result<()> {
     call(fd, libc::F_OFD_SETLK, &mut whole(libc::F_RDLCK))
 }
 
+/// Gives the lock back, whoever else has the handle.
+pub(super) fn free(fd: BorrowedFd<'_>) -> io::Result<()> {
+    call(fd, libc::F_OFD_SETLK, &mut whole(libc::F_UNLCK))
+}
+
 /// Whether another handle has the lock.
 pub(super) fn is_held_by_other(fd: BorrowedFd<'_>) -> io::Result<bool> {
     let mut lock = whole(libc::F_WRLCK);
