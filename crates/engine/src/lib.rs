@@ -25,6 +25,7 @@ mod hashing;
 pub mod history;
 mod identity;
 mod lift;
+pub mod memory;
 #[cfg(test)]
 mod model;
 pub mod names;
