@@ -3,12 +3,15 @@
 //! Invariant: an item is remembered only as it was while both sides had it, alike and durable. What is remembered never
 //! says what is there now; whoever goes by it looks at the item again. Where it is kept is not known here.
 
+mod learn;
+
 use std::cmp::Ordering;
 
 use fcs_sys::{FileId, Fingerprint, Kind, RelPath, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Side;
+pub use learn::learned;
 
 /// What an item looked like on one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,11 +101,21 @@ impl Remembered {
 
     /// What is remembered of the item at a path, spelled as the left side spells it.
     pub fn get(&self, path: &RelPath) -> Option<&Known> {
+        self.at(self.position(path)?)
+    }
+
+    /// The item at a place in the order.
+    pub(crate) fn at(&self, place: usize) -> Option<&Known> {
+        self.items.get(place)
+    }
+
+    /// The place of an item in the order.
+    pub(crate) fn position(&self, path: &RelPath) -> Option<usize> {
         let (mut low, mut high) = (0, self.items.len());
         while low < high {
             let middle = low + (high - low) / 2;
             match self.path_bytes(middle).cmp(path.as_bytes()) {
-                Ordering::Equal => return self.items.get(middle),
+                Ordering::Equal => return Some(middle),
                 Ordering::Less => low = middle + 1,
                 Ordering::Greater => high = middle,
             }

@@ -1,0 +1,280 @@
+//! What a run teaches the memory of its pair.
+//!
+//! Both sides are listed once more when the run is over, so what is remembered was seen and not reckoned. An item is
+//! remembered where it was the same before and nobody has touched it since, or where the run itself made it the same.
+//! What became different meanwhile keeps the memory it had: that is how the next run knows which side changed.
+//!
+//! Invariant: pure; a row is never remembered by the look of a moment alone. This module must not know where memory is
+//! kept, nor what is done by it.
+
+use std::collections::{HashMap, HashSet};
+
+use fcs_sys::{Kind, RelPath, Time};
+
+use super::{Grade, Known, MemoryChange, Remembered, Stamp};
+use crate::compare::{Comparison, RowId, Side, Verdict};
+use crate::report::{ActionKind, Evidence, ItemReport, Outcome};
+use crate::settings::ContentCheck;
+
+/// What becomes of what is `remembered` of a pair that was compared as `first`, by a run of these items, and that is as
+/// `after` now. That one may be made without looking at content. In no order; empty where `after` was cancelled.
+pub fn learned(
+    first: &Comparison,
+    after: &Comparison,
+    items: &[ItemReport],
+    remembered: &Remembered,
+    now: Time,
+) -> Vec<MemoryChange> {
+    if first.cancelled || after.cancelled {
+        return Vec::new();
+    }
+    let done: HashMap<&RelPath, &Evidence> = items.iter().filter_map(made_the_same).collect();
+    let mut learning = Learning {
+        first,
+        after,
+        done,
+        remembered,
+        now,
+        seen: vec![false; remembered.len()],
+        changes: Vec::new(),
+    };
+    learning.folder(Comparison::ROOT, Some(Comparison::ROOT));
+    learning.forget();
+    learning.changes
+}
+
+/// An item that the run made the same on both sides, by its path on the side that was written to.
+fn made_the_same(item: &ItemReport) -> Option<(&RelPath, &Evidence)> {
+    let Outcome::Done { evidence } = &item.outcome else { return None };
+    match item.action {
+        ActionKind::CopyNew | ActionKind::Replace | ActionKind::CopyLink | ActionKind::FileTimes => {
+            Some((&item.path, evidence))
+        }
+        _ => None,
+    }
+}
+
+struct Learning<'a> {
+    first: &'a Comparison,
+    after: &'a Comparison,
+    done: HashMap<&'a RelPath, &'a Evidence>,
+    remembered: &'a Remembered,
+    now: Time,
+    /// By the place in `remembered`: a side has it still.
+    seen: Vec<bool>,
+    changes: Vec<MemoryChange>,
+}
+
+impl Learning<'_> {
+    /// Learns what is in a folder of `after`, and in the folders in it. `before` is the folder's row in `first`.
+    fn folder(&mut self, row: RowId, before: Option<RowId>) {
+        let mut open = vec![(row, before)];
+        while let Some((folder, before)) = open.pop() {
+            let rows = before.map(|before| self.first.children(before)).unwrap_or_default();
+            let by_name: HashMap<&[u8], RowId> = rows.map(|row| (self.first.name(row), row)).collect();
+            for row in self.after.children(folder) {
+                let before = by_name.get(self.after.name(row)).copied();
+                self.item(row, before);
+                open.push((row, before));
+            }
+        }
+    }
+
+    fn item(&mut self, row: RowId, before: Option<RowId>) {
+        let path = self.after.path(row);
+        let place = self.remembered.position(&path);
+        if let Some(place) = place {
+            self.seen[place] = true;
+        }
+        let was = place.and_then(|place| self.remembered.at(place));
+        let Some(mut known) = self.known(row, before, &path) else { return };
+        match was {
+            // What is not news keeps what was proven of it, and when.
+            Some(was) if was.stamps == known.stamps && was.grade >= known.grade => {}
+            _ => {
+                known.hash = known.hash.or_else(|| was.filter(|was| was.stamps == known.stamps)?.hash);
+                self.changes.push(MemoryChange { path, known: Some(known) });
+            }
+        }
+    }
+
+    /// What is to be remembered of a row, if both sides have it and it is the same.
+    fn known(&self, row: RowId, before: Option<RowId>, path: &RelPath) -> Option<Known> {
+        let after = self.after;
+        if matches!(after.row(row).verdict, Verdict::NameClash | Verdict::KindClash | Verdict::Unreadable) {
+            return None;
+        }
+        let left = after.entry(row, Side::Left)?.fingerprint();
+        let right = after.entry(row, Side::Right)?.fingerprint();
+        let known = |grade, hash| {
+            let stamps = [Stamp::from(&left), Stamp::from(&right)];
+            Some(Known { stamps, hash, grade, seen: self.now })
+        };
+        match left.kind {
+            Kind::Folder => return known(Grade::Looks, None),
+            Kind::Other => return None,
+            Kind::File | Kind::Symlink => {}
+        }
+        if after.row(row).verdict == Verdict::Same
+            && let Some(evidence) = self.done.get(path)
+        {
+            let grade = match evidence {
+                Evidence::DeviceReread { .. } => Grade::Device,
+                Evidence::CacheReread { .. } => Grade::Cache,
+                Evidence::SharedExtents | Evidence::NotRequested | Evidence::NoContent => Grade::Looks,
+            };
+            return known(grade, evidence.hash().map(|hash| hash.0));
+        }
+        let before = before.filter(|&row| self.first.row(row).verdict == Verdict::Same)?;
+        let untouched = [(Side::Left, &left), (Side::Right, &right)].into_iter().all(|(side, now)| {
+            self.first.entry(before, side).is_some_and(|was| {
+                let was = was.fingerprint();
+                (was.kind, was.size, was.modified) == (now.kind, now.size, now.modified)
+                    && was.changed == now.changed
+                    && was.id == now.id
+            })
+        });
+        let read = self.first.content != ContentCheck::Off && left.kind == Kind::File;
+        if untouched { known(if read { Grade::Cache } else { Grade::Looks }, None) } else { None }
+    }
+
+    /// Forgets what neither side has any more, except below what could not be read: unreadable is not absent.
+    fn forget(&mut self) {
+        let unreadable: HashSet<RelPath> = (0..self.after.rows.len() as RowId)
+            .filter(|&row| self.after.row(row).verdict == Verdict::Unreadable)
+            .map(|row| self.after.path(row))
+            .collect();
+        let gone = self.remembered.iter().zip(&self.seen).filter(|(_, seen)| !**seen);
+        // Paths were checked when they were remembered.
+        let gone = gone.filter_map(|((path, _), _)| RelPath::parse(path).ok());
+        let is_known = |path: &RelPath| {
+            unreadable.is_empty()
+                || std::iter::successors(Some(path.clone()), |path| Some(path.split()?.0))
+                    .all(|above| !unreadable.contains(&above))
+        };
+        let gone: Vec<_> = gone.filter(is_known).map(|path| MemoryChange { path, known: None }).collect();
+        self.changes.extend(gone);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+    use crate::compare::Side;
+    use crate::model::{Item, compare_models, path};
+    use crate::plan::RootIndex;
+    use crate::tree::NameOrder;
+
+    fn compared(left: &Item, right: &Item) -> Comparison {
+        compare_models(left, right, NameOrder::Exact, &Settings::default())
+    }
+
+    fn done(text: &str, action: ActionKind, evidence: Evidence) -> ItemReport {
+        ItemReport {
+            root: RootIndex::from(Side::Right),
+            path: path(text),
+            action,
+            bytes: 0,
+            strategy: None,
+            outcome: Outcome::Done { evidence },
+            not_kept: Vec::new(),
+            because_of: None,
+        }
+    }
+
+    fn apply(remembered: &Remembered, changes: Vec<MemoryChange>) -> Remembered {
+        let mut all: std::collections::BTreeMap<Vec<u8>, Known> =
+            remembered.iter().map(|(path, known)| (path.to_vec(), *known)).collect();
+        for change in changes {
+            match change.known {
+                Some(known) => drop(all.insert(change.path.as_bytes().to_vec(), known)),
+                None => drop(all.remove(change.path.as_bytes())),
+            }
+        }
+        let mut out = Remembered::default();
+        all.iter().for_each(|(path, known)| assert!(out.push(&RelPath::parse(path).unwrap(), *known)));
+        out
+    }
+
+    fn paths(remembered: &Remembered) -> Vec<String> {
+        remembered.iter().map(|(path, _)| String::from_utf8_lossy(path).into_owned()).collect()
+    }
+
+    const NOW: Time = Time::EPOCH;
+
+    #[test]
+    fn what_was_the_same_or_was_made_so_is_remembered_and_nothing_else() {
+        let left = Item::folder(
+            0,
+            [
+                ("both", Item::file(1, 10)),
+                ("copied", Item::file(2, 10)),
+                ("differs", Item::file(3, 10)),
+                ("sub", Item::folder(0, [("new", Item::file(4, 10))])),
+            ],
+        );
+        let right = Item::folder(0, [("both", Item::file(1, 10)), ("differs", Item::file(4, 20))]);
+        let mut after = right.clone();
+        after.items_at(&path("")).insert(b"copied".to_vec(), Item::file(2, 10));
+        after.items_at(&path("")).insert(b"sub".to_vec(), Item::folder(0, [("new", Item::file(4, 10))]));
+        let (first, after) = (compared(&left, &right), compared(&left, &after));
+        let evidence = Evidence::DeviceReread { hash: Some(crate::report::Digest([7; 32])) };
+        let items = [
+            done("copied", ActionKind::CopyNew, evidence),
+            // Done by somebody else meanwhile: the run failed at it.
+            ItemReport {
+                outcome: Outcome::Skipped { why: crate::report::SkipReason::Stopped },
+                ..done("sub/new", ActionKind::CopyNew, Evidence::NoContent)
+            },
+        ];
+        let none = Remembered::default();
+        let known = apply(&none, learned(&first, &after, &items, &none, NOW));
+        assert_eq!(paths(&known), ["both", "copied", "sub"]);
+        let copied = known.get(&path("copied")).unwrap();
+        assert_eq!((copied.grade, copied.hash), (Grade::Device, Some([7; 32])));
+        assert_eq!(known.get(&path("both")).unwrap().grade, Grade::Looks);
+        // Again, with nothing done: nothing is news but what somebody else made the same, and nothing proven is lost.
+        let news = learned(&after, &after, &[], &known, Time::new(9, 0));
+        assert_eq!(news.iter().map(|change| change.path.clone()).collect::<Vec<_>>(), [path("sub/new")]);
+    }
+
+    #[test]
+    fn what_changed_keeps_its_memory_and_what_is_gone_is_forgotten() {
+        let both =
+            Item::folder(0, [("a", Item::file(1, 10)), ("b", Item::file(1, 10)), ("c", Item::file(1, 10))]);
+        let none = Remembered::default();
+        let first = compared(&both, &both);
+        let known = apply(&none, learned(&first, &first, &[], &none, NOW));
+        assert_eq!(paths(&known), ["a", "b", "c"]);
+        let left = Item::folder(0, [("a", Item::file(2, 20)), ("b", Item::file(1, 10))]);
+        let right = Item::folder(0, [("a", Item::file(1, 10))]);
+        let now = compared(&left, &right);
+        let changes = learned(&now, &now, &[], &known, NOW);
+        assert_eq!(changes, [MemoryChange { path: path("c"), known: None }]);
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_not_forgotten() {
+        let folder = Item::folder(0, [("in", Item::file(1, 10))]);
+        let both = Item::folder(0, [("sub", folder), ("top", Item::file(1, 10))]);
+        let none = Remembered::default();
+        let first = compared(&both, &both);
+        let known = apply(&none, learned(&first, &first, &[], &none, NOW));
+        assert_eq!(paths(&known), ["sub", "sub/in", "top"]);
+        let unlistable = Item::folder(0, [("sub", Item::folder(0, []).unlistable())]);
+        let now = compared(&unlistable, &unlistable);
+        let after = apply(&known, learned(&now, &now, &[], &known, NOW));
+        assert_eq!(paths(&after), ["sub", "sub/in"]);
+    }
+
+    #[test]
+    fn a_file_that_somebody_touched_during_the_run_is_not_remembered() {
+        let left = Item::folder(0, [("a", Item::file(1, 10)), ("b", Item::file(1, 10))]);
+        let first = compared(&left, &left);
+        let touched = Item::folder(0, [("a", Item::file(1, 20)), ("b", Item::file(1, 10))]);
+        let after = compared(&touched, &touched);
+        let none = Remembered::default();
+        assert_eq!(paths(&apply(&none, learned(&first, &after, &[], &none, NOW))), ["b"]);
+    }
+}
