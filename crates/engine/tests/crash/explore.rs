@@ -27,12 +27,15 @@ pub struct Plan {
     pub inner: Budget,
 }
 
+/// Shares no factor with any count of states that somebody asks for.
+const SPREAD: u64 = 7919;
+
 impl Default for Plan {
     fn default() -> Self {
         Self {
-            budget: Budget { exhaustive: 120, samples: 8 },
+            budget: Budget { exhaustive: 64, samples: 3 },
             seed: 1,
-            recoveries: 150,
+            recoveries: 1800,
             inner: Budget { exhaustive: 4, samples: 1 },
         }
     }
@@ -142,8 +145,9 @@ fn explore_point(case: &Case, point: usize, plan: &Plan) -> Result<Stats, Violat
         let fs = state.mount();
         stats.distinct += u64::from(seen.insert(digest(&fs)));
         let mut result = check(&fs, &case.expect, point, how);
-        // Spread over all points and both ways.
-        let turn = plan.recoveries > 0 && (state.number + point as u64).is_multiple_of(plan.recoveries);
+        // Spread over all points, numbers and both ways, also where there are fewer points and states than one is picked of.
+        let turn =
+            plan.recoveries > 0 && (state.number + point as u64 * SPREAD).is_multiple_of(plan.recoveries);
         if result.is_ok() && turn {
             result = cut_recovery(state, &case.expect, point, how, plan).map(|states| {
                 stats.of_recoveries += states;
