@@ -14,11 +14,14 @@ use std::time::{Duration, SystemTime};
 
 use common::{Bench, assert_no_strays_beside, put};
 use fcs_engine::compare::{RowId, Side, Verdict};
-use fcs_engine::history::{RecoverMode, RecoveryReport, RunState, list, prune, recover, undo, unfinished};
+use fcs_engine::history::{
+    RecoverMode, RecoveryReport, RunInfo, RunState, list, prune, recover, undo, unfinished,
+};
 use fcs_engine::plan::{BadRoots, Plan, RootIndex, RootPath, Target, Totals, plan_orphans, plan_sync};
 use fcs_engine::preflight::{self, Severity};
 use fcs_engine::report::{ActionKind, Outcome, Report, RunResult};
 use fcs_engine::run::{OnError, RunOptions, StartError, run};
+use fcs_engine::session::{InRoot, recover_in_all, roots_of, undo_in_all};
 use fcs_engine::settings::{ContentCheck, RemoveDespiteFailures, Undo};
 use fcs_engine::{Control, ErrorKind, Observer, OnCancel};
 use fcs_sys::{Name, RelPath, Root};
@@ -204,6 +207,64 @@ fn after_a_death_anywhere_each_root_is_recovered_and_undone_by_itself() {
         }
     }
     assert!(deaths > 200, "{deaths} deaths");
+}
+
+/// The same, from one of the roots for both: whichever it is, no side keeps what the other takes back. At every third
+/// place: what each root does by itself is tried at all of them.
+#[test]
+fn after_a_death_anywhere_either_root_stands_for_both() {
+    let mut deaths = 0;
+    for of_undo in [false, true] {
+        for how in [RecoverMode::Keep, RecoverMode::RollBack] {
+            for n in (1..).step_by(3) {
+                let bench = bench();
+                let before = both_seen(&bench);
+                let what = format!("{how:?}, undo {of_undo}, change {n}");
+                if of_undo {
+                    assert_eq!(run_both(&bench, &RunOptions::default()).result, RunResult::Completed);
+                }
+                let died = dies_in_either(n, &bench, |roots| {
+                    if of_undo {
+                        let Some(run) = newest(&roots[n % 2]) else { return };
+                        drop(undo_in_all(&roots, &run.run, &bench.control));
+                    } else {
+                        let _ = run_on(&bench, &[&roots[0], &roots[1]], &RunOptions::default());
+                    }
+                });
+                let roots: [Root; 2] = bench.roots().into();
+                let from = [0, 1].map(|i| &roots[(n + i) % 2]).into_iter().find(|r| newest(r).is_some());
+                for at in from.iter().flat_map(|r| recover_in_all(r, how, &bench.control).unwrap()) {
+                    assert!(at.reports.iter().all(RecoveryReport::is_clean), "{what}: {at:#?}");
+                }
+                // What waits for nothing here may wait there: the run died before this root was begun.
+                for root in &roots {
+                    recover_in_all(root, how, &bench.control).unwrap();
+                    assert_no_strays_beside(&root.path);
+                }
+                assert_whole(&bench, &what);
+                let stays = |root: &Root| newest(root).is_some_and(|run| run.undoable);
+                if how == RecoverMode::RollBack && !of_undo {
+                    assert_eq!(stays(&roots[0]), stays(&roots[1]), "{what}");
+                }
+                if let Some(from) = [0, 1].map(|i| &roots[(n + i) % 2]).into_iter().find(|root| stays(root)) {
+                    let run = newest(from).unwrap();
+                    let undone = undo_in_all(&roots_of(from, &run), &run.run, &bench.control).unwrap();
+                    let clean = |at: &InRoot| at.reports.iter().all(RecoveryReport::is_clean);
+                    assert!(undone.iter().all(clean), "{what}: {undone:#?}");
+                }
+                assert_as_before(&before, &bench, &what);
+                if !died {
+                    break;
+                }
+                deaths += 1;
+            }
+        }
+    }
+    assert!(deaths > 70, "{deaths} deaths");
+}
+
+fn newest(root: &Root) -> Option<RunInfo> {
+    list(root).unwrap().into_iter().next()
 }
 
 /// Carries something out on both roots that dies at their `n`th change; whether it came so far.

@@ -43,6 +43,7 @@ mod mounts;
 mod root;
 mod series;
 mod task;
+mod together;
 
 use std::path::PathBuf;
 
@@ -58,6 +59,7 @@ pub(crate) use root::start;
 pub use root::{check_not_moved, clear_leftovers, open, prune, recover, undo};
 pub use series::{FileOutcome, FileReport, Series, SeriesReport};
 pub use task::{Limits, Proposal, Task};
+pub use together::{InRoot, recover_in_all, roots_of, undo_in_all};
 
 /// Why something could not begin. Nothing was written.
 #[derive(Debug, thiserror::Error)]
