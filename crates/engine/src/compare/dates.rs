@@ -12,9 +12,85 @@ use std::collections::HashMap;
 
 use fcs_sys::Time;
 
+use super::Side;
 use super::pair::duration_words;
+use crate::Settings;
 use crate::dates::{Limits, Steps, is_cut, is_out_of_range};
 use crate::tree::{Entry, Tree};
+
+/// How far apart two times may be that count as one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tolerance {
+    nanos: u128,
+    /// What these volumes cannot tell apart anyway.
+    step_nanos: u128,
+    whole_hours: u128,
+}
+
+/// How two times lie to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Apart {
+    /// Equal, as far as the volumes can tell.
+    No,
+    /// Not equal, and let pass.
+    LetPass,
+    Yes,
+}
+
+impl Tolerance {
+    pub(super) fn of(left: &Tree, right: &Tree, settings: &Settings) -> Self {
+        let step = granularity(left, right);
+        Self {
+            nanos: u128::from(settings.time_tolerance_nanos.max(step)),
+            step_nanos: u128::from(step),
+            whole_hours: u128::from(settings.ignore_whole_hours),
+        }
+    }
+
+    pub(super) fn apart(&self, a: Time, b: Time) -> Apart {
+        const HOUR: u128 = 3_600_000_000_000;
+        let distance = a.distance_nanos(b);
+        if distance <= self.step_nanos {
+            return Apart::No;
+        }
+        if distance <= self.nanos {
+            return Apart::LetPass;
+        }
+        // To the nearest whole hour, from either side.
+        let hours = (distance + HOUR / 2) / HOUR;
+        let beside = distance.abs_diff(hours * HOUR);
+        let whole = (1..=self.whole_hours).contains(&hours) && beside <= self.nanos.max(self.step_nanos);
+        if whole { Apart::LetPass } else { Apart::Yes }
+    }
+}
+
+/// The coarser of both volumes' steps; 0 where both store every nanosecond.
+pub(super) fn granularity(left: &Tree, right: &Tree) -> u64 {
+    match left.volume.time_granularity_nanos.max(right.volume.time_granularity_nanos) {
+        1 => 0,
+        coarse => coarse,
+    }
+}
+
+/// Which of two items has the later modified time, where the comparison does not say whether they differ in it.
+pub(crate) struct Later {
+    tolerance: Tolerance,
+    dates: Dates,
+}
+
+impl Later {
+    pub(crate) fn of(left: &Tree, right: &Tree, settings: &Settings) -> Self {
+        Self { tolerance: Tolerance::of(left, right, settings), dates: Dates::of(left, right) }
+    }
+
+    /// The side; `None` where the two count as one time.
+    pub(crate) fn which(&self, left: &Entry, right: &Entry) -> Option<Side> {
+        let is_one = self.tolerance.apart(left.modified, right.modified) != Apart::Yes
+            || self.dates.are_one(left, right);
+        let later = if left.modified > right.modified { Side::Left } else { Side::Right };
+        (!is_one).then_some(later)
+    }
+}
 
 /// What the dates of both sides show, and how often it was needed.
 pub(crate) struct Dates {

@@ -25,7 +25,7 @@ use crate::settings::ContentCheck;
 use crate::tree::Tree;
 use crate::{Control, Error, ErrorKind, Note, Op, Result, Settings};
 
-pub(crate) use dates::Dates;
+pub(crate) use dates::{Dates, Later};
 pub use model::{Comparison, Differences, Digests, Group, Row, RowId, Side, Summary, Verdict};
 pub(crate) use pair::{duration_words, keeps_permissions};
 pub use rows::Walk;

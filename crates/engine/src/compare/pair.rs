@@ -6,7 +6,7 @@ use std::ops::Range;
 use fcs_sys::{CreatedTime, Kind, VolumeFacts};
 
 use super::content::{Finding, Verdicts};
-use super::dates::Dates;
+use super::dates::{Apart, Dates, Tolerance, granularity};
 use super::{Differences, Row, RowId, Side, Summary, Verdict};
 use crate::error::display_path;
 use crate::names::is_system_item;
@@ -34,52 +34,12 @@ struct Rules {
     content: bool,
     /// Whether the dates of links are their own on both sides.
     link_dates: bool,
-    tolerance_nanos: u128,
-    /// What these volumes cannot tell apart anyway.
-    step_nanos: u128,
-    whole_hours: u128,
-}
-
-/// How two times lie to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Apart {
-    /// Equal, as far as the volumes can tell.
-    No,
-    /// Not equal, and let pass.
-    LetPass,
-    Yes,
-}
-
-impl Rules {
-    fn apart(&self, a: fcs_sys::Time, b: fcs_sys::Time) -> Apart {
-        const HOUR: u128 = 3_600_000_000_000;
-        let distance = a.distance_nanos(b);
-        if distance <= self.step_nanos {
-            return Apart::No;
-        }
-        if distance <= self.tolerance_nanos {
-            return Apart::LetPass;
-        }
-        // To the nearest whole hour, from either side.
-        let hours = (distance + HOUR / 2) / HOUR;
-        let beside = distance.abs_diff(hours * HOUR);
-        let whole =
-            (1..=self.whole_hours).contains(&hours) && beside <= self.tolerance_nanos.max(self.step_nanos);
-        if whole { Apart::LetPass } else { Apart::Yes }
-    }
+    tolerance: Tolerance,
 }
 
 fn created_counts(left: &Tree, right: &Tree, settings: &Settings) -> bool {
     let settable = |tree: &Tree| tree.volume.created == CreatedTime::Settable;
     settings.compare_created && settable(left) && settable(right)
-}
-
-/// The coarser of both volumes' steps; 0 where both store every nanosecond.
-fn granularity(left: &Tree, right: &Tree) -> u64 {
-    match left.volume.time_granularity_nanos.max(right.volume.time_granularity_nanos) {
-        1 => 0,
-        coarse => coarse,
-    }
 }
 
 /// What the user should know once about criteria that these volumes do not support.
@@ -194,9 +154,7 @@ pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Con
         // A copy there may have a date of its own; what a link is says its text.
         link_dates: !crate::probe::links::in_doubt(&left.volume)
             && !crate::probe::links::in_doubt(&right.volume),
-        tolerance_nanos: u128::from(settings.time_tolerance_nanos.max(granularity(left, right))),
-        step_nanos: u128::from(granularity(left, right)),
-        whole_hours: u128::from(settings.ignore_whole_hours),
+        tolerance: Tolerance::of(left, right, settings),
     };
     // The most there can be; memory that is never touched costs nothing, and growing would copy.
     let most = (left.items() + right.items() + 1) as usize;
@@ -416,7 +374,7 @@ impl Pairer<'_> {
         let mut found = Differences { spelling, ..Differences::default() };
         let dates_count = left.kind != Kind::Symlink || self.rules.link_dates;
         if self.rules.modified && left.modified != right.modified && dates_count {
-            let apart = self.rules.apart(left.modified, right.modified);
+            let apart = self.rules.tolerance.apart(left.modified, right.modified);
             let_pass = apart == Apart::LetPass;
             found.modified = apart == Apart::Yes && !self.dates.are_one(&left, &right);
         }
@@ -424,7 +382,7 @@ impl Pairer<'_> {
             && left.kind != Kind::Symlink
             && let (Some(a), Some(b)) = (left.created(), right.created())
         {
-            found.created = self.rules.apart(a, b) == Apart::Yes;
+            found.created = self.rules.tolerance.apart(a, b) == Apart::Yes;
         }
         match left.kind {
             Kind::File if left.size != right.size => {
