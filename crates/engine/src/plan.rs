@@ -17,11 +17,11 @@ mod roots;
 pub use crate::ops::planned::*;
 pub use crate::ops::respell::{Renamed, RenamedIn};
 pub use kinds::HeldFolder;
+pub(crate) use kinds::{can_be_replaced, is_below_another_kind};
 pub use refused::Refused;
 pub use roots::{BadRoots, Part, RootIndex, RootPath, Target};
 
-use planner::Scope;
-pub(crate) use planner::{Planner, RowAction, SELECTED};
+pub(crate) use planner::{Planner, RowAction, SELECTED, Scope, Wanted};
 
 use fcs_sys::{Fingerprint, Name, Protection, RelPath, Time};
 

@@ -7,8 +7,7 @@
 use fcs_sys::{Fingerprint, Kind, Name, RelPath};
 
 use super::planner::{Planner, SELECTED};
-use crate::compare::Comparison;
-use crate::compare::{RowId, Verdict};
+use crate::compare::{Comparison, RowId, Side, Verdict};
 
 /// A folder that goes with the one that is replaced, as the comparison saw it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -40,44 +39,14 @@ impl Planner<'_> {
         Some(folders)
     }
 
-    /// Whether the two items of a row, one of them of another kind than the other, may be swapped.
+    /// Whether the two items of a row, one of them of another kind than the other, are to be swapped.
     pub(super) fn kind_can_be_replaced(&self, row: RowId) -> bool {
-        let comparison = self.comparison;
-        let (Some(here), Some(there)) =
-            (comparison.entry(row, self.source), comparison.entry(row, self.target))
-        else {
-            return false;
-        };
-        self.work.kinds
-            && self.has(row, SELECTED)
-            && here.kind != Kind::Other
-            && there.kind != Kind::Other
-            && self.is_known_whole(row)
-    }
-
-    /// Whether everything that the target has in a row is in the comparison.
-    fn is_known_whole(&self, row: RowId) -> bool {
-        let tree = self.comparison.tree(self.target);
-        let mut rows = vec![row];
-        while let Some(at) = rows.pop() {
-            let Some(node) = self.comparison.node(at, self.target) else { continue };
-            let entry = tree.entry(node);
-            let is_folder = entry.kind == Kind::Folder;
-            if self.comparison.row(at).verdict != Verdict::KindClash
-                || entry.kind == Kind::Other
-                || is_folder && (entry.is_mounted() || !tree.is_listed_whole(node))
-            {
-                return false;
-            }
-            rows.extend(self.comparison.children(at));
-        }
-        true
+        self.work.kinds && self.has(row, SELECTED) && can_be_replaced(self.comparison, self.target, row)
     }
 
     /// Whether a row is told by the folder above it, which is of another kind on the other side.
     pub(super) fn is_below_another_kind(&self, row: RowId) -> bool {
-        row != Comparison::ROOT
-            && self.comparison.row(self.comparison.row(row).parent).verdict == Verdict::KindClash
+        is_below_another_kind(self.comparison, row)
     }
 
     /// Counts an item that is replaced by one of another kind, with everything in it.
@@ -94,4 +63,37 @@ impl Planner<'_> {
             rows.extend(self.comparison.children(at));
         }
     }
+}
+
+/// Whether the two items of a row, one of them of another kind than the other, may be swapped on `target`.
+pub(crate) fn can_be_replaced(comparison: &Comparison, target: Side, row: RowId) -> bool {
+    let (Some(here), Some(there)) = (comparison.entry(row, target.other()), comparison.entry(row, target))
+    else {
+        return false;
+    };
+    here.kind != Kind::Other && there.kind != Kind::Other && is_known_whole(comparison, target, row)
+}
+
+/// Whether everything that the target has in a row is in the comparison.
+fn is_known_whole(comparison: &Comparison, target: Side, row: RowId) -> bool {
+    let tree = comparison.tree(target);
+    let mut rows = vec![row];
+    while let Some(at) = rows.pop() {
+        let Some(node) = comparison.node(at, target) else { continue };
+        let entry = tree.entry(node);
+        let is_folder = entry.kind == Kind::Folder;
+        if comparison.row(at).verdict != Verdict::KindClash
+            || entry.kind == Kind::Other
+            || is_folder && (entry.is_mounted() || !tree.is_listed_whole(node))
+        {
+            return false;
+        }
+        rows.extend(comparison.children(at));
+    }
+    true
+}
+
+/// Whether a row is told by the folder above it, which is of another kind on the other side.
+pub(crate) fn is_below_another_kind(comparison: &Comparison, row: RowId) -> bool {
+    row != Comparison::ROOT && comparison.row(comparison.row(row).parent).verdict == Verdict::KindClash
 }

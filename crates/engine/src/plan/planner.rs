@@ -10,6 +10,7 @@ use super::{Action, FolderPlan, Plan, RootPath, Skip, Step, Target, Totals};
 use crate::compare::{Comparison, RowId, Side, Verdict, keeps_permissions};
 use crate::report::{Chosen, SkipReason};
 use crate::settings::{ContentCheck, Newer};
+use crate::tree::Entry;
 use crate::{Note, Settings};
 
 /// What is to be done with one row if it is selected.
@@ -24,6 +25,21 @@ pub(crate) enum RowAction {
     MakeFolder,
     FolderTimes,
     Remove,
+    Skip(SkipReason),
+}
+
+/// What somebody decided about one row beforehand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// The plan is not to concern itself with it.
+    Nothing,
+    /// What is to be done with it is to be done.
+    Act,
+    /// What the source has is to be copied beside it, to this name, and it itself stays.
+    CopyAs(Name),
+    /// Something that is no matter of the planner.
+    Elsewhere,
+    /// It is to be left alone and told.
     Skip(SkipReason),
 }
 
@@ -63,13 +79,17 @@ pub(crate) struct Planner<'a> {
     /// On one side at least permissions and owners are made up, and say nothing.
     pub(crate) made_up_permissions: bool,
     pub(crate) user: User,
+    /// Rows of which the source's item gets another name on the target, in their order.
+    copied_as: Vec<(RowId, Name)>,
+    /// Rows that were decided to be skipped, in their order.
+    told: Vec<(RowId, SkipReason)>,
     /// One byte per row.
     pub(crate) marks: Vec<u8>,
     pub(crate) plan: Plan,
 }
 
 impl<'a> Planner<'a> {
-    pub(super) fn new(comparison: &'a Comparison, target: Side, work: Scope, settings: &'a Settings) -> Self {
+    pub(crate) fn new(comparison: &'a Comparison, target: Side, work: Scope, settings: &'a Settings) -> Self {
         let network = [&comparison.left, &comparison.right].iter().any(|t| t.volume.place == Place::Network);
         Self {
             comparison,
@@ -82,6 +102,8 @@ impl<'a> Planner<'a> {
                 .iter()
                 .any(|tree| !keeps_permissions(&tree.volume)),
             user: User::now(),
+            copied_as: Vec::new(),
+            told: Vec::new(),
             marks: vec![0; comparison.rows.len()],
             plan: Plan {
                 targets: vec![Target {
@@ -95,12 +117,17 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn make(mut self, selected: &dyn Fn(RowId) -> bool) -> Plan {
+    pub(super) fn make(self, selected: &dyn Fn(RowId) -> bool) -> Plan {
+        self.make_wanted(&|row| if selected(row) { Wanted::Act } else { Wanted::Nothing })
+    }
+
+    /// The plan that does with each row what was decided, as far as nothing stands against it.
+    pub(crate) fn make_wanted(mut self, wanted: &dyn Fn(RowId) -> Wanted) -> Plan {
         if self.comparison.cancelled {
             self.plan.notes.push("The comparison was cancelled, so nothing is planned.".into());
             return self.plan;
         }
-        self.mark(selected);
+        self.mark(wanted);
         for row in self.comparison.walk() {
             self.emit(row);
         }
@@ -142,11 +169,14 @@ impl<'a> Planner<'a> {
 
     /// Decides what is planned: down for what is blocked, up for what is needed. Rows are breadth-first, so one loop
     /// each way does it at any depth.
-    fn mark(&mut self, selected: &dyn Fn(RowId) -> bool) {
+    fn mark(&mut self, wanted: &dyn Fn(RowId) -> Wanted) {
         let rows = self.comparison.rows.len() as RowId;
         for row in 0..rows {
-            if selected(row) {
-                self.set(row, SELECTED);
+            match wanted(row) {
+                Wanted::Act => self.set(row, SELECTED),
+                Wanted::CopyAs(name) => self.copied_as.push((row, name)),
+                Wanted::Skip(why) => self.told.push((row, why)),
+                Wanted::Nothing | Wanted::Elsewhere => {}
             }
             let r = self.comparison.row(row);
             let unknown = match r.verdict {
@@ -186,6 +216,11 @@ impl<'a> Planner<'a> {
                 self.set(row, if action == RowAction::Remove { REMOVED } else { PLANNED });
                 self.set(self.comparison.row(row).parent, TOUCHED);
             }
+        }
+        for at in 0..self.copied_as.len() {
+            let row = self.copied_as[at].0;
+            anything = true;
+            self.set(self.comparison.row(row).parent, TOUCHED);
         }
         if anything {
             self.set(Comparison::ROOT, TOUCHED);
@@ -244,6 +279,10 @@ impl<'a> Planner<'a> {
         let action = self.action(row);
         if self.work.removals && self.is_unreadable_source(row) {
             self.plan.unreadable.push(self.at(row, self.target));
+        }
+        if let Ok(at) = self.told.binary_search_by_key(&row, |(row, _)| *row) {
+            let (path, why) = (self.comparison.path_on(row, self.target), self.told[at].1);
+            self.plan.skipped.push(Skip { root: self.target.into(), path, why });
         }
         match action {
             RowAction::Skip(why) if self.has(row, SELECTED) => {
@@ -327,7 +366,8 @@ impl<'a> Planner<'a> {
         // What a new folder replaces is no folder, and has a removal of its own.
         let there = comparison.entry(row, self.target).filter(|_| !create);
         let expect_target = there.map(|entry| entry.fingerprint());
-        let steps: Vec<Step> = comparison.children(row).filter_map(|child| self.step(child)).collect();
+        let mut steps: Vec<Step> = comparison.children(row).filter_map(|child| self.step(child)).collect();
+        steps.extend(comparison.children(row).filter_map(|child| self.step_beside(child)));
         let sync_times = create || self.owns_target(row);
         let totals = &mut self.plan.totals;
         totals.create_folders += u64::from(create);
@@ -356,10 +396,7 @@ impl<'a> Planner<'a> {
         }
         let source = self.comparison.entry(row, self.source)?;
         let action = match action {
-            RowAction::Copy => Action::CopyFile {
-                strategy: Chosen::of(&source, self.network, self.settings),
-                verify: self.settings.verifies(source.size),
-            },
+            RowAction::Copy => self.copy_of(&source),
             RowAction::CopyLink => Action::CopyLink,
             RowAction::SetTimes => Action::SetTimes,
             _ => return None,
@@ -384,6 +421,34 @@ impl<'a> Planner<'a> {
         if target.is_some_and(|there| there.kind != source.kind) {
             self.count_what_is_replaced(row);
         }
+        Some(step)
+    }
+
+    fn copy_of(&self, source: &Entry) -> Action {
+        Action::CopyFile {
+            strategy: Chosen::of(source, self.network, self.settings),
+            verify: self.settings.verifies(source.size),
+        }
+    }
+
+    /// The step that copies a row's file or link to another name, counted; `None` where that was not decided.
+    fn step_beside(&mut self, row: RowId) -> Option<Step> {
+        let at = self.copied_as.binary_search_by_key(&row, |(row, _)| *row).ok()?;
+        let source = self.comparison.entry(row, self.source)?;
+        let step = Step {
+            // Names were checked when they were listed.
+            source_name: Name::new(self.comparison.name_on(row, self.source)).ok()?,
+            target_name: self.copied_as[at].1.clone(),
+            action: if source.kind == Kind::Symlink { Action::CopyLink } else { self.copy_of(&source) },
+            expect_source: source.fingerprint(),
+            expect_target: None,
+            goes_along: Vec::new(),
+            target_protection: None,
+            may_be_sparse: source.may_be_sparse(),
+            hard_linked: source.is_hard_linked(),
+            placeholder: source.is_placeholder(),
+        };
+        self.count(&step);
         Some(step)
     }
 
