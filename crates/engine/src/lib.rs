@@ -17,6 +17,7 @@ pub mod compare;
 mod dates;
 mod dir_cache;
 mod dir_cursor;
+pub mod directions;
 pub mod doctor;
 pub mod error;
 pub mod filter;

@@ -101,15 +101,15 @@ impl Remembered {
 
     /// What is remembered of the item at a path, spelled as the left side spells it.
     pub fn get(&self, path: &RelPath) -> Option<&Known> {
-        self.at(self.position(path)?)
+        self.position(path).and_then(|at| self.item(at))
     }
 
-    /// The item at a place in the order.
-    pub(crate) fn at(&self, place: usize) -> Option<&Known> {
-        self.items.get(place)
+    /// The item of a number, as [`Self::position`] gives them.
+    pub(crate) fn item(&self, at: usize) -> Option<&Known> {
+        self.items.get(at)
     }
 
-    /// The place of an item in the order.
+    /// The number of the item at a path.
     pub(crate) fn position(&self, path: &RelPath) -> Option<usize> {
         let (mut low, mut high) = (0, self.items.len());
         while low < high {

@@ -159,6 +159,8 @@ pub enum SkipReason {
     LinkNotHeld,
     /// Only the target has it, and a volume is mounted there: not an orphan, but another disk.
     Mounted,
+    /// Both sides have a version of their own, and which one is wanted is not known.
+    Conflict,
 }
 
 impl SkipReason {
@@ -179,6 +181,7 @@ impl SkipReason {
             Self::NotEmpty => "not removed, because something in it stays",
             Self::LinkNotHeld => "the target volume cannot hold this symbolic link",
             Self::Mounted => "a volume is mounted here",
+            Self::Conflict => "each side has a version of its own, and which one is wanted is not known",
         }
     }
 }

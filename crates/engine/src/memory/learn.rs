@@ -86,7 +86,7 @@ impl Learning<'_> {
         if let Some(place) = place {
             self.seen[place] = true;
         }
-        let was = place.and_then(|place| self.remembered.at(place));
+        let was = place.and_then(|place| self.remembered.item(place));
         let Some(mut known) = self.known(row, before, &path) else { return };
         match was {
             // What is not news keeps what was proven of it, and when.

@@ -1,0 +1,131 @@
+//! Makes a plan of decisions: one for each side that is written to, joined.
+//!
+//! Invariant: a plan does what was decided or less. What the planner finds to stand against an act is skipped and told.
+
+use fcs_sys::{Kind, Name};
+
+use super::{Act, Decisions, Mode, Why};
+use crate::Settings;
+use crate::compare::{Comparison, RowId, Side, Verdict};
+use crate::plan::{Plan, Planner, Scope, Wanted};
+use crate::report::SkipReason;
+
+/// Makes the plan that does what was decided with the rows that `selected` accepts.
+///
+/// What cannot be done and what is left for later is among [`Plan::skipped`]; what may stay different is not. A plan of
+/// [`Mode::Mirror`] or [`Mode::Update`] with which nobody interfered is that of [`crate::plan::plan_sync`] or
+/// [`crate::plan::plan()`].
+pub fn plan_decided(
+    comparison: &Comparison,
+    decisions: &Decisions,
+    selected: &dyn Fn(RowId) -> bool,
+    settings: &Settings,
+) -> Plan {
+    let rows = || (0..comparison.rows.len() as RowId).filter(|&row| selected(row));
+    let is_target = |side: Side| {
+        decisions.mode.target() == Some(side)
+            || rows().any(|row| wanted(comparison, decisions, row, side) != Wanted::Nothing)
+    };
+    let mut sides = [Side::Right, Side::Left].into_iter().filter(|&side| is_target(side)).collect::<Vec<_>>();
+    if sides.is_empty() {
+        sides.push(Side::Right);
+    }
+    let mut plans = sides.into_iter().map(|side| {
+        let acts = || rows().map(|row| (row, decisions.act(row)));
+        let removals =
+            decisions.mode == Mode::Mirror(side) || acts().any(|(_, act)| act == Act::RemoveFrom(side));
+        let kinds = acts()
+            .any(|(row, act)| act == Act::CopyTo(side) && comparison.row(row).verdict == Verdict::KindClash);
+        let choose = |row| {
+            if selected(row) { wanted(comparison, decisions, row, side) } else { Wanted::Nothing }
+        };
+        let scope = Scope { copies: true, removals, kinds };
+        let mut plan = Planner::new(comparison, side, scope, settings).make_wanted(&choose);
+        if !comparison.cancelled {
+            give_names_up(comparison, decisions, selected, side, &mut plan);
+        }
+        plan
+    });
+    let first = plans.next().unwrap_or_else(Plan::empty);
+    // They write to two sides, so that joining them is always possible.
+    plans.fold(first, |all, more| all.clone().and(more).unwrap_or(all))
+}
+
+/// What a plan that writes to `side` is to do with a row.
+fn wanted(comparison: &Comparison, decisions: &Decisions, row: RowId, side: Side) -> Wanted {
+    let told =
+        |why| if told_on(comparison, decisions, row) == side { Wanted::Skip(why) } else { Wanted::Nothing };
+    match decisions.act(row) {
+        Act::CopyTo(to) if to == side => Wanted::Act,
+        Act::RemoveFrom(from) if from == side => Wanted::Act,
+        Act::KeepBoth { loser } => match second_name(comparison, row, loser) {
+            Some(name) if loser == side.other() => Wanted::CopyAs(name),
+            // It gives its name up in a move, which the planner knows nothing of.
+            Some(_) => Wanted::Elsewhere,
+            None => told(SkipReason::Conflict),
+        },
+        Act::Conflict(Why::Kinds) => told(SkipReason::KindClash),
+        Act::Conflict(_) => told(SkipReason::Conflict),
+        Act::Skip(why) => told(why),
+        Act::Nothing | Act::Leave | Act::CopyTo(_) | Act::RemoveFrom(_) => Wanted::Nothing,
+    }
+}
+
+/// The side of which it is told that a row is skipped: the one that would be written to.
+fn told_on(comparison: &Comparison, decisions: &Decisions, row: RowId) -> Side {
+    let lacks = |side| comparison.node(row, side).is_none();
+    decisions.mode.target().unwrap_or(if lacks(Side::Left) { Side::Left } else { Side::Right })
+}
+
+/// Adds the moves of those items of a side that lose their names.
+fn give_names_up(
+    comparison: &Comparison,
+    decisions: &Decisions,
+    selected: &dyn Fn(RowId) -> bool,
+    side: Side,
+    plan: &mut Plan,
+) {
+    for row in (0..comparison.rows.len() as RowId).filter(|&row| selected(row)) {
+        if decisions.act(row) == (Act::KeepBoth { loser: side })
+            && let Some(name) = second_name(comparison, row, side)
+        {
+            plan.add_move(comparison, side, row, comparison.row(row).parent, &name);
+        }
+    }
+}
+
+/// The most bytes of a name that every volume can hold.
+const MAX_NAME: usize = 255;
+
+/// The most versions of one name that are kept beside it.
+const MOST_VERSIONS: u32 = 1000;
+
+/// The name under which the loser's version of a row is kept, which nothing has on either side: `report.conflict-left.txt`, then
+/// `report.conflict-left-2.txt`, for `report.txt`. `None` where there is no such item, or no such name.
+fn second_name(comparison: &Comparison, row: RowId, loser: Side) -> Option<Name> {
+    comparison.entry(row, loser).filter(|entry| entry.kind != Kind::Folder)?;
+    let name = comparison.name_on(row, loser);
+    let dot = name.iter().rposition(|&byte| byte == b'.').filter(|&at| at > 0).unwrap_or(name.len());
+    let (stem, extension) = name.split_at(dot);
+    let side = match loser {
+        Side::Left => "left",
+        Side::Right => "right",
+    };
+    (1..=MOST_VERSIONS).find_map(|number| {
+        let number = if number == 1 { String::new() } else { format!("-{number}") };
+        let infix = format!(".conflict-{side}{number}");
+        let mut end = stem.len().min(MAX_NAME.checked_sub(infix.len() + extension.len())?);
+        while end < stem.len() && end > 0 && stem[end] & 0xc0 == 0x80 {
+            end -= 1;
+        }
+        let candidate = Name::new([&stem[..end], infix.as_bytes(), extension].concat()).ok()?;
+        is_free(comparison, row, &candidate).then_some(candidate)
+    })
+}
+
+fn is_free(comparison: &Comparison, row: RowId, name: &Name) -> bool {
+    let order = comparison.left.order();
+    let siblings = comparison.children(comparison.row(row).parent);
+    let is_so = |row: RowId, side| order.same(comparison.name_on(row, side), name.as_bytes());
+    !siblings.into_iter().any(|row| is_so(row, Side::Left) || is_so(row, Side::Right))
+}

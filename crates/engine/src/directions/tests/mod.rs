@@ -1,0 +1,3 @@
+//! Decisions about models, and what plans make of them.
+
+mod modes;
