@@ -125,10 +125,9 @@ impl Item {
             system_items: Vec::new(),
             cancelled: false,
         };
-        let mut todo = vec![(self, NodeId::ROOT)];
-        let mut file = 1;
+        let mut todo = vec![(self, NodeId::ROOT, 1u64)];
         // Children join the list before their parent's brothers are done, as in a real scan; parents come first.
-        while let Some((item, node)) = todo.pop() {
+        while let Some((item, node, folder)) = todo.pop() {
             let Self::Folder { unlistable, items, .. } = item else { continue };
             let number = tree.folders.len() as u32;
             if node != NodeId::ROOT {
@@ -141,10 +140,10 @@ impl Item {
             for (name, item) in listed {
                 let node = NodeId { folder: number, child: children.len() as u32 };
                 names.extend_from_slice(name);
-                file += 1;
+                let file = number_of(folder, name);
                 let mut entry = Entry::from(&item.metadata(file));
                 match item {
-                    Self::Folder { .. } => todo.push((item, node)),
+                    Self::Folder { .. } => todo.push((item, node, file)),
                     Self::Link { text, .. } => {
                         tree.links.push((node, LinkTarget { text: vec![*text], to_folder: false }));
                     }
@@ -164,6 +163,12 @@ impl Item {
         tree.links.sort_by_key(|(node, _)| *node);
         tree
     }
+}
+
+/// The number of an item in a folder of that number: by its path alone, so that an item keeps it from one scan to the next.
+fn number_of(folder: u64, name: &[u8]) -> u64 {
+    let mix = |number: u64, &byte: &u8| (number ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    name.iter().fold(mix(folder, &b'/'), mix)
 }
 
 impl Tree {

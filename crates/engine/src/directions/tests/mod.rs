@@ -1,3 +1,7 @@
 //! Decisions about models, and what plans make of them.
 
+mod apply;
+mod invariants;
 mod modes;
+mod reference;
+mod whole;
