@@ -49,7 +49,7 @@ pub fn headline(report: &Report, task: Task) -> String {
     let removed = || count(c.removed + c.folders_removed, "item", "items") + " removed";
     let what = match task {
         Task::Copy(_) => copied(),
-        Task::Sync(_) => format!("{}, {}", copied(), removed()),
+        Task::Sync(_) | Task::Directed(_) => format!("{}, {}", copied(), removed()),
         Task::Orphans(..) => format!("{} ({})", removed(), size(c.bytes_removed)),
     };
     let stays = if matches!(task, Task::Copy(_)) { "What was copied stays" } else { "What was done stays" };

@@ -60,8 +60,14 @@ pub fn places(task: Task, folders: &Folders) -> [Fact; 2] {
     let target = display_path(&folders.root(task.target()).path);
     let other = display_path(&folders.root(task.target().other()).path);
     match task {
-        Task::Copy(_) | Task::Sync(_) => [Fact::new("From", other), Fact::new("To", target)],
         Task::Orphans(..) => [Fact::new("In", target), Fact::new("Missing in", other)],
+        // The right one is the target, as far as there is one.
+        Task::Directed(_) if task.targets().len() > 1 => {
+            [Fact::new("Left", other), Fact::new("Right", target)]
+        }
+        Task::Copy(_) | Task::Sync(_) | Task::Directed(_) => {
+            [Fact::new("From", other), Fact::new("To", target)]
+        }
     }
 }
 
@@ -122,6 +128,10 @@ pub fn nothing_to_do(task: Task) -> String {
         Task::Copy(_) => format!("Nothing to copy: {target} has everything that {other} has."),
         Task::Sync(_) => format!("Nothing to do: {target} is as {other} is."),
         Task::Orphans(..) => format!("No orphans: {other} has everything that {target} has."),
+        Task::Directed(_) if task.targets().len() > 1 => {
+            "Nothing to do: both folders have what they are to have.".to_owned()
+        }
+        Task::Directed(_) => format!("Nothing to do: {target} has what it is to have."),
     }
 }
 
@@ -320,14 +330,17 @@ fn what_is_of_another_kind(plan: &Plan) -> String {
 
 /// How many of the replaced files are newer than what replaces them: the wrong way round, or a change that is lost.
 fn what_is_newer(proposal: &Proposal) -> String {
-    let totals = &proposal.plan.totals;
-    let side = if proposal.task.target() == Side::Left { "left" } else { "right" };
-    let of = format!("{} replaced files", number(totals.replaced_files));
-    match totals.replaced_newer {
-        0 => String::new(),
-        1 => format!("1 of {of} is newer on the {side}"),
-        n => format!("{} of {of} are newer on the {side}", number(n)),
-    }
+    let on_each = proposal.plan.targets.iter().filter_map(|target| {
+        let totals = &target.totals;
+        let side = if target.root == Side::Left.into() { "left" } else { "right" };
+        let of = format!("{} replaced files", number(totals.replaced_files));
+        match totals.replaced_newer {
+            0 => None,
+            1 => Some(format!("1 of {of} is newer on the {side}")),
+            n => Some(format!("{} of {of} are newer on the {side}", number(n))),
+        }
+    });
+    on_each.collect::<Vec<_>>().join("; ")
 }
 
 fn what_is_removed(plan: &Plan) -> String {

@@ -77,7 +77,8 @@ pub fn run_with_log(
     // What a dry run decides is shown in full, and would only drive out the logs of what was done.
     let logs = logs.filter(|_| !options.dry_run);
     if let Some(logs) = logs {
-        volumes::remember(logs, &proposal.mounts, folders.root(proposal.task.target()));
+        let targets = proposal.task.targets().iter();
+        volumes::remember(logs, &proposal.mounts, targets.map(|side| folders.root(*side)));
     }
     let log = match logs.map_or(Ok(None), |logs| RunLogFile::begin(logs, folders, proposal, settings)) {
         Ok(Some(log)) => log,

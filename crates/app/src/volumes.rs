@@ -54,12 +54,13 @@ fn read(file: &Path) -> BTreeMap<String, Value> {
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-/// Remembers what is mounted, for the next run. Not where that would change the target.
-pub fn remember(logs: &Path, mounts: &[Mounts], target: &Root) {
+/// Remembers what is mounted, for the next run. Not where that would change a target.
+pub fn remember<'a>(logs: &Path, mounts: &[Mounts], mut targets: impl Iterator<Item = &'a Root>) {
     let Some(file) = file(logs) else { return };
     let there = file.ancestors().find_map(|folder| open_root(folder).ok());
-    let apart = |at: &Root| matches!(nesting(at, target), Ok(Nesting::Apart | Nesting::SecondInFirst));
-    if !there.is_some_and(|at| apart(&at)) {
+    let apart =
+        |at: &Root, target| matches!(nesting(at, target), Ok(Nesting::Apart | Nesting::SecondInFirst));
+    if !there.is_some_and(|at| targets.all(|target| apart(&at, target))) {
         return;
     }
     let before = read(&file);
@@ -94,10 +95,10 @@ mod tests {
             volume,
         };
         let both = [of("/a", Some(0xFEDC_BA98_7654_3210)), of("/b", None)];
-        remember(&logs, &both, &target);
+        remember(&logs, &both, [&target].into_iter());
         assert_eq!(known(Some(&logs)), both);
         assert_eq!((known(None), known(Some(&target.path.join("logs")))), (Vec::new(), Vec::new()));
-        remember(&target.path.join("logs"), &both, &target);
+        remember(&target.path.join("logs"), &both, [&target].into_iter());
         assert!(!target.path.join("volumes.json").exists());
         std::fs::write(logs.with_file_name("volumes.json"), "{\"/a\": 7, \"/b").unwrap();
         assert_eq!(known(Some(&logs)), [], "what cannot be read is no memory");

@@ -32,6 +32,14 @@ pub struct Excess {
     pub limit: Limit,
 }
 
+impl Excess {
+    /// This and that of another side as one, which is allowed as one.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let items = self.items.saturating_add(other.items);
+        Self { items, of: self.of.saturating_add(other.of), ..self }
+    }
+}
+
 /// Judges the removal of `items` of the `of` items on a side. With `allowed`, that number alone counts.
 pub fn excess(items: u64, of: u64, allowed: Option<u64>, settings: &Settings) -> Option<Excess> {
     let beyond = |limit| Some(Excess { items, of, limit });

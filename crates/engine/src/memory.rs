@@ -89,6 +89,36 @@ impl Remembered {
         true
     }
 
+    /// All this as it is with these changes.
+    #[must_use]
+    pub fn with(&self, changes: Vec<MemoryChange>) -> Self {
+        let mut changes = changes;
+        changes.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+        let mut changes = changes.into_iter().peekable();
+        let mut all = Self::default();
+        let add = |all: &mut Self, change: MemoryChange| {
+            if let Some(known) = change.known {
+                all.push(&change.path, known);
+            }
+        };
+        for (at, known) in self.items.iter().enumerate() {
+            let path = self.path_bytes(at);
+            while let Some(change) = changes.next_if(|change| change.path.as_bytes() < path) {
+                add(&mut all, change);
+            }
+            match changes.next_if(|change| change.path.as_bytes() == path) {
+                Some(change) => add(&mut all, change),
+                None => {
+                    all.paths.extend_from_slice(path);
+                    all.ends.push(all.paths.len());
+                    all.items.push(*known);
+                }
+            }
+        }
+        changes.for_each(|change| add(&mut all, change));
+        all
+    }
+
     /// Whether nothing is remembered, as at a first run.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()

@@ -285,13 +285,20 @@ impl Plan {
     /// Items that the target loses, with everything in those that are replaced by one of another kind: what the guard
     /// counts. Counted from the lists: totals that come from a file must not get past the guard.
     pub fn items_that_go(&self) -> u64 {
-        let replaced = self.steps().map(|(_, step)| match step.expect_target {
+        self.targets.iter().map(|target| self.items_that_go_from(target.root)).sum()
+    }
+
+    /// The same, of one target.
+    pub fn items_that_go_from(&self, root: RootIndex) -> u64 {
+        let steps = self.steps().filter(|(folder, _)| folder.target_root == root);
+        let replaced = steps.map(|(_, step)| match step.expect_target {
             Some(old) if old.kind != step.expect_source.kind => {
                 1 + step.goes_along.iter().map(|held| held.items.len() as u64).sum::<u64>()
             }
             _ => 0,
         });
-        self.removed().count() as u64 + replaced.sum::<u64>()
+        let removed = self.removed().filter(|(folder, _)| folder.root == root);
+        removed.count() as u64 + replaced.sum::<u64>()
     }
 
     /// Steps and folder actions, for progress.

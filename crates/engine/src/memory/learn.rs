@@ -7,12 +7,13 @@
 //! Invariant: pure; a row is never remembered by the look of a moment alone. This module must not know where memory is
 //! kept, nor what is done by it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use fcs_sys::{Kind, RelPath, Time};
 
 use super::{Grade, Known, MemoryChange, Remembered, Stamp};
 use crate::compare::{Comparison, RowId, Side, Verdict};
+use crate::directions::forgotten;
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome};
 use crate::settings::ContentCheck;
 
@@ -29,17 +30,10 @@ pub fn learned(
         return Vec::new();
     }
     let done: HashMap<&RelPath, &Evidence> = items.iter().filter_map(made_the_same).collect();
-    let mut learning = Learning {
-        first,
-        after,
-        done,
-        remembered,
-        now,
-        seen: vec![false; remembered.len()],
-        changes: Vec::new(),
-    };
+    let mut learning = Learning { first, after, done, remembered, now, changes: Vec::new() };
     learning.folder(Comparison::ROOT, Some(Comparison::ROOT));
-    learning.forget();
+    let gone = forgotten(after, remembered).into_iter().map(|path| MemoryChange { path, known: None });
+    learning.changes.extend(gone);
     learning.changes
 }
 
@@ -60,8 +54,6 @@ struct Learning<'a> {
     done: HashMap<&'a RelPath, &'a Evidence>,
     remembered: &'a Remembered,
     now: Time,
-    /// By the place in `remembered`: a side has it still.
-    seen: Vec<bool>,
     changes: Vec<MemoryChange>,
 }
 
@@ -82,11 +74,7 @@ impl Learning<'_> {
 
     fn item(&mut self, row: RowId, before: Option<RowId>) {
         let path = self.after.path(row);
-        let place = self.remembered.position(&path);
-        if let Some(place) = place {
-            self.seen[place] = true;
-        }
-        let was = place.and_then(|place| self.remembered.item(place));
+        let was = self.remembered.get(&path);
         let Some(mut known) = self.known(row, before, &path) else { return };
         match was {
             // What is not news keeps what was proven of it, and when.
@@ -137,24 +125,6 @@ impl Learning<'_> {
         let read = self.first.content != ContentCheck::Off && left.kind == Kind::File;
         if untouched { known(if read { Grade::Cache } else { Grade::Looks }, None) } else { None }
     }
-
-    /// Forgets what neither side has any more, except below what could not be read: unreadable is not absent.
-    fn forget(&mut self) {
-        let unreadable: HashSet<RelPath> = (0..self.after.rows.len() as RowId)
-            .filter(|&row| self.after.row(row).verdict == Verdict::Unreadable)
-            .map(|row| self.after.path(row))
-            .collect();
-        let gone = self.remembered.iter().zip(&self.seen).filter(|(_, seen)| !**seen);
-        // Paths were checked when they were remembered.
-        let gone = gone.filter_map(|((path, _), _)| RelPath::parse(path).ok());
-        let is_known = |path: &RelPath| {
-            unreadable.is_empty()
-                || std::iter::successors(Some(path.clone()), |path| Some(path.split()?.0))
-                    .all(|above| !unreadable.contains(&above))
-        };
-        let gone: Vec<_> = gone.filter(is_known).map(|path| MemoryChange { path, known: None }).collect();
-        self.changes.extend(gone);
-    }
 }
 
 #[cfg(test)]
@@ -184,17 +154,7 @@ mod tests {
     }
 
     fn apply(remembered: &Remembered, changes: Vec<MemoryChange>) -> Remembered {
-        let mut all: std::collections::BTreeMap<Vec<u8>, Known> =
-            remembered.iter().map(|(path, known)| (path.to_vec(), *known)).collect();
-        for change in changes {
-            match change.known {
-                Some(known) => drop(all.insert(change.path.as_bytes().to_vec(), known)),
-                None => drop(all.remove(change.path.as_bytes())),
-            }
-        }
-        let mut out = Remembered::default();
-        all.iter().for_each(|(path, known)| assert!(out.push(&RelPath::parse(path).unwrap(), *known)));
-        out
+        remembered.with(changes)
     }
 
     fn paths(remembered: &Remembered) -> Vec<String> {

@@ -228,6 +228,8 @@ impl Plan {
         let (ours, theirs) = (ways(&self), ways(&other));
         self.leave_dates(|(from, to)| theirs.contains(&(to, from)));
         other.leave_dates(|(from, to)| ours.contains(&(to, from)));
+        self.ask_in_what_is_made(&other.folders);
+        other.ask_in_what_is_made(&self.folders);
         self.targets.extend(other.targets);
         self.folders.extend(other.folders);
         self.removals.extend(other.removals);
@@ -242,6 +244,24 @@ impl Plan {
         let new = other.notes.into_iter().filter(|note| !self.notes.contains(note)).collect::<Vec<_>>();
         self.notes.extend(new);
         Some(self)
+    }
+
+    /// Where a source lacks a whole folder, its name is asked for before anything goes that was in it. Where the other half
+    /// of the plan makes that folder, because something else in it goes there, what is in it is asked for instead.
+    fn ask_in_what_is_made(&mut self, made: &[FolderPlan]) {
+        let made: HashSet<(RootIndex, &RelPath)> =
+            made.iter().filter(|f| f.create).map(|f| (f.target_root, &f.target_path)).collect();
+        for removal in self.removals.iter_mut().filter(|_| !made.is_empty()) {
+            while let Some(name) = &removal.source.missing {
+                let path = removal.source.path.join(name);
+                if !made.contains(&(removal.source.root, &path)) {
+                    break;
+                }
+                // In the spelling of the side that loses it, as the missing one above was.
+                removal.source.missing = removal.path.names().nth(path.names().count());
+                removal.source.path = path;
+            }
+        }
     }
 
     /// Leaves the dates of folders that are there already, where their way is among these.

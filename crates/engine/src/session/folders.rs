@@ -6,19 +6,22 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use fcs_sys::{CaseRule, CreatedTime, Location, Root};
+use fcs_sys::{CaseRule, CreatedTime, Location, Root, Time};
 use fcs_text::printable;
 
 use super::root::{check_not_moved, open_as, start};
-use super::{Proposal, SessionError};
+use super::{Proposal, SessionError, Task, freed};
 use crate::compare::{Comparison, Side, compare_after};
 use crate::filter::Filter;
+use crate::memory::{MemoryChange, Remembered, learned};
+use crate::plan::Plan;
 use crate::preflight::check_roots;
 use crate::probe::{self, VolumeProbe};
 use crate::progress::Phase;
 use crate::report::Report;
 use crate::run::{RunOptions, run};
 use crate::scan::scan_pair_as;
+use crate::settings::ContentCheck;
 use crate::{Control, Note, Settings};
 
 /// Two open folders and what of them is compared.
@@ -132,15 +135,50 @@ impl Folders {
         control: &Control,
     ) -> Result<Report, SessionError> {
         self.check_not_moved()?;
-        let (task, target) = (proposal.task, proposal.task.target());
+        let task = proposal.task;
         let options = RunOptions {
             command: task.command().to_owned(),
             removed: task.removed_to(),
             probes: self.probes().map(Option::<&VolumeProbe>::cloned).into(),
             ..options.clone()
         };
-        run(&proposal.plan, &self.roots(), settings, &options, control)
-            .map_err(|error| start(self.root(target), error))
+        let report = self.run_plan(&proposal.plan, task, settings, &options, control)?;
+        if proposal.freed.is_empty() || options.dry_run {
+            return Ok(report);
+        }
+        Ok(freed::fill(self, proposal, report, settings, &options, control))
+    }
+
+    pub(super) fn run_plan(
+        &self,
+        plan: &Plan,
+        task: Task,
+        settings: &Settings,
+        options: &RunOptions,
+        control: &Control,
+    ) -> Result<Report, SessionError> {
+        run(plan, &self.roots(), settings, options, control)
+            .map_err(|error| start(self.root(task.target()), error))
+    }
+
+    /// Looks at both folders once more when a run is over, and tells what it and the comparison before it teach the memory
+    /// of the pair; see [`learned`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Folders::compare`]; then nothing is learned, which harms nothing.
+    pub fn learn(
+        &self,
+        first: &Comparison,
+        report: &Report,
+        remembered: &Remembered,
+        settings: &Settings,
+        control: &Control,
+    ) -> crate::Result<Vec<MemoryChange>> {
+        let by_looks = Settings { compare_content: ContentCheck::Off, ..settings.clone() };
+        let quiet = Control { cancel: control.cancel.clone(), ..Control::default() };
+        let after = self.compare(&by_looks, &quiet)?;
+        Ok(learned(first, &after, &report.items, remembered, Time::now()))
     }
 
     /// Patterns that matched nothing: most likely not what was meant.

@@ -39,6 +39,7 @@
 //! keeps settings, logs and memories: what of these matters comes in as data.
 
 mod folders;
+mod freed;
 mod mounts;
 mod root;
 mod series;

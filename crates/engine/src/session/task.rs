@@ -3,12 +3,16 @@
 //! Invariant: nothing is written here, and what a plan removes is judged by the guard every time. This module must not
 //! know how a user agrees.
 
-use fcs_sys::Kind;
+use std::sync::Arc;
+
+use fcs_sys::{Kind, RelPath};
 
 use super::{Folders, Mounts, mounts};
 use crate::Settings;
 use crate::compare::{Comparison, RowId, Side};
+use crate::directions::{Act, Decisions, Mode, Why, decide, plan_decided};
 use crate::guard::{self, Excess};
+use crate::memory::Remembered;
 use crate::plan::{Plan, plan, plan_orphans, plan_sync};
 use crate::preflight::{self, Preflight};
 use crate::run::RemovedTo;
@@ -23,6 +27,8 @@ pub enum Task {
     Sync(Side),
     /// What only this side has is removed.
     Orphans(Side, RemovedTo),
+    /// What the table of directions says, on one side or both.
+    Directed(Mode),
 }
 
 impl Task {
@@ -32,35 +38,32 @@ impl Task {
             Self::Copy(_) => "copy",
             Self::Sync(_) => "sync",
             Self::Orphans(..) => "orphans",
+            Self::Directed(mode) => mode.word(),
         }
     }
 
-    /// The side that is written to.
+    /// The side that is written to; of two the right one.
     pub fn target(self) -> Side {
         match self {
             Self::Copy(side) | Self::Sync(side) | Self::Orphans(side, _) => side,
+            Self::Directed(mode) => mode.target().unwrap_or(Side::Right),
+        }
+    }
+
+    /// Every side that may be written to, [`Task::target`] first.
+    pub fn targets(self) -> &'static [Side] {
+        match (self, self.target()) {
+            (Self::Directed(mode), _) if mode.target().is_none() => &[Side::Right, Side::Left],
+            (_, Side::Right) => &[Side::Right],
+            (_, Side::Left) => &[Side::Left],
         }
     }
 
     /// Where removed items go.
     pub fn removed_to(self) -> RemovedTo {
         match self {
-            Self::Copy(_) | Self::Sync(_) => RemovedTo::Undo,
+            Self::Copy(_) | Self::Sync(_) | Self::Directed(_) => RemovedTo::Undo,
             Self::Orphans(_, removed_to) => removed_to,
-        }
-    }
-
-    /// The plan for the rows that `selected` accepts.
-    pub fn plan(
-        self,
-        comparison: &Comparison,
-        selected: &dyn Fn(RowId) -> bool,
-        settings: &Settings,
-    ) -> Plan {
-        match self {
-            Self::Copy(to) => plan(comparison, to, selected, settings),
-            Self::Sync(to) => plan_sync(comparison, to, selected, settings),
-            Self::Orphans(side, _) => plan_orphans(comparison, side, selected, settings),
         }
     }
 }
@@ -73,6 +76,8 @@ pub struct Limits {
     /// What was mounted at these and other folders at their last runs, as [`Proposal::mounts`] said then. Who keeps none
     /// is not told of a disk that was there at the last run.
     pub known: Vec<Mounts>,
+    /// What both sides were when they were last equal, for [`Mode::TwoWay`]; without it, as at a first run.
+    pub remembered: Option<Arc<Remembered>>,
 }
 
 /// A plan with all that is known about it beforehand.
@@ -92,6 +97,11 @@ pub struct Proposal {
     pub missing_volumes: Vec<String>,
     /// What is mounted at the two folders, to be remembered until the next run.
     pub mounts: Vec<Mounts>,
+    /// Items of which it is not known which version is wanted, and why: they are left for later.
+    pub conflicts: Vec<(RelPath, Why)>,
+    /// Items of which the version on this side gives its name to that of the other side, which is copied there once the name
+    /// is free.
+    pub(super) freed: Vec<(RelPath, Side)>,
 }
 
 impl Folders {
@@ -111,10 +121,58 @@ impl Folders {
             comparison.node(row, side).is_some()
                 && self.filter.picks(&comparison.path_on(row, side), is_folder)
         };
-        let plan = match task {
-            Task::Copy(_) | Task::Sync(_) => task.plan(comparison, selected, settings),
-            Task::Orphans(..) => task.plan(comparison, &|row| selected(row) && picked(row), settings),
-        };
+        match task {
+            Task::Copy(to) => {
+                self.proposal(task, plan(comparison, to, selected, settings), comparison, settings, limits)
+            }
+            Task::Sync(to) => self.proposal(
+                task,
+                plan_sync(comparison, to, selected, settings),
+                comparison,
+                settings,
+                limits,
+            ),
+            Task::Orphans(side, _) => {
+                let plan = plan_orphans(comparison, side, &|row| selected(row) && picked(row), settings);
+                self.proposal(task, plan, comparison, settings, limits)
+            }
+            Task::Directed(mode) => {
+                let decisions = decide(comparison, limits.remembered.as_deref(), mode, settings);
+                self.propose_decided(&decisions, comparison, selected, settings, limits)
+            }
+        }
+    }
+
+    /// Plans what was decided of the rows that `selected` accepts, and looks at what stands against it.
+    pub fn propose_decided(
+        &self,
+        decisions: &Decisions,
+        comparison: &Comparison,
+        selected: &dyn Fn(RowId) -> bool,
+        settings: &Settings,
+        limits: &Limits,
+    ) -> Proposal {
+        let task = Task::Directed(decisions.mode());
+        let plan = plan_decided(comparison, decisions, selected, settings);
+        let conflicts = decisions.conflicts().filter(|(row, _)| selected(*row));
+        let conflicts = conflicts.map(|(row, why)| (comparison.path(row), why)).collect();
+        let rows = (0..comparison.rows.len() as RowId).filter(|&row| selected(row));
+        let freed = rows.filter_map(|row| match decisions.act(row) {
+            Act::KeepBoth { loser } => Some((comparison.path(row), loser)),
+            _ => None,
+        });
+        let freed = freed.collect();
+        Proposal { conflicts, freed, ..self.proposal(task, plan, comparison, settings, limits) }
+    }
+
+    fn proposal(
+        &self,
+        task: Task,
+        plan: Plan,
+        comparison: &Comparison,
+        settings: &Settings,
+        limits: &Limits,
+    ) -> Proposal {
         let preflight = self.preflight(task, &plan, settings);
         let removed = plan.items_that_go();
         // Without an undo store what is removed is gone, whatever the command is called.
@@ -124,10 +182,26 @@ impl Folders {
                 RemovedTo::Undo => settings.undo == Undo::Off,
                 RemovedTo::RecycleBin => false,
             };
-        let excess = guard::excess(removed, comparison.tree(side).items(), limits.allowed, settings);
+        // Each side is judged by itself: what one side keeps is no comfort for what the other loses.
+        let excess = plan.targets.iter().filter_map(|target| {
+            let side = if target.root == Side::Left.into() { Side::Left } else { Side::Right };
+            let goes = plan.items_that_go_from(target.root);
+            guard::excess(goes, comparison.tree(side).items(), limits.allowed, settings)
+        });
+        let excess = excess.reduce(Excess::and);
         let mounts = self.mounts(comparison);
         let missing_volumes = mounts::missing(&limits.known, &mounts, self, comparison, &plan);
-        Proposal { task, plan, preflight, excess, removes_permanently, missing_volumes, mounts }
+        Proposal {
+            task,
+            plan,
+            preflight,
+            excess,
+            removes_permanently,
+            missing_volumes,
+            mounts,
+            conflicts: Vec::new(),
+            freed: Vec::new(),
+        }
     }
 
     /// Looks at what stands against a plan as things are now; also when earlier runs were pruned since it was proposed.

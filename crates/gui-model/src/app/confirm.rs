@@ -324,6 +324,7 @@ impl Confirm {
             Task::Copy(Side::Left) | Task::Sync(Side::Left) => "Copy from right to left",
             Task::Orphans(Side::Left, _) => "Delete what only the left side has",
             Task::Orphans(Side::Right, _) => "Delete what only the right side has",
+            Task::Directed(_) => "Bring the two sides together",
         }
     }
 
@@ -338,6 +339,11 @@ impl Confirm {
                     0 => format!("Update folders on the {side}"),
                     items => format!("Copy {} to the {side}", count(items, "item", "items")),
                 }
+            }
+            Task::Directed(_) => {
+                let gone = totals.removed_files.saturating_add(totals.removed_folders);
+                let changed = items(&proposed.proposal.plan).saturating_add(gone);
+                format!("Change {}", count(changed, "item", "items"))
             }
             Task::Orphans(_, to) => {
                 let items =

@@ -310,7 +310,8 @@ pub(super) fn prepare(
         PlannedRows::Ticked(bits) => bits.clone(),
         PlannedRows::Paths(paths) => at_paths(paths, comparison, task.target()),
     };
-    let limits = Limits { allowed: None, known: volumes::known(run_log::folder().as_deref()) };
+    let known = volumes::known(run_log::folder().as_deref());
+    let limits = Limits { known, ..Limits::default() };
     let proposal = folders.propose(task, comparison, &|row| bits.has(row), &settings, &limits);
     let untried = !proposal.plan.folders.is_empty() && folders.is_untried(task.target());
     Proposed::new(proposal, Arc::clone(folders), settings, untried, &bits, index)
