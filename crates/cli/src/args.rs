@@ -23,8 +23,8 @@ pub(crate) use times::{
     TimesShowArgs, TimesVerifyArgs,
 };
 pub(crate) use transfer::{
-    CopyArgs, Copying, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Removing, Running,
-    SideChoice, SyncArgs,
+    CopyArgs, Copying, Destination, ModeChoice, OnCancelChoice, OnErrorChoice, OrphansArgs, Removing,
+    Running, SideChoice, SyncArgs,
 };
 
 // Lines of at most 78 columns, because clap breaks longer ones without regard to their indent.

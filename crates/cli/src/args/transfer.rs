@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
+use fcs_engine::directions::{Conflicts, Custom};
 use fcs_engine::settings::{Newer, RemoveDespiteFailures, Strategy, Undo};
 
 use super::values::{VerifyChoice, whole_number};
@@ -33,7 +34,14 @@ Examples:
   fcs sync -n a b                    List what would be copied and removed
   fcs sync a b                       Show the plan, ask, make RIGHT equal LEFT
   fcs sync -y --max-delete 500 a b   Do not ask; refuse more than 500 removals
-  fcs sync -y --undo days:90 a b     Keep originals for three months";
+  fcs sync -y --undo days:90 a b     Keep originals for three months
+  fcs sync --mode two-way a b        Bring the changes of each to the other
+  fcs sync --mode newest -n a b      List what the newer of each would replace
+
+With two-way, what both folders were is remembered when a run ends, in your own
+state folder (`fcs state`). The first run removes nothing. What was changed on
+both sides is left alone and ends with code 3, unless --conflicts says which
+version is wanted. One `fcs undo` takes back both sides.";
 
 pub(super) const ORPHANS_EXAMPLES: &str = "\
 An orphan is an item that only one folder has. Orphans are listed, and removed
@@ -64,6 +72,24 @@ pub(crate) enum OnCancelChoice {
     Ask,
     Keep,
     Rollback,
+}
+
+/// Which way items go.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModeChoice {
+    /// RIGHT becomes what LEFT is; what only RIGHT has is removed
+    #[default]
+    Mirror,
+    /// RIGHT gets what is missing or different; nothing is removed
+    Update,
+    /// RIGHT gets what is missing; nothing else changes
+    Add,
+    /// Both get what they lack, and of what differs the newer version; nothing is removed
+    Newest,
+    /// Changes and removals since the last time go both ways
+    TwoWay,
+    /// What --custom says for each category
+    Custom,
 }
 
 /// Where removed items go.
@@ -186,6 +212,23 @@ pub(crate) struct CopyArgs {
 pub(crate) struct SyncArgs {
     #[command(flatten)]
     pub(crate) pair: Pair,
+
+    /// Which way items go
+    #[arg(long, value_enum, value_name = "MODE", default_value_t, help_heading = "Directions")]
+    pub(crate) mode: ModeChoice,
+
+    /// With two-way: what becomes of items that were changed on both sides
+    #[arg(long, value_name = "WHAT", help_heading = "Directions",
+        value_parser = PossibleValuesParser::new(Conflicts::WORDS.iter().copied()))]
+    pub(crate) conflicts: Option<String>,
+
+    /// With custom: what is done with each category, such as left-only=to-right,right-only=skip
+    ///
+    /// Categories: left-only, right-only, left-newer, right-newer, same-time-different, conflict, moved, kind-change.
+    /// Actions: to-right, to-left, remove, keep-both, skip. Without it, everything goes to the side that lacks it or has
+    /// the older version, and the rest is skipped.
+    #[arg(long, value_name = "CATEGORY=ACTION,…", help_heading = "Directions")]
+    pub(crate) custom: Option<Custom>,
 
     /// Allow the removal of up to N items; by default at most half of RIGHT and 10,000 items
     #[arg(long, value_name = "N", value_parser = whole_number, help_heading = "Removing")]

@@ -59,7 +59,7 @@ pub(crate) fn sync(args: &SyncArgs, screen: &Arc<Screen>) -> CommandResult {
     let settings = options::for_run(&args.compare, &args.tuning, &args.running, &args.copying)?;
     let settings = options::for_removals(settings, &args.removing)?;
     let open = |control| Session::open(&args.pair, &args.compare, settings, control);
-    run_command(RunSpec::sync(args), &args.running, open, screen)
+    run_command(RunSpec::sync(args)?, &args.running, open, screen)
 }
 
 /// Runs `fcs orphans`.
@@ -102,9 +102,11 @@ fn run_command(
         .transpose()?;
     let interrupt = Interrupt::install(screen)?;
     unfinished::settle(&session, spec.json || spec.yes, screen, &interrupt)?;
-    unfinished::refuse_if_in_progress(session.folders.root(spec.task.target()))?;
+    for &side in spec.task.targets() {
+        unfinished::refuse_if_in_progress(session.folders.root(side))?;
+    }
     if !spec.dry_run {
-        session.folders.try_volume(spec.task.target());
+        spec.task.targets().iter().for_each(|&side| session.folders.try_volume(side));
     }
     carry_out(&session, spec, report_file.as_ref(), screen, &interrupt)
 }

@@ -5,7 +5,7 @@
 
 use fcs_app::{run_log, volumes};
 use fcs_engine::Note;
-use fcs_engine::compare::Comparison;
+use fcs_engine::compare::{Comparison, Side};
 use fcs_engine::error::display_path;
 use fcs_engine::preflight::{MakeRoom, Problem, Severity};
 use fcs_engine::session::{self, Limits};
@@ -27,7 +27,11 @@ pub(super) struct Proposal<'a> {
 impl<'a> Proposal<'a> {
     /// Plans the task and checks the plan, on what was compared.
     pub(super) fn new(session: &'a Session, spec: RunSpec, comparison: &Comparison) -> Self {
-        let limits = Limits { allowed: spec.max_delete, known: volumes::known(run_log::folder().as_deref()) };
+        let limits = Limits {
+            allowed: spec.max_delete,
+            known: volumes::known(run_log::folder().as_deref()),
+            ..Limits::default()
+        };
         let Session { folders, settings, .. } = session;
         let mut proposed = folders.propose(spec.task, comparison, &|_| true, settings, &limits);
         if proposed.removes_permanently && spec.removes_unlimited() {
@@ -37,7 +41,9 @@ impl<'a> Proposal<'a> {
             proposed.preflight.problems.insert(0, refusal);
         }
         let mut notes = comparison.notes.clone();
-        notes.extend(not_tried(session, spec).map(Note::from));
+        notes.extend(
+            spec.task.targets().iter().filter_map(|side| not_tried(session, spec, *side)).map(Note::from),
+        );
         Self { session, spec, proposed, notes }
     }
 
@@ -74,8 +80,8 @@ impl<'a> Proposal<'a> {
 }
 
 /// What a dry run cannot foresee, where the volume is one that has to be tried.
-fn not_tried(session: &Session, spec: RunSpec) -> Option<String> {
-    let root = session.folders.root(spec.task.target());
+fn not_tried(session: &Session, spec: RunSpec, side: Side) -> Option<String> {
+    let root = session.folders.root(side);
     let facts = root.dir.volume().ok()?;
     (spec.dry_run && fcs_engine::probe::wanted(&facts)).then(|| {
         format!(

@@ -3,18 +3,44 @@
 //! Invariant: it is known before a folder is opened, and stays the same to the end of the run.
 
 use fcs_engine::compare::Side;
+use fcs_engine::directions::{Conflicts, Mode};
 use fcs_engine::run::{OnError, RemovedTo, RunOptions};
 use fcs_engine::session::Task;
 
 use super::listeners::Telling;
 use crate::args::{
-    CopyArgs, Destination, OnCancelChoice, OnErrorChoice, OrphansArgs, Running, SideChoice, SyncArgs,
+    CopyArgs, Destination, ModeChoice, OnCancelChoice, OnErrorChoice, OrphansArgs, Running, SideChoice,
+    SyncArgs,
 };
+use crate::failure::Failure;
 
 /// What LEFT has is brought to RIGHT.
 const COPY: Task = Task::Copy(Side::Right);
 /// And what only RIGHT has is removed.
 const SYNC: Task = Task::Sync(Side::Right);
+
+/// Which task a mode is, if what else was asked for goes with it.
+fn task_of(args: &SyncArgs) -> Result<Task, Failure> {
+    let only_with = |option: &str, mode: &str| {
+        Failure::usage(format!("{option} says nothing without --mode {mode}.")).hint("See fcs sync --help.")
+    };
+    let conflicts = match (&args.conflicts, args.mode) {
+        (None, _) => Conflicts::default(),
+        (Some(word), ModeChoice::TwoWay) => word.parse().map_err(Failure::usage)?,
+        (Some(_), _) => return Err(only_with("--conflicts", "two-way")),
+    };
+    if args.custom.is_some() && args.mode != ModeChoice::Custom {
+        return Err(only_with("--custom", "custom"));
+    }
+    Ok(match args.mode {
+        ModeChoice::Mirror => SYNC,
+        ModeChoice::Update => COPY,
+        ModeChoice::Add => Task::Directed(Mode::Add(Side::Right)),
+        ModeChoice::Newest => Task::Directed(Mode::Newest),
+        ModeChoice::TwoWay => Task::Directed(Mode::TwoWay { conflicts }),
+        ModeChoice::Custom => Task::Directed(Mode::Custom(args.custom.unwrap_or_default())),
+    })
+}
 
 /// How a task is carried out, beyond the settings.
 #[derive(Debug, Clone, Copy)]
@@ -43,8 +69,8 @@ impl RunSpec {
     }
 
     /// What `fcs sync` was asked for.
-    pub(super) fn sync(args: &SyncArgs) -> Self {
-        Self::new(SYNC, &args.running, args.max_delete, args.json)
+    pub(super) fn sync(args: &SyncArgs) -> Result<Self, Failure> {
+        Ok(Self::new(task_of(args)?, &args.running, args.max_delete, args.json))
     }
 
     /// What `fcs orphans` was asked for.
