@@ -190,10 +190,13 @@ fn keeping_both_keeps_the_newer_under_the_name_and_the_other_beside_it() {
     let (settings, nothing) = (Settings::default(), Item::folder(DATE, []));
     let mut memory = remember_item(&nothing);
     let mut sides = [left, right];
-    for _ in 0..2 {
+    for run in 0..2 {
         let comparison = compare_models(&sides[0], &sides[1], Exact, &settings);
         let decisions = decide(&comparison, Some(&memory), mode, &settings);
         let plan = plan_decided(&comparison, &decisions, &|_| true, &settings);
+        // First the left one gives its name up and goes to the right under the other, then the right one comes.
+        let counts = [plan.totals.new_files, plan.changes.len() as u64];
+        assert_eq!(counts, if run == 0 { [2, 1] } else { [1, 0] });
         let applied = apply(&plan, [&sides[0], &sides[1]]);
         let after = compare_models(&applied.sides[0], &applied.sides[1], Exact, &settings);
         memory = remembered_after(&memory, &comparison, &decisions, &after);

@@ -4,4 +4,5 @@ mod apply;
 mod invariants;
 mod modes;
 mod reference;
+mod scenarios;
 mod whole;
