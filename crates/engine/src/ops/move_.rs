@@ -343,6 +343,7 @@ fn leave(context: &Context<'_>, item: &Moved, why: SkipReason) {
 /// The item is where it was.
 fn fail(context: &Context<'_>, item: &Moved, mut error: Error) {
     error.target.get_or_insert(TargetState::Original);
+    context.note_failed_move([&item.from, &item.to], item.expect);
     context.emit(item.report(Outcome::Failed { error }));
 }
 

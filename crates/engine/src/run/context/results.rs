@@ -84,7 +84,13 @@ impl Context<'_> {
         failed.push((folder.target_path.join(&step.target_name), step.expect_source));
     }
 
-    /// The steps that were to bring something over and failed.
+    /// A move failed, so that its item is not where the source has it.
+    pub(crate) fn note_failed_move(&self, paths: [&RelPath; 2], seen: Fingerprint) {
+        let mut failed = self.failed_steps.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.extend(paths.map(|path| (path.clone(), seen)));
+    }
+
+    /// The steps that were to bring something over, or to where the source has it, and failed.
     pub(crate) fn failed_steps(&self) -> Vec<(RelPath, Fingerprint)> {
         self.failed_steps.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
