@@ -29,6 +29,7 @@ mod lift;
 pub mod memory;
 #[cfg(test)]
 mod model;
+pub mod moves;
 pub mod names;
 mod ops;
 pub mod plan;

@@ -15,7 +15,17 @@ use crate::compare::{Comparison, compare};
 use crate::tree::{Child, Children, Entry, Folder, NameOrder, NodeId, Tree};
 use crate::{Control, Error, Op, Settings};
 
-/// An item of the model. Times are whole seconds.
+/// Times of the model from here on are thousands and, in the rest, nanoseconds: see [`Item::exact_file`].
+const FRACTIONS: i64 = 1 << 40;
+
+fn time(modified: i64) -> Time {
+    match modified - FRACTIONS {
+        exact @ 0.. => Time::new(exact / 1000, (exact % 1000) as u32),
+        _ => Time::new(modified, 0),
+    }
+}
+
+/// An item of the model. Times are whole seconds, except where they are made otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Item {
     File { size: u64, modified: i64 },
@@ -28,6 +38,11 @@ pub(crate) enum Item {
 impl Item {
     pub(crate) fn file(size: u64, modified: i64) -> Self {
         Self::File { size, modified }
+    }
+
+    /// As [`Item::file`], with up to 999 nanoseconds.
+    pub(crate) fn exact_file(size: u64, modified: i64, nanos: i64) -> Self {
+        Self::File { size, modified: FRACTIONS + modified * 1000 + nanos }
     }
 
     pub(crate) fn folder<const N: usize>(modified: i64, items: [(&str, Self); N]) -> Self {
@@ -79,7 +94,8 @@ impl Item {
         }
     }
 
-    fn metadata(&self, file: u64) -> Metadata {
+    /// What a scan is told of the item, which has this number.
+    pub(crate) fn metadata(&self, file: u64) -> Metadata {
         let (kind, size, modified) = match self {
             Self::File { size, modified } => (Kind::File, *size, *modified),
             Self::Folder { modified, .. } => (Kind::Folder, 0, *modified),
@@ -91,8 +107,8 @@ impl Item {
             kind,
             size,
             allocated: size,
-            modified: Time::new(modified, 0),
-            changed: Some(Time::new(modified, 1)),
+            modified: time(modified),
+            changed: Some(Time::new(time(modified).seconds(), 1)),
             created: None,
             id: FileId { volume: 1, file, file_high: 0 },
             links: 1,

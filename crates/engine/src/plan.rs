@@ -9,6 +9,7 @@
 
 pub mod file;
 mod kinds;
+mod moved;
 mod planner;
 mod refused;
 mod removals;
@@ -27,6 +28,7 @@ use fcs_sys::{Fingerprint, Name, Protection, RelPath, Time};
 
 use crate::Settings;
 use crate::compare::{Comparison, RowId, Side};
+use crate::moves::{self, Moves};
 use crate::report::{ActionKind, ChangeCounts, Chosen, SkipReason};
 use crate::settings::ReplaceKinds;
 use crate::tree::NameOrder;
@@ -162,7 +164,7 @@ pub struct Skip {
     pub why: SkipReason,
 }
 
-/// What a run will do. Made by [`plan`], [`plan_sync`] or [`plan_orphans`], which write to one root each, or put together of
+/// What a run will do. Made by [`plan`], [`plan_sync`], [`plan_sync_moving`] or [`plan_orphans`], which write to one root each, or put together of
 /// such by [`Plan::and`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -371,7 +373,8 @@ pub fn plan(
 }
 
 /// Makes the plan that brings `target` to what the other side is, for the rows that `selected` accepts: as [`plan`],
-/// and what only the target has is removed.
+/// and what only the target has is removed. What is known without reading to have only another path moves: see
+/// [`crate::moves::find`].
 ///
 /// Every selected row that only the target has becomes a removal or an entry of [`Plan::skipped`], except where
 /// existence is no criterion. Nothing is removed that could not be read, nor in a folder that could not be read whole
@@ -384,13 +387,21 @@ pub fn plan_sync(
     selected: &dyn Fn(RowId) -> bool,
     settings: &Settings,
 ) -> Plan {
-    Planner::new(
-        comparison,
-        target,
-        Scope { copies: true, removals: true, kinds: settings.replace_kinds != ReplaceKinds::Never },
-        settings,
-    )
-    .make(selected)
+    plan_sync_moving(comparison, target, selected, settings, &moves::find(comparison, None, settings))
+}
+
+/// As [`plan_sync`], and these are what may move. An item moves where both its rows are selected, and all that are in it;
+/// what cannot move is copied and removed. Two plans of one comparison, for two targets, can go by the same moves.
+pub fn plan_sync_moving(
+    comparison: &Comparison,
+    target: Side,
+    selected: &dyn Fn(RowId) -> bool,
+    settings: &Settings,
+    moves: &Moves,
+) -> Plan {
+    let kinds = settings.replace_kinds != ReplaceKinds::Never;
+    let work = Scope { copies: true, removals: true, kinds };
+    Planner::new(comparison, target, work, settings).moving(moves).make(selected)
 }
 
 /// Makes the plan that only removes what `side` alone has, as [`plan_sync`] would with `side` as its target. Nothing

@@ -322,6 +322,18 @@ choice! {
 }
 
 choice! {
+    /// What becomes of an item that has another path on the source than on the target.
+    MoveChoice {
+        /// It is copied there and removed here.
+        Off = "off",
+        /// It is renamed where it is known for the same without reading it.
+        On = "on",
+        /// And where only its content can tell, that is read.
+        Content = "content",
+    }
+}
+
+choice! {
     /// What becomes of a newer file on the target.
     Newer {
         /// It is kept, and told.
@@ -517,6 +529,9 @@ settings! {
     /// What replaces items of another kind on the target (a folder by a file, or a file by a folder): only sync, always
     /// also copy, or never either.
     replace_kinds: ReplaceKinds = ReplaceKinds::Sync, Unit::Choice(ReplaceKinds::WORDS);
+    /// Whether sync renames what was renamed or moved on the source, instead of copying it again: off, on, or content, which
+    /// also reads files of equal size and date of which neither the name nor the folder agrees.
+    moves: MoveChoice = MoveChoice::On, Unit::Choice(MoveChoice::WORDS);
     /// What to do with files that are newer on the target than on the source: keep or replace.
     newer: Newer = Newer::Replace, Unit::Choice(Newer::WORDS);
     /// What to do with a file to be replaced that has the read-only attribute (Windows). Missing write permission

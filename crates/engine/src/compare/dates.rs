@@ -141,6 +141,11 @@ impl Dates {
         is_image
     }
 
+    /// The coarsest step that any date shows, in nanoseconds; 0 where none does.
+    pub(crate) fn coarsest(&self) -> u64 {
+        self.left.values().chain(self.right.values()).copied().max().unwrap_or_default()
+    }
+
     /// What the user should know about it, once.
     pub(crate) fn notes(&self) -> Vec<String> {
         let items = |n: u64| if n == 1 { "1 item".to_owned() } else { format!("{n} items") };

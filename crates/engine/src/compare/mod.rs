@@ -8,6 +8,7 @@
 
 mod again;
 mod content;
+mod criteria;
 mod dates;
 mod model;
 mod pair;
@@ -25,6 +26,7 @@ use crate::settings::ContentCheck;
 use crate::tree::Tree;
 use crate::{Control, Error, ErrorKind, Note, Op, Result, Settings};
 
+pub(crate) use criteria::Criteria;
 pub(crate) use dates::{Dates, Later};
 pub use model::{Comparison, Differences, Digests, Group, Row, RowId, Side, Summary, Verdict};
 pub(crate) use pair::{duration_words, keeps_permissions};
@@ -134,6 +136,34 @@ pub(crate) fn read_rows(
     };
     let (differ, unknown) = (of(Finding::Differs), of(Finding::Unknown));
     ReadRows { differ, unknown, errors: found.errors, cancelled: found.cancelled }
+}
+
+/// Reads pairs of files of equal sizes above zero that no row has side by side. Says of each pair, in their order, whether every
+/// byte of both was read and is equal.
+pub(crate) fn read_pairs(
+    comparison: &Comparison,
+    roots: [&Root; 2],
+    pairs: &[[RowId; 2]],
+    settings: &Settings,
+    control: &Control,
+) -> ReadPairs {
+    let trees = [&*comparison.left, &*comparison.right];
+    let row = |&[left, right]: &[RowId; 2]| {
+        let (left, right) = (comparison.row(left).left(), comparison.row(right).right());
+        Row::new(left, right, Comparison::ROOT, Verdict::Same)
+    };
+    let rows: Vec<Row> = pairs.iter().map(row).collect();
+    let unread: Vec<RowId> = (0..rows.len() as RowId).collect();
+    let found = content::compare_files(roots, trees, &rows, &unread, settings, control);
+    let mut are_equal = vec![!found.cancelled; pairs.len()];
+    found.findings.iter().for_each(|(pair, _)| are_equal[*pair as usize] = false);
+    ReadPairs { are_equal, errors: found.errors }
+}
+
+/// What [`read_pairs`] has shown.
+pub(crate) struct ReadPairs {
+    pub(crate) are_equal: Vec<bool>,
+    pub(crate) errors: Vec<Error>,
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use std::ops::Range;
 use fcs_sys::{CreatedTime, Kind, VolumeFacts};
 
 use super::content::{Finding, Verdicts};
-use super::dates::{Apart, Dates, Tolerance, granularity};
+use super::criteria::{Criteria, Judged, created_counts};
+use super::dates::granularity;
 use super::{Differences, Row, RowId, Side, Summary, Verdict};
 use crate::error::display_path;
 use crate::names::is_system_item;
-use crate::settings::ContentCheck;
 use crate::tree::{NameOrder, NodeId, Tree};
 use crate::{Control, Note, Settings};
 
@@ -24,22 +24,6 @@ pub(super) struct Paired {
     /// Pairs whose modified times differ by no more than is let pass.
     pub(super) let_pass: u64,
     pub(super) cancelled: bool,
-}
-
-/// The criteria in force for this pair of volumes.
-struct Rules {
-    size: bool,
-    modified: bool,
-    created: bool,
-    content: bool,
-    /// Whether the dates of links are their own on both sides.
-    link_dates: bool,
-    tolerance: Tolerance,
-}
-
-fn created_counts(left: &Tree, right: &Tree, settings: &Settings) -> bool {
-    let settable = |tree: &Tree| tree.volume.created == CreatedTime::Settable;
-    settings.compare_created && settable(left) && settable(right)
 }
 
 /// What the user should know once about criteria that these volumes do not support.
@@ -146,24 +130,13 @@ pub(crate) fn duration_words(nanos: u64) -> String {
 
 /// Pairs two trees.
 pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Control) -> Paired {
-    let rules = Rules {
-        size: settings.compare_size,
-        modified: settings.compare_modified,
-        created: created_counts(left, right, settings),
-        content: settings.compare_content != ContentCheck::Off,
-        // A copy there may have a date of its own; what a link is says its text.
-        link_dates: !crate::probe::links::in_doubt(&left.volume)
-            && !crate::probe::links::in_doubt(&right.volume),
-        tolerance: Tolerance::of(left, right, settings),
-    };
     // The most there can be; memory that is never touched costs nothing, and growing would copy.
     let most = (left.items() + right.items() + 1) as usize;
     let mut pairer = Pairer {
         left,
         right,
-        rules,
+        criteria: Criteria::of(left, right, settings),
         control,
-        dates: Dates::of(left, right),
         at_top: false,
         let_pass: 0,
         rows: Vec::with_capacity(most),
@@ -181,7 +154,7 @@ pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Con
     let end = pairer.rows.len() as RowId;
     pairer.rows[at..].iter_mut().for_each(|row| row.first_child = end);
     pairer.rows.shrink_to_fit();
-    let notes = pairer.dates.notes();
+    let notes = pairer.criteria.dates.notes();
     let (rows, candidates, let_pass) = (pairer.rows, pairer.candidates, pairer.let_pass);
     Paired { rows, candidates, notes, let_pass, cancelled }
 }
@@ -189,9 +162,8 @@ pub(super) fn pair(left: &Tree, right: &Tree, settings: &Settings, control: &Con
 struct Pairer<'a> {
     left: &'a Tree,
     right: &'a Tree,
-    rules: Rules,
+    criteria: Criteria<'a>,
     control: &'a Control,
-    dates: Dates,
     /// Whether the folder whose items are being paired is the top of a volume on either side.
     at_top: bool,
     /// Items equal in all but a date, which is let pass.
@@ -357,55 +329,14 @@ impl Pairer<'_> {
     }
 
     /// Compares two readable items, content excepted. Files whose content must be read become candidates.
-    fn judge(&mut self, left_node: NodeId, right_node: NodeId) -> Verdict {
-        let (left, right) = (self.left.entry(left_node), self.right.entry(right_node));
-        if left.kind != right.kind {
-            return Verdict::KindClash;
-        }
-        // Such a folder itself was not asked for, or what is mounted there stands in for it.
-        if [left, right].iter().any(|entry| entry.is_carrier() || entry.is_boundary()) {
-            return Verdict::Same;
-        }
-        let mut let_pass = false;
+    fn judge(&mut self, left: NodeId, right: NodeId) -> Verdict {
         // The roots are paired whatever they are called.
-        let spelling = self.left.order() == NameOrder::Folded
-            && !self.rows.is_empty()
-            && self.left.name(left_node) != self.right.name(right_node);
-        let mut found = Differences { spelling, ..Differences::default() };
-        let dates_count = left.kind != Kind::Symlink || self.rules.link_dates;
-        if self.rules.modified && left.modified != right.modified && dates_count {
-            let apart = self.rules.tolerance.apart(left.modified, right.modified);
-            let_pass = apart == Apart::LetPass;
-            found.modified = apart == Apart::Yes && !self.dates.are_one(&left, &right);
+        let Judged { verdict, is_unread, let_pass } = self.criteria.judge(left, right, !self.rows.is_empty());
+        if is_unread {
+            self.candidates.push(self.rows.len() as RowId);
         }
-        if self.rules.created
-            && left.kind != Kind::Symlink
-            && let (Some(a), Some(b)) = (left.created(), right.created())
-        {
-            found.created = self.rules.tolerance.apart(a, b) == Apart::Yes;
-        }
-        match left.kind {
-            Kind::File if left.size != right.size => {
-                found.size = self.rules.size;
-                // Sizes that are no criterion still prove that the content differs.
-                found.content = !self.rules.size && self.rules.content;
-            }
-            Kind::File if self.rules.content && left.size > 0 => {
-                self.candidates.push(self.rows.len() as RowId);
-            }
-            Kind::Symlink => {
-                let (left, right) = (self.left.link(left_node), self.right.link(right_node));
-                found.content = left.map(|link| &link.text) != right.map(|link| &link.text);
-            }
-            Kind::File | Kind::Folder | Kind::Other => {}
-        }
-        if found == Differences::default() {
-            // A folder's date follows from what is in it.
-            self.let_pass += u64::from(let_pass && left.kind != Kind::Folder && !self.rules.content);
-            Verdict::Same
-        } else {
-            Verdict::Different(found)
-        }
+        self.let_pass += u64::from(let_pass);
+        verdict
     }
 }
 

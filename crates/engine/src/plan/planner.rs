@@ -8,6 +8,7 @@ use fcs_sys::{Kind, Name, Place, Time};
 
 use super::{Action, FolderPlan, Plan, RootPath, Skip, Step, Target, Totals};
 use crate::compare::{Comparison, RowId, Side, Verdict, keeps_permissions};
+use crate::moves::Moves;
 use crate::report::{Chosen, SkipReason};
 use crate::settings::{ContentCheck, Newer};
 use crate::tree::Entry;
@@ -25,6 +26,8 @@ pub(crate) enum RowAction {
     MakeFolder,
     FolderTimes,
     Remove,
+    /// It is one end of a move.
+    Move,
     Skip(SkipReason),
 }
 
@@ -58,6 +61,9 @@ pub(super) const OF_ANOTHER_KIND: u8 = 64;
 /// The row is below a folder that only the target has and where a volume is mounted.
 pub(super) const BELOW_MOUNT: u8 = 32;
 
+/// The row is an item that moves, or is in one.
+pub(super) const MOVED: u8 = 128;
+
 /// What a plan is to hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope {
@@ -75,6 +81,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) target: Side,
     pub(crate) work: Scope,
     pub(crate) settings: &'a Settings,
+    /// What has another path on the source than on the target.
+    pub(super) moves: Option<&'a Moves>,
     pub(crate) network: bool,
     /// On one side at least permissions and owners are made up, and say nothing.
     pub(crate) made_up_permissions: bool,
@@ -97,6 +105,7 @@ impl<'a> Planner<'a> {
             target,
             work,
             settings,
+            moves: None,
             network,
             made_up_permissions: [&comparison.left, &comparison.right]
                 .iter()
@@ -117,6 +126,12 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// What of these can be moves instead of copies and removals.
+    pub(super) fn moving(mut self, moves: &'a Moves) -> Self {
+        self.moves = Some(moves);
+        self
+    }
+
     pub(super) fn make(self, selected: &dyn Fn(RowId) -> bool) -> Plan {
         self.make_wanted(&|row| if selected(row) { Wanted::Act } else { Wanted::Nothing })
     }
@@ -132,6 +147,7 @@ impl<'a> Planner<'a> {
             self.emit(row);
         }
         self.emit_removals();
+        self.emit_moves();
         self.emit_renames();
         self.find_refused();
         self.note_foreign_folders();
@@ -198,6 +214,7 @@ impl<'a> Planner<'a> {
                 }
             }
         }
+        self.mark_moves();
         let mut anything = false;
         for row in (0..rows).rev() {
             let action = self.action(row);
@@ -209,6 +226,11 @@ impl<'a> Planner<'a> {
                     false
                 }
                 RowAction::Remove => self.has(row, SELECTED) && self.can_go(row),
+                RowAction::Move => {
+                    anything = true;
+                    self.set(self.comparison.row(row).parent, TOUCHED);
+                    false
+                }
                 RowAction::Nothing | RowAction::Skip(_) => false,
             };
             if wanted {
@@ -237,6 +259,9 @@ impl<'a> Planner<'a> {
 
     /// What is to be done with a row if it is selected.
     pub(crate) fn action(&self, row: RowId) -> RowAction {
+        if self.has(row, MOVED) {
+            return self.action_of_moved(row);
+        }
         let Some(source) = self.comparison.entry(row, self.source) else { return self.action_on_orphan(row) };
         if !self.work.copies {
             return RowAction::Nothing;

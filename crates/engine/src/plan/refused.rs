@@ -35,6 +35,7 @@ impl Planner<'_> {
             RowAction::Copy | RowAction::CopyLink | RowAction::MakeFolder => self.has(row, PLANNED),
             RowAction::Rename => self.has(row, SELECTED),
             RowAction::Remove => self.has(row, REMOVED),
+            RowAction::Move => true,
             RowAction::SetTimes | RowAction::FolderTimes | RowAction::Nothing | RowAction::Skip(_) => false,
         };
         let mut loses_or_gains = vec![false; rows as usize];

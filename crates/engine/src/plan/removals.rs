@@ -5,7 +5,7 @@
 
 use fcs_sys::{Kind, Name};
 
-use super::planner::{BELOW_MOUNT, BLOCKED, PLANNED, Planner, REMOVED, RowAction};
+use super::planner::{BELOW_MOUNT, BLOCKED, MOVED, PLANNED, Planner, REMOVED, RowAction};
 use super::{Removal, RemovalFolder, SourceFolder};
 use crate::compare::{RowId, Verdict};
 use crate::report::SkipReason;
@@ -36,14 +36,15 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether nothing stands against the removal of a row: it is no folder, or everything in it goes and is in the
-    /// comparison. Asked of a folder after its children.
+    /// Whether nothing stands against the removal of a row: it is no folder, or everything in it goes or moves and is in
+    /// the comparison. Asked of a folder after its children.
     pub(super) fn can_go(&self, row: RowId) -> bool {
         let comparison = self.comparison;
         let Some(node) = comparison.node(row, self.target) else { return false };
         let tree = comparison.tree(self.target);
         tree.entry(node).kind != Kind::Folder
-            || tree.is_listed_whole(node) && comparison.children(row).all(|child| self.has(child, REMOVED))
+            || tree.is_listed_whole(node)
+                && comparison.children(row).all(|child| self.has(child, REMOVED | MOVED))
     }
 
     /// Adds the removals, deepest first and by name within a depth.

@@ -178,6 +178,7 @@ pub(super) fn carry_out(plan: &Plan, source: &Item, target: &mut Item) {
             set(target, &folder.target_path, NOW);
         }
     }
+    move_items(plan, target, &|target, at| set(target, at, NOW));
     for (folder, removal) in plan.removed() {
         let gone = target.items_at(&folder.path).remove(removal.name.as_bytes());
         assert!(gone.unwrap().items().is_none_or(BTreeMap::is_empty), "a folder goes after what is in it");
@@ -186,6 +187,26 @@ pub(super) fn carry_out(plan: &Plan, source: &Item, target: &mut Item) {
     for folder in plan.folders.iter().filter(|f| f.sync_times) {
         let Some(Item::Folder { modified, .. }) = source.at(&folder.source_path) else { panic!("a folder") };
         set(target, &folder.target_path, *modified);
+    }
+}
+
+/// Each by one rename, of something that is there to where nothing is, and none through another one.
+fn move_items(plan: &Plan, target: &mut Item, touch: &dyn Fn(&mut Item, &RelPath)) {
+    let moves = || plan.changes.iter().filter_map(|change| Some((change.path(), change.new_path()?)));
+    let ends: BTreeSet<&RelPath> = moves().flat_map(|(from, to)| [from, to]).collect();
+    for (from, to) in moves() {
+        for end in [from, to] {
+            let above = std::iter::successors(end.split(), |(parent, _)| parent.split());
+            assert!(above.into_iter().all(|(parent, _)| !ends.contains(&parent)), "{end:?} is in a move");
+        }
+        let ([from_folder, to_folder], [from, to]) = {
+            let ((a, from), (b, to)) = (from.split().unwrap(), to.split().unwrap());
+            ([a, b], [from, to])
+        };
+        let item = target.items_at(&from_folder).remove(from.as_bytes()).unwrap();
+        assert!(target.items_at(&to_folder).insert(to.as_bytes().to_vec(), item).is_none(), "{to:?} is free");
+        touch(target, &from_folder);
+        touch(target, &to_folder);
     }
 }
 

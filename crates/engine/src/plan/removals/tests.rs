@@ -11,7 +11,7 @@ use crate::model::{Item, compare_models, compare_trees, path, trees};
 use crate::plan::tests::{carry_out, is_told};
 use crate::plan::{Plan, plan, plan_orphans, plan_sync};
 use crate::report::SkipReason;
-use crate::settings::ReplaceKinds;
+use crate::settings::{MoveChoice, ReplaceKinds};
 use crate::tree::NameOrder::{Exact, Folded};
 
 const THERE: Side = Side::Right;
@@ -23,6 +23,11 @@ fn compared(left: &Item, right: &Item) -> Comparison {
 /// Replaced kinds are a matter of their own (`tests/kinds.rs`, `tests/properties.rs`).
 fn kinds_stay() -> Settings {
     Settings { replace_kinds: ReplaceKinds::Never, ..Settings::default() }
+}
+
+/// What moves neither goes nor is copied.
+fn nothing_moves() -> Settings {
+    Settings { moves: MoveChoice::Off, ..kinds_stay() }
 }
 
 fn sync(comparison: &Comparison) -> Plan {
@@ -237,7 +242,7 @@ proptest! {
         let chosen: BTreeSet<RelPath> =
             comparison.walk().filter(|&r| selected(r)).map(|r| comparison.path_on(r, Side::Right)).collect();
         for plan in [
-            plan_sync(&comparison, THERE, &selected, &kinds_stay()),
+            plan_sync(&comparison, THERE, &selected, &nothing_moves()),
             plan_orphans(&comparison, Side::Right, &selected, &Settings::default()),
         ] {
             let mut gone: BTreeSet<RelPath> = BTreeSet::new();
@@ -291,6 +296,6 @@ proptest! {
         };
         let copy = plan(&comparison, THERE, &|_| true, &Settings::default());
         prop_assert!(copy.removals.is_empty());
-        prop_assert_eq!(steps(&copy), steps(&sync(&comparison)));
+        prop_assert_eq!(steps(&copy), steps(&plan_sync(&comparison, THERE, &|_| true, &nothing_moves())));
     }
 }

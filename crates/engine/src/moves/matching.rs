@@ -1,0 +1,313 @@
+//! Which file that only the left has is which file that only the right has.
+//!
+//! Invariant: one to one, and only where no other file on either side could be meant as well, wherever that is: a file that
+//! both have at one path counts too. A date that archives and builds give to all files alike says nothing.
+
+use std::collections::{HashMap, HashSet};
+
+use fcs_sys::{Kind, Time};
+
+use super::{Move, Why};
+use crate::compare::{Comparison, Criteria, RowId, Side, Verdict};
+use crate::memory::Remembered;
+
+/// Files below this size have too few bytes for their size to say much: they need the same name.
+const SMALL: u64 = 1024;
+
+/// A date of whole seconds that more files of one side bear was made up for all of them, and says nothing of any, not even
+/// beside others that moved. Pictures that were taken in one go share a date too, but not so many.
+const SHARED_BY: u32 = 16;
+
+/// The rows that may be one end of a move: files that one side has, of which everything is known.
+pub(super) struct Candidates {
+    left: Vec<RowId>,
+    right: Vec<RowId>,
+}
+
+impl Candidates {
+    pub(super) fn of(comparison: &Comparison) -> Self {
+        let mut blocked = vec![false; comparison.rows.len()];
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for at in 0..comparison.rows.len() as RowId {
+            let row = comparison.row(at);
+            let unknown =
+                matches!(row.verdict, Verdict::Unreadable | Verdict::NameClash | Verdict::KindClash);
+            blocked[at as usize] = unknown || blocked[row.parent as usize];
+            if blocked[at as usize] {
+                continue;
+            }
+            let (side, found) = match row.verdict {
+                Verdict::LeftOnly => (Side::Left, &mut left),
+                Verdict::RightOnly => (Side::Right, &mut right),
+                _ => continue,
+            };
+            if comparison.entry(at, side).is_some_and(|entry| entry.kind == Kind::File) {
+                found.push(at);
+            }
+        }
+        Self { left, right }
+    }
+
+    pub(super) fn are_none(&self) -> bool {
+        self.left.is_empty() || self.right.is_empty()
+    }
+}
+
+/// What was found.
+pub(super) struct Found {
+    /// Known without reading anything.
+    pub(super) sure: Vec<Move>,
+    /// The only ones of their size and date, but neither the name nor the folder agrees, or the date says nothing.
+    pub(super) doubtful: Vec<Move>,
+}
+
+/// A size and a date, to the coarser side's step.
+type Looks = (u64, Time);
+
+/// Files with the same looks.
+#[derive(Default)]
+struct Alike {
+    /// On each side, wherever they are.
+    all: [u32; 2],
+    /// The last one of each side that has no counterpart at its path.
+    alone: [Option<RowId>; 2],
+}
+
+struct Finder<'a> {
+    comparison: &'a Comparison,
+    criteria: &'a Criteria<'a>,
+    step: u64,
+    /// How many files of each side bear a date, of those dates of whole seconds that candidates have.
+    dates: HashMap<Time, [u32; 2]>,
+    matched: [HashSet<RowId>; 2],
+    found: Found,
+}
+
+pub(super) fn find(
+    comparison: &Comparison,
+    criteria: &Criteria<'_>,
+    candidates: &Candidates,
+    remembered: Option<&Remembered>,
+) -> Found {
+    let mut finder = Finder {
+        comparison,
+        criteria,
+        step: criteria.step(),
+        dates: HashMap::new(),
+        matched: [HashSet::new(), HashSet::new()],
+        found: Found { sure: Vec::new(), doubtful: Vec::new() },
+    };
+    if let Some(remembered) = remembered {
+        finder.by_number(candidates, remembered);
+    }
+    finder.by_looks(candidates);
+    finder.by_folder();
+    finder.found
+}
+
+impl Finder<'_> {
+    fn looks(&self, row: RowId, side: Side) -> Option<Looks> {
+        let entry = self.comparison.entry(row, side).filter(|entry| entry.kind == Kind::File)?;
+        Some((entry.size, entry.modified.rounded_down(self.step)))
+    }
+
+    fn is_matched(&self, row: RowId, side: Side) -> bool {
+        self.matched[index(side)].contains(&row)
+    }
+
+    /// Whether a comparison would call the two equal at one path, content aside.
+    fn are_equal(&self, left: RowId, right: RowId) -> bool {
+        let nodes = (self.comparison.node(left, Side::Left), self.comparison.node(right, Side::Right));
+        let (Some(l), Some(r)) = nodes else { return false };
+        self.looks(left, Side::Left) == self.looks(right, Side::Right)
+            && self.criteria.judge(l, r, false).verdict == Verdict::Same
+    }
+
+    fn have_one_name(&self, left: RowId, right: RowId) -> bool {
+        self.comparison.name_on(left, Side::Left) == self.comparison.name_on(right, Side::Right)
+    }
+
+    fn match_up(&mut self, left: RowId, right: RowId, why: Why, renamed: Option<Side>) {
+        self.matched[0].insert(left);
+        self.matched[1].insert(right);
+        self.found.sure.push(Move { left, right, why, is_folder: false, renamed, is_top: true });
+    }
+
+    /// By the memory of the pair: the file that one side had at the path which the other still has is the one that it has
+    /// at another path now, and neither has changed since both were proven equal.
+    fn by_number(&mut self, candidates: &Candidates, remembered: &Remembered) {
+        let comparison = self.comparison;
+        for (renamed_on, new, old) in [
+            (Side::Left, &candidates.left, &candidates.right),
+            (Side::Right, &candidates.right, &candidates.left),
+        ] {
+            let volume = &comparison.tree(renamed_on).volume;
+            if !volume.lasting_numbers {
+                continue;
+            }
+            // The volume's own number is another one at each mount; below the root others may be mounted.
+            let number = |row: RowId| {
+                let id = comparison.entry(row, renamed_on)?.fingerprint().id;
+                (id.volume == volume.id).then_some((id.file, id.file_high))
+            };
+            let mut by_number: HashMap<(u64, u64), Option<RowId>> = HashMap::new();
+            for &row in new {
+                if let Some(number) = number(row) {
+                    // Two names of one file: nobody knows which one the old name became.
+                    by_number.entry(number).and_modify(|other| *other = None).or_insert(Some(row));
+                }
+            }
+            for &old in old {
+                let Some(known) = remembered.get(&comparison.path(old)) else { continue };
+                let id = known.on(renamed_on).id;
+                let Some(Some(new)) = by_number.get(&(id.file, id.file_high)).copied() else { continue };
+                let is_as_remembered = |row: RowId, side: Side| {
+                    let stamp = known.on(side);
+                    comparison.entry(row, side).is_some_and(|now| {
+                        let now = now.fingerprint();
+                        (now.kind, now.size, now.modified) == (stamp.kind, stamp.size, stamp.modified)
+                    })
+                };
+                let (left, right) = if renamed_on == Side::Left { (new, old) } else { (old, new) };
+                let is_free = !self.is_matched(left, Side::Left) && !self.is_matched(right, Side::Right);
+                if is_free
+                    && is_as_remembered(left, Side::Left)
+                    && is_as_remembered(right, Side::Right)
+                    && self.are_equal(left, right)
+                {
+                    self.match_up(left, right, Why::Number, Some(renamed_on));
+                }
+            }
+        }
+    }
+
+    /// By size and date that no other file has.
+    fn by_looks(&mut self, candidates: &Candidates) {
+        let comparison = self.comparison;
+        let mut alike: HashMap<Looks, Alike> = HashMap::new();
+        for (side, rows) in [(Side::Left, &candidates.left), (Side::Right, &candidates.right)] {
+            for &row in rows {
+                let Some(looks) = self.looks(row, side) else { continue };
+                if looks.1.nanos() == 0 {
+                    self.dates.entry(looks.1).or_default();
+                }
+                if !self.is_matched(row, side) {
+                    alike.entry(looks).or_default().alone[index(side)] = Some(row);
+                }
+            }
+        }
+        for row in 0..comparison.rows.len() as RowId {
+            for side in [Side::Left, Side::Right] {
+                let Some(looks) = self.looks(row, side) else { continue };
+                if let Some(alike) = alike.get_mut(&looks) {
+                    alike.all[index(side)] += 1;
+                }
+                if let Some(shared) = self.dates.get_mut(&looks.1) {
+                    shared[index(side)] += 1;
+                }
+            }
+        }
+        let mut pairs: Vec<(Looks, [RowId; 2])> = alike
+            .into_iter()
+            .filter(|(_, alike)| alike.all == [1, 1])
+            .filter_map(|(looks, alike)| Some((looks, [alike.alone[0]?, alike.alone[1]?])))
+            .collect();
+        pairs.sort_unstable_by_key(|(_, [left, _])| *left);
+        for (looks, [left, right]) in pairs {
+            if !self.are_equal(left, right) {
+                continue;
+            }
+            if self.is_sure(looks, left, right) {
+                self.match_up(left, right, Why::Unique, None);
+            } else {
+                let why = Why::Hash;
+                let found = Move { left, right, why, is_folder: false, renamed: None, is_top: true };
+                self.found.doubtful.push(found);
+            }
+        }
+    }
+
+    /// Whether two files are one that nothing else looks like.
+    fn is_sure(&self, (size, date): Looks, left: RowId, right: RowId) -> bool {
+        let comparison = self.comparison;
+        let one_name = self.have_one_name(left, right);
+        let one_folder = comparison.row(left).parent == comparison.row(right).parent;
+        match self.dates.get(&date) {
+            _ if self.has_fraction(left, right) => one_name || one_folder && size >= SMALL,
+            // Programs make up whole seconds; a clock gives one in a thousand million, or it is an old or a simple disk.
+            Some([1, 1]) => one_name,
+            _ => false,
+        }
+    }
+
+    /// Whether either side shows that the date came from a clock.
+    fn has_fraction(&self, left: RowId, right: RowId) -> bool {
+        [(left, Side::Left), (right, Side::Right)]
+            .into_iter()
+            .any(|(row, side)| self.comparison.entry(row, side).is_some_and(|e| e.modified.nanos() != 0))
+    }
+
+    /// By what moved beside it: in a folder from which everything that is known went to one other folder, a file went there
+    /// too that has its name, size and date there, be there others of that size and date elsewhere.
+    fn by_folder(&mut self) {
+        let comparison = self.comparison;
+        let mut ways: [HashMap<RowId, Option<RowId>>; 2] = [HashMap::new(), HashMap::new()];
+        let mut vote = |left: RowId, right: RowId| {
+            for (side, from, to) in [(0, left, right), (1, right, left)] {
+                let way: &mut Option<RowId> = ways[side].entry(from).or_insert(Some(to));
+                *way = way.filter(|&way| way == to);
+            }
+        };
+        for found in &self.found.sure {
+            let (mut left, mut right) = (found.left, found.right);
+            // Upwards as long as the names agree: that is what everything in a folder does whose own name changed.
+            while self.have_one_name(left, right) {
+                (left, right) = (comparison.row(left).parent, comparison.row(right).parent);
+                if !self.is_alone(left, Side::Left) || !self.is_alone(right, Side::Right) {
+                    break;
+                }
+                vote(left, right);
+            }
+        }
+        let mut folders: Vec<[RowId; 2]> = ways[0]
+            .iter()
+            .filter_map(|(&left, &right)| Some([left, right?]))
+            .filter(|[left, right]| ways[1].get(right) == Some(&Some(*left)))
+            .collect();
+        folders.sort_unstable();
+        for [left, right] in folders {
+            let names: HashMap<&[u8], RowId> = comparison
+                .children(right)
+                .filter(|&row| !self.is_matched(row, Side::Right))
+                .map(|row| (comparison.name_on(row, Side::Right), row))
+                .collect();
+            for row in comparison.children(left) {
+                let Some(&other) = names.get(comparison.name_on(row, Side::Left)) else { continue };
+                if !self.is_matched(row, Side::Left)
+                    && comparison.row(row).verdict == Verdict::LeftOnly
+                    && comparison.row(other).verdict == Verdict::RightOnly
+                    && self.is_date_of_its_own(row, other)
+                    && self.are_equal(row, other)
+                {
+                    self.match_up(row, other, Why::Unique, None);
+                }
+            }
+        }
+    }
+
+    fn is_date_of_its_own(&self, left: RowId, right: RowId) -> bool {
+        let Some((_, date)) = self.looks(left, Side::Left) else { return false };
+        let shared = self.dates.get(&date).is_some_and(|shared| shared.iter().any(|&n| n > SHARED_BY));
+        self.has_fraction(left, right) || !shared
+    }
+
+    /// Whether only this side has the folder.
+    fn is_alone(&self, row: RowId, side: Side) -> bool {
+        let alone = if side == Side::Left { Verdict::LeftOnly } else { Verdict::RightOnly };
+        self.comparison.row(row).verdict == alone
+    }
+}
+
+fn index(side: Side) -> usize {
+    usize::from(side == Side::Right)
+}

@@ -1,0 +1,168 @@
+//! Which items have another path on one side than on the other, so that whoever brings the sides together renames instead of
+//! copying again.
+//!
+//! An item that only the left has and one that only the right has are taken for one item on three grounds: by the memory of
+//! the pair, which knows the file by its number; because nothing else on either side has this size and date, and the name or
+//! the folder agrees; or because every byte of both was read. A folder is one move where everything in it is.
+//!
+//! Invariants: in doubt an item has not moved: it is copied, which is never wrong. What could not be read, what clashes and
+//! what a pattern hides is no candidate. What is said of a pair is what the comparison would say of it at one path.
+//!
+//! This module must not know what is done about a move, nor which side is written to.
+
+mod folders;
+mod matching;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use fcs_sys::Root;
+
+use crate::compare::{Comparison, Criteria, RowId, Side, read_pairs};
+use crate::memory::Remembered;
+use crate::settings::{ContentCheck, MoveChoice};
+use crate::{Control, Error, Settings};
+
+/// How it is known that two items are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// The memory of the pair knows the file by its number.
+    Number,
+    /// Nothing else has this size and date, or everything around it in its folder moved too.
+    Unique,
+    /// Every byte of both was read and is equal.
+    Hash,
+}
+
+/// An item that has one path on the left and another one on the right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move {
+    /// Its row on the left, which the right lacks.
+    pub left: RowId,
+    /// Its row on the right, which the left lacks.
+    pub right: RowId,
+    /// How that is known.
+    pub why: Why,
+    /// It is a folder, and everything in it has moved with it.
+    pub is_folder: bool,
+    /// The side that renamed it, where that is remembered.
+    pub renamed: Option<Side>,
+    /// It is in no folder that moves as one.
+    pub is_top: bool,
+}
+
+impl Move {
+    /// Its row on one side.
+    pub fn on(&self, side: Side) -> RowId {
+        match side {
+            Side::Left => self.left,
+            Side::Right => self.right,
+        }
+    }
+}
+
+/// All items of a comparison that have moved.
+#[derive(Debug, Clone, Default)]
+pub struct Moves {
+    /// Files and folders, and what is in folders that move as one; sorted by their rows on the left.
+    all: Vec<Move>,
+    by_right: HashMap<RowId, usize>,
+    /// Pairs that only their content can prove; sorted alike.
+    unread: Vec<Move>,
+    /// Why some of those could not be read.
+    errors: Vec<Error>,
+}
+
+/// Finds what has moved, reading nothing. Goes by `remembered` where the pair has a memory.
+///
+/// Where content is a criterion, or `moves = content`, some pairs have to be read first: see [`Moves::read`].
+pub fn find(comparison: &Comparison, remembered: Option<&Remembered>, settings: &Settings) -> Moves {
+    let candidates = matching::Candidates::of(comparison);
+    if settings.moves == MoveChoice::Off
+        || !settings.compare_existence
+        || comparison.cancelled
+        || candidates.are_none()
+    {
+        return Moves::default();
+    }
+    let criteria = Criteria::of(&comparison.left, &comparison.right, settings);
+    let found = matching::find(comparison, &criteria, &candidates, remembered);
+    let content_counts = settings.compare_content != ContentCheck::Off;
+    let size = |found: &Move| comparison.entry(found.left, Side::Left).map_or(0, |entry| entry.size);
+    let (known, mut unread): (Vec<Move>, Vec<Move>) =
+        found.sure.into_iter().partition(|found| !content_counts || size(found) == 0);
+    if settings.moves == MoveChoice::Content {
+        unread.extend(found.doubtful.into_iter().filter(|found| size(found) > 0));
+    }
+    unread.sort_unstable_by_key(|found| found.left);
+    Moves { unread, ..Moves::of(comparison, &criteria, known) }
+}
+
+impl Moves {
+    /// Adds the folders in which everything is among these files.
+    fn of(comparison: &Comparison, criteria: &Criteria<'_>, mut all: Vec<Move>) -> Self {
+        all.sort_unstable_by_key(|found| found.left);
+        let all = folders::with_folders(comparison, criteria, &all);
+        let by_right = all.iter().enumerate().map(|(at, found)| (found.right, at)).collect();
+        Self { all, by_right, unread: Vec::new(), errors: Vec::new() }
+    }
+
+    /// Whether nothing has moved.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Each move: folders as one, and the files that are in none of those.
+    pub fn iter(&self) -> impl Iterator<Item = &Move> {
+        self.all.iter().filter(|found| found.is_top)
+    }
+
+    /// As [`Self::iter`], with everything in the folders. A folder comes before what is in it.
+    pub(crate) fn all(&self) -> &[Move] {
+        &self.all
+    }
+
+    /// The move that one side's item of a row is part of.
+    pub fn of_row(&self, row: RowId) -> Option<&Move> {
+        let at = self.all.binary_search_by_key(&row, |found| found.left).ok();
+        self.all.get(at.or_else(|| self.by_right.get(&row).copied())?)
+    }
+
+    /// How many pairs only their content can prove, and how many bytes each side has of them.
+    pub fn unread(&self, comparison: &Comparison) -> (u64, u64) {
+        let sizes = self.unread.iter().filter_map(|found| comparison.entry(found.left, Side::Left));
+        (self.unread.len() as u64, sizes.fold(0, |sum, entry| sum.saturating_add(entry.size)))
+    }
+
+    /// What could not be read; such a file is copied.
+    pub fn errors(&self) -> &[Error] {
+        &self.errors
+    }
+
+    /// Reads the pairs that only their content can prove, both files of each. What differs, changed since or could not be
+    /// read, and all of them after a cancel, has not moved.
+    #[must_use]
+    pub fn read(
+        self,
+        comparison: &Comparison,
+        roots: [&Root; 2],
+        settings: &Settings,
+        control: &Control,
+    ) -> Self {
+        if self.unread.is_empty() {
+            return self;
+        }
+        let pairs: Vec<[RowId; 2]> = self.unread.iter().map(|found| [found.left, found.right]).collect();
+        let read = read_pairs(comparison, roots, &pairs, settings, control);
+        let is_file = |found: &Move| {
+            comparison.entry(found.left, Side::Left).is_some_and(|entry| entry.kind == fcs_sys::Kind::File)
+        };
+        let mut known: Vec<Move> = self.all.into_iter().filter(is_file).collect();
+        let equal = self.unread.into_iter().zip(read.are_equal).filter(|(_, is_equal)| *is_equal);
+        known.extend(equal.map(|(found, _)| Move { why: Why::Hash, ..found }));
+        let criteria = Criteria::of(&comparison.left, &comparison.right, settings);
+        Self { errors: read.errors, ..Self::of(comparison, &criteria, known) }
+    }
+}
