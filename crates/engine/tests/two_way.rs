@@ -115,7 +115,8 @@ impl Pair {
         let control = Control::default();
         let report = folders.run(&proposal, &self.settings, &RunOptions::default(), &control).unwrap();
         assert_eq!(report.result, RunResult::Completed, "{report:#?}");
-        let news = folders.learn(&first, &report, &self.remembered, &self.settings, &control).unwrap();
+        let news =
+            folders.learn(&first, (&proposal, &report), &self.remembered, &self.settings, &control).unwrap();
         self.remembered = self.remembered.with(news);
         report
     }
@@ -415,4 +416,22 @@ fn newest_takes_the_newer_of_each_and_removes_nothing() {
     assert_eq!(pair.both("a"), [Some("left's".into()), Some("left's".into())]);
     assert_eq!(pair.both("b"), [Some("right's".into()), Some("right's".into())]);
     assert_eq!(pair.both("c")[1], Some("the first c".into()));
+}
+
+/// Nothing is copied, the very file gets the new name, and it is known by it from then on.
+#[test]
+fn renamed_on_one_side_is_renamed_on_the_other_and_remembered_there() {
+    use std::os::unix::fs::MetadataExt;
+    let mut pair = Pair::with(&["d/a", "d/b", "c"]);
+    let number = fs::metadata(pair.right.join("d/a")).unwrap().ino();
+    pair.rename("left", "d", "renamed");
+    pair.rename("right", "c", "see");
+    let report = pair.both_ways();
+    assert_eq!((report.counts.copied, report.counts.removed), (0, 0), "{report:#?}");
+    assert_eq!(fs::metadata(pair.right.join("renamed/a")).unwrap().ino(), number);
+    assert_eq!(pair.seen("left"), pair.seen("right"));
+    assert_eq!(pair.both_ways().items.len(), 0);
+    pair.remove("right", "see");
+    pair.remove("left", "renamed/b");
+    assert_eq!(pair.both_ways().counts.removed, 2, "removals travel from the new names");
 }

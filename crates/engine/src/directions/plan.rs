@@ -7,10 +7,14 @@ use fcs_sys::{Kind, Name};
 use super::{Act, Decisions, Mode, Why};
 use crate::Settings;
 use crate::compare::{Comparison, RowId, Side, Verdict};
+use crate::moves::Moves;
 use crate::plan::{Plan, Planner, Scope, Wanted};
 use crate::report::SkipReason;
 
 /// Makes the plan that does what was decided with the rows that `selected` accepts.
+///
+/// Of `moves` those are carried out of which both ends concern one side: the new path would be copied there, and the old one
+/// removed.
 ///
 /// What cannot be done and what is left for later is among [`Plan::skipped`]; what may stay different is not. A plan of
 /// [`Mode::Mirror`] or [`Mode::Update`] with which nobody interfered is that of [`crate::plan::plan_sync`] or
@@ -20,6 +24,7 @@ pub fn plan_decided(
     decisions: &Decisions,
     selected: &dyn Fn(RowId) -> bool,
     settings: &Settings,
+    moves: &Moves,
 ) -> Plan {
     let rows = || (0..comparison.rows.len() as RowId).filter(|&row| selected(row));
     let is_target = |side: Side| {
@@ -40,7 +45,8 @@ pub fn plan_decided(
             if selected(row) { wanted(comparison, decisions, row, side) } else { Wanted::Nothing }
         };
         let scope = Scope { copies: true, removals, kinds };
-        let mut plan = Planner::new(comparison, side, scope, settings).make_wanted(&choose);
+        let planner = Planner::new(comparison, side, scope, settings).moving(moves);
+        let mut plan = planner.make_wanted(&choose);
         if !comparison.cancelled {
             give_names_up(comparison, decisions, selected, side, &mut plan);
         }

@@ -7,7 +7,7 @@
 //! Invariant: pure; a row is never remembered by the look of a moment alone. This module must not know where memory is
 //! kept, nor what is done by it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fcs_sys::{Kind, RelPath, Time};
 
@@ -18,11 +18,12 @@ use crate::report::{ActionKind, Evidence, ItemReport, Outcome};
 use crate::settings::ContentCheck;
 
 /// What becomes of what is `remembered` of a pair that was compared as `first`, by a run of these items, and that is as
-/// `after` now. That one may be made without looking at content. In no order; empty where `after` was cancelled.
+/// `after` now. That one may be made without looking at content. `moves` are the paths, old and new, of what the plan was
+/// to move. In no order; empty where `after` was cancelled.
 pub fn learned(
     first: &Comparison,
     after: &Comparison,
-    items: &[ItemReport],
+    (items, moves): (&[ItemReport], &[(RelPath, RelPath)]),
     remembered: &Remembered,
     now: Time,
 ) -> Vec<MemoryChange> {
@@ -30,7 +31,13 @@ pub fn learned(
         return Vec::new();
     }
     let done: HashMap<&RelPath, &Evidence> = items.iter().filter_map(made_the_same).collect();
-    let mut learning = Learning { first, after, done, remembered, now, changes: Vec::new() };
+    let moved = items
+        .iter()
+        .filter(|item| item.action == ActionKind::Move && matches!(item.outcome, Outcome::Done { .. }));
+    let moved: HashSet<&RelPath> = moved.map(|item| &item.path).collect();
+    let moves = moves.iter().filter(|(from, _)| moved.contains(from)).map(|(from, to)| (to, from));
+    let mut learning =
+        Learning { moves: moves.collect(), first, after, done, remembered, now, changes: Vec::new() };
     learning.folder(Comparison::ROOT, Some(Comparison::ROOT));
     let gone = forgotten(after, remembered).into_iter().map(|path| MemoryChange { path, known: None });
     learning.changes.extend(gone);
@@ -52,6 +59,8 @@ struct Learning<'a> {
     first: &'a Comparison,
     after: &'a Comparison,
     done: HashMap<&'a RelPath, &'a Evidence>,
+    /// By the new path, the old one.
+    moves: HashMap<&'a RelPath, &'a RelPath>,
     remembered: &'a Remembered,
     now: Time,
     changes: Vec<MemoryChange>,
@@ -113,6 +122,15 @@ impl Learning<'_> {
             };
             return known(grade, evidence.hash().map(|hash| hash.0));
         }
+        if after.row(row).verdict == Verdict::Same
+            && let Some(from) = self.moved_from(path)
+        {
+            let alike = |stamp: &Stamp| {
+                (stamp.kind, stamp.size, stamp.modified) == (left.kind, left.size, left.modified)
+            };
+            let was = self.remembered.get(&from).filter(|was| was.stamps.iter().all(alike));
+            return known(was.map_or(Grade::Looks, |was| was.grade), was.and_then(|was| was.hash));
+        }
         let before = before.filter(|&row| self.first.row(row).verdict == Verdict::Same)?;
         let untouched = [(Side::Left, &left), (Side::Right, &right)].into_iter().all(|(side, now)| {
             self.first.entry(before, side).is_some_and(|was| {
@@ -124,6 +142,23 @@ impl Learning<'_> {
         });
         let read = self.first.content != ContentCheck::Off && left.kind == Kind::File;
         if untouched { known(if read { Grade::Cache } else { Grade::Looks }, None) } else { None }
+    }
+}
+
+impl Learning<'_> {
+    /// The path that an item had before the run moved it, or a folder that it is in.
+    fn moved_from(&self, path: &RelPath) -> Option<RelPath> {
+        let mut below = Vec::new();
+        let mut at = path.clone();
+        while !self.moves.is_empty() {
+            if let Some(from) = self.moves.get(&at) {
+                return Some(below.iter().rev().fold((*from).clone(), |path, name| path.join(name)));
+            }
+            let (folder, name) = at.split()?;
+            below.push(name);
+            at = folder;
+        }
+        None
     }
 }
 
@@ -189,13 +224,13 @@ mod tests {
             },
         ];
         let none = Remembered::default();
-        let known = apply(&none, learned(&first, &after, &items, &none, NOW));
+        let known = apply(&none, learned(&first, &after, (&items, &[]), &none, NOW));
         assert_eq!(paths(&known), ["both", "copied", "sub"]);
         let copied = known.get(&path("copied")).unwrap();
         assert_eq!((copied.grade, copied.hash), (Grade::Device, Some([7; 32])));
         assert_eq!(known.get(&path("both")).unwrap().grade, Grade::Looks);
         // Again, with nothing done: nothing is news but what somebody else made the same, and nothing proven is lost.
-        let news = learned(&after, &after, &[], &known, Time::new(9, 0));
+        let news = learned(&after, &after, (&[], &[]), &known, Time::new(9, 0));
         assert_eq!(news.iter().map(|change| change.path.clone()).collect::<Vec<_>>(), [path("sub/new")]);
     }
 
@@ -205,12 +240,12 @@ mod tests {
             Item::folder(0, [("a", Item::file(1, 10)), ("b", Item::file(1, 10)), ("c", Item::file(1, 10))]);
         let none = Remembered::default();
         let first = compared(&both, &both);
-        let known = apply(&none, learned(&first, &first, &[], &none, NOW));
+        let known = apply(&none, learned(&first, &first, (&[], &[]), &none, NOW));
         assert_eq!(paths(&known), ["a", "b", "c"]);
         let left = Item::folder(0, [("a", Item::file(2, 20)), ("b", Item::file(1, 10))]);
         let right = Item::folder(0, [("a", Item::file(1, 10))]);
         let now = compared(&left, &right);
-        let changes = learned(&now, &now, &[], &known, NOW);
+        let changes = learned(&now, &now, (&[], &[]), &known, NOW);
         assert_eq!(changes, [MemoryChange { path: path("c"), known: None }]);
     }
 
@@ -220,11 +255,11 @@ mod tests {
         let both = Item::folder(0, [("sub", folder), ("top", Item::file(1, 10))]);
         let none = Remembered::default();
         let first = compared(&both, &both);
-        let known = apply(&none, learned(&first, &first, &[], &none, NOW));
+        let known = apply(&none, learned(&first, &first, (&[], &[]), &none, NOW));
         assert_eq!(paths(&known), ["sub", "sub/in", "top"]);
         let unlistable = Item::folder(0, [("sub", Item::folder(0, []).unlistable())]);
         let now = compared(&unlistable, &unlistable);
-        let after = apply(&known, learned(&now, &now, &[], &known, NOW));
+        let after = apply(&known, learned(&now, &now, (&[], &[]), &known, NOW));
         assert_eq!(paths(&after), ["sub", "sub/in"]);
     }
 
@@ -235,6 +270,6 @@ mod tests {
         let touched = Item::folder(0, [("a", Item::file(1, 20)), ("b", Item::file(1, 10))]);
         let after = compared(&touched, &touched);
         let none = Remembered::default();
-        assert_eq!(paths(&apply(&none, learned(&first, &after, &[], &none, NOW))), ["b"]);
+        assert_eq!(paths(&apply(&none, learned(&first, &after, (&[], &[]), &none, NOW))), ["b"]);
     }
 }

@@ -127,7 +127,7 @@ impl<'a> Planner<'a> {
     }
 
     /// What of these can be moves instead of copies and removals.
-    pub(super) fn moving(mut self, moves: &'a Moves) -> Self {
+    pub(crate) fn moving(mut self, moves: &'a Moves) -> Self {
         self.moves = Some(moves);
         self
     }

@@ -170,7 +170,7 @@ impl Folders {
     pub fn learn(
         &self,
         first: &Comparison,
-        report: &Report,
+        (proposal, report): (&Proposal, &Report),
         remembered: &Remembered,
         settings: &Settings,
         control: &Control,
@@ -178,7 +178,10 @@ impl Folders {
         let by_looks = Settings { compare_content: ContentCheck::Off, ..settings.clone() };
         let quiet = Control { cancel: control.cancel.clone(), ..Control::default() };
         let after = self.compare(&by_looks, &quiet)?;
-        Ok(learned(first, &after, &report.items, remembered, Time::now()))
+        let moves = proposal.plan.changes.iter();
+        let moves = moves.filter_map(|change| Some((change.path().clone(), change.new_path()?.clone())));
+        let moves: Vec<_> = moves.collect();
+        Ok(learned(first, &after, (&report.items, &moves), remembered, Time::now()))
     }
 
     /// Patterns that matched nothing: most likely not what was meant.

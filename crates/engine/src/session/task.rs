@@ -10,9 +10,10 @@ use fcs_sys::{Kind, RelPath};
 use super::{Folders, Mounts, mounts};
 use crate::Settings;
 use crate::compare::{Comparison, RowId, Side};
-use crate::directions::{Act, Decisions, Mode, Why, decide, plan_decided};
+use crate::directions::{Act, Decisions, Knowledge, Mode, Why, decide_knowing, plan_decided};
 use crate::guard::{self, Excess};
 use crate::memory::Remembered;
+use crate::moves;
 use crate::plan::{Plan, plan, plan_orphans, plan_sync};
 use crate::preflight::{self, Preflight};
 use crate::run::RemovedTo;
@@ -137,7 +138,11 @@ impl Folders {
                 self.proposal(task, plan, comparison, settings, limits)
             }
             Task::Directed(mode) => {
-                let decisions = decide(comparison, limits.remembered.as_deref(), mode, settings);
+                let remembered = limits.remembered.as_deref();
+                let moves = moves::find(comparison, remembered, settings);
+                let moved: Vec<_> = moves.iter().map(|found| (found.left, found.right)).collect();
+                let knowledge = Knowledge { remembered, moved: &moved };
+                let decisions = decide_knowing(comparison, knowledge, mode, settings);
                 self.propose_decided(&decisions, comparison, selected, settings, limits)
             }
         }
@@ -153,7 +158,8 @@ impl Folders {
         limits: &Limits,
     ) -> Proposal {
         let task = Task::Directed(decisions.mode());
-        let plan = plan_decided(comparison, decisions, selected, settings);
+        let moves = moves::find(comparison, limits.remembered.as_deref(), settings);
+        let plan = plan_decided(comparison, decisions, selected, settings, &moves);
         let conflicts = decisions.conflicts().filter(|(row, _)| selected(*row));
         let conflicts = conflicts.map(|(row, why)| (comparison.path(row), why)).collect();
         let rows = (0..comparison.rows.len() as RowId).filter(|&row| selected(row));

@@ -11,6 +11,7 @@ use crate::Settings;
 use crate::compare::{RowId, Side};
 use crate::directions::{Act, Conflicts, Mode, decide, plan_decided};
 use crate::model::{Item, compare_models, path};
+use crate::moves::Moves;
 use crate::tree::NameOrder::Exact;
 
 /// A version of a file or link, with the path that it is at.
@@ -104,7 +105,7 @@ fn check(left: &Item, right: &Item, remembered: &Item, mode: Mode) {
     for run in 1..=most {
         let comparison = compare_models(&sides[0], &sides[1], Exact, &settings);
         let decisions = decide(&comparison, Some(&memory), mode, &settings);
-        let plan = plan_decided(&comparison, &decisions, &|_| true, &settings);
+        let plan = plan_decided(&comparison, &decisions, &|_| true, &settings, &Moves::default());
         let rows = || (0..comparison.rows.len() as RowId).map(|row| (row, decisions.act(row)));
         let skipped = rows().filter(|(_, act)| matches!(act, Act::Skip(_) | Act::Conflict(_))).count();
         assert_eq!(plan.skipped.len(), skipped, "run {run}: {:?}\n{}", plan.skipped, told());
@@ -193,7 +194,7 @@ fn keeping_both_keeps_the_newer_under_the_name_and_the_other_beside_it() {
     for run in 0..2 {
         let comparison = compare_models(&sides[0], &sides[1], Exact, &settings);
         let decisions = decide(&comparison, Some(&memory), mode, &settings);
-        let plan = plan_decided(&comparison, &decisions, &|_| true, &settings);
+        let plan = plan_decided(&comparison, &decisions, &|_| true, &settings, &Moves::default());
         // First the left one gives its name up and goes to the right under the other, then the right one comes.
         let counts = [plan.totals.new_files, plan.changes.len() as u64];
         assert_eq!(counts, if run == 0 { [2, 1] } else { [1, 0] });

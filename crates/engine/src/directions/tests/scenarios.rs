@@ -11,6 +11,7 @@ use crate::directions::{
 };
 use crate::memory::{Known, Remembered};
 use crate::model::{Item, compare_models, compare_trees, path};
+use crate::moves::Moves;
 use crate::report::SkipReason;
 use crate::tree::NameOrder::{Exact, Folded};
 use crate::tree::Tree;
@@ -68,7 +69,7 @@ fn a_removal_travels_and_with_it_the_folder() {
     let decisions = decide(&comparison, Some(&remember_item(&was)), TWO_WAY, &Settings::default());
     let counts = decisions.counts();
     assert_eq!((counts.removed_right, counts.to_left, counts.to_right, counts.conflicts), (3, 0, 0, 0));
-    let plan = plan_decided(&comparison, &decisions, &|_| true, &Settings::default());
+    let plan = plan_decided(&comparison, &decisions, &|_| true, &Settings::default(), &Moves::default());
     assert_eq!((plan.targets.len(), plan.totals.removed_files, plan.totals.removed_folders), (1, 2, 1));
 }
 
@@ -86,7 +87,7 @@ fn one_side_restored_from_a_backup_brings_back_and_removes_nothing() {
         expected([("edited", TO_LEFT), ("gone", TO_LEFT), ("new", removed), ("same", Act::Nothing)])
     );
     let decisions = decide(&comparison, Some(&remember_item(&left)), TWO_WAY, &Settings::default());
-    let plan = plan_decided(&comparison, &decisions, &|_| true, &Settings::default());
+    let plan = plan_decided(&comparison, &decisions, &|_| true, &Settings::default(), &Moves::default());
     assert_eq!(plan.totals.replaced_newer, 1, "told before an older file replaces a newer one");
 }
 
@@ -181,7 +182,7 @@ fn a_folder_renamed_here_with_a_new_file_in_it_there_stays_for_that() {
         ])
     );
     let decisions = decide(&comparison, Some(&memory), TWO_WAY, &Settings::default());
-    let plan = plan_decided(&comparison, &decisions, &|_| true, &Settings::default());
+    let plan = plan_decided(&comparison, &decisions, &|_| true, &Settings::default(), &Moves::default());
     assert_eq!(plan.targets.len(), 2);
     let sides = apply(&plan, [&left, &right]).sides;
     for side in &sides {
@@ -331,7 +332,7 @@ fn conflicts_say_why_and_categories_which_is_newer() {
     assert_eq!(of(Some(&memory)), [Conflict, KindChange, SameTimeDifferent, LeftNewer]);
     let decisions = decide(&comparison, Some(&memory), TWO_WAY, &settings);
     assert_eq!(decisions.conflicts().count(), 3);
-    let plan = plan_decided(&comparison, &decisions, &|_| true, &settings);
+    let plan = plan_decided(&comparison, &decisions, &|_| true, &settings, &Moves::default());
     let why: Vec<SkipReason> = plan.skipped.iter().map(|skip| skip.why).collect();
     assert_eq!(why, [SkipReason::Conflict, SkipReason::KindClash, SkipReason::Conflict]);
 }
@@ -378,12 +379,13 @@ fn a_caller_decides_otherwise_about_a_row_and_its_folders_follow() {
     assert_eq!(decisions.act(k), Act::Conflict(Why::Kinds));
     assert!(decisions.set(&comparison, k, TO_RIGHT));
     assert_eq!([k, inner].map(|row| decisions.act(row)), [TO_RIGHT, TO_RIGHT]);
-    let plan = plan_decided(&comparison, &decisions, &|_| true, &settings);
+    let plan = plan_decided(&comparison, &decisions, &|_| true, &settings, &Moves::default());
     let sides = apply(&plan, [&left, &was]).sides;
     assert!(sides[0].at(&path("d/y")).is_some() && sides[0].at(&path("d/x")).is_none());
     assert!(sides[1].at(&path("k/in")).is_some() && sides[1].at(&path("d/x")).is_some());
     assert!(decisions.set(&comparison, k, Act::Leave));
     assert_eq!(decisions.act(inner), Act::Nothing);
-    let part = plan_decided(&comparison, &decisions, &|row| row != y && row != d, &settings);
+    let part =
+        plan_decided(&comparison, &decisions, &|row| row != y && row != d, &settings, &Moves::default());
     assert!(part.is_empty(), "only what is selected");
 }
