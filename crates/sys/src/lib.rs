@@ -54,8 +54,8 @@ pub mod planted {
 pub use buffer::AlignedBuffer;
 pub use capabilities::{
     AccessCheck, CacheHints, CopyIn, CopyMethod, CopyOptions, Evict, Eviction, HardLinks, Holes, Locks, Map,
-    NativeCopy, Owners, Recycle, Stream, Streams, Symlinks, Tick, VolumeSync, Window, WritePastCache, Xattrs,
-    copy_in_by_chunks, pace_writeback,
+    NativeCopy, Owners, Recycle, Stream, Streams, Symlinks, Tick, VolumeIdentity, VolumeSync, Window,
+    WritePastCache, Xattrs, copy_in_by_chunks, pace_writeback,
 };
 pub use device_reads::{DeviceRead, DeviceReads};
 pub use fault::{OsReason, reason};

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::capabilities::{
     AccessCheck, CacheHints, Evict, HardLinks, Holes, Locks, Map, NativeCopy, Owners, Recycle, Streams,
-    Symlinks, VolumeSync, WritePastCache, Xattrs,
+    Symlinks, VolumeIdentity, VolumeSync, WritePastCache, Xattrs,
 };
 use crate::{Attributes, Kind, Metadata, Name, Space, Times, VolumeFacts};
 
@@ -162,6 +162,11 @@ pub trait Dir: Handle {
 
     /// The sync of a whole volume, where the backend has such a thing.
     fn as_volume_sync(&self) -> Option<&dyn VolumeSync> {
+        None
+    }
+
+    /// What the volume is known by when it comes again, where the backend has such a thing.
+    fn as_volume_identity(&self) -> Option<&dyn VolumeIdentity> {
         None
     }
 

@@ -22,7 +22,7 @@ use fcs_sys::{
     Access, AccessCheck, Attributes, CacheHints, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, Evict,
     Eviction, File, FileId, FileRef, Handle, HardLinks, Holes, LinkTarget, Listed, Locks, Map, Metadata,
     Name, NativeCopy, Owner, Owners, Recycle, RelPath, Rename, Root, Space, Stream, Streams, Symlinks, Tick,
-    Time, Times, VolumeFacts, VolumeSync, Window, WritePastCache, Xattrs, copy_in_by_chunks,
+    Time, Times, VolumeFacts, VolumeIdentity, VolumeSync, Window, WritePastCache, Xattrs, copy_in_by_chunks,
 };
 
 /// Which call.
@@ -490,6 +490,7 @@ impl Dir for FaultyDir {
         as_recycle: Recycle,
         as_access_check: AccessCheck,
         as_volume_sync: VolumeSync,
+        as_volume_identity: VolumeIdentity,
         as_native_copy: NativeCopy,
     );
 }
@@ -536,6 +537,12 @@ impl AccessCheck for FaultyDir {
 impl VolumeSync for FaultyDir {
     fn sync_volume(&self) -> io::Result<()> {
         self.shared.run(Call::SyncVolume, &self.path, || Ok(()), || self.inner.sync_volume())
+    }
+}
+
+impl VolumeIdentity for FaultyDir {
+    fn volume_identity(&self) -> io::Result<Option<String>> {
+        self.inner.volume_identity()
     }
 }
 

@@ -21,6 +21,7 @@ mod native_copy;
 mod owners;
 mod recycle;
 mod streams;
+mod volume_identity;
 mod volume_sync;
 mod xattrs;
 
@@ -34,6 +35,7 @@ pub use native_copy::{CopyIn, CopyMethod, CopyOptions, NativeCopy, Tick, copy_in
 pub use owners::Owners;
 pub use recycle::Recycle;
 pub use streams::{Stream, Streams};
+pub use volume_identity::VolumeIdentity;
 pub use volume_sync::VolumeSync;
 pub use xattrs::Xattrs;
 

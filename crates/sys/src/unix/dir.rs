@@ -181,7 +181,7 @@ impl Dir for UnixDir {
         as_native_copy: NativeCopy,
     );
     #[cfg(target_os = "linux")]
-    crate::has!(as_recycle: Recycle, as_volume_sync: VolumeSync);
+    crate::has!(as_recycle: Recycle, as_volume_sync: VolumeSync, as_volume_identity: VolumeIdentity);
 }
 
 impl Symlinks for UnixDir {
@@ -248,6 +248,13 @@ impl AccessCheck for UnixDir {
 impl crate::VolumeSync for UnixDir {
     fn sync_volume(&self) -> io::Result<()> {
         rustix::fs::syncfs(&self.fd).map_err(Into::into)
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl crate::VolumeIdentity for UnixDir {
+    fn volume_identity(&self) -> io::Result<Option<String>> {
+        Ok(super::identity::of(self.fd.as_fd(), &self.volume()?))
     }
 }
 

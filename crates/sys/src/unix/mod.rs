@@ -12,6 +12,8 @@ mod dir;
 mod file;
 mod handle;
 #[cfg(target_os = "linux")]
+mod identity;
+#[cfg(target_os = "linux")]
 mod lock;
 #[cfg(target_os = "linux")]
 mod recycle;

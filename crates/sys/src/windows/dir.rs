@@ -18,7 +18,7 @@ use super::{handle, list, rename, reparse, stream};
 use crate::{
     Access, AccessCheck, CopyIn, CopyMethod, CopyOptions, Dir, DirRef, File, FileRef, HardLinks, Kind,
     LinkTarget, Listed, Metadata, Name, NativeCopy, OsReason, Rename, Space, Symlinks, Tick, Times,
-    VolumeFacts, copy_in_by_chunks, reason,
+    VolumeFacts, VolumeIdentity, copy_in_by_chunks, reason,
 };
 
 /// A folder held by its handle: renaming or replacing it elsewhere does not lead us astray.
@@ -185,6 +185,7 @@ impl Dir for WindowsDir {
         as_hard_links: HardLinks,
         as_access_check: AccessCheck,
         as_native_copy: NativeCopy,
+        as_volume_identity: VolumeIdentity,
     );
 
     // No `Recycle`. The Shell moves to its bin "if possible" and deletes otherwise (too large, bin off, no bin on that
@@ -208,6 +209,12 @@ impl Symlinks for WindowsDir {
             return Err(io::Error::from_raw_os_error(f::ERROR_NOT_A_REPARSE_POINT as i32));
         }
         handle::set_times(link.as_handle(), times)
+    }
+}
+
+impl VolumeIdentity for WindowsDir {
+    fn volume_identity(&self) -> io::Result<Option<String>> {
+        Ok(self.volume()?.lasting_id().map(|serial| format!("serial:{serial:016x}")))
     }
 }
 

@@ -81,6 +81,9 @@ fn what_a_folder_has_not_is_declared_and_unsupported(b: &Bench) -> Checked {
     if dir.as_volume_sync().is_none() {
         unsupported(dir.sync_volume(), "sync_volume")?;
     }
+    if dir.as_volume_identity().is_none() {
+        same!(dir.volume_identity().context("volume_identity")?, None, "what the volume is known by");
+    }
     if dir.as_recycle().is_none() {
         unsupported(dir.recycle(Path::new("/"), &file), "recycle")?;
     }
