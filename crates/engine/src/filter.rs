@@ -81,6 +81,16 @@ impl Filter {
             .map(|(pattern, _)| pattern.as_str())
     }
 
+    /// The patterns, as written: those of what is included, and those of what is excluded.
+    pub fn written(&self) -> [&[String]; 2] {
+        [&self.include, &self.exclude].map(|patterns| patterns.as_ref().map_or(&[][..], |p| &p.written[..]))
+    }
+
+    /// Whether letters of both cases match.
+    pub fn ignores_case(&self) -> bool {
+        self.ignore_case
+    }
+
     /// Whether an item takes part; a folder that does not is not entered.
     pub fn accepts(&self, path: &RelPath, is_folder: bool) -> bool {
         is_folder && !self.is_excluded(path, is_folder) || self.picks(path, is_folder)

@@ -4,6 +4,7 @@
 //! says what is there now; whoever goes by it looks at the item again. Where it is kept is not known here.
 
 mod learn;
+mod terms;
 
 use std::cmp::Ordering;
 
@@ -12,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Side;
 pub use learn::learned;
+
+pub(crate) use terms::identity;
+pub use terms::{OtherTerm, RULES, RootIdentity, Rule, Terms};
 
 /// What an item looked like on one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +65,13 @@ pub struct Known {
 }
 
 impl Known {
+    /// As it is seen with left and right exchanged.
+    #[must_use]
+    pub fn mirrored(mut self) -> Self {
+        self.stamps.swap(0, 1);
+        self
+    }
+
     /// What it looked like on one side.
     pub fn on(&self, side: Side) -> &Stamp {
         &self.stamps[usize::from(side == Side::Right)]
@@ -77,9 +88,8 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// Adds an item; `false`, and nothing is added, unless its path comes behind that of the last one.
-    pub fn push(&mut self, path: &RelPath, known: Known) -> bool {
-        let path = path.as_bytes();
+    /// Adds an item by the bytes of its path; see [`Remembered::push`].
+    pub fn push_bytes(&mut self, path: &[u8], known: Known) -> bool {
         if !self.items.is_empty() && self.path_bytes(self.items.len() - 1) >= path {
             return false;
         }
@@ -117,6 +127,11 @@ impl Remembered {
         }
         changes.for_each(|change| add(&mut all, change));
         all
+    }
+
+    /// Adds an item; `false`, and nothing is added, unless its path comes behind that of the last one.
+    pub fn push(&mut self, path: &RelPath, known: Known) -> bool {
+        self.push_bytes(path.as_bytes(), known)
     }
 
     /// Whether nothing is remembered, as at a first run.

@@ -44,6 +44,7 @@ mod mounts;
 mod root;
 mod series;
 mod task;
+mod terms;
 mod together;
 
 use std::path::PathBuf;
@@ -60,6 +61,7 @@ pub(crate) use root::start;
 pub use root::{check_not_moved, clear_leftovers, open, prune, recover, undo};
 pub use series::{FileOutcome, FileReport, Series, SeriesReport};
 pub use task::{Limits, Proposal, Task};
+pub use terms::root_identity;
 pub use together::{InRoot, recover_in_all, roots_of, undo_in_all};
 
 /// Why something could not begin. Nothing was written.

@@ -45,7 +45,7 @@ impl Mounts {
 }
 
 /// The nearest folder at or above `path` at which something is mounted.
-fn mount_of(path: &Path) -> Option<PathBuf> {
+pub(super) fn mount_of(path: &Path) -> Option<PathBuf> {
     for folder in path.ancestors() {
         let here = open_root(folder).ok()?.dir.metadata().ok()?;
         let Some(above) = folder.parent() else { return Some(folder.to_owned()) };

@@ -1,0 +1,130 @@
+//! What a memory of two open folders is made under.
+//!
+//! Invariant: asks and computes; nothing is written. Two lists of patterns or settings that can lead to another
+//! comparison have another digest.
+
+use std::path::Path;
+
+use fcs_sys::Root;
+
+use super::{Folders, SessionError, mounts::mount_of};
+use crate::compare::Side;
+use crate::memory::{RULES, RootIdentity, Rule, Terms, identity};
+use crate::{Error, Op, Settings};
+
+impl Folders {
+    /// What a memory of these two is made under, with these settings.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Open`] where a folder or its volume cannot be asked.
+    pub fn terms(&self, settings: &Settings) -> Result<Terms, SessionError> {
+        let of = |side| {
+            let root = self.root(side);
+            root_identity(root).map_err(|error| {
+                let error = Error::os(Op::Examine, root.path.clone(), error);
+                SessionError::Open { side: Some(side), error }
+            })
+        };
+        Ok(Terms {
+            roots: [of(Side::Left)?, of(Side::Right)?],
+            filter: self.filter_rule(settings),
+            criteria: criteria_rule(settings),
+            rules: RULES,
+        })
+    }
+
+    fn filter_rule(&self, settings: &Settings) -> Rule {
+        let [include, exclude] = self.filter.written();
+        let case = if self.filter.ignores_case() { "any case" } else { "exact case" };
+        let bounds = if settings.one_file_system { "one file system" } else { "" };
+        let lists = [("include", include), ("exclude", exclude)];
+        let parts = lists.iter().flat_map(|(what, patterns)| {
+            // Their order does not matter.
+            let mut sorted: Vec<&str> = patterns.iter().map(String::as_str).collect();
+            sorted.sort_unstable();
+            std::iter::once(*what).chain(sorted)
+        });
+        let words =
+            lists.iter().flat_map(|(what, patterns)| patterns.iter().map(move |p| format!("{what} {p}")));
+        let words: Vec<String> = words.chain((!bounds.is_empty()).then(|| bounds.to_owned())).collect();
+        let words = if words.is_empty() { "everything".to_owned() } else { words.join(", ") };
+        Rule::new(parts.chain([case, bounds]), words)
+    }
+}
+
+/// Which folder a root is.
+///
+/// # Errors
+///
+/// Those of the system, asked for the folder and its volume.
+pub fn root_identity(root: &Root) -> std::io::Result<RootIdentity> {
+    let (facts, seen) = (root.dir.volume()?, root.dir.metadata()?);
+    let volume = root.dir.volume_identity()?;
+    let mount = mount_of(&root.path);
+    Ok(identity(&root.path, mount.as_deref().map(Path::new), volume, &facts, &seen))
+}
+
+/// What counts as equal.
+fn criteria_rule(settings: &Settings) -> Rule {
+    const SETTINGS: [&str; 7] = [
+        "compare_existence",
+        "compare_size",
+        "compare_created",
+        "compare_modified",
+        "compare_content",
+        "time_tolerance_nanos",
+        "ignore_whole_hours",
+    ];
+    let values = SETTINGS.map(|name| format!("{name} = {}", settings.get(name).unwrap_or_default()));
+    Rule::new(values.iter().map(String::as_str), values.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::OtherTerm::{Criteria, Filter, Root as OtherRoot};
+
+    #[test]
+    fn terms_are_the_same_as_long_as_folders_patterns_and_criteria_are() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (l, r) = (tmp.path().join("l"), tmp.path().join("r"));
+        for folder in [&l, &r] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        let settings = Settings::default();
+        let terms = |exclude: &[&str], settings: &Settings| {
+            let exclude: Vec<String> = exclude.iter().map(|&p| p.to_owned()).collect();
+            Folders::open(&l, &r, &[], &exclude, settings).unwrap().terms(settings).unwrap()
+        };
+        let first = terms(&["*.o", "b"], &settings);
+        assert_eq!(first, terms(&["b", "*.o"], &settings).clone_with_words_of(&first), "in any order");
+        assert_eq!(first.filter.words, "exclude *.o, exclude b");
+        assert_eq!(first.roots[0].path, l.canonicalize().unwrap());
+        assert!(!first.roots[0].is(&first.roots[1]));
+        let other = |terms: &Terms| terms.other_than(&first);
+        assert_eq!(other(&terms(&["*.o"], &settings)), [Filter]);
+        assert_eq!(
+            other(&terms(&["*.o", "b"], &Settings { one_file_system: true, ..settings.clone() })),
+            [Filter]
+        );
+        assert_eq!(
+            other(&terms(&["*.o", "b"], &Settings { compare_size: false, ..settings.clone() })),
+            [Criteria]
+        );
+        // Renamed, it is still the same where numbers last; a new one under its name is not.
+        std::fs::rename(&r, tmp.path().join("away")).unwrap();
+        std::fs::create_dir(&r).unwrap();
+        let now = terms(&["*.o", "b"], &settings);
+        if now.roots[1].number.is_some() {
+            assert_eq!(other(&now), [OtherRoot(Side::Right)]);
+        }
+    }
+
+    impl Terms {
+        fn clone_with_words_of(&self, other: &Self) -> Self {
+            let filter = Rule { words: other.filter.words.clone(), ..self.filter.clone() };
+            Self { filter, ..self.clone() }
+        }
+    }
+}
