@@ -62,7 +62,7 @@ fn a_damaged_memory_is_refused_or_what_was_saved_and_never_anything_else() {
     assert!(!saved.refuses(&saved.good), "as it is");
     let pages = saved.good.len() / 4096;
     let mut refused = [0_u32; 4];
-    for round in 0..1600 {
+    for round in 0..800 {
         let mut bytes = saved.good.clone();
         let kind = round % 4;
         match kind {
@@ -75,8 +75,8 @@ fn a_damaged_memory_is_refused_or_what_was_saved_and_never_anything_else() {
         }
         refused[kind] += u32::from(saved.refuses(&bytes));
     }
-    println!("{refused:?} refused of 400 each: cut, flipped, beginnings of pages, first page");
-    assert!(refused[0] > 300 && refused.iter().all(|&some| some > 20), "{refused:?}");
+    println!("{refused:?} refused of 200 each: cut, flipped, beginnings of pages, first page");
+    assert!(refused[0] > 150 && refused.iter().all(|&some| some > 10), "{refused:?}");
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn victim() {
 
 #[test]
 fn a_kill_leaves_what_was_before_a_save_or_what_was_to_be() {
-    let kills: u64 = std::env::var("FCS_STATE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(120);
+    let kills: u64 = std::env::var("FCS_STATE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
     let (mut within, mut missing, mut saves) = (0, 0, 0);
     for seed in 0..kills {
         let tmp = tempfile::tempdir().unwrap();
