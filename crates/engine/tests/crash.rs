@@ -28,8 +28,10 @@ fn no_crash_loses_an_original_or_shows_a_half_made_file() {
     let few = [WAYS[9], WAYS[4], WAYS[0], WAYS[11]];
     let mut all = Vec::new();
     for scenario in &scenarios {
-        let is_late =
-            matches!(scenario, Scenario::Dates | Scenario::Respell | Scenario::Moves | Scenario::SetMetadata);
+        let is_late = matches!(
+            scenario,
+            Scenario::Dates | Scenario::Respell | Scenario::Moves | Scenario::Renamed | Scenario::SetMetadata
+        );
         let is_series = matches!(scenario, Scenario::OneByOne | Scenario::Waiting);
         let ways: &[DiskRules] = if is_series {
             &few[2..]

@@ -56,6 +56,8 @@ pub enum Scenario {
     Respell,
     /// Items move to another folder, one that was there and one that is made, beside a copy and a removal.
     Moves,
+    /// What was renamed is found and renamed: a folder with all that is in it, and a file out of a folder that goes.
+    Renamed,
     /// A file and a folder get other permissions and dates, beside a copy.
     SetMetadata,
     /// Files are named one after the other, and each ends before the next.
@@ -64,7 +66,7 @@ pub enum Scenario {
     Waiting,
 }
 
-pub const SCENARIOS: [Scenario; 21] = [
+pub const SCENARIOS: [Scenario; 22] = [
     Scenario::New,
     Scenario::Replace,
     Scenario::Delete,
@@ -83,6 +85,7 @@ pub const SCENARIOS: [Scenario; 21] = [
     Scenario::Dates,
     Scenario::Respell,
     Scenario::Moves,
+    Scenario::Renamed,
     Scenario::SetMetadata,
     Scenario::OneByOne,
     Scenario::Waiting,
@@ -93,7 +96,10 @@ pub const SCENARIOS: [Scenario; 21] = [
 const NAMED: [&str; 4] = ["f", "made/new", "g", "made/also"];
 
 /// Where what moves is before and after.
-pub const MOVES: [[&str; 2]; 3] = [["moved", "d/moved"], ["old/also", "made/other"], ["tree", "d/tree"]];
+const MOVES: [[&str; 2]; 3] = [["moved", "d/moved"], ["old/also", "made/other"], ["tree", "d/tree"]];
+
+/// As [`MOVES`], of [`Scenario::Renamed`].
+const RENAMES: [[&str; 2]; 2] = [["tree", "renamed"], ["gone/file", "d/file"]];
 
 /// What the disk can do, and how long originals are kept.
 #[derive(Debug, Clone, Copy)]
@@ -181,8 +187,8 @@ pub struct Expect {
     pub partial: bool,
     /// Some items are the same ones under either spelling of their names.
     pub respelled: bool,
-    /// Some items move: [`MOVES`].
-    pub moves: bool,
+    /// Where what moves is before and after.
+    pub moves: &'static [[&'static str; 2]],
     pub way: DiskRules,
 }
 
@@ -310,6 +316,19 @@ impl Scenario {
                 left.set_modified("old", Time::new(1_000_000_009, 1));
                 put(left, "d/new", 600, 8);
                 put(right, "orphan", 30, 9);
+            }
+            Self::Renamed => {
+                for (fs, place) in [(right, 0), (left, 1)] {
+                    let [tree, file] = RENAMES.map(|paths| paths[place]);
+                    put(fs, &format!("{tree}/a"), 50, 2);
+                    put(fs, &format!("{tree}/in it/b"), 40, 3);
+                    put(fs, file, 70, 4);
+                    fs.set_modified(&format!("{tree}/in it"), Time::new(1_000_000_006, 3));
+                    fs.set_modified(tree, Time::new(1_000_000_007, 3));
+                }
+                right.mkdir("d");
+                put(left, "d/new", 600, 8);
+                put(right, "gone/orphan", 30, 9);
             }
             Self::SetMetadata => {
                 for fs in [left, right] {
@@ -511,7 +530,15 @@ impl Bench {
             Scenario::SetMetadata => return with_metadata(&comparison, &self.settings),
             _ => {}
         }
-        plan_sync(&comparison, Side::Right, &|_| true, &self.settings)
+        let plan = plan_sync(&comparison, Side::Right, &|_| true, &self.settings);
+        let moved = plan.changes.iter().filter_map(|change| Some([change.path(), change.new_path()?]));
+        let moved: Vec<[String; 2]> = moved.map(|paths| paths.map(ToString::to_string)).collect();
+        let expected: &[[&str; 2]] = if self.scenario == Scenario::Renamed { &RENAMES } else { &[] };
+        assert!(
+            moved.iter().map(|paths| paths.each_ref().map(String::as_str)).eq(expected.iter().copied()),
+            "{moved:?}"
+        );
+        plan
     }
 
     /// Runs the plan to its end.
@@ -543,7 +570,11 @@ impl Bench {
             goes_back: false,
             partial: false,
             respelled: self.scenario == Scenario::Respell,
-            moves: self.scenario == Scenario::Moves,
+            moves: match self.scenario {
+                Scenario::Moves => &MOVES,
+                Scenario::Renamed => &RENAMES,
+                _ => &[],
+            },
             way: self.way,
         }
     }
