@@ -13,5 +13,6 @@ pub mod overview;
 pub mod report_file;
 pub mod run_log;
 pub mod settings_file;
+pub mod times;
 pub mod user_error;
 pub mod volumes;

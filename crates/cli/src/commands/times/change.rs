@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use fcs_app::hints::{FrontEnd, note_words};
 use fcs_app::outcome;
+use fcs_app::times::not_set_words;
 use fcs_engine::error::display_path;
 use fcs_engine::report::{Counts, Report, RunResult};
 use fcs_engine::run::{RunId, RunOptions};
@@ -17,7 +18,7 @@ use fcs_sys::{Root, Times};
 use serde::Serialize;
 
 use super::plan;
-use super::words::{Clock, not_set_words};
+use super::words::Clock;
 use super::{scope, worst};
 use crate::args::values::Moment;
 use crate::args::{Applying, TimesCommon, TimesCopyArgs, TimesRepairArgs, TimesSetArgs};

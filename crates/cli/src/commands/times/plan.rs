@@ -4,6 +4,7 @@
 //! here.
 
 use fcs_app::outcome;
+use fcs_app::times::{changed_words, left_alone};
 use fcs_engine::Settings;
 use fcs_engine::error::display_path;
 use fcs_engine::settings::Undo;
@@ -11,7 +12,7 @@ use fcs_engine::times::{Change, LeftAlone, LeftReason, Proposal, Task, steps};
 use fcs_sys::{Kind, RelPath, Time};
 use serde::Serialize;
 
-use super::words::{Clock, JsonTimes, left_alone, slash};
+use super::words::{Clock, JsonTimes, slash};
 use crate::output::json;
 use crate::output::terminal::{Screen, Style, Tone};
 use crate::output::text::{count, number, pad};
@@ -84,18 +85,6 @@ pub(super) fn overview(
 
 fn rest(all: usize, shown: usize) -> Option<String> {
     (all > shown).then(|| format!("  … and {} more", number((all - shown) as u64)))
-}
-
-/// `3 files, 1 folder`.
-fn changed_words(changes: &[Change]) -> String {
-    let of = |kind| changes.iter().filter(|change| change.kind == kind).count() as u64;
-    let parts = [
-        (of(Kind::File), "file", "files"),
-        (of(Kind::Folder), "folder", "folders"),
-        (of(Kind::Symlink), "link", "links"),
-    ];
-    let parts = parts.into_iter().filter(|(n, ..)| *n > 0).map(|(n, one, many)| count(n, one, many));
-    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// `* notes.txt  modified 2026-… → 2026-…`.

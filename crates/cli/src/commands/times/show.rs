@@ -5,13 +5,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fcs_app::times::volume_words;
 use fcs_engine::Control;
 use fcs_engine::error::display_path;
 use fcs_engine::times::{self, ItemTimes, Listing, created_unsettable, steps};
 use fcs_sys::{CreatedTime, Kind, VolumeFacts};
 use serde::Serialize;
 
-use super::words::{Clock, JsonTimes, slash, volume_words};
+use super::words::{Clock, JsonTimes, slash};
 use super::{scope, worst};
 use crate::args::TimesShowArgs;
 use crate::exit::Code;

@@ -7,14 +7,15 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use fcs_app::hints::{FrontEnd, note_words};
+use fcs_app::times::{apart_words, left_alone};
 use fcs_engine::Control;
 use fcs_engine::error::display_path;
 use fcs_engine::times::{self, Difference, Exactness, Verification};
-use fcs_sys::{Kind, RelPath, Time};
+use fcs_sys::{Kind, RelPath};
 use serde::Serialize;
 
 use super::scope;
-use super::words::{Clock, JsonTimes, left_alone, slash};
+use super::words::{Clock, JsonTimes, slash};
 use crate::args::TimesVerifyArgs;
 use crate::exit::Code;
 use crate::failure::{CommandResult, Failure};
@@ -70,7 +71,7 @@ fn print(found: &Verification, clock: &Clock, screen: &Screen) {
         let texts: Vec<String> = differing
             .map(|(name, (left, right))| {
                 let [l, r] = [left, right].map(|time| clock.text(time, 1));
-                format!("{name} {l} in LEFT, {r} in RIGHT ({})", apart(left, right))
+                format!("{name} {l} in LEFT, {r} in RIGHT (RIGHT is {})", apart_words(left, right))
             })
             .collect();
         screen.line(&format!("{head}  {}", texts.join("; ")));
@@ -93,17 +94,6 @@ fn print(found: &Verification, clock: &Clock, screen: &Screen) {
 /// `.` for the folders themselves; a file that was given has its name.
 fn shown_path(item: &Difference, found: &Verification) -> String {
     if item.path.is_root() { display_path(&found.right.path) } else { item.path.to_string() }
-}
-
-/// `RIGHT is 1.5 s later`.
-fn apart(left: Time, right: Time) -> String {
-    let nanos = left.distance_nanos(right);
-    let (whole, below) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
-    let seconds = match format!("{below:09}").trim_end_matches('0') {
-        "" => number(u64::try_from(whole).unwrap_or(u64::MAX)),
-        fraction => format!("{}.{fraction}", number(u64::try_from(whole).unwrap_or(u64::MAX))),
-    };
-    format!("RIGHT is {seconds} s {}", if right > left { "later" } else { "earlier" })
 }
 
 fn summary(found: &Verification) -> String {
