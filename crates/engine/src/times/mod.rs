@@ -12,6 +12,7 @@ mod list;
 mod pair;
 mod path;
 mod plan;
+mod rows;
 mod verify;
 
 use fcs_sys::{CreatedTime, Metadata, Time, VolumeFacts};
@@ -20,6 +21,7 @@ pub use list::{Listed, Listing, Scope, join, list, root_of};
 pub use pair::Exactness;
 pub use path::{copy, read, set};
 pub use plan::{Change, LeftAlone, LeftReason, Proposal, Task, plan_copy, plan_repair, plan_set};
+pub use rows::ChosenRows;
 pub use verify::{Difference, Verification, verify};
 
 use crate::dates::{Changed, image};

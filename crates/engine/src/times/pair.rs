@@ -5,6 +5,7 @@
 //! read. Nothing is changed.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use fcs_sys::{
     Access, CreatedTime, DirRef, Fingerprint, Kind, Name, RelPath, Root, Time, VolumeFacts, read_full,
@@ -13,6 +14,7 @@ use fcs_sys::{
 use super::list::{Place, Scope, entry_of, facts};
 use super::{DateKind, ItemTimes, LeftAlone, LeftReason, created_unsettable, steps};
 use crate::compare::{Comparison, Dates, RowId, Side, Verdict, read_rows};
+use crate::dir_cursor::DirCursor;
 use crate::error::display_path;
 use crate::preflight::{Problem, Severity};
 use crate::probe::links;
@@ -67,6 +69,36 @@ impl Pair {
     }
 }
 
+/// Asks what paired items look like now.
+pub(super) struct Look<'a> {
+    cursors: [DirCursor; 2],
+    roots: [&'a Root; 2],
+    control: &'a Control,
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn new(roots: [&'a Root; 2], control: &'a Control) -> Self {
+        Self { cursors: roots.map(|root| DirCursor::new(&root.dir)), roots, control }
+    }
+
+    fn again(&mut self, pair: [&mut (RelPath, Entry); 2]) -> Result<()> {
+        add(&self.control.progress.items_scanned, 1);
+        for ((cursor, root), (path, entry)) in self.cursors.iter_mut().zip(self.roots).zip(pair) {
+            let now = match path.split() {
+                Some((folder, name)) => cursor.open(&folder).and_then(|dir| dir.stat(&name)),
+                None => root.dir.metadata(),
+            };
+            let whole = || full_path(&root.path, path);
+            let now = now.map_err(|e| Error::os(Op::Examine, whole(), e))?;
+            if now.kind != entry.kind {
+                return Err(Error::new(Op::Examine, whole(), ErrorKind::ChangedMeanwhile));
+            }
+            *entry = Entry::from(&now);
+        }
+        Ok(())
+    }
+}
+
 /// Two places and what of their items belongs together.
 pub(super) struct Pairs {
     pub(super) left: Root,
@@ -80,7 +112,8 @@ pub(super) struct Pairs {
     pub(super) notes: Vec<Note>,
     pub(super) step_nanos: u64,
     pub(super) cancelled: bool,
-    comparison: Option<Comparison>,
+    /// Where they were paired, and which side of it is `left` here.
+    comparison: Option<(Arc<Comparison>, Side)>,
 }
 
 /// What counts between two volumes.
@@ -214,44 +247,70 @@ impl Pairs {
         let folders = Folders::open(paths[0], paths[1], scope.include, scope.exclude, &pairing)?;
         let compared = folders.compare(&pairing, control);
         let comparison = compared.map_err(|error| SessionError::Open { side: None, error })?;
-        let (left_tree, right_tree) = (&comparison.left, &comparison.right);
-        let dates = Dates::of(left_tree, right_tree);
-        let rules =
-            Rules { volumes: [&left_tree.volume, &right_tree.volume], exactness, dates: Some(&dates) };
         let Folders { left, right, .. } = folders;
+        let is_wanted = |row| row != Comparison::ROOT || scope.include.is_empty();
+        let mut found =
+            Self::of_rows([left, right], &Arc::new(comparison), Side::Left, exactness, &is_wanted, None);
+        if let Some((comparison, _)) = &found.comparison {
+            let trees = [&comparison.left, &comparison.right];
+            found.errors = trees.into_iter().flat_map(|tree| tree.errors()).cloned().collect();
+        }
+        Ok(found)
+    }
+
+    /// Pairs rows of a comparison; `roots` are the one whose dates count, which is on the side `from`, and the other.
+    /// What the items look like is asked again with `look`, or else as the comparison saw it.
+    pub(super) fn of_rows(
+        [left, right]: [Root; 2],
+        comparison: &Arc<Comparison>,
+        from: Side,
+        exactness: Exactness,
+        is_wanted: &dyn Fn(RowId) -> bool,
+        mut look: Option<Look<'_>>,
+    ) -> Self {
+        let trees = [comparison.tree(from), comparison.tree(from.other())];
+        let dates = Dates::of(trees[0], trees[1]);
+        let rules = Rules { volumes: [&trees[0].volume, &trees[1].volume], exactness, dates: Some(&dates) };
         let mut found = Self::new(left, right, &rules);
         found.cancelled = comparison.cancelled;
-        found.errors = left_tree.errors().iter().chain(right_tree.errors()).cloned().collect();
-        for row in comparison.walk() {
+        for row in comparison.walk().filter(|&row| is_wanted(row)) {
             let at = |side| Some((comparison.path_on(row, side), comparison.entry(row, side)?));
-            let skip = |why| LeftAlone { path: comparison.path_on(row, Side::Right), why };
-            match (comparison.row(row).verdict, at(Side::Left), at(Side::Right)) {
+            let skip = |why| LeftAlone { path: comparison.path_on(row, from.other()), why };
+            match (comparison.row(row).verdict, at(from), at(from.other())) {
                 (Verdict::Unreadable, ..) => {}
                 (Verdict::KindClash, ..) => found.left_alone.push(skip(LeftReason::KindClash)),
                 (Verdict::NameClash, ..) => found.left_alone.push(skip(LeftReason::NameClash)),
                 (_, Some((path, _)), None) => found.only[0].push(path),
                 (_, None, Some((path, _))) => found.only[1].push(path),
-                (_, Some(left), Some(right)) => {
+                (verdict, Some(mut left), Some(mut right)) => {
                     let is_way = |entry: &Entry| entry.is_carrier() || entry.is_boundary();
-                    let is_unasked = row == Comparison::ROOT && !scope.include.is_empty();
-                    let parent = comparison.entry(comparison.row(row).parent, Side::Right);
-                    if let Some(folder) = parent
-                        && !is_unasked
-                        && !is_way(&left.1)
-                        && !is_way(&right.1)
-                    {
-                        let verdict = comparison.row(row).verdict;
-                        let text_differs = left.1.kind == Kind::Symlink
-                            && matches!(verdict, Verdict::Different(found) if found.content);
-                        found.take(left, right, (folder.fingerprint(), text_differs), row, &rules);
+                    let parent = comparison.entry(comparison.row(row).parent, from.other());
+                    let Some(folder) = parent.filter(|_| !is_way(&left.1) && !is_way(&right.1)) else {
+                        continue;
+                    };
+                    if let Some(look) = &mut look {
+                        if look.control.cancel.should_stop() {
+                            found.cancelled = true;
+                            break;
+                        }
+                        match look.again([&mut left, &mut right]) {
+                            Ok(()) => {}
+                            Err(error) => {
+                                found.errors.push(error);
+                                continue;
+                            }
+                        }
                     }
+                    let text_differs = left.1.kind == Kind::Symlink
+                        && matches!(verdict, Verdict::Different(found) if found.content);
+                    found.take(left, right, (folder.fingerprint(), text_differs), row, &rules);
                 }
                 (_, None, None) => {}
             }
         }
         found.notes.extend(dates.notes().into_iter().map(Note::from));
-        found.comparison = Some(comparison);
-        Ok(found)
+        found.comparison = Some((Arc::clone(comparison), from));
+        found
     }
 
     fn new(left: Root, right: Root, rules: &Rules<'_>) -> Self {
@@ -308,8 +367,12 @@ impl Pairs {
         let rows: Vec<RowId> = self.both.iter().filter(|pair| is_read(pair)).map(|pair| pair.row).collect();
         let (mut differ, mut unknown) = (Vec::new(), Vec::new());
         match &self.comparison {
-            Some(comparison) => {
-                let read = read_rows(comparison, [&self.left, &self.right], &rows, &settings, control);
+            Some((comparison, from)) => {
+                let roots = match from {
+                    Side::Left => [&self.left, &self.right],
+                    Side::Right => [&self.right, &self.left],
+                };
+                let read = read_rows(comparison, roots, &rows, &settings, control);
                 self.cancelled |= read.cancelled;
                 self.errors.extend(read.errors);
                 differ.extend(read.differ);

@@ -208,7 +208,7 @@ pub fn plan_repair(
     Ok(of_pairs(Task::Repair, pairs))
 }
 
-fn of_pairs(task: Task, pairs: Pairs) -> Proposal {
+pub(super) fn of_pairs(task: Task, pairs: Pairs) -> Proposal {
     let Pairs { left, right, right_volume, both, only, left_alone, errors, notes, cancelled, .. } = pairs;
     let mut planner = Planner::new(task, left, right, right_volume);
     let found = &mut planner.found;

@@ -67,14 +67,17 @@ pub fn verify(
     settings: &Settings,
     control: &Control,
 ) -> Result<Verification, SessionError> {
-    let found = Pairs::of([left, right], scope, exactness, settings, control)?;
+    Pairs::of([left, right], scope, exactness, settings, control).map(of_pairs)
+}
+
+pub(super) fn of_pairs(found: Pairs) -> Verification {
     let differing = found.both.iter().filter(|pair| pair.differs());
     let differences = differing.map(|pair| {
         let [left, right] = Pairs::times(pair);
         let (path, kind) = (pair.right.0.clone(), pair.right.1.kind);
         Difference { path, kind, left, right, created: pair.created, modified: pair.modified }
     });
-    Ok(Verification {
+    Verification {
         compared: found.both.len() as u64,
         differences: differences.collect(),
         only: found.only,
@@ -85,5 +88,5 @@ pub fn verify(
         cancelled: found.cancelled,
         left: found.left,
         right: found.right,
-    })
+    }
 }
