@@ -150,6 +150,10 @@ impl Index {
         &self.comparison
     }
 
+    pub(crate) fn shared_comparison(&self) -> &Arc<Comparison> {
+        &self.comparison
+    }
+
     /// How many rows there are, the root's included.
     pub fn rows(&self) -> usize {
         self.comparison.rows.len()

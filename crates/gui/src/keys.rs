@@ -10,7 +10,7 @@ use fcs_gui_model::app::Sheet;
 use crate::window::Window;
 
 /// What a key is for: its words, and what is pressed.
-pub(crate) const KEYS: [(&str, &str); 23] = [
+pub(crate) const KEYS: [(&str, &str); 24] = [
     ("F5", "Compare the two folders"),
     ("F6 Shift+F6", "Next and previous part of the window"),
     ("Ctrl+F", "Filter"),
@@ -26,6 +26,7 @@ pub(crate) const KEYS: [(&str, &str); 23] = [
     ("Del", "Delete what only the row's side has (Shift: the other side)"),
     ("Ctrl+Z", "Undo the latest run; again: the one before"),
     ("Ctrl+E Ctrl+Shift+E", "Expand all, collapse all"),
+    ("Ctrl+T", "Times of the row: see them, copy, repair, set"),
     ("Ctrl+H", "History of runs"),
     ("Ctrl+L", "Log"),
     ("Ctrl+,", "Settings"),
@@ -116,7 +117,7 @@ pub(crate) fn act(window: &mut Window, ui: &Ui) {
     let app = &mut window.app;
     // In a field the first Escape leaves the field, and egui has done that by now.
     let typed = std::mem::replace(&mut window.typing, ui.ctx().text_edit_focused());
-    if !egui::Popup::is_any_open(ui.ctx()) && (app.sheet.is_some() || !typed) && plain(Key::Escape) {
+    if !window.menu_open && (app.sheet.is_some() || !typed) && plain(Key::Escape) {
         app.escape();
     }
     if app.sheet.is_some() {
@@ -169,6 +170,11 @@ pub(crate) fn act(window: &mut Window, ui: &Ui) {
         app.delete_orphans(side.other());
     } else if plain(Key::Delete) {
         app.delete_orphans(side);
+    }
+    if pressed(&command(Key::T))
+        && let Some(row) = app.loaded().map(|loaded| loaded.model.cursor())
+    {
+        app.show_times(row);
     }
     if pressed(&command_shift(Key::Z)) {
         app.undo_ticks();

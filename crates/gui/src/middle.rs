@@ -2,15 +2,15 @@
 //!
 //! Invariant: there is always something to read and something to do. This module must not know how rows are drawn.
 
-use egui::{Align, Button, Color32, Layout, Popup, PopupKind, RichText, Ui, vec2};
+use egui::{Align, Button, Color32, Layout, RichText, Ui, vec2};
 use fcs_engine::compare::Side;
-use fcs_engine::progress::full_path;
 use fcs_gui_model::app::{App, View};
-use fcs_gui_model::{Mark, text};
+use fcs_gui_model::text;
 
 use crate::bottom;
 use crate::keys::{self, WindowPart};
-use crate::table::{BAR, Context, GUTTER, Look};
+use crate::row_menu;
+use crate::table::{BAR, GUTTER, Look};
 use crate::theme::{self, CONTROL, Palette, icon};
 use crate::top::side_word;
 use crate::widgets::{self, name};
@@ -33,56 +33,10 @@ pub(crate) fn table(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     if let Some(change) = response.ticked {
         window.app.say_change(change);
     }
-    if response.context.is_some() {
-        window.row_menu = response.context;
+    if let Some(context) = response.context {
+        window.row_menu = Some(row_menu::OpenMenu::new(context));
     }
-    row_menu(window, ui);
-}
-
-/// The menu of a row: what keys and boxes do, and its path for the clipboard.
-fn row_menu(window: &mut Window, ui: &mut Ui) {
-    let Some(Context { row, side, at }) = window.row_menu else { return };
-    let mut open = true;
-    let mut change = None;
-    let mut copied = None;
-    let popup = Popup::new(egui::Id::unique("row menu"), ui.ctx().clone(), at, ui.layer_id());
-    popup.kind(PopupKind::Menu).open_bool(&mut open).accessible_name("Row menu").show(|ui| {
-        ui.set_min_width(200.0);
-        let Some(loaded) = window.app.loaded_mut() else { return };
-        let (model, folders) = (&mut loaded.model, &loaded.folders);
-        let comparison = model.rows().index().comparison();
-        let paths = [Side::Left, Side::Right].map(|side| {
-            let path = comparison.path_on(row, side);
-            comparison.node(row, side).map(|_| full_path(&folders.root(side).path, &path))
-        });
-        if model.selection().can_tick(row, side) {
-            let ticked = model.selection().mark(row, side) == Mark::On;
-            let words = if ticked { "Untick" } else { "Tick" };
-            if ui.button(format!("{words} on the {}", side_word(side))).clicked() {
-                change = Some(model.toggle(row, side));
-            }
-        }
-        if model.rows().can_open(row) {
-            let is_open = model.rows().is_open(row);
-            if ui.button(if is_open { "Collapse" } else { "Expand" }).clicked() {
-                model.set_open(row, !is_open);
-            }
-        }
-        for (side, path) in [Side::Left, Side::Right].into_iter().zip(paths) {
-            if let Some(path) = path
-                && ui.button(format!("Copy the {} path", side_word(side))).clicked()
-            {
-                copied = Some(path.display().to_string());
-            }
-        }
-    });
-    if let Some(change) = change {
-        window.app.say_change(change);
-    }
-    window.app.clipboard = copied.or(window.app.clipboard.take());
-    if !open {
-        window.row_menu = None;
-    }
+    row_menu::show(window, ui);
 }
 
 /// For each side: what is ticked there, and what ticks and unticks all.

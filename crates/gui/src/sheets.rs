@@ -13,6 +13,7 @@ mod log;
 mod orphans;
 mod pick;
 mod settings;
+mod times;
 
 use std::path::PathBuf;
 
@@ -20,7 +21,7 @@ use egui::Context;
 use fcs_engine::OnCancel;
 use fcs_engine::history::RunId;
 use fcs_engine::settings::Verify;
-use fcs_gui_model::app::{App, Choice, Runs, Sheet};
+use fcs_gui_model::app::{App, Choice, Runs, Sheet, TimesScope, TimesSheet, TimesTask};
 use fcs_gui_model::text;
 
 use crate::sheet;
@@ -57,6 +58,13 @@ pub(crate) enum SheetRequest {
     /// To see what is in a folder.
     List(PathBuf),
     TakePick,
+    /// The items whose dates are meant.
+    TimesOf(TimesScope),
+    TimesTask(TimesTask),
+    /// A date that was typed, the modified or the created one.
+    TimesTyped(usize, String),
+    /// To look at dates, or to set those that are listed.
+    GoOnWithTimes,
     LookAtOrphans,
     RemoveOrphans {
         hidden_too: bool,
@@ -121,6 +129,7 @@ fn draw(
             let look = Look { zone: app.zone(), decimals, access: None, rows_tick };
             orphans::show(orphans, &mut state.orphans, &look, idle, ctx, pal)
         }
+        Sheet::Times(times) => times::show(times, idle, ctx, pal),
         Sheet::History(listed) => history::show(listed.as_deref(), app.zone(), idle, ctx, pal),
         Sheet::Settings(editor) => return settings::show(editor, &mut state.editing, ctx, pal),
         Sheet::Log { filter, least } => log::show(&app.log, filter, least, app.zone(), ctx, pal),
@@ -128,6 +137,13 @@ fn draw(
         Sheet::About => about::about(ctx, pal),
     };
     [request, None]
+}
+
+/// A choice on the sheet about dates. None counts while work for it is in progress.
+fn in_times(app: &mut App, choose: impl FnOnce(&mut TimesSheet)) {
+    if let (Some(Sheet::Times(times)), None) = (&mut app.sheet, &app.busy) {
+        choose(times);
+    }
 }
 
 fn carry_out(app: &mut App, request: SheetRequest) {
@@ -151,6 +167,10 @@ fn carry_out(app: &mut App, request: SheetRequest) {
         SheetRequest::Stop(request) => app.stop(request),
         SheetRequest::List(folder) => app.list_to_pick(folder),
         SheetRequest::TakePick => app.take_pick(),
+        SheetRequest::GoOnWithTimes => app.go_on_with_times(),
+        SheetRequest::TimesOf(scope) => in_times(app, |times| times.set_scope(scope)),
+        SheetRequest::TimesTask(task) => in_times(app, |times| times.set_task(task)),
+        SheetRequest::TimesTyped(which, text) => in_times(app, |times| times.set_typed(which, text)),
         SheetRequest::LookAtOrphans => app.look_at_orphans(),
         SheetRequest::RemoveOrphans { hidden_too } => app.remove_orphans(hidden_too),
         SheetRequest::SetSetting(setting, value) => app.edit_setting(setting, &value),

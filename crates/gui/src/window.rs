@@ -9,7 +9,8 @@ use egui::{CentralPanel, Frame, Margin, Panel, Ui, Vec2, vec2};
 use fcs_gui_model::app::{App, View};
 use fcs_gui_model::keep::{Remembered, Theme};
 
-use crate::table::{self, Table};
+use crate::row_menu;
+use crate::table::Table;
 use crate::theme::Palette;
 use crate::{banner, bottom, keys, middle, sheets, top};
 
@@ -25,13 +26,15 @@ pub struct Window {
     pub(crate) top: top::BarState,
     pub(crate) sheets: sheets::SheetState,
     /// The row whose menu is open.
-    pub(crate) row_menu: Option<table::Context>,
+    pub(crate) row_menu: Option<row_menu::OpenMenu>,
     /// Which comparison that row is one of.
     comparisons: u64,
     /// Columns of the table that had no room in the frame before.
     pub(crate) left_out: Vec<fcs_gui_model::Field>,
     /// The table is to have the focus when no sheet lies over it.
-    focus_table: bool,
+    pub(crate) focus_table: bool,
+    /// A sheet lay over the table in the frame before.
+    had_sheet: bool,
     /// A text was edited in the frame before.
     pub(crate) typing: bool,
     began: bool,
@@ -55,6 +58,7 @@ impl Window {
             comparisons: 0,
             left_out: Vec::new(),
             focus_table: false,
+            had_sheet: false,
             typing: false,
             began: false,
             menu_open: false,
@@ -77,6 +81,9 @@ impl Window {
             self.row_menu = None;
             self.focus_table = true;
         }
+        // What had the focus on a sheet is gone with it.
+        self.focus_table |=
+            std::mem::replace(&mut self.had_sheet, self.app.sheet.is_some()) && self.app.sheet.is_none();
         if self.app.sheet.is_none() && std::mem::take(&mut self.focus_table) {
             // Whoever types goes on typing; else keys belong to the rows that have just appeared.
             if !ui.ctx().text_edit_focused() {

@@ -706,3 +706,47 @@ fn v13_and_v15_what_is_remembered_is_offered_and_a_filter_without_a_match_says_s
     bench.button("Restore the filter");
     assert_eq!(bench.app().filter.text, "*.nothing");
 }
+
+#[test]
+fn a_row_has_a_menu_for_the_mouse_and_for_keys_that_opens_its_times() {
+    let mut bench = small();
+    bench.compare();
+    let row = bench.h.get_by_label_contains("new.txt, Left only").rect();
+    let pos = egui::pos2(row.left() + 100.0, row.center().y);
+    for pressed in [true, false] {
+        let button = egui::PointerButton::Secondary;
+        bench.h.event(egui::Event::PointerMoved(pos));
+        bench.h.event(egui::Event::PointerButton { pos, button, pressed, modifiers: NONE });
+        bench.h.step();
+    }
+    bench.h.run();
+    assert_eq!(bench.cursor(), "new.txt");
+    bench.button("Tick on the left");
+    assert_eq!(bench.app().ticked(Side::Left).0, 1);
+    assert!(bench.find(Role::Button, "Times…").is_none(), "a choice closes the menu");
+
+    bench.key(SHIFT, Key::F10);
+    assert_eq!(bench.focused().as_deref(), Some("Untick on the left"));
+    bench.key(NONE, Key::ArrowDown);
+    assert_eq!(bench.focused().as_deref(), Some("Times…"));
+    bench.key(NONE, Key::Escape);
+    assert!(bench.find(Role::Button, "Times…").is_none());
+    bench.key(SHIFT, Key::F10);
+    bench.key(NONE, Key::ArrowDown);
+    bench.key(NONE, Key::Enter);
+    assert!(matches!(bench.app().sheet, Some(Sheet::Times(_))), "{:#?}", bench.all());
+    assert_eq!(bench.cursor(), "new.txt");
+    bench.press(Role::RadioButton, "Set times on the left");
+    bench.type_into("Modified time to set", "2001-02-03T04:05:06Z");
+    bench.button("Show what will be set");
+    bench.idle();
+    assert!(bench.says("2001-02-03T04:05:06.000000000Z"), "{:#?}", bench.all());
+    bench.button("Set the times of 1 item on the left");
+    bench.ended();
+    assert!(bench.says("Done: times of 1 item set"), "{:#?}", bench.all());
+    let set = fs::metadata(bench.path("left/new.txt")).unwrap().modified().unwrap();
+    assert_eq!(set, std::time::UNIX_EPOCH + std::time::Duration::from_secs(981_173_106));
+    bench.key(NONE, Key::Escape);
+    bench.key(NONE, Key::ArrowUp);
+    assert_ne!(bench.cursor(), "new.txt", "keys are the table's again");
+}

@@ -14,7 +14,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use common::{
-    Bench, CTRL, NONE, assert_told, has_icon, interrupt_a_run, name_of, told, with_more_orphans, with_small,
+    Bench, CTRL, NONE, SHIFT, assert_told, has_icon, interrupt_a_run, name_of, told, with_more_orphans,
+    with_small,
 };
 use egui::{Key, Role, Theme, vec2};
 use egui_kittest::Node;
@@ -35,7 +36,7 @@ fn ended(bench: &mut Bench) {
     bench.ended();
 }
 
-const SHEETS: [State; 17] = [
+const SHEETS: [State; 18] = [
     ("confirm", |bench| {
         bench.key(CTRL, Key::A);
         bench.key(CTRL, Key::ArrowRight);
@@ -89,6 +90,16 @@ const SHEETS: [State; 17] = [
         bench.key(NONE, Key::Delete);
         bench.looked();
     }),
+    ("times", |bench| {
+        bench.key(NONE, Key::Home);
+        bench.key(NONE, Key::ArrowDown);
+        bench.key(NONE, Key::ArrowDown);
+        assert_eq!(bench.cursor(), "sub");
+        bench.key(CTRL, Key::T);
+        bench.press(Role::RadioButton, "This folder and 2 items in it");
+        bench.button("Show what will be set");
+        bench.idle();
+    }),
     ("history", |bench| {
         ended(bench);
         bench.button("Close");
@@ -116,9 +127,13 @@ const SHEETS: [State; 17] = [
     }),
 ];
 
-const POPUPS: [State; 3] = [
+const POPUPS: [State; 4] = [
     ("compare by", |bench| bench.button("Compare by")),
     ("menu", |bench| bench.button("Menu")),
+    ("row menu", |bench| {
+        bench.key(NONE, Key::ArrowDown);
+        bench.key(SHIFT, Key::F10);
+    }),
     ("recent folders", |bench| bench.button("Recent pairs of folders, at the right")),
 ];
 
@@ -288,12 +303,12 @@ fn check_sheet((what, open): State) {
 
 #[test]
 fn sheets_about_runs_are_all_named_hold_the_tab_key_and_close_with_escape() {
-    SHEETS[..8].iter().copied().for_each(check_sheet);
+    SHEETS[..9].iter().copied().for_each(check_sheet);
 }
 
 #[test]
 fn other_sheets_are_all_named_hold_the_tab_key_and_close_with_escape() {
-    SHEETS[8..].iter().copied().for_each(check_sheet);
+    SHEETS[9..].iter().copied().for_each(check_sheet);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use fcs_engine::settings::Verify;
 use super::confirm::WhenPlanned;
 use super::jobs::{self, JobEvent, PlannedRows};
 use super::picker::Purpose;
-use super::{App, Choice, Closing, Confirm, Proposed, Sheet, View};
+use super::{App, Choice, Closing, Confirm, Proposed, Sheet, TimesStage, View};
 use crate::editor::Editor;
 use crate::filter::Chips;
 use crate::log::Level;
@@ -174,7 +174,7 @@ impl App {
     /// Tries again what failed in the run that is shown.
     pub fn retry_failed(&mut self) {
         let (Some(Sheet::Ended(ended)), true) = (&self.sheet, self.can_act()) else { return };
-        let task = ended.task;
+        let Some(task) = ended.task else { return };
         // The run may be shown again long after, over other folders.
         let target = self.loaded().map(|loaded| loaded.folders.root(task.target()).path.clone());
         if target.as_ref() != Some(&ended.folder) {
@@ -225,10 +225,12 @@ impl App {
             JobKind::Plan => {
                 // Whatever comes of it is not waited for.
                 self.requests.plan.cancel();
+                busy.control.cancel.cancel();
                 self.busy = None;
                 if let Some(Sheet::Confirm(confirm)) = &mut self.sheet {
                     confirm.then = WhenPlanned::Ask;
                 }
+                self.times_not_waited_for();
                 self.close_if(closing, Closing::Now);
             }
             JobKind::Compare | JobKind::DryRun => {
@@ -287,6 +289,12 @@ impl App {
             Some(Sheet::Confirm(confirm)) if confirm.proposed.is_none() => {
                 self.requests.plan.cancel();
                 self.busy = None;
+            }
+            Some(Sheet::Times(times)) if matches!(times.stage, TimesStage::Working) => {
+                self.requests.plan.cancel();
+                if let Some(busy) = self.busy.take() {
+                    busy.control.cancel.cancel();
+                }
             }
             _ => {}
         }

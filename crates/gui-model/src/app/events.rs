@@ -57,6 +57,7 @@ impl App {
                     self.look_at_orphans();
                 }
             }
+            JobEvent::Times(request, stage) => self.looked_at_times(request, stage),
             JobEvent::Ran(result) => {
                 self.busy = None;
                 match result {
@@ -166,7 +167,7 @@ impl App {
         };
         self.tell(level, &ended.headline);
         self.stay_open_if(level == Level::Error);
-        let dry = ended.is_dry();
+        let (dry, copies) = (ended.is_dry(), ended.task.is_some());
         let ended = Arc::new(ended);
         if !dry {
             self.ended = Some(Arc::clone(&ended));
@@ -174,7 +175,8 @@ impl App {
         self.present(Sheet::Ended(ended));
         self.list_again();
         if !dry {
-            self.compare_after();
+            // Dates that were set are nobody's reason to forget what is to be copied.
+            self.compare_after(copies);
         }
     }
 
@@ -185,7 +187,7 @@ impl App {
         self.present(Sheet::Done(done));
         self.list_again();
         if self.loaded().is_some() {
-            self.compare_after();
+            self.compare_after(true);
         } else {
             self.look_for_unfinished();
         }
@@ -204,12 +206,14 @@ impl App {
         )
     }
 
-    /// Compares again after something was written; what was ticked is done.
-    fn compare_after(&mut self) {
+    /// Compares again after something was written, by which what was ticked may be done.
+    fn compare_after(&mut self, ticks_are_done: bool) {
         let Some(loaded) = self.loaded_mut() else { return };
-        // What was ticked is done, also if that comparison is stopped or fails.
         loaded.stale = true;
-        loaded.model.discard_ticks();
+        if ticks_are_done {
+            // Also if that comparison is stopped or fails.
+            loaded.model.discard_ticks();
+        }
         let memory = loaded.model.memory();
         let before = Arc::clone(loaded.model.rows().shared_index());
         // The folders that were written to, whatever was typed meanwhile.
@@ -314,11 +318,12 @@ impl App {
             "recover" => busy == Some(JobKind::Recover),
             "make room" => busy == Some(JobKind::Prune),
             "compare" => busy == Some(JobKind::Compare),
-            "plan" | "list orphans" => busy == Some(JobKind::Plan),
+            "plan" | "list orphans" | "look at times" => busy == Some(JobKind::Plan),
             _ => false,
         };
         if ends {
             self.busy = None;
+            self.times_not_waited_for();
         }
         self.could_not(trouble);
         if touches_disk {

@@ -33,6 +33,7 @@ use super::confirm::Proposed;
 use super::orphans::Orphans;
 use super::outcome::EndedRun;
 use super::picker::{DialogAnswer, FolderEntry, Purpose};
+use super::times::TimesStage;
 use crate::bits::Bits;
 use crate::carry::Memory;
 use crate::index::Index;
@@ -121,6 +122,8 @@ pub(super) enum JobEvent {
     Proposed(u64, Box<Proposed>),
     /// The same plan once the volume was tried, and what was agreed to before that.
     Tried(u64, Box<Proposed>, Arc<Proposed>),
+    /// What looking at dates has brought, and the request id.
+    Times(u64, TimesStage),
     Ran(Result<Box<EndedRun>, UserError>),
     Accounted {
         side: Side,
@@ -272,7 +275,7 @@ fn failed(error: &Error) -> UserError {
     UserError::of(UserErrorKind::Failed, error, FrontEnd::Window)
 }
 
-fn refused(error: &SessionError) -> UserError {
+pub(super) fn refused(error: &SessionError) -> UserError {
     UserError::session(error, FrontEnd::Window)
 }
 

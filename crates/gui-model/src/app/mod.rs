@@ -6,8 +6,8 @@
 //!                  └── JobEvent ──┘        App::poll, once a frame
 //! ```
 //!
-//! Invariants: at most one job works on the two folders at a time; nothing is written before a [`Confirm`] sheet, or the
-//! question of an undo or a recovery, was answered; nothing here waits for a disk. This module must not know a toolkit,
+//! Invariants: at most one job works on the two folders at a time; nothing is written before a [`Confirm`] sheet, a
+//! list of dates, or the question of an undo or a recovery was answered; nothing here waits for a disk. This module must not know a toolkit,
 //! and asks the system only through [`Desktop`].
 
 mod acts;
@@ -20,9 +20,11 @@ mod orphans;
 mod outcome;
 mod past;
 mod picker;
+mod row_menu;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod times;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
@@ -49,6 +51,10 @@ pub use jobs::{Loaded, Runs, Unfinished};
 pub use orphans::{LARGE, Orphans, Statistics};
 pub use outcome::{Done, EndedRun, FailureLine, ItemFailure, Tone};
 pub use picker::{DialogAnswer, FolderEntry, Picker};
+pub use row_menu::{RowCommand, RowEntry};
+pub use times::{
+    Checked, Planned, ScopeChoice, ShownTimes, TimesList, TimesScope, TimesSheet, TimesStage, TimesTask,
+};
 
 use jobs::{JobEvent, Jobs, Saver, StopChoice, UndoWanted};
 
@@ -131,6 +137,8 @@ pub enum Sheet {
         /// What is chosen.
         how: RecoverMode,
     },
+    /// The dates of items.
+    Times(Box<TimesSheet>),
     /// The dialog that deletes orphans.
     Orphans(Box<Orphans>),
     /// The runs on both folders; `None` while they are listed.

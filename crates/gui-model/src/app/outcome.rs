@@ -66,6 +66,14 @@ fn sorted(mut failures: Vec<ItemFailure>) -> Vec<ItemFailure> {
     failures
 }
 
+fn failures(report: &Report) -> Vec<ItemFailure> {
+    let failures = report.items.iter().filter_map(|item| match &item.outcome {
+        Outcome::Failed { error } => Some(ItemFailure::new(item.path.clone(), error)),
+        _ => None,
+    });
+    sorted(failures.collect())
+}
+
 /// Each reason once, with its items below it. A reason with one item names it.
 fn failure_lines(failures: &[ItemFailure]) -> Vec<FailureLine> {
     let mut lines = Vec::new();
@@ -142,8 +150,8 @@ pub enum Tone {
 
 /// A finished run.
 pub struct EndedRun {
-    /// What was to be done.
-    pub task: Task,
+    /// What was to be done; `None` where dates were set.
+    pub task: Option<Task>,
     /// The folder that was written to.
     pub folder: PathBuf,
     /// All about it.
@@ -163,11 +171,7 @@ pub struct EndedRun {
 impl EndedRun {
     pub(super) fn new(report: Report, folder: PathBuf, proposal: &Proposal, log: Option<&Path>) -> Self {
         let (task, plan) = (proposal.task, &proposal.plan);
-        let failures = report.items.iter().filter_map(|item| match &item.outcome {
-            Outcome::Failed { error } => Some(ItemFailure::new(item.path.clone(), error)),
-            _ => None,
-        });
-        let failures = sorted(failures.collect());
+        let failures = failures(&report);
         // Of a dry run the plan is the result.
         let totals = || {
             overview::facts(proposal, &report.settings, FrontEnd::Window)
@@ -194,10 +198,35 @@ impl EndedRun {
             facts,
             failure_lines: failure_lines(&failures),
             failures,
-            task,
+            task: Some(task),
             folder,
             report,
         }
+    }
+
+    /// A run that set dates.
+    pub(super) fn of_times(report: Report, folder: PathBuf) -> Self {
+        let failures = failures(&report);
+        let place = Line { name: "in".to_owned(), text: display_path(&folder), paths: Vec::new() };
+        // The rest is in the headline.
+        let is_told =
+            |line: &Line| matches!(&*line.name, "rolled back" | "failed" | "left alone" | "not kept");
+        let told = outcome::facts(&report, FrontEnd::Window).into_iter().filter(is_told);
+        Self {
+            decisions: Vec::new(),
+            headline: outcome::times_headline(&report),
+            facts: std::iter::once(place).chain(told).collect(),
+            failure_lines: failure_lines(&failures),
+            failures,
+            task: None,
+            folder,
+            report,
+        }
+    }
+
+    /// Whether what failed can be tried again from here: dates are chosen again instead.
+    pub fn can_retry(&self) -> bool {
+        self.task.is_some() && !self.failures.is_empty()
     }
 
     /// How good that is.
@@ -228,7 +257,7 @@ impl EndedRun {
         // Any change is one: a run can have set the dates of folders alone.
         stays
             && c.any_change()
-            && self.task.removed_to() == RemovedTo::Undo
+            && self.task.is_none_or(|task| task.removed_to() == RemovedTo::Undo)
             && self.report.settings.undo != Undo::Off
     }
 

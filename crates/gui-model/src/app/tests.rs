@@ -17,6 +17,7 @@ use fcs_testkit::{Options, listing};
 use super::*;
 
 mod cases;
+mod times;
 
 /// Answers every dialog with the same path, and counts them.
 #[derive(Default)]

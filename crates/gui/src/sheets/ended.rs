@@ -45,7 +45,7 @@ pub(crate) fn show(
                     }
                 });
             }
-            if !ended.failures.is_empty() {
+            if ended.can_retry() {
                 ui.add_enabled_ui(ready, |ui| {
                     if widgets::button(ui, icon::REFRESH, "Retry failed…").clicked() {
                         request = Some(SheetRequest::RetryFailed);

@@ -1,0 +1,112 @@
+//! The menu of a row: what can be done with it here, in the order in which it is offered.
+//!
+//! Invariant: an entry that cannot be used now is shown and says so; one that makes no sense for the row is left out. What
+//! an entry does is done by [`App::row_command`] alone, which asks again whether it can be. This module must not know how
+//! a menu is drawn.
+
+use std::path::PathBuf;
+
+use fcs_engine::compare::{RowId, Side};
+use fcs_engine::progress::full_path;
+
+use super::App;
+use crate::selection::Mark;
+
+/// What can be done with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowCommand {
+    /// To tick it on a side, or to untick it.
+    Toggle(Side),
+    /// To open or close a folder in the table.
+    SetOpen(bool),
+    /// To see and set the dates of its items.
+    Times,
+    /// To put the path of a side's item into the clipboard.
+    CopyPath(Side),
+}
+
+/// An entry of the menu.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowEntry {
+    /// What it does.
+    pub command: RowCommand,
+    /// What it is called.
+    pub words: String,
+    /// The key that does the same.
+    pub key: &'static str,
+    /// It can be used now.
+    pub enabled: bool,
+    /// A line separates it from the entry before.
+    pub begins_group: bool,
+}
+
+/// What a side is called within a sentence.
+fn word(side: Side) -> &'static str {
+    match side {
+        Side::Left => "left",
+        Side::Right => "right",
+    }
+}
+
+impl App {
+    /// The menu of a row, asked for on a side.
+    pub fn row_menu(&self, row: RowId, side: Side) -> Vec<RowEntry> {
+        let Some(loaded) = self.loaded() else { return Vec::new() };
+        let model = &loaded.model;
+        let mut entries: Vec<RowEntry> = Vec::new();
+        let mut group = |found: Vec<(RowCommand, String, &'static str, bool)>| {
+            let first = !entries.is_empty();
+            entries.extend(found.into_iter().enumerate().map(|(at, (command, words, key, enabled))| {
+                RowEntry { command, words, key, enabled, begins_group: first && at == 0 }
+            }));
+        };
+        let mut here = Vec::new();
+        if model.selection().can_tick(row, side) {
+            let verb = if model.selection().mark(row, side) == Mark::On { "Untick" } else { "Tick" };
+            let words = format!("{verb} on the {}", word(side));
+            here.push((RowCommand::Toggle(side), words, "Space", true));
+        }
+        if model.rows().can_open(row) {
+            let is_open = model.rows().is_open(row);
+            let (words, key) = if is_open { ("Collapse", "←") } else { ("Expand", "→") };
+            here.push((RowCommand::SetOpen(!is_open), words.to_owned(), key, true));
+        }
+        group(here);
+        group(vec![(RowCommand::Times, "Times…".to_owned(), "Ctrl+T", self.can_show_times(row))]);
+        let sides = [Side::Left, Side::Right].into_iter().filter(|&side| self.row_path(row, side).is_some());
+        group(
+            sides
+                .map(|side| (RowCommand::CopyPath(side), format!("Copy the {} path", word(side)), "", true))
+                .collect(),
+        );
+        entries
+    }
+
+    /// Does what an entry of a row's menu stands for.
+    pub fn row_command(&mut self, row: RowId, command: RowCommand) {
+        match command {
+            RowCommand::Toggle(side) => {
+                let Some(loaded) = self.loaded_mut() else { return };
+                let change = loaded.model.toggle(row, side);
+                self.say_change(change);
+            }
+            RowCommand::SetOpen(open) => {
+                if let Some(loaded) = self.loaded_mut() {
+                    loaded.model.set_open(row, open);
+                }
+            }
+            RowCommand::Times => self.show_times(row),
+            RowCommand::CopyPath(side) => {
+                self.clipboard = self.row_path(row, side).map(|path| path.display().to_string());
+            }
+        }
+    }
+
+    /// Where a side's item is.
+    fn row_path(&self, row: RowId, side: Side) -> Option<PathBuf> {
+        let loaded = self.loaded()?;
+        let comparison = loaded.comparison();
+        comparison.node(row, side)?;
+        Some(full_path(&loaded.folders.root(side).path, &comparison.path_on(row, side)))
+    }
+}
