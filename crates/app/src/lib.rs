@@ -10,6 +10,8 @@ pub mod estimate;
 pub mod hints;
 pub mod outcome;
 pub mod overview;
+pub mod pairs;
+pub mod remembering;
 pub mod report_file;
 pub mod run_log;
 pub mod settings_file;

@@ -89,9 +89,19 @@ pub(crate) fn recover(
 ) -> CommandResult {
     interrupt
         .idle(&format!("The run is still not finished; {} goes on.", unfinished::command("recover", root)));
-    let recoveries = session::recover(root, how, &Control::default());
+    let recovered = session::recover_in_all(root, how, &Control::default());
     interrupt.idle("");
-    let recoveries = recoveries?;
+    let recovered = recovered?;
+    if let [_, others @ ..] = recovered.as_slice()
+        && !others.is_empty()
+        && !json
+        && !screen.show.quiet
+    {
+        let others: Vec<String> = others.iter().map(|at| display_path(&at.root.path)).collect();
+        screen
+            .line(&format!("The run wrote to {} too, and is recovered there as well.", others.join(" and ")));
+    }
+    let recoveries: Vec<RecoveryReport> = recovered.into_iter().flat_map(|at| at.reports).collect();
     for recovery in &recoveries {
         if json {
             recovery::event(recovery, screen);

@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use fcs_app::outcome::describe_run;
+use fcs_app::remembering::take_back;
 use fcs_engine::Control;
 use fcs_engine::error::display_path;
-use fcs_engine::history::{self, RunId, RunInfo, StartError};
+use fcs_engine::history::{self, RecoveryReport, RunId, RunInfo, StartError};
 use fcs_engine::session;
 use fcs_sys::Root;
 
@@ -33,8 +34,10 @@ pub(crate) fn run(args: &UndoArgs, screen: &Arc<Screen>) -> CommandResult {
     let chosen = choose(&root, args.run.as_ref())?;
     let kept = chosen.iter().fold(0u64, |sum, run| sum.saturating_add(run.kept_bytes));
     let lines: Vec<String> = chosen.iter().map(|run| format!("Undo {}", describe_run(run))).collect();
+    let roots = chosen.first().map_or_else(Vec::new, |run| session::roots_of(&root, run));
+    let places: Vec<String> = roots.iter().map(|root| display_path(&root.path)).collect();
     let text =
-        format!("On {}\n{}; {} of originals kept.", display_path(&root.path), lines.join("\n"), size(kept));
+        format!("On {}\n{}; {} of originals kept.", places.join("\nand "), lines.join("\n"), size(kept));
     if args.dry_run {
         if args.json {
             recovery::end(Code::Done, screen);
@@ -54,7 +57,7 @@ pub(crate) fn run(args: &UndoArgs, screen: &Arc<Screen>) -> CommandResult {
         screen.line(&text);
     }
     match chosen.first() {
-        Some(run) => undo_one(&root, run, args.json, screen, &interrupt),
+        Some(run) => undo_one(&roots, run, args.json, screen, &interrupt),
         None => Err(unfinished::failure(&StartError::NothingToUndo, &root)),
     }
 }
@@ -77,22 +80,35 @@ fn choose(root: &Root, wanted: Option<&RunId>) -> Result<Vec<RunInfo>, Failure> 
 }
 
 fn undo_one(
-    root: &Root,
+    roots: &[Root],
     run: &RunInfo,
     json: bool,
     screen: &Arc<Screen>,
     interrupt: &Interrupt,
 ) -> CommandResult {
-    interrupt.idle(&format!("The run is undone in part; {} goes on.", unfinished::command("recover", root)));
-    let recovery = session::undo(root, Some(&run.run), &Control::default());
+    let commands: Vec<String> = roots.iter().map(|root| unfinished::command("recover", root)).collect();
+    interrupt.idle(&format!("The run is undone in part; {} goes on.", commands.join(" and ")));
+    if let Err(why) = take_back(roots, run.group()) {
+        let failure = Failure::new(Code::Failed, format!("{why} Nothing was undone."));
+        return Err(failure.hint("Close what uses it and try again: what goes back must be forgotten first."));
+    }
+    let undone = session::undo_in_all(roots, &run.run, &Control::default());
     interrupt.idle("");
-    let recovery = recovery?;
-    let code = if recovery.is_clean() { Code::Done } else { Code::Failed };
+    let undone = undone?;
+    let clean = undone.iter().flat_map(|at| &at.reports).all(RecoveryReport::is_clean);
+    let code = if clean { Code::Done } else { Code::Failed };
+    for (at, recovery) in undone.iter().flat_map(|at| at.reports.iter().map(move |recovery| (at, recovery))) {
+        if undone.len() > 1 && !json && !screen.show.quiet {
+            screen.line(&format!("In {}:", display_path(&at.root.path)));
+        }
+        if json {
+            recovery::event(recovery, screen);
+        } else {
+            recovery::print(recovery, "Undone", screen);
+        }
+    }
     if json {
-        recovery::event(&recovery, screen);
         recovery::end(code, screen);
-    } else {
-        recovery::print(&recovery, "Undone", screen);
     }
     Ok(code)
 }

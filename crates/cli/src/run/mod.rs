@@ -21,6 +21,7 @@ mod spec;
 use std::sync::Arc;
 
 use fcs_app::hints::FrontEnd;
+use fcs_app::remembering::Remembering;
 use fcs_app::report_file::ReportFile;
 use fcs_app::run_log::{self, Ran, run_with_log};
 use fcs_app::user_error::UserErrorKind;
@@ -168,9 +169,10 @@ fn prepare_and_run(
     interrupt: &Interrupt,
 ) -> Result<Prepared, Failure> {
     let comparison = session.compare(screen, interrupt)?;
-    let mut proposal = Proposal::new(session, spec, &comparison);
+    let memory = Remembering::of(spec.task, &session.folders, &session.settings);
+    let mut proposal = Proposal::new(session, spec, &comparison, memory.as_ref());
     // The trees of a large comparison take memory that the run can use better.
-    drop(comparison);
+    let first = memory.is_some().then_some(comparison);
     consent::show_plan(&proposal, screen);
     consent::make_room(&mut proposal, screen, interrupt)?;
     if proposal.refuses() {
@@ -201,6 +203,12 @@ fn prepare_and_run(
         screen.show_failure(&error.into());
     }
     let report = report?;
+    if let (Some(memory), Some(first), false) = (memory, first, spec.dry_run) {
+        let (folders, done) = (&session.folders, (&proposal.proposed, &report));
+        if let Some(why) = memory.learn(folders, &first, done, &session.settings, control) {
+            screen.message(&format!("Note: {why}"));
+        }
+    }
     if let Some(log) = log.filter(|_| screen.show.verbose && !spec.json) {
         screen.line(&format!("Log: {}", display_path(&log)));
     }

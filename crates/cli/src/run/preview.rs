@@ -5,9 +5,12 @@
 use fcs_app::hints::{FrontEnd, skip_words};
 use fcs_app::overview::{self, Planned, copied, planned, removed};
 use fcs_engine::access::{self, Access};
+use fcs_engine::directions::Why;
 use fcs_engine::guard::{Excess, Limit};
 use fcs_engine::plan::Skip;
 use fcs_engine::preflight::Severity;
+use fcs_engine::report::SkipReason;
+use fcs_sys::RelPath;
 
 use super::proposal::Proposal;
 use crate::output::terminal::{Style, Tone};
@@ -53,8 +56,15 @@ pub(super) fn decisions<'a>(
 ) -> impl Iterator<Item = String> + use<'a> {
     let plan = &proposal.proposed.plan;
     let access = access::of_removals(plan, &proposal.session.folders.roots());
+    let conflicts = proposal.proposed.conflicts.iter().map(move |conflict| conflict_line(conflict, style));
     let planned = planned(plan, &access).map(move |item| decision(&item, style));
-    planned.chain(plan.skipped.iter().map(move |skip| skipped_line(skip, style)))
+    let skipped = plan.skipped.iter().filter(|skip| skip.why != SkipReason::Conflict);
+    conflicts.chain(planned).chain(skipped.map(move |skip| skipped_line(skip, style)))
+}
+
+/// One item of which each side has a version of its own.
+fn conflict_line((path, why): &(RelPath, Why), style: Style) -> String {
+    format!("{}  left for later: {}", style.paint(Tone::Bad, format!("! {path}")), why.words())
 }
 
 /// One item that is left alone.
@@ -78,6 +88,15 @@ pub(super) fn overview(proposal: &Proposal<'_>, whole: bool, style: Style) -> St
     );
     let removed_count = totals.removed_files.saturating_add(totals.removed_folders);
     let copied_count = plan.step_count().saturating_sub(removed_count);
+    let conflicts = &proposal.proposed.conflicts;
+    if !conflicts.is_empty() {
+        lines.push(String::new());
+        let shown = conflicts.iter().take(SHOWN_PATHS);
+        lines.extend(shown.map(|conflict| format!("  {}", conflict_line(conflict, style))));
+        if let Some(more) = conflicts.len().checked_sub(SHOWN_PATHS).filter(|more| *more > 0) {
+            lines.push(format!("  … and {} more", number(more as u64)));
+        }
+    }
     let mut list = |items: &mut dyn Iterator<Item = Planned>, all: u64| {
         lines.push(String::new());
         let before = lines.len();

@@ -3,6 +3,9 @@
 //! Invariant: nothing is shown or asked here; whether the run must not start, whatever the user says, follows from the
 //! proposal alone.
 
+use std::sync::Arc;
+
+use fcs_app::remembering::Remembering;
 use fcs_app::{run_log, volumes};
 use fcs_engine::Note;
 use fcs_engine::compare::{Comparison, Side};
@@ -26,11 +29,16 @@ pub(super) struct Proposal<'a> {
 
 impl<'a> Proposal<'a> {
     /// Plans the task and checks the plan, on what was compared.
-    pub(super) fn new(session: &'a Session, spec: RunSpec, comparison: &Comparison) -> Self {
+    pub(super) fn new(
+        session: &'a Session,
+        spec: RunSpec,
+        comparison: &Comparison,
+        memory: Option<&Remembering>,
+    ) -> Self {
         let limits = Limits {
             allowed: spec.max_delete,
             known: volumes::known(run_log::folder().as_deref()),
-            ..Limits::default()
+            remembered: memory.map(|memory| Arc::clone(&memory.remembered)),
         };
         let Session { folders, settings, .. } = session;
         let mut proposed = folders.propose(spec.task, comparison, &|_| true, settings, &limits);
@@ -41,6 +49,7 @@ impl<'a> Proposal<'a> {
             proposed.preflight.problems.insert(0, refusal);
         }
         let mut notes = comparison.notes.clone();
+        notes.extend(memory.iter().flat_map(|memory| &memory.notes).map(|text| Note::from(text.clone())));
         notes.extend(
             spec.task.targets().iter().filter_map(|side| not_tried(session, spec, *side)).map(Note::from),
         );

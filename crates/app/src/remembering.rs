@@ -1,0 +1,194 @@
+//! The memory of the two folders of a run: gone by before it, added to after it, and taken back with it.
+//!
+//! Invariant: where there is no memory that holds, the rules of a first run do, and it is said why. A run is never kept
+//! from its work by its memory. What was undone is forgotten before anything goes back: a memory that is behind costs a
+//! question, one that is ahead takes what never arrived for removed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use fcs_engine::compare::{Comparison, Side};
+use fcs_engine::directions::Mode;
+use fcs_engine::error::display_path;
+use fcs_engine::history::{self, RunId};
+use fcs_engine::memory::{OtherTerm, Remembered, Terms};
+use fcs_engine::report::{Report, RunResult};
+use fcs_engine::session::{Folders, Proposal, Task, root_identity};
+use fcs_engine::settings::Undo;
+use fcs_engine::{Control, Settings};
+use fcs_state::{Pair, Start, StateError, States};
+use fcs_sys::{Root, Time};
+
+use crate::pairs;
+
+/// What holds where nothing is remembered.
+const FIRST_RUN: &str = "nothing is removed, and what differs is left alone";
+
+/// The memory of two open folders during one run.
+pub struct Remembering {
+    /// What both sides were; empty at a first run.
+    pub remembered: Arc<Remembered>,
+    /// What is to be said about it, once.
+    pub notes: Vec<String>,
+    kept: Option<Kept>,
+}
+
+/// Where it will be saved.
+struct Kept {
+    states: States,
+    pair: Pair,
+    terms: Terms,
+    start: Start,
+}
+
+impl Remembering {
+    /// What is remembered of two folders, for a task that goes by it; `None` for others.
+    pub fn of(task: Task, folders: &Folders, settings: &Settings) -> Option<Self> {
+        let Task::Directed(mode) = task else { return None };
+        if !mode.uses_memory() {
+            return None;
+        }
+        let mut memory = Self { remembered: Arc::default(), notes: Vec::new(), kept: None };
+        match memory.open(folders, settings) {
+            Ok(None) => {}
+            Ok(Some(why)) => memory.notes.push(first_run(mode, &why)),
+            Err(why) => {
+                let why = why.trim_end_matches('.');
+                memory.notes.push(format!("{} What this run does is not remembered.", first_run(mode, why)));
+            }
+        }
+        Some(memory)
+    }
+
+    /// Loads what there is. Why it is a first run, where it is; an error where nothing can be saved either.
+    fn open(&mut self, folders: &Folders, settings: &Settings) -> Result<Option<String>, String> {
+        let terms = folders.terms(settings).map_err(|error| error.to_string())?;
+        let states = pairs::open().map_err(|error| error.to_string())?;
+        if !states.is_apart([&folders.left, &folders.right]) {
+            let place = display_path(states.folder());
+            return Err(format!("{place}, where memories are kept, is in one of the two folders"));
+        }
+        let lookalike = states.lookalike(&terms.roots).ok().flatten();
+        let mut pair = states.pair(&terms.roots).map_err(|error| error.to_string())?;
+        self.take_back_undone(&mut pair, folders);
+        let mut start = Start::Afresh;
+        let why = match pair.load() {
+            Ok(loaded) => {
+                let other = terms.other_than(&loaded.terms);
+                if other.is_empty() {
+                    self.remembered = Arc::new(loaded.remembered);
+                    start = Start::Loaded;
+                    None
+                } else {
+                    let words: Vec<&str> = other.iter().map(|term| other_term(*term)).collect();
+                    Some(format!("since the last run {}", words.join(" and ")))
+                }
+            }
+            Err(StateError::Missing) => Some(lookalike.map_or_else(
+                || "nothing is remembered of these two folders yet".to_owned(),
+                |other| other.sides.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join(", and "),
+            )),
+            Err(error @ StateError::InUse { .. }) => return Err(error.to_string()),
+            Err(error) => Some(error.to_string().trim_end_matches('.').to_owned()),
+        };
+        self.kept = Some(Kept { states, pair, terms, start });
+        Ok(why)
+    }
+
+    /// Takes back what was learned from runs that neither folder knows any more: they were undone elsewhere, or their
+    /// journals are lost.
+    fn take_back_undone(&mut self, pair: &mut Pair, folders: &Folders) {
+        let kept = pair.runs().unwrap_or_default();
+        if kept.is_empty() {
+            return;
+        }
+        let listed = [&folders.left, &folders.right].map(history::list);
+        // What cannot be listed is not known to be gone.
+        let [Ok(left), Ok(right)] = listed else { return };
+        let known: HashSet<&RunId> =
+            left.iter().chain(&right).filter(|run| run.undoable).map(|run| &run.run).collect();
+        let mut gone = 0u64;
+        for kept in kept.iter().rev().filter(|kept| !known.contains(&kept.run)) {
+            gone += u64::from(pair.revert(&kept.run).is_ok());
+        }
+        if gone > 0 {
+            let runs = fcs_text::count(gone, "earlier run", "earlier runs");
+            self.notes.push(format!(
+                "What {runs} brought together counts as not seen before, because neither folder can undo it any more."
+            ));
+        }
+    }
+
+    /// Learns from a run of these folders that is over. Why it could not, where it could not: the next run then goes by
+    /// what was remembered before.
+    pub fn learn(
+        self,
+        folders: &Folders,
+        first: &Comparison,
+        (proposal, report): (&Proposal, &Report),
+        settings: &Settings,
+        control: &Control,
+    ) -> Option<String> {
+        let Kept { states, mut pair, terms, start } = self.kept?;
+        let over = matches!(
+            report.result,
+            RunResult::Completed | RunResult::CompletedWithFailures | RunResult::Cancelled
+        );
+        if !over {
+            return None;
+        }
+        let learned = folders.learn(first, (proposal, report), &self.remembered, settings, control);
+        let changes = match learned {
+            Ok(changes) => changes,
+            Err(error) => return Some(format!("What this run did is not remembered: {error}")),
+        };
+        if changes.is_empty() && start == Start::Loaded {
+            return None;
+        }
+        // What is not kept for undo cannot be taken back, and so never is.
+        let did_something = report.counts.any_change() && matches!(settings.undo, Undo::Days(_));
+        let run = did_something.then_some(&report.run);
+        let saved = pair.save(run, &terms, start, changes);
+        let id = pair.id().clone();
+        drop(states.prune(&pairs::limits(settings), Some(&id), Time::now()));
+        saved.err().map(|error| format!("What this run did is not remembered: {error}"))
+    }
+}
+
+fn first_run(mode: Mode, why: &str) -> String {
+    let what = if matches!(mode, Mode::TwoWay { .. }) {
+        FIRST_RUN
+    } else {
+        "nothing counts as changed on both sides"
+    };
+    format!("This is a first run, because {why}: {what}.")
+}
+
+fn other_term(term: OtherTerm) -> &'static str {
+    match term {
+        OtherTerm::Root(Side::Left) => "the left folder became another one",
+        OtherTerm::Root(Side::Right) => "the right folder became another one",
+        OtherTerm::Filter => "the patterns that choose items were changed",
+        OtherTerm::Criteria => "what counts as equal was changed",
+        OtherTerm::Rules => "the program was changed in what it remembers",
+    }
+}
+
+/// Takes back what was learned from a run, before it is undone on these roots. Why it could not: then the run must not be
+/// undone either, or what goes back would look like a removal.
+///
+/// # Errors
+///
+/// In words.
+pub fn take_back(roots: &[Root], run: &RunId) -> Result<(), String> {
+    let [a, b] = roots else { return Ok(()) };
+    let Ok(states) = pairs::open() else { return Ok(()) };
+    let (Ok(a), Ok(b)) = (root_identity(a), root_identity(b)) else { return Ok(()) };
+    let Some(mut pair) = states.find(&[a, b]).map_err(|error| error.to_string())? else { return Ok(()) };
+    match pair.revert(run) {
+        Ok(_) | Err(StateError::Missing | StateError::NoSuchRun { .. }) => Ok(()),
+        // Nothing is gone by that cannot be loaded.
+        Err(StateError::Damaged { .. } | StateError::OtherVersion { .. }) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,184 @@
+//! `fcs sync --mode …` from end to end, with the memory in the user's state folder.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+
+use common::{Bench, json_lines};
+use fcs_testkit::{Options, diff, listing};
+
+fn two_way(bench: &Bench, args: &[&str]) -> fcs_testkit::bin::Run {
+    bench.run("sync", &[&["-y", "--mode", "two-way"], args].concat())
+}
+
+fn assert_equal(bench: &Bench) {
+    let [left, right] = [&bench.left, &bench.right].map(|root| {
+        let mut seen = listing(root, &Options::default()).unwrap();
+        seen.retain(|path, _| !path.starts_with(".fcs"));
+        seen
+    });
+    assert_eq!(diff(&left, &right), [""; 0]);
+}
+
+/// Everything on both sides, `.fcs` aside.
+fn seen(bench: &Bench) -> [fcs_testkit::Listing; 2] {
+    [&bench.left, &bench.right].map(|root| {
+        let mut seen = listing(root, &Options::default()).unwrap();
+        seen.retain(|path, _| !path.starts_with(".fcs"));
+        seen
+    })
+}
+
+#[test]
+fn a_first_run_says_so_and_later_ones_carry_changes_and_removals_both_ways() {
+    let bench = Bench::new();
+    bench.left("from left", "l", 1);
+    bench.right("from right", "r", 1);
+    bench.both("stays", "s", 1);
+    let first = two_way(&bench, &[]).expect_code(0);
+    let why =
+        "This is a first run, because nothing is remembered of these two folders yet: nothing is removed";
+    assert!(first.stdout.contains(why), "{first}");
+    assert_equal(&bench);
+    bench.left("from right", "edited on the left", 9);
+    fs::remove_file(bench.right.join("from left")).unwrap();
+    let before = seen(&bench);
+    let second = two_way(&bench, &[]).expect_code(0);
+    assert!(!second.stdout.contains("first run"), "{second}");
+    assert!(!bench.left.join("from left").exists());
+    assert_equal(&bench);
+    let third = two_way(&bench, &[]).expect_code(0);
+    assert!(third.stdout.contains("Nothing to do: both folders have what they are to have."), "{third}");
+
+    // From either side both go back, and so does the memory: the removal travels once more.
+    let undone = bench.run_on_right("undo", &["-y"]).expect_code(0);
+    assert!(undone.stdout.contains("LEFT") && undone.stdout.contains("RIGHT"), "{undone}");
+    for (before, now) in before.iter().zip(seen(&bench)) {
+        assert_eq!(diff(before, &now), [""; 0]);
+    }
+    let again = two_way(&bench, &[]).expect_code(0);
+    assert!(!again.stdout.contains("first run"), "{again}");
+    assert_eq!(fs::read_to_string(bench.right.join("from right")).unwrap(), "edited on the left");
+}
+
+/// What an undo takes from a side must not look like a removal by its user.
+#[test]
+fn what_was_undone_is_not_taken_for_removed() {
+    let bench = Bench::new();
+    bench.both("stays", "s", 1);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    bench.left("new", "the only copy", 2);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+    assert!(!bench.right.join("new").exists());
+    let _ = two_way(&bench, &[]).expect_code(0);
+    assert_eq!(fs::read_to_string(bench.left.join("new")).unwrap(), "the only copy");
+    assert_eq!(fs::read_to_string(bench.right.join("new")).unwrap(), "the only copy");
+}
+
+#[test]
+fn a_conflict_is_told_first_and_never_answered_by_yes() {
+    let bench = Bench::new();
+    bench.both("a", "first", 1);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    bench.left("a", "left's", 10);
+    bench.right("a", "right's version", 20);
+    bench.left("new", "n", 5);
+    let run = two_way(&bench, &[]).expect_code(3);
+    let conflict = run.stdout.find("! a  left for later: changed on both sides").unwrap();
+    assert!(conflict < run.stdout.find("+ new").unwrap(), "{run}");
+    assert_eq!(fs::read_to_string(bench.left.join("a")).unwrap(), "left's");
+    let kept = two_way(&bench, &["--conflicts", "keep-both"]).expect_code(0);
+    for side in [&bench.left, &bench.right] {
+        assert_eq!(fs::read_to_string(side.join("a")).unwrap(), "right's version", "{kept}");
+        assert_eq!(fs::read_to_string(side.join("a.conflict-left")).unwrap(), "left's", "{kept}");
+    }
+    let _ = two_way(&bench, &[]).expect_code(0);
+}
+
+#[test]
+fn other_patterns_and_a_lost_memory_make_a_first_run_that_removes_nothing() {
+    let bench = Bench::new();
+    bench.both("a", "a", 1);
+    bench.both("b.tmp", "b", 1);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    fs::remove_file(bench.left.join("a")).unwrap();
+    let other = two_way(&bench, &["--exclude", "*.tmp"]).expect_code(0);
+    assert!(other.stdout.contains("the patterns that choose items were changed"), "{other}");
+    assert!(bench.left.join("a").exists(), "{other}");
+
+    fs::remove_file(bench.right.join("a")).unwrap();
+    let pairs = bench.fcs.home().join("state/foldercomparesync/pairs");
+    for file in fs::read_dir(&pairs).unwrap() {
+        let file = file.unwrap().path();
+        if file.extension().is_some_and(|end| end == "redb") {
+            fs::write(&file, b"garbage").unwrap();
+        }
+    }
+    let lost = two_way(&bench, &["--exclude", "*.tmp"]).expect_code(0);
+    assert!(lost.stdout.contains("This is a first run, because Could not read"), "{lost}");
+    assert!(bench.right.join("a").exists(), "{lost}");
+}
+
+#[test]
+fn removals_of_each_side_are_guarded_by_themselves() {
+    let bench = Bench::new();
+    for i in 0..10 {
+        bench.both(&format!("l{i}"), "x", 1);
+    }
+    let _ = two_way(&bench, &[]).expect_code(0);
+    for i in 0..6 {
+        fs::remove_file(bench.left.join(format!("l{i}"))).unwrap();
+    }
+    let refused = two_way(&bench, &[]).expect_code(8);
+    assert!(refused.stderr.contains("6 of 10 items would be removed"), "{refused}");
+    assert!(bench.right.join("l0").exists());
+    let _ = two_way(&bench, &["--max-delete", "6"]).expect_code(0);
+    assert!(!bench.right.join("l0").exists());
+}
+
+#[test]
+fn a_dry_run_remembers_nothing_and_what_does_not_go_together_is_refused() {
+    let bench = Bench::new();
+    bench.left("a", "a", 1);
+    let dry = bench.run("sync", &["-n", "--mode", "two-way", "--json"]).expect_code(0);
+    assert!(json_lines(&dry).iter().any(|event| event["event"] == "end"));
+    let pairs = bench.fcs.home().join("state/foldercomparesync/pairs");
+    assert!(fs::read_dir(pairs).map_or(0, Iterator::count) == 0);
+    let wrong = bench.run("sync", &["-n", "--conflicts", "left"]).expect_code(2);
+    assert!(wrong.stderr.contains("--conflicts says nothing without --mode two-way."), "{wrong}");
+    let wrong = bench.run("sync", &["-n", "--custom", "left-only=skip"]).expect_code(2);
+    assert!(wrong.stderr.contains("--custom says nothing without --mode custom."), "{wrong}");
+}
+
+#[test]
+fn update_add_newest_and_custom_do_what_they_say() {
+    for (mode, left, right) in [
+        ("update", ["left only", "older", ""], ["left only", "older", "right only"]),
+        ("add", ["left only", "older", ""], ["left only", "newer one", "right only"]),
+        ("newest", ["left only", "newer one", "right only"], ["left only", "newer one", "right only"]),
+        ("custom", ["left only", "newer one", ""], ["", "newer one", "right only"]),
+    ] {
+        let bench = Bench::new();
+        bench.left("l", "left only", 1);
+        bench.left("both", "older", 1);
+        bench.right("both", "newer one", 50);
+        bench.right("r", "right only", 1);
+        let mut args = vec!["-y", "--mode", mode];
+        if mode == "custom" {
+            args.extend(["--custom", "left-only=skip,right-only=skip"]);
+        }
+        let run = bench.run("sync", &args).expect_code(0);
+        let read = |root: &std::path::Path| {
+            ["l", "both", "r"].map(|name| fs::read_to_string(root.join(name)).unwrap_or_default())
+        };
+        assert_eq!(
+            (read(&bench.left), read(&bench.right)),
+            (left.map(str::to_owned), right.map(str::to_owned)),
+            "{mode}: {run}"
+        );
+    }
+}
