@@ -4,6 +4,7 @@
 //! to the engine is in `options.rs`.
 
 mod runs;
+mod state;
 mod times;
 mod transfer;
 pub(crate) mod values;
@@ -18,6 +19,7 @@ use fcs_engine::Settings;
 use self::values::{Assignment, Criteria, Jobs, Tolerance, whole_number};
 
 pub(crate) use runs::{DoctorArgs, LeftoversChoice, RecoverArgs, RunsArgs, UndoArgs, UpTo};
+pub(crate) use state::{StateAction, StateArgs, StateForgetArgs, StateShowArgs};
 pub(crate) use times::{
     Applying, TimesAction, TimesArgs, TimesCommon, TimesCopyArgs, TimesRepairArgs, TimesSetArgs,
     TimesShowArgs, TimesVerifyArgs,
@@ -98,6 +100,9 @@ pub(crate) enum Command {
     /// Recover a run that was interrupted by a crash, a power failure or a kill
     #[command(after_help = runs::RECOVER_EXAMPLES, after_long_help = format!("{}\n\n{}", runs::RECOVER_EXAMPLES, crate::exit::EXPLAINED))]
     Recover(RecoverArgs),
+    /// Show or forget what is remembered of pairs of folders
+    #[command(after_help = state::EXAMPLES)]
+    State(StateArgs),
     /// Show, set, copy, verify or repair created and modified times, and nothing else
     #[command(after_help = times::EXAMPLES, after_long_help = format!("{}\n\n{}", times::EXAMPLES, crate::exit::EXPLAINED))]
     Times(TimesArgs),

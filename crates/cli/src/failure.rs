@@ -10,6 +10,7 @@ use fcs_app::hints::{FrontEnd, with_hint};
 use fcs_app::user_error::{UserError, UserErrorKind};
 use fcs_engine::Error;
 use fcs_engine::session::SessionError;
+use fcs_state::StateError;
 
 use crate::exit::Code;
 use crate::output::text::printable;
@@ -66,6 +67,12 @@ impl From<UserError> for Failure {
             UserErrorKind::RecoveryNeeded => Code::RecoveryNeeded,
         };
         Self { code, message: user_error.message, hint: user_error.hint }
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        fcs_app::pairs::user_error(&error).into()
     }
 }
 

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use clap::Parser;
 
 use crate::args::{Cli, Command, Show};
-use crate::commands::{compare, demo, docs, doctor, gui, recover, runs, settings, times, undo};
+use crate::commands::{compare, demo, docs, doctor, gui, recover, runs, settings, state, times, undo};
 use crate::failure::CommandResult;
 use crate::output::terminal::Screen;
 
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Undo(args) => (Show::from(&args.output), true),
         Command::Recover(args) => (Show::from(&args.output), true),
         Command::Runs(args) => (Show { color: args.color, ..Show::default() }, false),
+        Command::State(args) => (Show { color: args.action.color(), ..Show::default() }, false),
         Command::Doctor(args) => (Show { color: args.color, ..Show::default() }, false),
         Command::Demo(args) => (Show { verbose: true, color: args.color, ..Show::default() }, true),
         _ => (Show::default(), false),
@@ -77,6 +78,7 @@ fn dispatch(command: &Command, screen: &Arc<Screen>) -> CommandResult {
         Command::Undo(args) => undo::run(args, screen),
         Command::Runs(args) => runs::run(args, screen),
         Command::Recover(args) => recover::run(args, screen),
+        Command::State(args) => state::run(&args.action, screen),
         Command::Times(args) => times::run(&args.action, screen),
         Command::Doctor(args) => doctor::run(args, screen),
         Command::Gui(args) => gui::run(args),

@@ -18,6 +18,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use common::{set_time, write};
+use fcs_engine::memory::{Grade, Known, MemoryChange, RULES, RootIdentity, Rule, Stamp, Terms};
+use fcs_state::{PairId, Start, States};
+use fcs_sys::{FileId, Kind, RelPath, Time};
 use fcs_testkit::bin::{Fcs, Run};
 use fcs_testkit::{skip, test_name};
 use tempfile::TempDir;
@@ -206,6 +209,10 @@ fn help() {
         "times copy",
         "times verify",
         "times repair",
+        "state",
+        "state list",
+        "state show",
+        "state forget",
         "doctor",
         "gui",
         "demo",
@@ -583,4 +590,87 @@ fn demo_and_gui() {
     story.types_with("man", 3);
     story.types("demo --keep LEFT/pages");
     story.ends("demo_and_gui");
+}
+
+/// A pair that was remembered, as the program would know it on a disk that every test has alike.
+fn remember(story: &Story, folders: [&str; 2], items: &[(&str, Option<u64>)]) -> PairId {
+    let of = |path: &str| RootIdentity {
+        path: path.into(),
+        below: path.trim_start_matches("/mnt/").into(),
+        volume: path.contains("disk").then(|| "uuid:01234567-89ab-cdef-0123-456789abcdef".to_owned()),
+        number: path.contains("disk").then_some([2, 0]),
+        made: None,
+        file_system: "ext4".into(),
+        device: 7,
+    };
+    let rule = |words: &str| Rule::new([words], words.to_owned());
+    let terms = Terms {
+        roots: folders.map(of),
+        filter: rule("exclude *.tmp"),
+        criteria: rule("compare_size = true"),
+        rules: RULES,
+    };
+    let known = |size| {
+        let stamp = Stamp {
+            kind: Kind::File,
+            size,
+            modified: Time::new(1_577_836_860, 0),
+            changed: None,
+            id: FileId { volume: 7, file: size, file_high: 0 },
+        };
+        Known {
+            stamps: [stamp; 2],
+            hash: Some([size as u8; 32]),
+            grade: Grade::Device,
+            seen: Time::new(1_577_836_900, 0),
+        }
+    };
+    let changes = items.iter().map(|&(path, size)| MemoryChange {
+        path: RelPath::parse(path.as_bytes()).unwrap(),
+        known: size.map(known),
+    });
+    let states = States::open(&story.fcs.home().join("state/foldercomparesync/pairs")).unwrap();
+    let mut pair = states.pair(&terms.roots).unwrap();
+    pair.save(Some(&"6921c0a3f20000001".parse().unwrap()), &terms, Start::Afresh, changes).unwrap();
+    pair.id().clone()
+}
+
+#[test]
+fn state() {
+    let mut story = begin_or_skip!();
+    story.types("state list");
+    story.types("state list --json");
+    story.types("state forget -y --all");
+    let first = remember(
+        &story,
+        ["/mnt/disk/photos", "/mnt/share/photos"],
+        &[("2020/a.jpg", Some(9)), ("b", Some(3000))],
+    );
+    let second = remember(&story, ["/mnt/disk/music", "/mnt/other/music"], &[("c", Some(1))]);
+    // Of two that were saved in one second either may be the later one.
+    let again = remember(
+        &story,
+        ["/mnt/disk/photos", "/mnt/share/photos"],
+        &[("2020/a.jpg", Some(9)), ("b", Some(3000))],
+    );
+    assert!(first == again && first != second);
+    story.types("state list");
+    story.types("state list --json");
+    story.types(&format!("state show {first}"));
+    story.types(&format!("state show --items {}", &first.as_str()[..6]));
+    story.types(&format!("state show --json --items {first}"));
+    story.types("state show x");
+    story.types("state forget");
+    story.types(&format!("state forget {first}"));
+    story.types(&format!("state forget -y {first}"));
+    story.types(&format!("state show {first}"));
+    story.meanwhile("the memory of the other pair is cut off", |story| {
+        let file = story.fcs.home().join(format!("state/foldercomparesync/pairs/{second}.redb"));
+        fs::OpenOptions::new().write(true).open(file).unwrap().set_len(5000).unwrap();
+    });
+    story.types(&format!("state show {second}"));
+    story.types(&format!("state show --json {second}"));
+    story.types("state forget --json -y --all");
+    story.types("state list");
+    story.ends("state");
 }

@@ -80,14 +80,18 @@ pub struct States {
 }
 
 impl States {
-    /// Opens the folder of memories, which is made if it is missing.
+    /// The memories in a folder, which is made with the first of them.
     ///
     /// # Errors
     ///
-    /// [`StateError::Io`].
+    /// [`StateError::Io`] where it is no folder.
     pub fn open(folder: &Path) -> Result<Self, StateError> {
-        fs::create_dir_all(folder).map_err(StateError::io("create", folder))?;
-        Ok(Self { folder: folder.to_owned() })
+        match fs::read_dir(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StateError::io("open", folder)(error))
+            }
+            _ => Ok(Self { folder: folder.to_owned() }),
+        }
     }
 
     /// Where the memories are.
@@ -98,8 +102,15 @@ impl States {
     /// Whether the memories are in neither folder, and neither folder is in them. Where they are not apart nothing is
     /// to be remembered: a run would find its own memory among the items.
     pub fn is_apart(&self, roots: [&Root; 2]) -> bool {
-        let Ok(own) = open_root(&self.folder) else { return false };
-        roots.into_iter().all(|root| matches!(nesting(&own, root), Ok(Nesting::Apart)))
+        // What is not there yet will be in the nearest folder that is, which may well hold the roots, too.
+        let Some((at, own)) = self.folder.ancestors().find_map(|at| Some((at, open_root(at).ok()?))) else {
+            return false;
+        };
+        roots.into_iter().all(|root| match nesting(&own, root) {
+            Ok(Nesting::Apart) => true,
+            Ok(Nesting::SecondInFirst) => at != self.folder,
+            _ => false,
+        })
     }
 
     /// All pairs, those that were saved last first.
@@ -126,7 +137,11 @@ impl States {
     fn names(&self) -> Result<Vec<String>, StateError> {
         let failed = |error| StateError::io("list", &self.folder)(error);
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(failed)? {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
             // What is no text is none of ours.
             names.extend(entry.map_err(failed)?.file_name().into_string());
         }
@@ -175,6 +190,7 @@ impl States {
         if let Some(pair) = self.find(roots)? {
             return Ok(pair);
         }
+        fs::create_dir_all(&self.folder).map_err(StateError::io("create", &self.folder))?;
         let id = PairId::of(roots);
         let index = id.index(&self.folder);
         Index::new(roots.clone()).write(&index)?;

@@ -261,6 +261,8 @@ fn a_memory_never_lies_in_a_tree_that_it_is_of() {
     std::fs::create_dir_all(right.join("sub")).unwrap();
     let open = |path: &std::path::Path| open_root(path).unwrap();
     let apart = |at: &std::path::Path| States::open(at).unwrap().is_apart([&open(&left), &open(&right)]);
+    assert!(apart(&tmp.path().join("state")) && apart(&tmp.path().join("state/of/pairs")));
+    std::fs::create_dir(tmp.path().join("state")).unwrap();
     assert!(apart(&tmp.path().join("state")));
     assert!(!apart(&right.join("sub/state")) && !apart(&left) && !apart(tmp.path()));
 }

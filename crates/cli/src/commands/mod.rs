@@ -11,6 +11,7 @@ pub(crate) mod gui;
 pub(crate) mod recover;
 pub(crate) mod runs;
 pub(crate) mod settings;
+pub(crate) mod state;
 pub(crate) mod times;
 pub(crate) mod undo;
 
