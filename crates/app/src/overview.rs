@@ -226,9 +226,10 @@ impl Planned {
         matches!(self.action, ActionKind::Remove | ActionKind::RemoveFolder)
     }
 
-    /// `+` for what is new, `*` for what replaces something, `-` for what is removed.
+    /// `+` for what is new, `*` for what replaces something, `>` for what moves, `-` for what is removed.
     pub fn sign(&self) -> char {
         match (self.removes(), self.replaces) {
+            _ if self.action == ActionKind::Move => '>',
             (true, _) => '-',
             (false, true) => '*',
             (false, false) => '+',

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use fcs_app::overview::criteria_in_words;
 use fcs_engine::compare::Comparison;
+use fcs_engine::memory::Remembered;
+use fcs_engine::moves::Moves;
 use fcs_engine::session::Folders;
 use fcs_engine::{Control, ErrorKind, Settings};
 
@@ -54,5 +56,24 @@ impl Session {
             return Err(Failure::interrupted());
         }
         Ok(comparison)
+    }
+
+    /// What has another path on one side than on the other, with progress on the screen while files are read for that.
+    pub(crate) fn moves(
+        &self,
+        comparison: &Comparison,
+        remembered: Option<&Remembered>,
+        screen: &Arc<Screen>,
+        interrupt: &Interrupt,
+    ) -> Result<Moves, Failure> {
+        interrupt.working(&self.control.cancel, "Nothing was written.");
+        let display = Display::start(screen, &self.control.progress);
+        let moves = self.folders.moves(comparison, remembered, &self.settings, &self.control);
+        display.end();
+        moves.errors().iter().for_each(|error| self.control.observer.error(error));
+        if self.control.cancel.is_cancelled() {
+            return Err(Failure::interrupted());
+        }
+        Ok(moves)
     }
 }

@@ -8,6 +8,8 @@ mod common;
 #[cfg(target_os = "linux")]
 use std::path::Path;
 
+#[cfg(target_os = "linux")]
+use common::set_time;
 use common::{Bench, events, json_lines};
 #[cfg(target_os = "linux")]
 use fcs_testkit::{Options, TreeSpec, diff, listing, random_tree};
@@ -146,4 +148,79 @@ fn without_an_undo_store_yes_alone_does_not_remove() {
     assert_eq!(bench.seen(), before);
     let _ = bench.run("sync", &["-y", "--undo", "off", "--max-delete", "10"]).expect_code(0);
     assert!(!bench.right.join(".fcs").exists());
+}
+
+/// A file with the date of a clock, which no program made up.
+#[cfg(target_os = "linux")]
+fn from_a_clock(path: &Path, content: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, content).unwrap();
+}
+
+/// Both sides had the same, and the left one was put in another order.
+#[cfg(target_os = "linux")]
+fn renamed_album() -> Bench {
+    let bench = Bench::new();
+    for path in ["album/a", "album/deep/b", "single"] {
+        from_a_clock(&bench.left.join(path), &path.repeat(500));
+    }
+    let _ = bench.run("sync", &["-y"]).expect_code(0);
+    std::fs::rename(bench.left.join("album"), bench.left.join("pictures")).unwrap();
+    std::fs::rename(bench.left.join("single"), bench.left.join("pictures/deep/single")).unwrap();
+    bench
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_renamed_is_shown_renamed_and_renamed_back() {
+    let bench = renamed_album();
+    set_time(&bench.left.join("pictures/deep"), 9);
+    let before = bench.seen();
+    let compared = bench.run("compare", &[]).expect_code(1);
+    assert!(compared.stdout.contains("> single → pictures/deep/single\n"), "{compared}");
+    assert!(compared.stdout.contains("> album/a → pictures/a\n"), "{compared}");
+    assert!(!compared.stdout.contains("- single"), "{compared}");
+    assert!(compared.stderr.contains("3 items have only another path on the other side"), "{compared}");
+    let all = json_lines(&bench.run("compare", &["--json"]).expect_code(1));
+    assert_eq!(events(&all, "summary")[0]["moved"], 3);
+    let row = |path: &str| {
+        events(&all, "row").into_iter().find(|row| row["path"] == path).unwrap()["moved"].clone()
+    };
+    assert_eq!(
+        (row("single"), row("pictures/deep/single")),
+        ("pictures/deep/single".into(), "single".into())
+    );
+    assert_eq!(row("pictures/deep"), serde_json::Value::Null);
+
+    let dry = bench.run("sync", &["-n", "-v"]).expect_code(0);
+    assert!(dry.stdout.contains("> album/deep/b → pictures/deep/b\n"), "{dry}");
+    assert!(dry.stdout.contains("3 items moved"), "{dry}");
+    let off = bench.run("sync", &["-n", "--moves", "off", "--max-delete", "100"]).expect_code(0);
+    assert!(!off.stdout.contains('→') && off.stdout.contains("- single"), "{off}");
+    let run = bench.run("sync", &["-y"]).expect_code(0);
+    assert!(run.stdout.contains("3 items to another folder") || run.stdout.contains("moved"), "{run}");
+    assert_equal(&bench.left, &bench.right);
+    let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+    assert_eq!(bench.seen(), before);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_renamed_folder_is_one_line_and_content_is_read_where_asked() {
+    let bench = Bench::new();
+    from_a_clock(&bench.left.join("album/a"), &"a".repeat(5000));
+    from_a_clock(&bench.left.join("album/b"), "b");
+    let _ = bench.run("sync", &["-y"]).expect_code(0);
+    std::fs::rename(bench.left.join("album"), bench.left.join("pictures")).unwrap();
+    let dry = bench.run("sync", &["-n"]).expect_code(0);
+    assert!(dry.stdout.contains("> album → pictures\n") && !dry.stdout.contains("album/a"), "{dry}");
+    // Content as a criterion: both files are read, and are equal.
+    let dry = bench.run("sync", &["-n", "--criteria", "size,modified,content"]).expect_code(0);
+    assert!(dry.stdout.contains("> album → pictures\n"), "{dry}");
+    let same_looks = bench.right.join("album/a");
+    let modified = same_looks.metadata().unwrap().modified().unwrap();
+    std::fs::write(&same_looks, "z".repeat(5000)).unwrap();
+    std::fs::File::open(&same_looks).unwrap().set_modified(modified).unwrap();
+    let dry = bench.run("sync", &["-n", "--criteria", "size,modified,content"]).expect_code(0);
+    assert!(!dry.stdout.contains("album/a →") && dry.stdout.contains("+ pictures/a"), "{dry}");
 }

@@ -4,6 +4,7 @@ use fcs_app::hints;
 use fcs_engine::compare::{Side, Verdict};
 use fcs_engine::guard::Excess;
 use fcs_engine::history::{self, RecoverMode};
+use fcs_engine::moves::Moves;
 use fcs_engine::progress::{Phase, Snapshot};
 use fcs_engine::report::{Outcome, Report};
 use fcs_engine::run::RunOptions;
@@ -289,7 +290,11 @@ fn carry_out(
             folders.try_volume(task.target());
         }
         let limits = Limits { allowed, ..Limits::default() };
-        let proposal = folders.propose(task, &comparison, &|_| true, settings, &limits);
+        let moves = match task {
+            Task::Sync(_) | Task::Directed(_) => folders.moves(&comparison, None, settings, &control),
+            Task::Copy(_) | Task::Orphans(..) => Moves::default(),
+        };
+        let proposal = folders.propose_moving(task, &comparison, &|_| true, settings, &limits, &moves);
         if proposal.preflight.refuses() {
             return Err(Refusal::Text(text::problems(&proposal.preflight.problems)));
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use fcs_engine::directions::{Conflicts, Custom};
-use fcs_engine::settings::{Newer, RemoveDespiteFailures, Strategy, Undo};
+use fcs_engine::settings::{MoveChoice, Newer, RemoveDespiteFailures, Strategy, Undo};
 
 use super::values::{VerifyChoice, whole_number};
 use super::{CompareOptions, Pair, Show, Tuning};
@@ -23,6 +23,9 @@ Examples:
   fcs copy -y --report run.json a b  Keep the evidence";
 
 pub(super) const SYNC_EXAMPLES: &str = "\
+What was renamed or moved in LEFT is renamed in RIGHT, not copied again, where
+size and date are those of no other file and name or folder agree (--moves).
+
 Items are removed last. Where an item failed or could not be read, nothing in
 its folder is removed, because that may be the last copy. Removed items are kept
 for 30 days (--undo), and `fcs undo RIGHT` restores them. An item that could not
@@ -239,6 +242,11 @@ pub(crate) struct SyncArgs {
 
     #[command(flatten)]
     pub(crate) running: Running,
+
+    /// Whether to rename what was renamed or moved in LEFT instead of copying it again; content also reads files that only
+    /// their size and date pair
+    #[arg(long, value_name = "WHICH", value_parser = PossibleValuesParser::new(MoveChoice::WORDS.iter().copied()), help_heading = "Copying")]
+    pub(crate) moves: Option<String>,
 
     #[command(flatten)]
     pub(crate) copying: Copying,

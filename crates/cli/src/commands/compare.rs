@@ -63,25 +63,26 @@ pub(crate) fn compare(
 ) -> CommandResult {
     let began = Instant::now();
     let comparison = session.compare(screen, interrupt)?;
+    let moves = session.moves(&comparison, None, screen, interrupt)?;
     let seconds = began.elapsed().as_secs_f64();
     interrupt.idle("");
 
     let code = Code::of_comparison(&comparison.summary);
-    let printer =
-        Printer { rows: Rows::new(&comparison, &session.settings), screen, verbose: screen.show.verbose };
-    printer.print(shape);
+    let rows = Rows::new(&comparison, &moves, &session.settings);
+    let moved = rows.moved();
+    Printer { rows, screen, verbose: screen.show.verbose }.print(shape);
     let notes = &comparison.notes;
     if shape == Shape::Json {
         for note in notes {
             let hint = note_hint(note, FrontEnd::CommandLine);
             json::print(screen, &JsonNote { event: "note", text: &note.text, hint });
         }
-        json::print(screen, &JsonSummary::new(session, &comparison, seconds, code));
+        json::print(screen, &JsonSummary::new(session, &comparison, moved, seconds, code));
     } else if !screen.show.quiet {
         for note in notes {
             screen.message(&format!("Note: {}", note_words(note, FrontEnd::CommandLine)));
         }
-        screen.message(&summary(&comparison.summary, &session.criteria(), seconds, code));
+        screen.message(&summary(&comparison.summary, moved, &session.criteria(), seconds, code));
     }
     Ok(code)
 }
@@ -107,6 +108,7 @@ impl Printer<'_> {
             match shape {
                 Shape::Json => json::print(self.screen, &JsonRow::new(&self.rows, id)),
                 Shape::Raw => self.raw(id),
+                Shape::Lines | Shape::Tree if self.rows.is_told_by_move(id) => {}
                 Shape::Lines | Shape::Tree => self.line(id, &self.display_path_of(id), ""),
             }
         }
@@ -123,6 +125,10 @@ impl Printer<'_> {
         let reason =
             if self.verbose || group == Group::Problem { self.rows.reason(id) } else { String::new() };
         let style = self.screen.style;
+        if let Some(old) = self.rows.moved_path(id) {
+            let slash = if self.rows.is_folder(id) { "/" } else { "" };
+            return self.screen.line(&style.paint(Tone::Changed, format!("> {indent}{old}{slash} → {what}")));
+        }
         let head = style.paint(tone(group), format!("{} {indent}{what}", sign(group)));
         if reason.is_empty() {
             self.screen.line(&head);
@@ -148,7 +154,8 @@ impl Printer<'_> {
         let mut shown: HashSet<RowId> = HashSet::new();
         for (id, _) in self.rows.in_order() {
             let mut at = id;
-            while (self.verbose || self.rows.counts(id)) && at != 0 && shown.insert(at) {
+            let is_shown = (self.verbose || self.rows.counts(id)) && !self.rows.is_told_by_move(id);
+            while is_shown && at != 0 && shown.insert(at) {
                 at = self.rows.row(at).parent;
             }
         }
@@ -162,7 +169,7 @@ impl Printer<'_> {
     }
 }
 
-fn summary(s: &Summary, by: &str, took: f64, code: Code) -> String {
+fn summary(s: &Summary, moved: u64, by: &str, took: f64, code: Code) -> String {
     let mut lines = Vec::new();
     if code == Code::Done && s.left_only + s.right_only == 0 {
         lines.push(format!(
@@ -191,6 +198,16 @@ fn summary(s: &Summary, by: &str, took: f64, code: Code) -> String {
         size(s.bytes_left_to_right),
         size(s.bytes_right_to_left)
     ));
+    match moved {
+        0 => {}
+        1 => {
+            lines.push("Of these 1 item has only another path on the other side; sync renames it.".into());
+        }
+        n => lines.push(format!(
+            "Of these {} items have only another path on the other side; sync renames them.",
+            number(n)
+        )),
+    }
     lines.join("\n")
 }
 
@@ -212,6 +229,9 @@ struct JsonRow {
     /// Where the right side spells the path differently.
     #[serde(skip_serializing_if = "Option::is_none")]
     right_path: Option<RelPath>,
+    /// Where the other side has the item, if it has moved. What is in a folder that has moved has none of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved: Option<RelPath>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     differences: Vec<&'static str>,
     left: Option<JsonEntry>,
@@ -251,6 +271,7 @@ impl JsonRow {
             verdict: verdict_name(verdict),
             path: rows.path(id),
             right_path: rows.other_path(id),
+            moved: rows.moved_path(id),
             differences: if let Verdict::Different(d) = verdict { difference_names(d) } else { Vec::new() },
             left: left.as_ref().map(JsonEntry::new),
             right: right.as_ref().map(JsonEntry::new),
@@ -268,12 +289,14 @@ struct JsonSummary<'a> {
     criteria: String,
     #[serde(flatten)]
     counts: &'a Summary,
+    /// Items, each folder as one, that have only another path on the other side.
+    moved: u64,
     seconds: f64,
     exit_code: u8,
 }
 
 impl<'a> JsonSummary<'a> {
-    fn new(session: &Session, comparison: &'a Comparison, seconds: f64, code: Code) -> Self {
+    fn new(session: &Session, comparison: &'a Comparison, moved: u64, seconds: f64, code: Code) -> Self {
         Self {
             event: "summary",
             schema: json::SCHEMA,
@@ -281,6 +304,7 @@ impl<'a> JsonSummary<'a> {
             right: fcs_engine::error::display_path(&session.folders.right.path),
             criteria: session.criteria(),
             counts: &comparison.summary,
+            moved,
             seconds,
             exit_code: code as u8,
         }

@@ -24,10 +24,13 @@ use fcs_app::hints::FrontEnd;
 use fcs_app::remembering::Remembering;
 use fcs_app::report_file::ReportFile;
 use fcs_app::run_log::{self, Ran, run_with_log};
+use fcs_app::settings_file::refused;
 use fcs_app::user_error::UserErrorKind;
 use fcs_engine::error::display_path;
+use fcs_engine::moves::Moves;
 use fcs_engine::report::Report;
 use fcs_engine::run::RemovedTo;
+use fcs_engine::session::Task;
 use fcs_engine::settings::ReplaceKinds;
 use fcs_engine::{Control, Note};
 use fcs_sys::Root;
@@ -58,7 +61,10 @@ pub(crate) fn copy(args: &CopyArgs, screen: &Arc<Screen>) -> CommandResult {
 /// Runs `fcs sync`.
 pub(crate) fn sync(args: &SyncArgs, screen: &Arc<Screen>) -> CommandResult {
     let settings = options::for_run(&args.compare, &args.tuning, &args.running, &args.copying)?;
-    let settings = options::for_removals(settings, &args.removing)?;
+    let mut settings = options::for_removals(settings, &args.removing)?;
+    if let Some(moves) = &args.moves {
+        settings.set("moves", moves).map_err(|e| refused(&e))?;
+    }
     let open = |control| Session::open(&args.pair, &args.compare, settings, control);
     run_command(RunSpec::sync(args)?, &args.running, open, screen)
 }
@@ -170,7 +176,13 @@ fn prepare_and_run(
 ) -> Result<Prepared, Failure> {
     let comparison = session.compare(screen, interrupt)?;
     let memory = Remembering::of(spec.task, &session.folders, &session.settings);
-    let mut proposal = Proposal::new(session, spec, &comparison, memory.as_ref());
+    let remembered = memory.as_ref().map(|memory| &*memory.remembered);
+    let moves = match spec.task {
+        Task::Sync(_) | Task::Directed(_) => session.moves(&comparison, remembered, screen, interrupt)?,
+        Task::Copy(_) | Task::Orphans(..) => Moves::default(),
+    };
+    let mut proposal = Proposal::new(session, spec, &comparison, memory.as_ref(), &moves);
+    drop(moves);
     // The trees of a large comparison take memory that the run can use better.
     let first = memory.is_some().then_some(comparison);
     consent::show_plan(&proposal, screen);

@@ -9,7 +9,7 @@ use fcs_engine::directions::Why;
 use fcs_engine::guard::{Excess, Limit};
 use fcs_engine::plan::Skip;
 use fcs_engine::preflight::Severity;
-use fcs_engine::report::SkipReason;
+use fcs_engine::report::{ActionKind, SkipReason};
 use fcs_sys::RelPath;
 
 use super::proposal::Proposal;
@@ -19,13 +19,16 @@ use crate::output::text::{number, pad};
 /// Paths shown in the overview; the rest is counted.
 const SHOWN_PATHS: usize = 10;
 
-/// `+ path` or `* path`, and what it is where that is not a file.
+/// `+ path`, `* path` or `> path → path`, and what it is where that is not a file.
 fn line(item: &Planned, style: Style) -> String {
     let tone = match item.sign() {
         '-' => Tone::Bad,
-        '*' => Tone::Changed,
+        '*' | '>' => Tone::Changed,
         _ => Tone::Good,
     };
+    if let Some(to) = item.renamed_to.as_ref().filter(|_| item.action == ActionKind::Move) {
+        return style.paint(tone, format!("> {} → {to}", item.name())).into_owned();
+    }
     let path = style.paint(tone, format!("{} {}", item.sign(), item.name()));
     let what = item.what();
     if what.is_empty() { path.into_owned() } else { format!("{path}  {what}") }

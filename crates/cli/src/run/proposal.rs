@@ -10,6 +10,7 @@ use fcs_app::{run_log, volumes};
 use fcs_engine::Note;
 use fcs_engine::compare::{Comparison, Side};
 use fcs_engine::error::display_path;
+use fcs_engine::moves::Moves;
 use fcs_engine::preflight::{MakeRoom, Problem, Severity};
 use fcs_engine::session::{self, Limits};
 use fcs_sys::Root;
@@ -28,12 +29,13 @@ pub(super) struct Proposal<'a> {
 }
 
 impl<'a> Proposal<'a> {
-    /// Plans the task and checks the plan, on what was compared.
+    /// Plans the task and checks the plan, on what was compared, is remembered and has moved.
     pub(super) fn new(
         session: &'a Session,
         spec: RunSpec,
         comparison: &Comparison,
         memory: Option<&Remembering>,
+        moves: &Moves,
     ) -> Self {
         let limits = Limits {
             allowed: spec.max_delete,
@@ -41,7 +43,7 @@ impl<'a> Proposal<'a> {
             remembered: memory.map(|memory| Arc::clone(&memory.remembered)),
         };
         let Session { folders, settings, .. } = session;
-        let mut proposed = folders.propose(spec.task, comparison, &|_| true, settings, &limits);
+        let mut proposed = folders.propose_moving(spec.task, comparison, &|_| true, settings, &limits, moves);
         if proposed.removes_permanently && spec.removes_unlimited() {
             let text = "Without an undo store a removal cannot be undone, so -y alone is not enough. \
                         Add --max-delete N to say how many items may be removed, or leave out -y to be asked.";

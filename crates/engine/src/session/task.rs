@@ -8,16 +8,16 @@ use std::sync::Arc;
 use fcs_sys::{Kind, RelPath};
 
 use super::{Folders, Mounts, mounts};
-use crate::Settings;
 use crate::compare::{Comparison, RowId, Side};
 use crate::directions::{Act, Decisions, Knowledge, Mode, Why, decide_knowing, plan_decided};
 use crate::guard::{self, Excess};
 use crate::memory::Remembered;
-use crate::moves;
-use crate::plan::{Plan, plan, plan_orphans, plan_sync};
+use crate::moves::{self, Moves};
+use crate::plan::{Plan, plan, plan_orphans, plan_sync_moving};
 use crate::preflight::{self, Preflight};
 use crate::run::RemovedTo;
 use crate::settings::Undo;
+use crate::{Control, Settings};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,20 @@ pub struct Proposal {
 }
 
 impl Folders {
-    /// Plans the task for the rows that `selected` accepts, and looks at what stands against it.
+    /// What has moved. Reads the files of which only the content can tell, where that was asked for.
+    pub fn moves(
+        &self,
+        comparison: &Comparison,
+        remembered: Option<&Remembered>,
+        settings: &Settings,
+        control: &Control,
+    ) -> Moves {
+        let found = moves::find(comparison, remembered, settings);
+        found.read(comparison, self.roots(), settings, control)
+    }
+
+    /// Plans the task for the rows that `selected` accepts, and looks at what stands against it. Goes by what is known without
+    /// reading to have moved.
     pub fn propose(
         &self,
         task: Task,
@@ -114,6 +127,25 @@ impl Folders {
         selected: &dyn Fn(RowId) -> bool,
         settings: &Settings,
         limits: &Limits,
+    ) -> Proposal {
+        let moves = match task {
+            Task::Sync(_) | Task::Directed(_) => {
+                moves::find(comparison, limits.remembered.as_deref(), settings)
+            }
+            Task::Copy(_) | Task::Orphans(..) => Moves::default(),
+        };
+        self.propose_moving(task, comparison, selected, settings, limits, &moves)
+    }
+
+    /// As [`Self::propose`], and these are what may move: see [`Self::moves`].
+    pub fn propose_moving(
+        &self,
+        task: Task,
+        comparison: &Comparison,
+        selected: &dyn Fn(RowId) -> bool,
+        settings: &Settings,
+        limits: &Limits,
+        moves: &Moves,
     ) -> Proposal {
         let side = task.target();
         // A folder that only holds what was asked for stays.
@@ -126,24 +158,20 @@ impl Folders {
             Task::Copy(to) => {
                 self.proposal(task, plan(comparison, to, selected, settings), comparison, settings, limits)
             }
-            Task::Sync(to) => self.proposal(
-                task,
-                plan_sync(comparison, to, selected, settings),
-                comparison,
-                settings,
-                limits,
-            ),
+            Task::Sync(to) => {
+                let plan = plan_sync_moving(comparison, to, selected, settings, moves);
+                self.proposal(task, plan, comparison, settings, limits)
+            }
             Task::Orphans(side, _) => {
                 let plan = plan_orphans(comparison, side, &|row| selected(row) && picked(row), settings);
                 self.proposal(task, plan, comparison, settings, limits)
             }
             Task::Directed(mode) => {
                 let remembered = limits.remembered.as_deref();
-                let moves = moves::find(comparison, remembered, settings);
                 let moved: Vec<_> = moves.iter().map(|found| (found.left, found.right)).collect();
                 let knowledge = Knowledge { remembered, moved: &moved };
                 let decisions = decide_knowing(comparison, knowledge, mode, settings);
-                self.propose_decided(&decisions, comparison, selected, settings, limits)
+                self.propose_decided(&decisions, comparison, selected, settings, limits, moves)
             }
         }
     }
@@ -156,10 +184,10 @@ impl Folders {
         selected: &dyn Fn(RowId) -> bool,
         settings: &Settings,
         limits: &Limits,
+        moves: &Moves,
     ) -> Proposal {
         let task = Task::Directed(decisions.mode());
-        let moves = moves::find(comparison, limits.remembered.as_deref(), settings);
-        let plan = plan_decided(comparison, decisions, selected, settings, &moves);
+        let plan = plan_decided(comparison, decisions, selected, settings, moves);
         let conflicts = decisions.conflicts().filter(|(row, _)| selected(*row));
         let conflicts = conflicts.map(|(row, why)| (comparison.path(row), why)).collect();
         let rows = (0..comparison.rows.len() as RowId).filter(|&row| selected(row));
@@ -223,7 +251,6 @@ impl Folders {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Control;
 
     /// Two folders: `a` only left, `b` and `sub/c` only right.
     fn folders(tmp: &tempfile::TempDir, include: &[String]) -> Folders {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use fcs_app::hints::{FrontEnd, with_hint};
 use fcs_engine::Settings;
 use fcs_engine::compare::{Comparison, Differences, Group, Row, RowId, Verdict};
+use fcs_engine::moves::Moves;
 use fcs_engine::tree::{Entry, NodeId, Tree};
 use fcs_sys::{Kind, RelPath, escaped};
 
@@ -68,6 +69,7 @@ type SideNode<'a> = (&'a Tree, NodeId);
 /// Looks at the rows of one comparison.
 pub(super) struct Rows<'a> {
     comparison: &'a Comparison,
+    moves: &'a Moves,
     existence_counts: bool,
     decimals: usize,
     /// Why content could not be read, by absolute path.
@@ -75,9 +77,10 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(comparison: &'a Comparison, settings: &Settings) -> Self {
+    pub(super) fn new(comparison: &'a Comparison, moves: &'a Moves, settings: &Settings) -> Self {
         Self {
             comparison,
+            moves,
             existence_counts: settings.compare_existence,
             decimals: decimals(settings.time_tolerance_nanos),
             content_errors: comparison
@@ -110,6 +113,22 @@ impl<'a> Rows<'a> {
             }
             None
         })
+    }
+
+    /// How many items have moved, each folder as one.
+    pub(super) fn moved(&self) -> u64 {
+        self.moves.iter().count() as u64
+    }
+
+    /// The item's path on the other side, where it has moved: a folder's, or a file's that moved by itself.
+    pub(super) fn moved_path(&self, id: RowId) -> Option<RelPath> {
+        let found = self.moves.of_row(id).filter(|found| found.is_top)?;
+        Some(self.path(if id == found.left { found.right } else { found.left }))
+    }
+
+    /// Whether the row of a move says what this one would: it is where the item was, or in a folder that has moved.
+    pub(super) fn is_told_by_move(&self, id: RowId) -> bool {
+        self.moves.of_row(id).is_some_and(|found| id != found.left || !found.is_top)
     }
 
     /// Whether the row is a difference or a problem.
