@@ -7,7 +7,7 @@ use fcs_engine::Settings;
 use fcs_engine::access::Access;
 use fcs_engine::compare::Side;
 use fcs_engine::error::display_path;
-use fcs_engine::guard::Excess;
+use fcs_engine::guard::{Excess, MassChange};
 use fcs_engine::plan::{
     Action, FolderPlan, ItemChange, Plan, Removal, RemovalFolder, Renamed, RenamedIn, Step,
 };
@@ -401,7 +401,22 @@ pub fn problems(
         .missing_volumes
         .iter()
         .map(|text| (if refused { Severity::Refuses } else { Severity::Warns }, text.clone()));
-    missing.chain(guard).chain(found).collect()
+    let changes = proposal.mass_change.iter().map(|change| {
+        let severity = if refused { Severity::Refuses } else { Severity::Warns };
+        (severity, format!("{change}. {}", advice_on_changes(change, who)))
+    });
+    missing.chain(guard).chain(changes).chain(found).collect()
+}
+
+/// What can be done where many files would get other content.
+fn advice_on_changes(change: &MassChange, who: FrontEnd) -> String {
+    let files = change.files;
+    let look = "Check that the other folder's files can be read: encrypted or damaged ones look like this";
+    match who {
+        FrontEnd::CommandLine => format!("{look}; --max-change {files} allows it."),
+        FrontEnd::Window => format!("{look}."),
+        FrontEnd::Library => format!("{look}; max_change={files} allows it."),
+    }
 }
 
 /// The word in front of a problem.

@@ -92,6 +92,35 @@ fn the_guard_can_be_set() {
 }
 
 #[test]
+fn a_source_that_was_encrypted_changes_nothing_unasked() {
+    let bench = Bench::new();
+    for i in 0..102 {
+        bench.right(&format!("{i}.doc"), "a text", 1);
+        let (name, text) =
+            if i % 2 == 0 { (format!("{i}.doc"), "#") } else { (format!("{i}.doc.locked"), "##") };
+        bench.left(&name, text, 2);
+    }
+    bench.align();
+    let before = bench.traces();
+    let refused = bench.run("sync", &["-y", "--max-delete", "51"]).expect_code(8);
+    assert!(refused.stderr.contains("Refused: 102 of 102 files would get other content"), "{refused}");
+    assert!(refused.stderr.contains("--max-change 102 allows it"), "{refused}");
+    let few = bench.run("sync", &["-y", "--max-delete", "51", "--max-change", "101"]).expect_code(8);
+    assert!(few.stderr.contains("more than the 101 that were allowed"), "{few}");
+    let json = json_lines(&bench.run("sync", &["-y", "--json", "--max-delete", "51"]).expect_code(8));
+    let plan = events(&json, "plan")[0];
+    assert_eq!((plan["refused"].as_bool(), plan["mass_change"]["files"].as_u64()), (Some(true), Some(102)));
+    // What has another name is new to a copy, and replaces nothing.
+    let copy = bench.run("copy", &["-n"]).expect_code(0);
+    assert!(!copy.stderr.contains("would get other content"), "{copy}");
+    let copy = bench.run("copy", &["-y", "--max-change", "50"]).expect_code(8);
+    assert!(copy.stderr.contains("51 of 102 files would get other content"), "{copy}");
+    assert_eq!(bench.traces(), before);
+    let _ = bench.run("sync", &["-y", "--max-delete", "51", "--max-change", "102"]).expect_code(0);
+    assert_eq!(bench.seen().len(), 103);
+}
+
+#[test]
 fn what_a_pattern_leaves_out_stays_and_so_does_its_folder() {
     let bench = Bench::new();
     for i in 0..9 {

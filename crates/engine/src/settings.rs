@@ -6,6 +6,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use fcs_sys::RelPath;
 use serde::{Deserialize, Serialize};
 
 /// What a setting's number counts.
@@ -23,6 +24,8 @@ pub enum Unit {
     Choice(&'static [&'static str]),
     /// `true` or `false`.
     Switch,
+    /// A path below both folders, or nothing.
+    Path,
 }
 
 impl Unit {
@@ -32,7 +35,7 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::Nanoseconds => "ns",
             Self::Milliseconds => "ms",
-            Self::Count | Self::Choice(_) | Self::Switch => "",
+            Self::Count | Self::Choice(_) | Self::Switch | Self::Path => "",
         }
     }
 }
@@ -139,6 +142,20 @@ impl Value for bool {
             "true" | "on" | "yes" => Ok(true),
             "false" | "off" | "no" => Ok(false),
             _ => Err("true or false".into()),
+        }
+    }
+    fn number(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Value for String {
+    fn parse(text: &str, _unit: Unit) -> Result<Self, String> {
+        let is_plain = !text.chars().any(|c| c.is_control() || c == '"' || c == '\\');
+        if text.is_empty() || is_plain && RelPath::parse(text.as_bytes()).is_ok_and(|path| !path.is_root()) {
+            Ok(text.to_owned())
+        } else {
+            Err("a path below both folders such as .canary, without \\ and \", or nothing".into())
         }
     }
     fn number(&self) -> Option<u64> {
@@ -518,6 +535,14 @@ settings! {
     max_delete_percent: u64 = 50, Unit::Count, 0..=100;
     /// Removing more items than this must be allowed for the run or confirmed.
     max_delete_items: u64 = 10_000, Unit::Count, 0..=u64::MAX;
+    /// Replacing the content of more than this share of a side's files must be allowed for the run or confirmed: what a source
+    /// looks like that somebody encrypted.
+    max_change_percent: u64 = 50, Unit::Count, 0..=100;
+    /// Replacing the content of no more files than this need never be allowed or confirmed, whatever share they are.
+    max_change_files: u64 = 100, Unit::Count, 0..=u64::MAX;
+    /// Path of a file that tells whether a folder is whole. A run is refused where the folder that is read lacks it, or where it is
+    /// not what it was. Nothing is none.
+    canary: String = String::new(), Unit::Path;
 
     /// What to remove although items failed or could not be read: always all, only unrelated items (outside the
     /// folders of those items), or never any.
@@ -623,6 +648,9 @@ mod tests {
         let mut s = Settings::default();
         assert!(matches!(s.set("mmap_window_bytes", "1"), Err(SettingError::OutOfRange { .. })));
         assert!(matches!(s.set("verify", "some"), Err(SettingError::BadValue { .. })));
+        for no_path in ["../up", "/root", "a\"b", "a\\b"] {
+            assert!(matches!(s.set("canary", no_path), Err(SettingError::BadValue { .. })), "{no_path}");
+        }
         assert!(matches!(s.set("nonsense", "1"), Err(SettingError::UnknownName(_))));
         assert_eq!(s, Settings::default());
         s.mmap_window_bytes = 1;

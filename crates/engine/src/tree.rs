@@ -311,6 +311,11 @@ impl Tree {
         std::iter::once(self.root).chain(listed).filter(|entry| *entry != Entry::UNKNOWN)
     }
 
+    /// How many files there are below the root.
+    pub fn files(&self) -> u64 {
+        self.entries().filter(|entry| entry.kind == Kind::File).count() as u64
+    }
+
     /// An item's raw name; empty for the root.
     pub fn name(&self, node: NodeId) -> &[u8] {
         if node == NodeId::ROOT { &[] } else { self.folders[node.folder as usize].name(node.child) }

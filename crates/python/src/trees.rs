@@ -2,7 +2,6 @@
 
 use fcs_app::hints;
 use fcs_engine::compare::{Side, Verdict};
-use fcs_engine::guard::Excess;
 use fcs_engine::history::{self, RecoverMode};
 use fcs_engine::moves::Moves;
 use fcs_engine::progress::{Phase, Snapshot};
@@ -232,9 +231,11 @@ pub(crate) fn compare(
     })
 }
 
-/// Brings to the right folder what the left one has and it lacks or has otherwise.
+/// Brings to the right folder what the left one has and it lacks or has otherwise. More files than the settings allow get other
+/// content only with `max_change`.
 #[pyfunction]
-#[pyo3(signature = (left, right, include = Vec::new(), exclude = Vec::new(), dry_run = false, poll = None))]
+#[pyo3(signature = (left, right, include = Vec::new(), exclude = Vec::new(), dry_run = false, max_change = None, poll = None))]
+#[allow(clippy::too_many_arguments)] // As Python has them, by their names.
 pub(crate) fn copy_tree(
     py: Python<'_>,
     left: AnyPath,
@@ -242,16 +243,20 @@ pub(crate) fn copy_tree(
     include: Vec<String>,
     exclude: Vec<String>,
     dry_run: bool,
+    max_change: Option<u64>,
     poll: Option<Py<PyAny>>,
 ) -> PyResult<RunReport> {
     let request = Request { left, right, include, exclude, poll, settings: now() };
-    carry_out(py, &request, Task::Copy(Side::Right), dry_run, None)
+    let limits = Limits { allowed_changes: max_change, ..Limits::default() };
+    carry_out(py, &request, Task::Copy(Side::Right), dry_run, &limits)
 }
 
 /// Makes the right folder what the left one is: as `copy_tree`, and what only the right one has is removed. More than the
-/// settings allow is removed only with `max_delete`.
+/// settings allow is removed only with `max_delete`, and changed only with `max_change`.
 #[pyfunction]
-#[pyo3(signature = (left, right, include = Vec::new(), exclude = Vec::new(), dry_run = false, max_delete = None, poll = None))]
+#[pyo3(signature = (
+    left, right, include = Vec::new(), exclude = Vec::new(), dry_run = false, max_delete = None, max_change = None, poll = None
+))]
 #[allow(clippy::too_many_arguments)] // As Python has them, by their names.
 pub(crate) fn sync_tree(
     py: Python<'_>,
@@ -261,10 +266,12 @@ pub(crate) fn sync_tree(
     exclude: Vec<String>,
     dry_run: bool,
     max_delete: Option<u64>,
+    max_change: Option<u64>,
     poll: Option<Py<PyAny>>,
 ) -> PyResult<RunReport> {
     let request = Request { left, right, include, exclude, poll, settings: now() };
-    carry_out(py, &request, Task::Sync(Side::Right), dry_run, max_delete)
+    let limits = Limits { allowed: max_delete, allowed_changes: max_change, ..Limits::default() };
+    carry_out(py, &request, Task::Sync(Side::Right), dry_run, &limits)
 }
 
 /// Why a run was not begun.
@@ -279,7 +286,7 @@ fn carry_out(
     request: &Request,
     task: Task,
     dry_run: bool,
-    allowed: Option<u64>,
+    limits: &Limits,
 ) -> PyResult<RunReport> {
     let folders = py.detach(|| request.open())?;
     let control = Control::default();
@@ -289,17 +296,19 @@ fn carry_out(
         if !dry_run {
             folders.try_volume(task.target());
         }
-        let limits = Limits { allowed, ..Limits::default() };
         let moves = match task {
             Task::Sync(_) | Task::Directed(_) => folders.moves(&comparison, None, settings, &control),
             Task::Copy(_) | Task::Orphans(..) => Moves::default(),
         };
-        let proposal = folders.propose_moving(task, &comparison, &|_| true, settings, &limits, &moves);
+        let proposal = folders.propose_moving(task, &comparison, &|_| true, settings, limits, &moves);
         if proposal.preflight.refuses() {
             return Err(Refusal::Text(text::problems(&proposal.preflight.problems)));
         }
         if let Some(excess) = &proposal.excess {
-            return Err(Refusal::Text(too_many(excess)));
+            return Err(Refusal::Text(too_many(excess, "max_delete")));
+        }
+        if let Some(change) = &proposal.mass_change {
+            return Err(Refusal::Text(too_many(change, "max_change")));
         }
         if !proposal.missing_volumes.is_empty() {
             return Err(Refusal::Text(proposal.missing_volumes.join(" ")));
@@ -315,8 +324,8 @@ fn carry_out(
     }
 }
 
-fn too_many(excess: &Excess) -> String {
-    format!("{excess}. Nothing was changed. Allow it with max_delete.")
+fn too_many(guard: &impl std::fmt::Display, argument: &str) -> String {
+    format!("{guard}. Nothing was changed. Allow it with {argument}.")
 }
 
 fn report_of(report: &Report) -> PyResult<RunReport> {

@@ -174,12 +174,15 @@ def copy_tree(
     include: Iterable[str] = (),
     exclude: Iterable[str] = (),
     dry_run: bool = False,
+    max_change: int | None = None,
     poll: TreePoll | None = None,
 ) -> RunReport:
-    """Copies what differs from left to right and removes nothing; one run. Arguments and errors as for
-    `compare`.
+    """Copies what differs from left to right and removes nothing; one run.
+
+    `EngineError` when more files would get other content than `max_change` or, without it, than the
+    settings `max_change_percent` and `max_change_files` allow. Other arguments and errors as for `compare`.
     """
-    return _engine.copy_tree(left, right, include, exclude, dry_run, poll)
+    return _engine.copy_tree(left, right, include, exclude, dry_run, max_change, poll)
 
 
 def sync_tree(
@@ -190,14 +193,16 @@ def sync_tree(
     exclude: Iterable[str] = (),
     dry_run: bool = False,
     max_delete: int | None = None,
+    max_change: int | None = None,
     poll: TreePoll | None = None,
 ) -> RunReport:
     """Copies, then removes what only the right side has, into the undo store; one run.
 
     `EngineError` when it would remove more items than `max_delete` or, without it, than the settings
-    `max_delete_percent` and `max_delete_items` allow. Other arguments and errors as for `compare`.
+    `max_delete_percent` and `max_delete_items` allow; or if it would change more files than
+    `max_change` or the settings for that allow. Other arguments and errors as for `compare`.
     """
-    return _engine.sync_tree(left, right, include, exclude, dry_run, max_delete, poll)
+    return _engine.sync_tree(left, right, include, exclude, dry_run, max_delete, max_change, poll)
 
 
 def undo(root: StrPath, run_id: str | None = None) -> RecoveryReport:

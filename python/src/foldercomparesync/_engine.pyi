@@ -309,6 +309,7 @@ def copy_tree(
     include: Iterable[str] = (),
     exclude: Iterable[str] = (),
     dry_run: bool = False,
+    max_change: int | None = None,
     poll: _TreePoll | None = None,
 ) -> RunReport:
     """Copies what differs from left to right; removes nothing."""
@@ -320,6 +321,7 @@ def sync_tree(
     exclude: Iterable[str] = (),
     dry_run: bool = False,
     max_delete: int | None = None,
+    max_change: int | None = None,
     poll: _TreePoll | None = None,
 ) -> RunReport:
     """Copies, then removes what only the right side has, at most `max_delete` items."""

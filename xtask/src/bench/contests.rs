@@ -292,10 +292,11 @@ fn rerun(bench: &mut Bench) -> Result<bool, String> {
 fn undo(bench: &mut Bench) -> Result<bool, String> {
     const OLD: &str = r#"rm -rf "$D"; cp -a "$S.old" "$D""#;
     const REPLACED: &str = r#"diff -rq --exclude=.fcs "$S" "$D""#;
-    const COPIED: &str = r#"rm -rf "$D"; cp -a "$S.old" "$D"; "$FCS" copy "$S" "$D" -y -q"#;
+    const COPIED: &str =
+        r#"rm -rf "$D"; cp -a "$S.old" "$D"; "$FCS" copy "$S" "$D" -y -q --max-change 999999999"#;
     const AS_BEFORE: &str = r#"diff -rq --exclude=.fcs "$S.old" "$D""#;
     const FCS_REPLACES: Contestant =
-        Contestant::ours("fcs copy over others", r#""$FCS" copy "$S" "$D" -y -q"#)
+        Contestant::ours("fcs copy over others", r#""$FCS" copy "$S" "$D" -y -q --max-change 999999999"#)
             .proves(OURS)
             .between(OLD, REPLACED);
     const FCS_UNDO: Contestant = Contestant::ours("fcs undo", r#""$FCS" undo "$D" -y -q"#)

@@ -175,6 +175,10 @@ pub(crate) struct Copying {
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(Newer::WORDS.iter().copied()))]
     pub(crate) newer: Option<String>,
 
+    /// Allow up to N files to get other content; by default up to half of those in RIGHT, or 100
+    #[arg(long, value_name = "N", value_parser = whole_number)]
+    pub(crate) max_change: Option<u64>,
+
     /// Allow the file system to share blocks between source and copy instead of copying them
     #[arg(long)]
     pub(crate) reflink: bool,

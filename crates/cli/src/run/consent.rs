@@ -67,6 +67,10 @@ pub(super) fn confirm(
         let what = format!("\nType the number of items to remove ({}) to go ahead: ", number(excess.items));
         agreed(ask_to_type(&what, &excess.items.to_string(), screen))?;
     }
+    if let Some(change) = proposal.proposed.mass_change {
+        let what = format!("\nType the number of files to change ({}) to go ahead: ", number(change.files));
+        agreed(ask_to_type(&what, &change.files.to_string(), screen))?;
+    }
     if proposal.proposed.removes_permanently {
         return agreed(ask_to_type(
             "\nThis cannot be undone. Type \"delete\" to go ahead: ",
@@ -74,7 +78,7 @@ pub(super) fn confirm(
             screen,
         ));
     }
-    if proposal.proposed.excess.is_some() {
+    if proposal.proposed.excess.is_some() || proposal.proposed.mass_change.is_some() {
         return Ok(());
     }
     agreed(matches!(ask("\nGo ahead? [y/N] ", screen).as_deref(), Some("y" | "yes")))

@@ -9,7 +9,7 @@ use fcs_app::overview::planned;
 use fcs_engine::access::{self, Access};
 use fcs_engine::compare::Side;
 use fcs_engine::error::display_path;
-use fcs_engine::guard::Excess;
+use fcs_engine::guard::{Excess, MassChange};
 use fcs_engine::history::RunId;
 use fcs_engine::plan::Totals;
 use fcs_engine::preflight::Preflight;
@@ -49,6 +49,9 @@ enum Event<'a> {
         /// More is to be removed than goes without being allowed.
         #[serde(skip_serializing_if = "Option::is_none")]
         excess: Option<Excess>,
+        /// More files are to get other content than goes without being allowed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mass_change: Option<MassChange>,
         refused: bool,
     },
     Item {
@@ -180,6 +183,7 @@ pub(super) fn plan(proposal: &Proposal<'_>, screen: &Screen) {
             left_alone: plan.skipped.len(),
             preflight: &proposal.proposed.preflight,
             excess: proposal.proposed.excess,
+            mass_change: proposal.proposed.mass_change,
             refused: proposal.refuses(),
         },
     );

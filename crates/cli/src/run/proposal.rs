@@ -39,6 +39,7 @@ impl<'a> Proposal<'a> {
     ) -> Self {
         let limits = Limits {
             allowed: spec.max_delete,
+            allowed_changes: spec.max_change,
             known: volumes::known(run_log::folder().as_deref()),
             remembered: memory.map(|memory| Arc::clone(&memory.remembered)),
         };
@@ -66,14 +67,15 @@ impl<'a> Proposal<'a> {
     pub(super) fn refuses(&self) -> bool {
         let spec = self.spec;
         let missing = !self.proposed.missing_volumes.is_empty() && !spec.accept_missing_volumes;
-        self.proposed.preflight.refuses()
-            || missing && spec.yes && !spec.dry_run
-            || self.proposed.excess.is_some() && !self.spec.dry_run && !self.may_confirm_excess()
+        self.proposed.preflight.refuses() || missing && spec.yes && !spec.dry_run || self.passes_a_guard()
     }
 
-    /// Whether the user can still allow what the guard stops.
-    fn may_confirm_excess(&self) -> bool {
-        self.spec.max_delete.is_none() && !self.spec.yes
+    /// Whether a guard stops it and the user can no longer allow that.
+    fn passes_a_guard(&self) -> bool {
+        let cannot_be_allowed = |limit: Option<u64>| limit.is_some() || self.spec.yes;
+        let removes = self.proposed.excess.is_some() && cannot_be_allowed(self.spec.max_delete);
+        let changes = self.proposed.mass_change.is_some() && cannot_be_allowed(self.spec.max_change);
+        !self.spec.dry_run && (removes || changes)
     }
 
     /// Whether the user is asked before it runs.
@@ -84,9 +86,8 @@ impl<'a> Proposal<'a> {
     /// What earlier runs keep, where that is all that stands against this one. Whoever is not asked has what is kept until
     /// the next run deleted at that run's beginning instead of its end, but nothing else.
     pub(super) fn room_to_make(&self) -> Option<&MakeRoom> {
-        let excess = self.proposed.excess.is_some() && !self.may_confirm_excess();
         let room = self.proposed.preflight.make_room.as_ref();
-        room.filter(|room| !self.spec.dry_run && !excess && (room.due || !self.spec.yes))
+        room.filter(|room| !self.spec.dry_run && !self.passes_a_guard() && (room.due || !self.spec.yes))
     }
 }
 

@@ -58,6 +58,8 @@ pub(super) struct RunSpec {
     pub(super) strict: bool,
     /// As many items may be removed.
     pub(super) max_delete: Option<u64>,
+    /// As many files may get other content.
+    pub(super) max_change: Option<u64>,
     /// A disk that was there at the last run may be missing.
     pub(super) accept_missing_volumes: bool,
 }
@@ -65,12 +67,13 @@ pub(super) struct RunSpec {
 impl RunSpec {
     /// What `fcs copy` was asked for.
     pub(super) fn copy(args: &CopyArgs) -> Self {
-        Self::new(COPY, &args.running, None, args.json)
+        Self { max_change: args.copying.max_change, ..Self::new(COPY, &args.running, None, args.json) }
     }
 
     /// What `fcs sync` was asked for.
     pub(super) fn sync(args: &SyncArgs) -> Result<Self, Failure> {
-        Ok(Self::new(task_of(args)?, &args.running, args.max_delete, args.json))
+        let max_change = args.copying.max_change;
+        Ok(Self { max_change, ..Self::new(task_of(args)?, &args.running, args.max_delete, args.json) })
     }
 
     /// What `fcs orphans` was asked for.
@@ -103,6 +106,7 @@ impl RunSpec {
             strict: running.strict,
             accept_missing_volumes: running.accept_missing_volumes,
             max_delete,
+            max_change: None,
         }
     }
 

@@ -238,6 +238,18 @@ pub fn categories(comparison: &Comparison, knowledge: Knowledge<'_>, settings: &
     category::all(&since, knowledge.moved)
 }
 
+/// What became of one side's item since both were last equal; `None` where nothing is remembered of it.
+pub fn side_change(
+    comparison: &Comparison,
+    row: RowId,
+    side: Side,
+    remembered: Option<&Remembered>,
+    settings: &Settings,
+) -> Option<Change> {
+    let since = since::Since::new(comparison, remembered, settings);
+    since.known(row).map(|_| since.change(row, side))
+}
+
 impl Decisions {
     /// The mode by which was decided.
     pub fn mode(&self) -> Mode {

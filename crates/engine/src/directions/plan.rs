@@ -2,6 +2,8 @@
 //!
 //! Invariant: a plan does what was decided or less. What the planner finds to stand against an act is skipped and told.
 
+use std::cmp::Ordering;
+
 use fcs_sys::{Kind, Name};
 
 use super::{Act, Decisions, Mode, Why};
@@ -129,9 +131,17 @@ fn second_name(comparison: &Comparison, row: RowId, loser: Side) -> Option<Name>
     })
 }
 
+/// Whether nothing in a row's folder has this name on either side. Rows are in the order of names, which may be many.
 fn is_free(comparison: &Comparison, row: RowId, name: &Name) -> bool {
     let order = comparison.left.order();
-    let siblings = comparison.children(comparison.row(row).parent);
-    let is_so = |row: RowId, side| order.same(comparison.name_on(row, side), name.as_bytes());
-    !siblings.into_iter().any(|row| is_so(row, Side::Left) || is_so(row, Side::Right))
+    let mut rows = comparison.children(comparison.row(row).parent);
+    while rows.start < rows.end {
+        let middle = rows.start + (rows.end - rows.start) / 2;
+        match order.compare_keys(comparison.name(middle), name.as_bytes()) {
+            Ordering::Equal => return false,
+            Ordering::Less => rows.start = middle + 1,
+            Ordering::Greater => rows.end = middle,
+        }
+    }
+    true
 }

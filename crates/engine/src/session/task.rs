@@ -10,11 +10,12 @@ use fcs_sys::{Kind, RelPath};
 use super::{Folders, Mounts, mounts};
 use crate::compare::{Comparison, RowId, Side};
 use crate::directions::{Act, Decisions, Knowledge, Mode, Why, decide_knowing, plan_decided};
-use crate::guard::{self, Excess};
+use crate::error::Remedy;
+use crate::guard::{self, Excess, MassChange};
 use crate::memory::Remembered;
 use crate::moves::{self, Moves};
 use crate::plan::{Plan, plan, plan_orphans, plan_sync_moving};
-use crate::preflight::{self, Preflight};
+use crate::preflight::{self, Preflight, Problem, Severity};
 use crate::run::RemovedTo;
 use crate::settings::Undo;
 use crate::{Control, Settings};
@@ -74,6 +75,8 @@ impl Task {
 pub struct Limits {
     /// As many items may be removed; without it, as many as the settings allow.
     pub allowed: Option<u64>,
+    /// As many files may get other content; without it, as many as the settings allow.
+    pub allowed_changes: Option<u64>,
     /// What was mounted at these and other folders at their last runs, as [`Proposal::mounts`] said then. Who keeps none
     /// is not told of a disk that was there at the last run.
     pub known: Vec<Mounts>,
@@ -92,6 +95,8 @@ pub struct Proposal {
     pub preflight: Preflight,
     /// More is to be removed than goes without being allowed.
     pub excess: Option<Excess>,
+    /// More files are to get other content than goes without being allowed.
+    pub mass_change: Option<MassChange>,
     /// What is removed cannot be restored.
     pub removes_permanently: bool,
     /// Disks that were there at the last run, or are to be there, and seem to be missing, in words.
@@ -207,7 +212,15 @@ impl Folders {
         settings: &Settings,
         limits: &Limits,
     ) -> Proposal {
-        let preflight = self.preflight(task, &plan, settings);
+        let mut preflight = self.preflight(task, &plan, settings);
+        // Each side that is read from, with what it is written to.
+        for &to in task.targets() {
+            let known = limits.remembered.as_deref();
+            if let Some(text) = guard::canary(comparison, to.other(), known, settings) {
+                let remedy = Some(Remedy::Setting("canary"));
+                preflight.problems.insert(0, Problem { severity: Severity::Refuses, text, remedy });
+            }
+        }
         let removed = plan.items_that_go();
         // Without an undo store what is removed is gone, whatever the command is called.
         let removes_permanently = removed > 0
@@ -223,6 +236,12 @@ impl Folders {
             guard::excess(goes, comparison.tree(side).items(), limits.allowed, settings)
         });
         let excess = excess.reduce(Excess::and);
+        let changes = plan.parts().unwrap_or_default().into_iter().filter_map(|part| {
+            let side = if part.root == Side::Left.into() { Side::Left } else { Side::Right };
+            let files = comparison.tree(side).files();
+            guard::mass_change(guard::files_that_change(&part), files, limits.allowed_changes, settings)
+        });
+        let mass_change = changes.reduce(MassChange::and);
         let mounts = self.mounts(comparison);
         let missing_volumes = mounts::missing(&limits.known, &mounts, self, comparison, &plan);
         Proposal {
@@ -230,6 +249,7 @@ impl Folders {
             plan,
             preflight,
             excess,
+            mass_change,
             removes_permanently,
             missing_volumes,
             mounts,
@@ -285,6 +305,45 @@ mod tests {
         let sync = proposal(&folders, Task::Sync(Side::Left), &|_| true, &settings);
         assert_eq!((sync.plan.totals.new_files, sync.plan.totals.removed_files), (2, 1));
         assert!(sync.excess.is_some(), "the only item of a side is more than half of it");
+    }
+
+    #[test]
+    fn many_files_that_change_must_be_allowed() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (left, right) = (tmp.path().join("l"), tmp.path().join("r"));
+        for (folder, text) in [(&left, "encrypted"), (&right, "text")] {
+            std::fs::create_dir_all(folder).unwrap();
+            (0..4).for_each(|n| std::fs::write(folder.join(n.to_string()), text).unwrap());
+        }
+        std::fs::write(right.join("only"), "text").unwrap();
+        let settings = Settings { max_change_files: 3, ..Settings::default() };
+        let folders = Folders::open(&left, &right, &[], &[], &settings).unwrap();
+        let comparison = folders.compare(&settings, &Control::default()).unwrap();
+        let propose = |allowed_changes, rows: RowId| {
+            let limits = Limits { allowed_changes, ..Limits::default() };
+            let task = Task::Copy(Side::Right);
+            folders.propose(task, &comparison, &|row| row <= rows, &settings, &limits).mass_change
+        };
+        let found = propose(None, RowId::MAX).unwrap();
+        assert_eq!((found.files, found.of), (4, 5));
+        assert_eq!(propose(None, 3), None, "three may always");
+        assert_eq!(propose(Some(4), RowId::MAX), None);
+        assert!(propose(Some(3), RowId::MAX).is_some());
+    }
+
+    #[test]
+    fn a_folder_whose_canary_is_missing_is_not_trusted() {
+        let tmp = tempfile::tempdir().unwrap();
+        let settings = Settings { canary: "a".into(), ..Settings::default() };
+        let folders = folders(&tmp, &[]);
+        let refused = |task| {
+            let problems = proposal(&folders, task, &|_| true, &settings).preflight.problems;
+            problems
+                .iter()
+                .any(|p| p.severity == Severity::Refuses && p.text.starts_with("The canary a is missing"))
+        };
+        assert!(!refused(Task::Copy(Side::Right)) && refused(Task::Copy(Side::Left)));
+        assert!(refused(Task::Sync(Side::Left)) && refused(Task::Orphans(Side::Left, RemovedTo::Undo)));
     }
 
     #[test]

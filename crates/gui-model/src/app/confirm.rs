@@ -175,10 +175,17 @@ impl Proposed {
         (display_path(&self.folders.root(target.other()).path), display_path(&self.folders.root(target).path))
     }
 
-    /// The number that must be typed before this may go ahead.
+    /// The number that must be typed before this may go ahead: of the items that are removed, of the files that get other
+    /// content, or of both together.
     pub fn must_type(&self) -> Option<u64> {
-        let removed = self.proposal.plan.items_that_go();
-        (self.proposal.excess.is_some() || self.proposal.removes_permanently).then_some(removed)
+        let proposal = &self.proposal;
+        let is_of_removals = proposal.excess.is_some() || proposal.removes_permanently;
+        let removed = is_of_removals.then(|| proposal.plan.items_that_go());
+        let changed = proposal.mass_change.map(|change| change.files);
+        match (removed, changed) {
+            (Some(removed), Some(changed)) => Some(removed.saturating_add(changed)),
+            (removed, changed) => removed.or(changed),
+        }
     }
 }
 

@@ -102,10 +102,13 @@ fn body(confirm: &mut Confirm, settings: &Settings, ui: &mut Ui, pal: &Palette) 
     examples(&proposed, ui, pal);
     if let Some(number) = proposed.must_type() {
         ui.add_space(6.0);
-        let why = if proposed.proposal.removes_permanently {
-            "This cannot be undone."
-        } else {
-            "This is more than the limit on deletions."
+        let (removes, changes) =
+            (proposed.proposal.excess.is_some(), proposed.proposal.mass_change.is_some());
+        let why = match (proposed.proposal.removes_permanently, removes, changes) {
+            (true, ..) => "This cannot be undone.",
+            (_, true, true) => "This is more than the limits on deletions and on changed files.",
+            (_, _, true) => "This is more than the limit on changed files.",
+            _ => "This is more than the limit on deletions.",
         };
         ui.label(RichText::new(why).color(pal.bad).family(theme::semibold()));
         ui.horizontal(|ui| {
