@@ -139,6 +139,14 @@ impl<'a> Cells<'a> {
         self.index.inside().has(row) && self.index.comparison().row(row).verdict == Verdict::Same
     }
 
+    /// Which side is newer, where one is.
+    pub fn newer_words(&self, row: RowId) -> Option<&'static str> {
+        self.index.newer(row).map(|side| match side {
+            Side::Left => "the left one is newer",
+            Side::Right => "the right one is newer",
+        })
+    }
+
     /// The verdict in full, and why something could not be read.
     pub fn status(&self, row: RowId) -> String {
         let comparison = self.index.comparison();
@@ -147,6 +155,10 @@ impl<'a> Cells<'a> {
             text.push_str(" by itself; something in it differs");
         } else if self.index.has_equal_content(row) {
             text.push_str("; the content was read on both sides and is equal");
+        }
+        if let Some(words) = self.newer_words(row) {
+            text.push_str("; ");
+            text.push_str(words);
         }
         for side in [Side::Left, Side::Right] {
             let Some(node) = comparison.node(row, side) else { continue };

@@ -10,7 +10,7 @@
 //! Invariant: a text that cannot be understood is an error with words and never a filter; so nothing is shown or
 //! hidden by a misreading. This module must not know what else is visible, such as the folders above a match.
 
-use fcs_engine::compare::{Group, RowId, Side};
+use fcs_engine::compare::{RowId, Side};
 use fcs_engine::settings::parse_bytes;
 use fcs_sys::{Kind, Time};
 use jiff::civil::Date;
@@ -18,30 +18,9 @@ use jiff::tz::TimeZone;
 use jiff::{ToSpan, civil::DateTime};
 
 use crate::bits::Bits;
+use crate::chips::{Chip, Chips};
 use crate::index::Index;
 use crate::wildcard::Pattern;
-
-/// Which chips are on. With none on, no row matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Chips(u8);
-
-impl Chips {
-    /// All are on.
-    pub const ALL: Self = Self((1 << Group::ALL.len()) - 1);
-    /// None is on.
-    pub const NONE: Self = Self(0);
-
-    /// Whether one is on.
-    pub fn has(self, chip: Group) -> bool {
-        self.0 >> chip as u8 & 1 != 0
-    }
-
-    /// These, with one switched over.
-    #[must_use]
-    pub fn toggled(self, chip: Group) -> Self {
-        Self(self.0 ^ 1 << chip as u8)
-    }
-}
 
 /// What to show.
 #[derive(Debug, Clone)]
@@ -111,7 +90,7 @@ impl Filter {
         }
         if self.chips != Chips::ALL {
             let mut on = Bits::none(rows);
-            Group::ALL
+            Chip::ALL
                 .into_iter()
                 .filter(|&chip| self.chips.has(chip))
                 .for_each(|chip| on.join(index.under(chip)));

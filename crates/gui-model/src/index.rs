@@ -13,6 +13,7 @@ use fcs_engine::tree::Entry;
 use fcs_sys::{Kind, Time};
 
 use crate::bits::Bits;
+use crate::chips::{self, Chip};
 use crate::names::Names;
 
 /// A comparison, and sets of its rows.
@@ -22,7 +23,8 @@ pub struct Index {
     pub(crate) names: Names,
     folders: Bits,
     on: [Bits; 2],
-    chips: [Bits; Group::ALL.len()],
+    chips: [Bits; Chip::ALL.len()],
+    newer: [Bits; 2],
     work: Bits,
     known: Bits,
     clashes: Bits,
@@ -42,6 +44,7 @@ impl Index {
             folders: none(),
             on: [none(), none()],
             chips: std::array::from_fn(|_| none()),
+            newer: [none(), none()],
             work: none(),
             known: none(),
             clashes: none(),
@@ -62,6 +65,11 @@ impl Index {
                 index.folders.add(id);
             }
             index.add_verdict(id, row.verdict, existence);
+            let (chip, newer) = (Chip::of(&index, id), chips::newer_side(&index, id));
+            index.chips[chip as usize].add(id);
+            if let Some(side) = newer {
+                index.newer[side as usize].add(id);
+            }
             if row.verdict == Verdict::KindClash && index.is_replaceable_clash(id) {
                 index.clashes.add(id);
             }
@@ -127,7 +135,6 @@ impl Index {
 
     fn add_verdict(&mut self, row: RowId, verdict: Verdict, existence: bool) {
         let group = verdict.group();
-        self.chips[group as usize].add(row);
         let (work, known) = match group {
             Group::Different => (true, true),
             Group::LeftOnly | Group::RightOnly => (existence, true),
@@ -170,8 +177,19 @@ impl Index {
     }
 
     /// Rows under a chip.
-    pub fn under(&self, chip: Group) -> &Bits {
+    pub fn under(&self, chip: Chip) -> &Bits {
         &self.chips[chip as usize]
+    }
+
+    /// How many rows are under a chip, without the root, which is in no count of the summary.
+    pub fn count_below_root(&self, chip: Chip) -> u64 {
+        let rows = self.under(chip);
+        u64::from(rows.count()) - u64::from(rows.has(Comparison::ROOT))
+    }
+
+    /// The side that has the later modified time in a row, where both differ in it.
+    pub fn newer(&self, row: RowId) -> Option<Side> {
+        [Side::Left, Side::Right].into_iter().find(|side| self.newer[*side as usize].has(row))
     }
 
     /// Rows that a copy or a removal could do something about: different, or on one side only. The latter not when
@@ -243,7 +261,7 @@ impl Index {
     pub(crate) fn bytes(&self) -> usize {
         let sets = [&self.folders, &self.work, &self.known, &self.clashes];
         let sets = sets.into_iter().chain([&self.notable, &self.inside, &self.close_dates]);
-        let sets = sets.chain(&self.on).chain(&self.chips);
+        let sets = sets.chain(&self.on).chain(&self.chips).chain(&self.newer);
         self.names.bytes() + sets.map(Bits::bytes).sum::<usize>()
     }
 }

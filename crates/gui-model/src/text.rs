@@ -3,7 +3,7 @@
 //! Invariant: pure; nothing is asked of the system, not even its time zone. A value that is not known gives an empty
 //! text, never a zero. This module must not know columns or widths.
 
-use fcs_engine::compare::{Differences, Group, Verdict};
+use fcs_engine::compare::{Differences, Verdict};
 pub use fcs_text::{count, decimals, number, size, time};
 
 use crate::selection::Change;
@@ -34,17 +34,6 @@ pub fn change(change: Change) -> Option<String> {
     };
     let parts: Vec<String> = done.into_iter().chain(left_out).collect();
     (!parts.is_empty()).then(|| format!("{}.", parts.join("; ")))
-}
-
-/// What a chip is called.
-pub fn chip(group: Group) -> &'static str {
-    match group {
-        Group::Different => "Different",
-        Group::LeftOnly => "Left only",
-        Group::RightOnly => "Right only",
-        Group::Same => "Same",
-        Group::Problem => "Problems",
-    }
 }
 
 /// What the status column says; for a difference also in what.

@@ -10,9 +10,9 @@ use egui::{
 };
 use fcs_engine::compare::{Group, Side};
 use fcs_engine::settings::ContentCheck;
+use fcs_gui_model::Chip;
 use fcs_gui_model::app::{App, Sheet, View};
 use fcs_gui_model::keep::Theme;
-use fcs_gui_model::text;
 
 use crate::keys::{self, WindowPart};
 use crate::theme::{self, CONTROL, PRIMARY, Palette, icon};
@@ -198,7 +198,7 @@ fn filter(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     let app = &mut window.app;
     let mut text = app.filter.text.clone();
     let understood = app.filter.error.is_none();
-    let field = widgets::search(ui, &mut text, "Filter", "Filter: *.jpg; >10MB; 2024-05", 264.0, understood);
+    let field = widgets::search(ui, &mut text, "Filter", "Filter: *.jpg; >10MB; 2024-05", 236.0, understood);
     let row = ui.ctx().content_rect().x_range();
     let area = Rect::from_x_y_ranges(row, field.rect.y_range());
     keys::note_part(ui.ctx(), WindowPart::Filter, area, field.id);
@@ -216,13 +216,15 @@ fn filter(window: &mut Window, ui: &mut Ui, pal: &Palette) {
         }
     };
     field.on_hover_text(help);
-    for group in Group::ALL {
-        let count = app.chip_count(group);
-        let on = app.filter.chips.has(group);
-        if widgets::chip(ui, text::chip(group), count, chip_icon(group), chip_colour(pal, group), on)
-            .clicked()
-        {
-            app.toggle_chip(group);
+    for chip in Chip::ALL {
+        let (count, on) = (app.chip_count(chip), app.filter.chips.has(chip));
+        // What divides the different rows further is there where it does.
+        if chip.is_part() && count == 0 && on {
+            continue;
+        }
+        let response = widgets::chip(ui, chip.word(), count, chip_icon(chip), chip_colour(pal, chip), on);
+        if response.on_hover_text(chip.hint()).clicked() {
+            app.toggle_chip(chip);
         }
     }
     if !app.filter.text.is_empty() || app.filter.chips != fcs_gui_model::Chips::ALL {
@@ -236,18 +238,21 @@ fn filter(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     }
 }
 
-fn chip_icon(group: Group) -> &'static str {
-    match group {
-        Group::Different => icon::NOT_EQUALS,
-        Group::LeftOnly => icon::ARROW_RIGHT,
-        Group::RightOnly => icon::ARROW_LEFT,
-        Group::Same => icon::EQUALS,
-        Group::Problem => icon::WARNING,
+fn chip_icon(chip: Chip) -> &'static str {
+    match chip {
+        Chip::Different => icon::NOT_EQUALS,
+        Chip::LeftNewer => icon::CARET_RIGHT,
+        Chip::RightNewer => icon::CARET_LEFT,
+        Chip::TimesOnly => icon::CLOCK,
+        Chip::LeftOnly => icon::ARROW_RIGHT,
+        Chip::RightOnly => icon::ARROW_LEFT,
+        Chip::Same => icon::EQUALS,
+        Chip::Problem => icon::WARNING,
     }
 }
 
-fn chip_colour(pal: &Palette, group: Group) -> egui::Color32 {
-    match group {
+fn chip_colour(pal: &Palette, chip: Chip) -> egui::Color32 {
+    match chip.group() {
         Group::Different => pal.diff,
         Group::LeftOnly => pal.left,
         Group::RightOnly => pal.right,

@@ -83,7 +83,7 @@ pub fn chip(ui: &mut Ui, label: &str, count: u64, icon: &str, color: Color32, on
     let font = FontId::new(12.0, theme::medium());
     let text = format!("{label}  {}", fcs_gui_model::text::number(count));
     let galley = ui.painter().layout_no_wrap(text, font, ink);
-    let (area, response) = ui.allocate_exact_size(vec2(galley.size().x + 40.0, CONTROL), Sense::click());
+    let (area, response) = ui.allocate_exact_size(vec2(galley.size().x + 34.0, CONTROL), Sense::click());
     let fill = if on { color.gamma_multiply(0.14) } else { Color32::TRANSPARENT };
     let line = match (response.hovered(), on) {
         (true, _) => color,
@@ -96,9 +96,9 @@ pub fn chip(ui: &mut Ui, label: &str, count: u64, icon: &str, color: Color32, on
     let mark = if on { color } else { palette.weak };
     // Not by colour alone: what is off has another glyph.
     let icon = if on { icon } else { icon::EYE_SLASH };
-    let at = area.left_center() + vec2(18.0, 0.0);
+    let at = area.left_center() + vec2(15.0, 0.0);
     p.text(at, Align2::CENTER_CENTER, icon, FontId::proportional(13.0), mark);
-    let text_at = pos2(area.left() + 28.0, area.center().y - galley.size().y / 2.0);
+    let text_at = pos2(area.left() + 25.0, area.center().y - galley.size().y / 2.0);
     p.galley(text_at, galley, ink);
     ring(ui, &response, round);
     let enabled = ui.is_enabled();

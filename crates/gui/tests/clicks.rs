@@ -18,7 +18,7 @@ use fcs_engine::compare::Side;
 use fcs_engine::settings::{Newer, Verify};
 use fcs_gui_model::app::{App, Sheet};
 use fcs_gui_model::keep::{self, Remembered};
-use fcs_gui_model::{Chips, Column};
+use fcs_gui_model::{Chip, Chips, Column};
 
 /// Presses the primary button at a place.
 fn click_at(bench: &mut Bench, pos: egui::Pos2) {
@@ -350,7 +350,7 @@ fn the_filter_is_typed_cleared_and_restored() {
 
     assert!(bench.find(Role::Button, "Show all").is_none());
     bench.tick("Show Left only");
-    assert_eq!(bench.app().filter.chips, Chips::ALL.toggled(fcs_engine::compare::Group::LeftOnly));
+    assert_eq!(bench.app().filter.chips, Chips::ALL.toggled(Chip::LeftOnly));
     assert!(bench.visible().len() < all.len());
     bench.button("Show all");
     assert_eq!(bench.visible(), all);

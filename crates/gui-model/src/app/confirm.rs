@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use fcs_app::hints::FrontEnd;
+use fcs_app::newer::replaced_by_older;
 use fcs_app::overview::{self, Fact};
 use fcs_engine::Settings;
 use fcs_engine::compare::{Comparison, RowId, Side, Verdict};
@@ -106,6 +107,10 @@ pub struct Proposed {
     pub examples: Vec<String>,
     /// How many paths follow.
     pub more: u64,
+    /// The first files that are newer than what replaces them.
+    pub newer: Vec<String>,
+    /// How many of these follow.
+    pub more_newer: u64,
     /// Every problem known beforehand, worst first.
     pub problems: Vec<(Severity, String)>,
     pub(super) folders: Arc<Folders>,
@@ -126,6 +131,8 @@ impl Proposed {
     ) -> Self {
         let comparison = index.comparison();
         let examples = proposal.plan.example_paths(SHOWN_PATHS);
+        let newer = replaced_by_older(&proposal.plan, &settings).take(SHOWN_PATHS);
+        let newer: Vec<String> = newer.map(|path| path.to_string()).collect();
         let items = items(&proposal.plan);
         let mut facts = overview::facts(&proposal, &settings, FrontEnd::Window);
         facts.insert(0, Fact { name: "Ticked", text: what_becomes_of(ticked, comparison, &proposal) });
@@ -138,6 +145,8 @@ impl Proposed {
             more: items.saturating_sub(examples.len() as u64),
             examples: examples.iter().map(ToString::to_string).collect(),
             problems: problems(&proposal),
+            more_newer: proposal.plan.totals.replaced_newer.saturating_sub(newer.len() as u64),
+            newer,
             proposal,
             settings,
             folders,
@@ -173,6 +182,19 @@ impl Proposed {
     pub fn places(&self) -> (String, String) {
         let target = self.proposal.task.target();
         (display_path(&self.folders.root(target.other()).path), display_path(&self.folders.root(target).path))
+    }
+
+    /// What is warned of where older files replace newer ones.
+    pub fn newer_words(&self) -> Option<String> {
+        let side = match self.proposal.task.target() {
+            Side::Left => "left",
+            Side::Right => "right",
+        };
+        match self.newer.len() as u64 + self.more_newer {
+            0 => None,
+            1 => Some(format!("An older file replaces this newer one on the {side}:")),
+            n => Some(format!("Older files replace these {} newer ones on the {side}:", number(n))),
+        }
     }
 
     /// The number that must be typed before this may go ahead: of the items that are removed, of the files that get other

@@ -3,6 +3,7 @@
 //! Invariant: an event that nobody waits for any more, because the sheet it was for is closed, changes nothing. After a
 //! run that wrote, both folders are compared again and nothing is ticked.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use fcs_text::{count, number, seconds};
 use super::confirm::WhenPlanned;
 use super::jobs::{self, JobEvent, Jobs};
 use super::{App, Closing, DialogAnswer, Done, EndedRun, Loaded, Proposed, Runs, Sheet, Tone, View};
+use crate::chips::Chip;
+use crate::index::Index;
 use crate::log::Level;
 use crate::running::JobKind;
 
@@ -109,7 +112,8 @@ impl App {
                 // Only what opened: a path that was mistyped is not to be offered again.
                 self.kept.use_folders(&loaded.asked);
                 let summary = &loaded.comparison().summary;
-                let text = format!("Compared in {}: {}.", seconds(loaded.seconds), summary_words(summary));
+                let words = summary_words(summary, loaded.model.rows().index());
+                let text = format!("Compared in {}: {words}.", seconds(loaded.seconds));
                 let level = if summary.undecided() > 0 { Level::Warning } else { Level::Done };
                 self.tell(level, &text);
                 let notes = loaded.comparison().notes.clone();
@@ -333,7 +337,7 @@ impl App {
 }
 
 /// What a comparison found, in words: the parts that are not zero.
-pub(super) fn summary_words(summary: &Summary) -> String {
+pub(super) fn summary_words(summary: &Summary, index: &Index) -> String {
     let mut parts = vec![count(summary.items, "item", "items")];
     for (n, words) in [
         (summary.same, "the same"),
@@ -346,6 +350,22 @@ pub(super) fn summary_words(summary: &Summary) -> String {
     ] {
         if n > 0 {
             parts.push(format!("{} {words}", number(n)));
+        }
+        if words == "different" {
+            let kinds = [
+                (Chip::LeftNewer, "newer on the left"),
+                (Chip::RightNewer, "newer on the right"),
+                (Chip::TimesOnly, "in times only"),
+            ];
+            let counted = kinds.map(|(chip, words)| (index.count_below_root(chip), words));
+            let of: Vec<String> = counted
+                .iter()
+                .filter(|kind| kind.0 > 0)
+                .map(|(n, words)| format!("{} {words}", number(*n)))
+                .collect();
+            if let (Some(part), false) = (parts.last_mut(), of.is_empty()) {
+                let _ = write!(part, " ({})", of.join(", "));
+            }
         }
     }
     parts.join(", ")

@@ -3,10 +3,9 @@
 //! Invariant: a text that is not understood leaves the rows as they are. This module must not know how a text is
 //! understood.
 
-use fcs_engine::compare::Group;
-
 use super::{App, View};
-use crate::filter::{Chips, Filter, FilterError};
+use crate::chips::{Chip, Chips};
+use crate::filter::{Filter, FilterError};
 
 /// What rows are filtered by.
 pub struct RowFilter {
@@ -37,9 +36,9 @@ impl App {
     }
 
     /// A chip was clicked.
-    pub fn toggle_chip(&mut self, group: Group) {
+    pub fn toggle_chip(&mut self, chip: Chip) {
         self.filter.before = None;
-        self.filter.chips = self.filter.chips.toggled(group);
+        self.filter.chips = self.filter.chips.toggled(chip);
         self.apply_filter();
     }
 

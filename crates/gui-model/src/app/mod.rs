@@ -33,12 +33,13 @@ use std::time::Duration;
 
 use fcs_app::settings_file::SettingsFile;
 use fcs_app::user_error::UserError;
-use fcs_engine::compare::{Comparison, Group, Side};
+use fcs_engine::compare::{Group, Side};
 use fcs_engine::history::{RecoverMode, RunInfo};
 use fcs_engine::{Control, Settings};
 use fcs_sys::Time;
 use jiff::tz::TimeZone;
 
+use crate::chips::Chip;
 use crate::editor::Editor;
 use crate::keep::Remembered;
 use crate::log::{Level, Log};
@@ -373,12 +374,8 @@ impl App {
     }
 
     /// What a chip counts.
-    pub fn chip_count(&self, group: Group) -> u64 {
-        self.loaded().map_or(0, |loaded| {
-            let rows = loaded.model.rows().index().under(group);
-            // The root is in no count, as in the summary.
-            u64::from(rows.count()) - u64::from(rows.has(Comparison::ROOT))
-        })
+    pub fn chip_count(&self, chip: Chip) -> u64 {
+        self.loaded().map_or(0, |loaded| loaded.model.rows().index().count_below_root(chip))
     }
 
     /// How many rows are ticked on a side, and their bytes.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use fcs_engine::access::Access;
-use fcs_engine::compare::{Group, RowId, Side};
+use fcs_engine::compare::{RowId, Side};
 use fcs_engine::run::RemovedTo;
 use fcs_engine::session::Task;
 use fcs_sys::Kind;
@@ -18,7 +18,8 @@ use super::confirm::WhenPlanned;
 use super::jobs::{self, JobEvent, PlannedRows};
 use super::{App, Confirm, Sheet, View};
 use crate::bits::Bits;
-use crate::filter::{Chips, Filter, FilterError};
+use crate::chips::{Chip, Chips};
+use crate::filter::{Filter, FilterError};
 use crate::index::Index;
 use crate::model::Model;
 use crate::running::JobKind;
@@ -87,7 +88,7 @@ impl Orphans {
     pub(super) fn new(index: Arc<Index>, main: MainFilter, side: Side, zone: &TimeZone) -> Self {
         let mut wished = main.ticked;
         // A folder stands for what is listed in it, not for differences that are none of this dialog's.
-        let listed = index.under(group_of(side)).clone();
+        let listed = index.under(Chip::only(side)).clone();
         let mut work = listed.clone();
         work.keep(index.work());
         let mut orphans = Self {
@@ -105,10 +106,9 @@ impl Orphans {
             troubled: Vec::new(),
         };
         orphans.set_filter(String::new(), zone);
-        let group = orphans.group();
         wished.keep(&listed);
         orphans.all = orphans.statistics_of(&listed);
-        orphans.chip_is_off = !main.chips.has(group);
+        orphans.chip_is_off = !main.chips.has(orphans.chip());
         // Shown here is what was shown there; but with its chip off that would be nothing at all.
         orphans.set_filter(main.filter, zone);
         if wished.count() > 0 {
@@ -121,13 +121,13 @@ impl Orphans {
         orphans
     }
 
-    fn group(&self) -> Group {
-        group_of(self.side)
+    fn chip(&self) -> Chip {
+        Chip::only(self.side)
     }
 
     /// Filters the rows; a text that is not understood leaves them as they are.
     pub fn set_filter(&mut self, text: String, zone: &TimeZone) {
-        match Filter::new(&text, Chips::NONE.toggled(self.group()), zone) {
+        match Filter::new(&text, Chips::NONE.toggled(self.chip()), zone) {
             Ok(filter) => {
                 self.model.set_filter(&filter);
                 self.filter_error = None;
@@ -183,7 +183,7 @@ impl Orphans {
     /// The items to be deleted: what is ticked and on this side alone.
     pub(super) fn rows(&self) -> Bits {
         let mut rows = self.model.selection().ticked(self.side).clone();
-        rows.keep(self.model.rows().index().under(self.group()));
+        rows.keep(self.model.rows().index().under(self.chip()));
         rows
     }
 
@@ -206,13 +206,6 @@ impl Orphans {
         }
         found.sort_unstable();
         found
-    }
-}
-
-fn group_of(side: Side) -> Group {
-    match side {
-        Side::Left => Group::LeftOnly,
-        Side::Right => Group::RightOnly,
     }
 }
 

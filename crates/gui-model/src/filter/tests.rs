@@ -79,7 +79,8 @@ fn chips_choose_by_verdict() {
         let filter = Filter::new("?", Chips::NONE.toggled(chip), &TimeZone::UTC).unwrap();
         hits(&index, &filter).join(" ")
     };
-    assert_eq!(Group::ALL.map(only), ["a", "b", "c", "d", "e"]);
+    // Dates are no criterion here, so neither side is the newer one.
+    assert_eq!(Chip::ALL.map(only), ["a", "", "", "", "b", "c", "d", "e"]);
     assert_eq!(Filter::new("", Chips::NONE, &TimeZone::UTC).unwrap().matching(&index).count(), 0);
 }
 

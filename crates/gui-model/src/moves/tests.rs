@@ -6,7 +6,8 @@ use fcs_engine::compare::{Side, Verdict};
 use proptest::prelude::*;
 
 use super::*;
-use crate::filter::{Chips, Filter};
+use crate::chips::Chips;
+use crate::filter::Filter;
 use crate::sort::{Column, Sort};
 use crate::testing::{Pair, pairs, row};
 

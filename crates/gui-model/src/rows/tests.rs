@@ -1,18 +1,18 @@
 //! What is visible, on random trees.
 
-use fcs_engine::compare::{Digests, Group, Side};
+use fcs_engine::compare::{Digests, Side};
 use fcs_sys::Time;
 use proptest::prelude::*;
 use proptest::sample::Index as Pick;
 
 use super::*;
-use crate::filter::Chips;
+use crate::chips::{Chip, Chips};
 use crate::sort::Column;
 use crate::testing::{Pair, pairs, row};
 
 fn filters() -> impl Strategy<Value = (&'static str, Chips)> {
     let text = proptest::sample::select(&["", "a", "*.jpg; b", "b/", ">1k", "2023-11-15", "nothing"][..]);
-    let chips = proptest::sample::select(&[None, Some(Group::Same), Some(Group::Problem)][..]);
+    let chips = proptest::sample::select(&[None, Some(Chip::Same), Some(Chip::Problem)][..]);
     (text, chips.prop_map(|off| off.map_or(Chips::ALL, |off| Chips::ALL.toggled(off))))
 }
 

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use proptest::sample::Index as Pick;
 
 use super::*;
-use crate::filter::{Chips, Filter};
+use crate::chips::Chips;
+use crate::filter::Filter;
 use crate::rows::Rows;
 use crate::sort::{Column, Sort};
 use crate::testing::{Pair, is_in, pairs, row};

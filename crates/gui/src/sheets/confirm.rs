@@ -99,7 +99,11 @@ fn body(confirm: &mut Confirm, settings: &Settings, ui: &mut Ui, pal: &Palette) 
         problem(Severity::Warns, &text, ui, pal);
     }
     problems(&proposed, ui, pal);
-    examples(&proposed, ui, pal);
+    if let Some(text) = proposed.newer_words() {
+        problem(Severity::Warns, &text, ui, pal);
+        paths("newer", &proposed.newer, proposed.more_newer, ui, pal);
+    }
+    paths("examples", &proposed.examples, proposed.more, ui, pal);
     if let Some(number) = proposed.must_type() {
         ui.add_space(6.0);
         let (removes, changes) =
@@ -175,22 +179,19 @@ fn problem(severity: Severity, text: &str, ui: &mut Ui, pal: &Palette) {
     });
 }
 
-fn examples(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {
-    if proposed.examples.is_empty() {
+/// The first of many paths.
+fn paths(salt: &str, shown: &[String], more: u64, ui: &mut Ui, pal: &Palette) {
+    if shown.is_empty() {
         return;
     }
     ui.add_space(4.0);
-    widgets::boxed(ui, "examples", |ui| {
+    widgets::boxed(ui, salt, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
-        for path in &proposed.examples {
+        for path in shown {
             ui.add(egui::Label::new(RichText::new(path).size(12.0)).truncate());
         }
-        if proposed.more > 0 {
-            ui.label(
-                RichText::new(format!("… and {} more", text::number(proposed.more)))
-                    .color(pal.weak)
-                    .size(12.0),
-            );
+        if more > 0 {
+            ui.label(RichText::new(format!("… and {} more", text::number(more))).color(pal.weak).size(12.0));
         }
     });
 }

@@ -214,10 +214,10 @@ fn set(
 fn usual(field: Field, decimals: usize) -> f32 {
     match field {
         Field::Name => MIN_NAME,
-        Field::Size => 84.0,
-        Field::Created | Field::Modified => {
-            146.0 + 7.6 * decimals as f32 + if decimals > 0 { 4.0 } else { 0.0 }
-        }
+        Field::Size => 80.0,
+        Field::Created => 146.0 + 7.6 * decimals as f32 + if decimals > 0 { 4.0 } else { 0.0 },
+        // The newer side's is bold.
+        Field::Modified => 151.0 + 8.2 * decimals as f32 + if decimals > 0 { 4.0 } else { 0.0 },
         Field::Digest => 152.0,
         Field::Status => 124.0,
     }

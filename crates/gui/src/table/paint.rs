@@ -4,7 +4,7 @@
 
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{Align, Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Stroke, StrokeKind, pos2};
-use fcs_engine::compare::Group;
+use fcs_engine::compare::{Group, Side};
 use fcs_gui_model::Mark;
 
 use crate::theme::{self, Palette, icon};
@@ -50,6 +50,20 @@ pub(super) fn line(p: &Painter, room: Rect, align: Align, text: &str, font: Font
 /// An icon around a point.
 pub(super) fn glyph(p: &Painter, center: Pos2, glyph: &str, size: f32, color: Color32) {
     p.text(center, Align2::CENTER_CENTER, glyph, FontId::proportional(size), color);
+}
+
+/// The date of the newer side.
+pub(super) fn newer_date() -> FontId {
+    FontId::new(12.0, theme::semibold())
+}
+
+/// The sign of the side that is newer: greater or less, as the times of left and right are.
+pub(super) fn newer(p: &Painter, center: Pos2, side: Side, color: Color32) {
+    let sign = match side {
+        Side::Left => ">",
+        Side::Right => "<",
+    };
+    p.text(center, Align2::CENTER_CENTER, sign, FontId::new(14.0, theme::semibold()), color);
 }
 
 /// The glyph of a verdict.

@@ -5,7 +5,9 @@
 //! stop of the Tab key: in a table of a million rows that is what the arrows are for. This module must not know what
 //! an action does.
 
-use egui::{Align, CornerRadius, Painter, Rect, Response, Role, Sense, Ui, UiBuilder, Vec2, WidgetInfo};
+use egui::{
+    Align, CornerRadius, FontId, Painter, Rect, Response, Role, Sense, Ui, UiBuilder, Vec2, WidgetInfo,
+};
 use egui::{accesskit, pos2};
 use fcs_engine::access::Access;
 use fcs_engine::compare::{Comparison, Group, RowId, Side, Verdict};
@@ -121,6 +123,9 @@ fn spoken(scene: &Scene<'_>, row: RowId) -> String {
     let cells = &scene.cells;
     let verdict = scene.cells.index.comparison().row(row).verdict;
     let mut text = format!("{}, {}", cells.name(row, Side::Left), fcs_gui_model::text::status(verdict));
+    if let Some(words) = cells.newer_words(row) {
+        text = format!("{text}, {words}");
+    }
     for (side, word) in [(Side::Left, "left"), (Side::Right, "right")] {
         if cells.index.comparison().node(row, side).is_none() {
             text = format!("{text}, {word} missing");
@@ -315,7 +320,13 @@ fn value(p: &Painter, scene: &Scene<'_>, row: RowId, side: Side, column: usize, 
         Field::Digest => Align::Min,
         _ => Align::Max,
     };
-    paint::line(p, room, align, &text, paint::small(), color);
+    paint::line(p, room, align, &text, value_font(scene, row, side, field), color);
+}
+
+/// The font of a cell that is no name: the newer date stands out.
+fn value_font(scene: &Scene<'_>, row: RowId, side: Side, field: Field) -> FontId {
+    let is_newer = field == Field::Modified && scene.cells.index.newer(row) == Some(side);
+    if is_newer { paint::newer_date() } else { paint::small() }
 }
 
 /// How an item that could be removed looks now; nothing for others.
@@ -351,7 +362,13 @@ fn between(p: &Painter, scene: &Scene<'_>, place: usize) {
     if scene.cells.differs_inside(row) {
         paint::glyph(p, center, icon::DOTS_THREE, 15.0, scene.palette.diff);
     } else {
-        paint::glyph(p, center, paint::verdict(group), 15.0, scene.palette.verdict(group));
+        let color = scene.palette.verdict(group);
+        let newer = scene.cells.index.newer(row);
+        let beside = if newer.is_some() { egui::vec2(7.0, 0.0) } else { Vec2::ZERO };
+        paint::glyph(p, center - beside, paint::verdict(group), 15.0, color);
+        if let Some(side) = newer {
+            paint::newer(p, center + beside + egui::vec2(2.0, 0.0), side, color);
+        }
     }
     mark(p, scene, row, area);
 }
@@ -409,7 +426,7 @@ fn wanted(p: &Painter, scene: &Scene<'_>, row: RowId, side: Side, field: Field) 
             widgets::width(p, &text, paint::strong()) + depth * INDENT + 62.0 + 2.0 * PAD
         }
         Field::Status => widgets::width(p, &text, paint::small()) + 20.0 + 2.0 * PAD,
-        _ => widgets::width(p, &text, paint::small()) + 2.0 * PAD,
+        _ => widgets::width(p, &text, value_font(scene, row, side, field)) + 2.0 * PAD,
     }
     .ceil()
         + 1.0

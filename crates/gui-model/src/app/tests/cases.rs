@@ -4,7 +4,7 @@ use fcs_app::hints::{FrontEnd, with_hint};
 use fcs_engine::compare::{RowId, Side};
 
 use super::*;
-use crate::filter::Chips;
+use crate::chips::{Chip, Chips};
 
 fn orphans(app: &mut App) -> &mut Orphans {
     match &mut app.sheet {
@@ -79,7 +79,7 @@ fn v3_the_dialog_begins_with_the_main_filter_and_what_is_ticked_there() {
 
     // With its chip off the main window shows none of them: nothing is ticked for the user.
     bench.app.set_filter(String::new());
-    bench.app.toggle_chip(Group::RightOnly);
+    bench.app.toggle_chip(Chip::RightOnly);
     open_dialog(&mut bench);
     let dialog = orphans(&mut bench.app);
     assert!(dialog.chip_is_off && dialog.ticked.items() == 0 && dialog.all.files == 53);
@@ -207,7 +207,7 @@ fn v8_escape_clears_one_thing_at_a_time_and_it_comes_back() {
     bench.write("left/a.txt", b"a");
     bench.compare();
     bench.app.set_filter("*.txt".into());
-    bench.app.toggle_chip(Group::Same);
+    bench.app.toggle_chip(Chip::Same);
     let chips = bench.app.filter.chips;
     bench.app.escape();
     assert!(bench.app.filter.text.is_empty() && bench.app.filter.chips == chips, "the text only");

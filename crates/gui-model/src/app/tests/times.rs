@@ -17,7 +17,7 @@ fn at(seconds: u64, nanos: u32) -> SystemTime {
 }
 
 impl Bench {
-    fn dated(&self, name: &str, content: &[u8], seconds: u64, nanos: u32) {
+    pub(super) fn dated(&self, name: &str, content: &[u8], seconds: u64, nanos: u32) {
         self.write(name, content);
         let file = File::options().write(true).open(self.path(name)).unwrap();
         file.set_times(FileTimes::new().set_modified(at(seconds, nanos))).unwrap();
@@ -27,7 +27,7 @@ impl Bench {
         fs::metadata(self.path(name)).unwrap().modified().unwrap()
     }
 
-    fn row(&self, path: &str) -> RowId {
+    pub(super) fn row(&self, path: &str) -> RowId {
         crate::testing::row(self.app.loaded().unwrap().comparison(), path)
     }
 
