@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fcs_engine::history::RunId;
 use fcs_engine::memory::RootIdentity;
-use fcs_sys::{Time, open_root};
+use fcs_sys::{RootError, Time, open_root};
 use serde::{Deserialize, Serialize};
 
 use crate::StateError;
@@ -185,6 +185,8 @@ pub(crate) fn put(unfinished: &Path, path: &Path) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
             result => result,
         },
+        // A home on a server: the server makes it durable, or nobody does.
+        Err(RootError::Unc) => Ok(()),
         Err(error) => Err(io::Error::other(error.to_string())),
     }
 }

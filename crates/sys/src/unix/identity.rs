@@ -80,6 +80,25 @@ mod tests {
         assert_eq!(spelled(&bytes[..4]), "01234567");
     }
 
+    /// On whatever volume the tests run: what lasts cannot be seen here, only that it is one mark for one volume.
+    #[test]
+    fn each_folder_of_a_volume_has_its_mark_and_memory_has_none() {
+        let tmp = tempfile::tempdir().unwrap();
+        std::fs::create_dir(tmp.path().join("sub")).unwrap();
+        let mark = |path: &Path| crate::open_root(path).unwrap().dir.volume_identity().unwrap();
+        let (top, sub) = (mark(tmp.path()), mark(&tmp.path().join("sub")));
+        assert_eq!(top, sub);
+        let facts = crate::open_root(tmp.path()).unwrap().dir.volume().unwrap();
+        if makes_fsid_of_uuid(&facts.file_system) {
+            assert!(top.is_some_and(|mark| mark.starts_with("fsid:") && mark.len() == 21));
+        }
+        if let Ok(memory) = crate::open_root(Path::new("/dev/shm"))
+            && memory.dir.volume().unwrap().place == Place::Memory
+        {
+            assert_eq!(memory.dir.volume_identity().unwrap(), None);
+        }
+    }
+
     #[test]
     fn a_device_is_found_by_its_link_and_nothing_else_is() {
         let tmp = tempfile::tempdir().unwrap();
