@@ -279,7 +279,7 @@ class Setting(NamedTuple):
 
     name: str
     unit: str
-    """"bytes", "count", "milliseconds", "nanoseconds", "choice" or "switch"."""
+    """"bytes", "count", "milliseconds", "nanoseconds", "choice", "switch" or "path"."""
     default: int | bool | str
     least: int | None
     most: int | None
