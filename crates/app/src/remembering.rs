@@ -186,9 +186,14 @@ pub fn take_back(roots: &[Root], run: &RunId) -> Result<(), String> {
     let (Ok(a), Ok(b)) = (root_identity(a), root_identity(b)) else { return Ok(()) };
     let Some(mut pair) = states.find(&[a, b]).map_err(|error| error.to_string())? else { return Ok(()) };
     match pair.revert(run) {
-        Ok(_) | Err(StateError::Missing | StateError::NoSuchRun { .. }) => Ok(()),
         // Nothing is gone by that cannot be loaded.
-        Err(StateError::Damaged { .. } | StateError::OtherVersion { .. }) => Ok(()),
+        Ok(_)
+        | Err(
+            StateError::Missing
+            | StateError::NoSuchRun { .. }
+            | StateError::Damaged { .. }
+            | StateError::OtherVersion { .. },
+        ) => Ok(()),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -116,13 +116,10 @@ impl Remembered {
             while let Some(change) = changes.next_if(|change| change.path.as_bytes() < path) {
                 add(&mut all, change);
             }
-            match changes.next_if(|change| change.path.as_bytes() == path) {
-                Some(change) => add(&mut all, change),
-                None => {
-                    all.paths.extend_from_slice(path);
-                    all.ends.push(all.paths.len());
-                    all.items.push(*known);
-                }
+            if let Some(change) = changes.next_if(|change| change.path.as_bytes() == path) {
+                add(&mut all, change);
+            } else {
+                all.push_bytes(path, *known);
             }
         }
         changes.for_each(|change| add(&mut all, change));
