@@ -31,7 +31,17 @@ fn killed(bench: &Bench) {
     let mut child = bench
         .fcs
         .command()
-        .args(["copy", "-y", "--json", "--jobs", "1", "--set", "batch_max_files=20"])
+        .args([
+            "copy",
+            "-y",
+            "--json",
+            "--jobs",
+            "1",
+            "--set",
+            "batch_max_files=20",
+            "--max-change",
+            "100000",
+        ])
         .args([&bench.left, &bench.right])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -136,7 +146,17 @@ fn one_run_at_a_time_and_the_second_says_who() {
     let mut child = bench
         .fcs
         .command()
-        .args(["copy", "-y", "--json", "--jobs", "1", "--set", "batch_max_files=20"])
+        .args([
+            "copy",
+            "-y",
+            "--json",
+            "--jobs",
+            "1",
+            "--set",
+            "batch_max_files=20",
+            "--max-change",
+            "100000",
+        ])
         .args([&bench.left, &bench.right])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

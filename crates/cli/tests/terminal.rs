@@ -244,7 +244,17 @@ fn start_and_wait_for_first_item(bench: &Bench) -> (Child, std::process::ChildSt
     let mut child = bench
         .fcs
         .command()
-        .args(["copy", "-y", "--json", "--jobs", "1", "--set", "batch_max_files=20"])
+        .args([
+            "copy",
+            "-y",
+            "--json",
+            "--jobs",
+            "1",
+            "--set",
+            "batch_max_files=20",
+            "--max-change",
+            "100000",
+        ])
         .args([&bench.left, &bench.right])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -354,7 +364,8 @@ fn an_interrupted_run_asks_whether_to_keep_or_to_roll_back() {
     for (answer, code, result) in [("r\n", 6, "Rolled back:"), ("\n", 130, "What was copied stays")] {
         let bench = many_files();
         let before = bench.seen();
-        let args = ["copy", "-y", "-v", "--jobs", "1", "--set", "batch_max_files=20"];
+        let args =
+            ["copy", "-y", "-v", "--jobs", "1", "--set", "batch_max_files=20", "--max-change", "100000"];
         let mut run = OnTerminal::start(&bench, &args);
         // The line of the first finished item; the overview names it too, but without this.
         run.wait_for("12 B, direct");
@@ -373,7 +384,19 @@ fn what_becomes_of_an_interrupted_run_can_be_said_beforehand() {
     for (choice, code) in [("rollback", 6), ("keep", 130)] {
         let bench = many_files();
         let before = bench.seen();
-        let args = ["copy", "-y", "-v", "--jobs", "1", "--set", "batch_max_files=20", "--on-cancel", choice];
+        let args = [
+            "copy",
+            "-y",
+            "-v",
+            "--jobs",
+            "1",
+            "--set",
+            "batch_max_files=20",
+            "--max-change",
+            "100000",
+            "--on-cancel",
+            choice,
+        ];
         let run = OnTerminal::start(&bench, &args);
         run.wait_for("12 B, direct");
         interrupt(&run.child);

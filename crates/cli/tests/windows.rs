@@ -448,7 +448,17 @@ impl Copying {
         let mut child = bench
             .fcs
             .command()
-            .args(["copy", "-y", "--json", "--jobs", "1", "--set", "batch_max_files=10"])
+            .args([
+                "copy",
+                "-y",
+                "--json",
+                "--jobs",
+                "1",
+                "--set",
+                "batch_max_files=10",
+                "--max-change",
+                "100000",
+            ])
             .args(args)
             .args([&bench.left, &bench.right])
             .stdout(Stdio::piped())
@@ -624,7 +634,8 @@ fn a_volume_that_fills_up_costs_no_original_and_recovers_once_there_is_room() {
 
     let filler = place.path().join("filler");
     fill(&filler, 2 << 20);
-    let args = ["-y", "--set", "space_margin_bytes=0", "--set", "batch_max_files=50"];
+    let args =
+        ["-y", "--set", "space_margin_bytes=0", "--set", "batch_max_files=50", "--max-change", "100000"];
     let run = bench.run_on("copy", &args, &bench.left, &target);
     assert!([4, 9].contains(&run.code), "{run}");
     assert!(run.stderr.contains("the volume is full (code 112)"), "{run}");

@@ -80,7 +80,9 @@ fn bench() -> Bench {
 
 /// One file at a time, small groups, and files that go their own way though they are not large, so that there are many
 /// moments to be ended at and yet not much to write.
-const SLOW: [&str; 8] = [
+const SLOW: [&str; 10] = [
+    "--max-change",
+    "100000",
     "--jobs",
     "1",
     "--set",

@@ -295,7 +295,8 @@ impl Trial {
 
     /// Whether the kill came in time, or that was noted as wrong.
     fn kill_after(&mut self, items: usize, left: &Path, right: &Path) -> bool {
-        let args = ["copy", "-y", "--json", "--jobs", "1", "--set", "batch_max_files=10"];
+        let args =
+            ["copy", "-y", "--json", "--jobs", "1", "--set", "batch_max_files=10", "--max-change", "100000"];
         let mut command = self.command(&args, &[left, right]);
         let (mut out, theirs) = std::io::pipe().unwrap();
         // The program stands still when nobody reads on. A pipe that holds a few items sees to it that the end does not

@@ -119,13 +119,13 @@ impl Found<'_> {
 const PROVE_CHANGES: [&str; 9] = ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcachefs", "zfs", "apfs"];
 
 /// Whether no program can write to a file there without its change time moving.
-fn proves_changes(volume: &VolumeFacts) -> bool {
+pub(super) fn proves_changes(volume: &VolumeFacts) -> bool {
     let name = volume.file_system.to_ascii_lowercase();
     volume.place == Place::Local && PROVE_CHANGES.contains(&name.as_str())
 }
 
 /// Whether a file changed last so long before a moment that a change after it would bear another time.
-fn is_settled(file: &Fingerprint, before: Time) -> bool {
+pub(super) fn is_settled(file: &Fingerprint, before: Time) -> bool {
     file.changed.is_some_and(|changed| before.as_nanos() - changed.as_nanos() > CLEARLY_BEFORE_NANOS)
 }
 

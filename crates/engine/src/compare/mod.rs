@@ -14,11 +14,13 @@ mod model;
 mod pair;
 mod rows;
 pub mod stored;
+mod trusted;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use fcs_sys::{Root, Time};
+use fcs_text::count;
 
 use self::content::{Finding, Verdicts};
 use crate::progress::Phase;
@@ -31,6 +33,7 @@ pub(crate) use dates::{Dates, Later};
 pub use model::{Comparison, Differences, Digests, Group, Row, RowId, Side, Summary, Verdict};
 pub(crate) use pair::{duration_words, keeps_permissions};
 pub use rows::Walk;
+pub use trusted::Trusted;
 
 /// Compares two trees that were scanned in one order, by the criteria in `settings`.
 ///
@@ -62,6 +65,23 @@ pub fn compare_after(
     settings: &Settings,
     control: &Control,
 ) -> Result<Comparison> {
+    compare_trusting(None, before, left, right, settings, control)
+}
+
+/// As [`compare_after`], except that content is not read either where a memory of the two folders knows that it was
+/// equal and neither file changed since. A note says of how many.
+///
+/// # Panics
+///
+/// As [`compare`].
+pub fn compare_trusting(
+    trusted: Option<Trusted<'_>>,
+    before: Option<&Comparison>,
+    left: (&Root, Arc<Tree>),
+    right: (&Root, Arc<Tree>),
+    settings: &Settings,
+    control: &Control,
+) -> Result<Comparison> {
     let began = Time::now();
     assert_eq!(left.1.order(), right.1.order(), "both trees must be sorted alike");
     if left.1.items() + right.1.items() >= u64::from(RowId::MAX) {
@@ -87,6 +107,15 @@ pub fn compare_after(
             }
             None => (paired.candidates, Verdicts::default()),
         };
+        let unread = match trusted {
+            Some(trusted) => {
+                let all = unread.len();
+                let unread = trusted::unread(trusted, [&*left, &*right], &rows, unread);
+                notes.extend(trusted_note(all - unread.len()));
+                unread
+            }
+            None => unread,
+        };
         verdicts = content::compare_files(roots, [&*left, &*right], &rows, &unread, settings, control);
         verdicts.absorb(known);
         cancelled |= verdicts.cancelled;
@@ -108,6 +137,15 @@ pub fn compare_after(
         began,
         cancelled,
     })
+}
+
+/// Says what was not read because a memory knows it.
+fn trusted_note(pairs: usize) -> Option<Note> {
+    let counted = count(pairs as u64, "pair of files", "pairs of files");
+    let text = format!(
+        "The content of {counted} was not read: it was equal when it was read last, and no file has changed since."
+    );
+    (pairs > 0).then(|| text.into())
 }
 
 /// What reading the files of some rows has shown.

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::compare::Side;
 use crate::filter::Filter;
+use crate::memory::{Grade, Known, Remembered, Stamp};
 use crate::model::{Item, compare_models, compare_trees, path, trees};
 use crate::scan::scan_pair;
 use crate::tree::NameOrder::{Exact, Folded};
@@ -602,6 +603,72 @@ fn content_that_was_read_is_read_again_only_where_a_file_changed() {
         write(&pair.tmp.path().join("r/a/touched"), b"four");
         fs::remove_file(pair.tmp.path().join("l/a/0 new")).unwrap();
     }
+}
+
+#[cfg(unix)] // Elsewhere nothing is trusted.
+#[test]
+fn content_that_a_memory_knows_is_not_read_until_a_file_changes() {
+    let pair =
+        Pair::new().both("a/b", b"abc", b"abc").both("a/c", b"four", b"four").both("z", b"12345", b"12345");
+    let (left, right) = pair.roots();
+    let settings = with_content(ContentCheck::Blake3);
+    let now = Time::now();
+    let later = |seconds: i64| Time::new(now.seconds() + seconds, 0);
+    let known = |path: &str, grade, seen| {
+        let stamp = |root: &Root| {
+            let mut dir = Arc::clone(&root.dir);
+            let path = crate::model::path(path);
+            let (folder, name) = path.split().unwrap();
+            folder.names().for_each(|name| dir = dir.open_dir(&name).unwrap());
+            Stamp::from(&dir.stat(&name).unwrap().fingerprint())
+        };
+        Known { stamps: [stamp(&left), stamp(&right)], hash: None, grade, seen }
+    };
+    let read = |all: &[(&str, Known)], since| {
+        let mut remembered = Remembered::default();
+        assert!(all.iter().all(|(path, known)| remembered.push(&crate::model::path(path), *known)));
+        let control = Control::default();
+        let (mut l, mut r) = scan_pair(&left, &right, &Filter::default(), &settings, &control).unwrap();
+        for tree in [&mut l, &mut r] {
+            tree.volume.file_system = "ext4".to_owned();
+            tree.volume.place = fcs_sys::Place::Local;
+        }
+        let (l, r) = ((&left, Arc::new(l)), (&right, Arc::new(r)));
+        let trusted = Trusted { remembered: &remembered, since };
+        let comparison = compare_trusting(Some(trusted), None, l, r, &settings, &control).unwrap();
+        let done = control.progress.snapshot();
+        assert_eq!(done.compare_bytes_done, done.compare_bytes_total);
+        (comparison, done.compare_bytes_done)
+    };
+    let device = |path| (path, known(path, Grade::Device, later(3600)));
+    let all = [device("a/b"), device("a/c"), ("z", known("z", Grade::Cache, later(3600)))];
+    let (comparison, bytes) = read(&all, now);
+    assert_eq!(bytes, 0);
+    assert!(["a/b", "a/c", "z"].iter().all(|path| verdict_of(&comparison, path) == Verdict::Same));
+    let note = comparison.notes.iter().find(|note| note.text.contains("was not read")).unwrap();
+    assert!(note.text.starts_with("The content of 3 pairs of files was not read"), "{}", note.text);
+
+    assert_eq!(read(&all, later(3601)).1, 2 * 12, "too long ago");
+    assert_eq!(read(&all[1..], now).1, 2 * 3, "not remembered");
+    assert_eq!(read(&[("z", known("z", Grade::Looks, later(3600)))], now).1, 2 * 12, "never read");
+    assert_eq!(read(&[("z", known("z", Grade::Device, now))], now).1, 2 * 12, "had not rested");
+    for change in 0..8 {
+        let mut changed = all;
+        let stamp = &mut changed[2].1.stamps[change % 2];
+        match change / 2 {
+            0 => stamp.size += 1,
+            1 => stamp.modified = Time::new(1, 0),
+            2 => stamp.changed = None,
+            _ => stamp.id.file += 1,
+        }
+        assert_eq!(read(&changed, now).1, 2 * 5, "{change}");
+    }
+    // The same size and date, other bytes: only the change time tells.
+    write(&pair.tmp.path().join("r/z"), b"54321");
+    let (comparison, bytes) = read(&all, now);
+    assert_eq!(bytes, 2 * 5);
+    let content = Verdict::Different(Differences { content: true, ..Differences::default() });
+    assert_eq!(verdict_of(&comparison, "z"), content);
 }
 
 #[test]

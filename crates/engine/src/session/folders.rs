@@ -11,7 +11,7 @@ use fcs_text::printable;
 
 use super::root::{check_not_moved, open_as, start};
 use super::{Proposal, SessionError, Task, freed};
-use crate::compare::{Comparison, Side, compare_after};
+use crate::compare::{Comparison, Side, Trusted, compare_trusting};
 use crate::filter::Filter;
 use crate::memory::{MemoryChange, Remembered, learned};
 use crate::plan::Plan;
@@ -219,12 +219,27 @@ impl Folders {
         settings: &Settings,
         control: &Control,
     ) -> crate::Result<Comparison> {
+        self.compare_trusting(None, before, settings, control)
+    }
+
+    /// As [`Folders::compare_after`]; content that a memory of the two folders knows to be equal is not read either.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Folders::compare`].
+    pub fn compare_trusting(
+        &self,
+        trusted: Option<Trusted<'_>>,
+        before: Option<&Comparison>,
+        settings: &Settings,
+        control: &Control,
+    ) -> crate::Result<Comparison> {
         control.progress.enter(Phase::Scan);
         let case = [Side::Left, Side::Right].map(|side| self.probe(side).and_then(|probe| probe.names.case));
         let (left, right) = scan_pair_as(&self.left, &self.right, case, &self.filter, settings, control)?;
         control.progress.enter(Phase::Compare);
         let (left, right) = ((&self.left, Arc::new(left)), (&self.right, Arc::new(right)));
-        let mut comparison = compare_after(before, left, right, settings, control)?;
+        let mut comparison = compare_trusting(trusted, before, left, right, settings, control)?;
         if let Some(note) = self.unmatched_note().filter(|_| !comparison.cancelled).map(Note::from) {
             control.observer.note(&note);
             comparison.notes.push(note);
