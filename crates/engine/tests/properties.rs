@@ -23,7 +23,7 @@ use fcs_engine::history::{RunState, StartError, undo};
 use fcs_engine::plan::{Plan, plan, plan_sync};
 use fcs_engine::report::{Outcome, Report, RunResult, SkipReason};
 use fcs_engine::run::{OnError, RunOptions, run};
-use fcs_engine::settings::{ContentCheck, Strategy, Undo, Verify};
+use fcs_engine::settings::{ContentCheck, MoveChoice, Strategy, Undo, Verify};
 use fcs_engine::{ErrorKind, Settings};
 use fcs_sys::OsReason;
 use fcs_testkit::faulty::{Act, Call, wrap};
@@ -114,6 +114,8 @@ fn policies() -> impl proptest::strategy::Strategy<Value = Policy> {
                 compare_modified,
                 compare_existence,
                 compare_content,
+                // What was renamed keeps its permissions: a matter of its own (`renamed.rs`).
+                moves: MoveChoice::Off,
                 ..Settings::default()
             };
             let on_error = if roll_back { OnError::RollBack } else { OnError::Continue };
