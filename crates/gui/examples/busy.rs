@@ -43,6 +43,12 @@ impl Desktop for Nobody {
     fn pick_open(&self, _title: &str) -> DialogAnswer {
         DialogAnswer::Cancelled
     }
+    fn open(&self, _path: &Path) -> Result<(), String> {
+        Err("this example opens nothing".to_owned())
+    }
+    fn reveal(&self, _path: &Path) -> Result<(), String> {
+        Err("this example opens nothing".to_owned())
+    }
 }
 
 /// A window that draws for nobody.

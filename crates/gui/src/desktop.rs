@@ -1,4 +1,4 @@
-//! The system's own dialogs.
+//! The system's own dialogs, its programs for files, and its file manager.
 //!
 //! Invariant: called on threads that may wait, never on the one that draws; and that there is no dialog is told from a
 //! dialog that was closed. This module must not know what is done with an answer.
@@ -58,6 +58,12 @@ fn asked(dialog: impl FnOnce() -> Option<PathBuf>) -> DialogAnswer {
     }
 }
 
+/// Why the system could not be asked: with what lies below it, which `opener` leaves to its source.
+fn reason(error: &dyn std::error::Error) -> String {
+    let below = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+    format!("{error}{below}").trim_end_matches('.').to_owned()
+}
+
 impl Desktop for System {
     fn pick_folder(&self, title: &str, start: Option<&Path>) -> DialogAnswer {
         let dialog = FileDialog::new().set_title(title);
@@ -73,6 +79,14 @@ impl Desktop for System {
 
     fn pick_open(&self, title: &str) -> DialogAnswer {
         asked(|| FileDialog::new().set_title(title).pick_file())
+    }
+
+    fn open(&self, path: &Path) -> Result<(), String> {
+        opener::open(path).map_err(|error| reason(&error))
+    }
+
+    fn reveal(&self, path: &Path) -> Result<(), String> {
+        opener::reveal(path).map_err(|error| reason(&error))
     }
 }
 

@@ -5,12 +5,12 @@
 
 use egui::{Context, Id, Key, KeyboardShortcut, Modifiers, Rect, Ui};
 use fcs_engine::compare::Side;
-use fcs_gui_model::app::Sheet;
+use fcs_gui_model::app::{RowCommand, Sheet};
 
 use crate::window::Window;
 
 /// What a key is for: its words, and what is pressed.
-pub(crate) const KEYS: [(&str, &str); 24] = [
+pub(crate) const KEYS: [(&str, &str); 25] = [
     ("F5", "Compare the two folders"),
     ("F6 Shift+F6", "Next and previous part of the window"),
     ("Ctrl+F", "Filter"),
@@ -26,6 +26,7 @@ pub(crate) const KEYS: [(&str, &str); 24] = [
     ("Del", "Delete what only the row's side has (Shift: the other side)"),
     ("Ctrl+Z", "Undo the latest run; again: the one before"),
     ("Ctrl+E Ctrl+Shift+E", "Expand all, collapse all"),
+    ("Enter", "Open a file with the system's program (Ctrl: show it in its folder)"),
     ("Ctrl+T", "Times of the row: see them, copy, repair, set"),
     ("Ctrl+H", "History of runs"),
     ("Ctrl+L", "Log"),
@@ -170,6 +171,12 @@ pub(crate) fn act(window: &mut Window, ui: &Ui) {
         app.delete_orphans(side.other());
     } else if plain(Key::Delete) {
         app.delete_orphans(side);
+    }
+    if pressed(&command(Key::Enter))
+        && let Some(row) = app.loaded().map(|loaded| loaded.model.cursor())
+    {
+        let side = app.side_at(row, window.table.active);
+        app.row_command(row, RowCommand::Reveal(side));
     }
     if pressed(&command(Key::T))
         && let Some(row) = app.loaded().map(|loaded| loaded.model.cursor())

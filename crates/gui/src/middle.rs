@@ -36,6 +36,9 @@ pub(crate) fn table(window: &mut Window, ui: &mut Ui, pal: &Palette) {
     if let Some(context) = response.context {
         window.row_menu = Some(row_menu::OpenMenu::new(context));
     }
+    if let Some(row) = response.activated {
+        window.app.activate(row, window.table.active);
+    }
     row_menu::show(window, ui);
 }
 

@@ -13,7 +13,7 @@ use crate::widgets::{self, name};
 use crate::window::Window;
 
 /// How wide it is, in points.
-const WIDTH: f32 = 260.0;
+const WIDTH: f32 = 300.0;
 
 /// The menu that is open.
 #[derive(Debug, Clone, Copy)]

@@ -750,3 +750,38 @@ fn a_row_has_a_menu_for_the_mouse_and_for_keys_that_opens_its_times() {
     bench.key(NONE, Key::ArrowUp);
     assert_ne!(bench.cursor(), "new.txt", "keys are the table's again");
 }
+
+#[test]
+fn enter_and_a_double_click_open_a_file_and_expand_a_folder() {
+    let mut bench = small();
+    bench.compare();
+    bench.key(NONE, Key::ArrowDown);
+    assert_eq!(bench.cursor(), "sub");
+    bench.key(NONE, Key::Enter);
+    assert!(bench.find(Role::DisclosureTriangle, "Collapse sub").is_some(), "{:#?}", bench.all());
+    bench.key(NONE, Key::ArrowDown);
+    assert_eq!(bench.cursor(), "sub/changed.txt");
+    bench.key(NONE, Key::Enter);
+    bench.until("the opening", |app| app.status_message.is_some());
+    bench.app_mut().status_message = None;
+    bench.key(CTRL, Key::Enter);
+    bench.until("the file manager", |app| app.status_message.is_some());
+    bench.app_mut().status_message = None;
+    bench.h.run_steps(60);
+    let row = bench.h.get_by_label_contains("only here.txt, Right only").rect();
+    let place = egui::pos2(row.right() - 100.0, row.center().y);
+    for pressed in [true, false, true, false] {
+        let button = egui::PointerButton::Primary;
+        bench.h.event(egui::Event::PointerMoved(place));
+        bench.h.event(egui::Event::PointerButton { pos: place, button, pressed, modifiers: NONE });
+        bench.h.step();
+    }
+    bench.until("the opening", |app| {
+        app.status_message.as_ref().is_some_and(|text| text.contains("only here"))
+    });
+    let handed = bench.answers.1.lock().unwrap().clone();
+    let changed = bench.path("left/sub/changed.txt");
+    let only = bench.path("right/only here.txt");
+    assert_eq!(handed, [("open", changed.clone()), ("reveal", changed), ("open", only)]);
+    assert_eq!(bench.app().ticked(Side::Right).0, 0, "the first click's tick is undone");
+}

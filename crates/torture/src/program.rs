@@ -125,7 +125,10 @@ impl Program {
             (Subject::Rsync, _) => {
                 return ["rsync", "-aX", &format!("{left}/"), &right].map(String::from).into();
             }
-            (Subject::Fcs, Verb::Copy | Verb::Sync) => vec![verb.word(), "-y", "-q", &left, &right],
+            // Most files get other content in each case, which is what the guard is for.
+            (Subject::Fcs, Verb::Copy | Verb::Sync) => {
+                vec![verb.word(), "-y", "-q", "--max-change", "1000000", &left, &right]
+            }
             (Subject::Fcs, Verb::Undo | Verb::Recover) => vec![verb.word(), "-y", &right],
         };
         let exe = self.fcs.display().to_string();

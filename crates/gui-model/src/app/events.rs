@@ -99,6 +99,11 @@ impl App {
                     Err(trouble) => self.could_not(trouble),
                 }
             }
+            JobEvent::Opened(Ok(text)) => self.status_message = Some(text),
+            JobEvent::Opened(Err(trouble)) => {
+                self.trouble(&trouble);
+                self.status_message = Some(trouble.message);
+            }
             JobEvent::Saved(what, result) => self.saved(what, result),
             JobEvent::Imported(result) => self.imported(result),
             JobEvent::Told(level, text) => self.tell(level, &text),

@@ -139,6 +139,8 @@ pub(super) enum JobEvent {
     Pruned(Result<history::Pruned, UserError>),
     /// A file was written: what it is, and where, or why not.
     Saved(&'static str, Result<PathBuf, UserError>),
+    /// An item was handed to the system, or why it could not be.
+    Opened(Result<String, UserError>),
     Imported(Result<Box<SettingsFile>, UserError>),
     /// Something worth a line.
     Told(Level, String),

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use fcs_app::settings_file::SettingsFile;
 use fcs_app::user_error::UserError;
-use fcs_engine::compare::{Group, Side};
+use fcs_engine::compare::{RowId, Side};
 use fcs_engine::history::{RecoverMode, RunInfo};
 use fcs_engine::{Control, Settings};
 use fcs_sys::Time;
@@ -67,6 +67,18 @@ pub trait Desktop: Send + Sync {
     fn pick_save(&self, title: &str, name: &str) -> DialogAnswer;
     /// Lets the user choose a file to read.
     fn pick_open(&self, title: &str) -> DialogAnswer;
+    /// Opens an item with the program that the system has for it.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot, as the end of a sentence. What the program then makes of the item is not known here.
+    fn open(&self, path: &Path) -> Result<(), String>;
+    /// Shows an item in the system's file manager.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    fn reveal(&self, path: &Path) -> Result<(), String>;
 }
 
 /// What a window begins with.
@@ -351,11 +363,16 @@ impl App {
 
     /// The side that a key at the cursor's row means: the one that alone has the row, else the one that is `active`.
     pub fn side_at_cursor(&self, active: Side) -> Side {
+        self.loaded().map_or(active, |loaded| self.side_at(loaded.model.cursor(), active))
+    }
+
+    /// The side that alone has a row, else the one that is `active`.
+    pub fn side_at(&self, row: RowId, active: Side) -> Side {
         let Some(loaded) = self.loaded() else { return active };
-        match loaded.comparison().row(loaded.model.cursor()).verdict.group() {
-            Group::LeftOnly => Side::Left,
-            Group::RightOnly => Side::Right,
-            Group::Different | Group::Same | Group::Problem => active,
+        match [Side::Left, Side::Right].map(|side| loaded.comparison().node(row, side).is_some()) {
+            [true, false] => Side::Left,
+            [false, true] => Side::Right,
+            _ => active,
         }
     }
 

@@ -4,12 +4,18 @@
 //! an entry does is done by [`App::row_command`] alone, which asks again whether it can be. This module must not know how
 //! a menu is drawn.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use fcs_app::user_error::{UserError, UserErrorKind};
 use fcs_engine::compare::{RowId, Side};
+use fcs_engine::error::display_path;
 use fcs_engine::progress::full_path;
 
-use super::App;
+use fcs_sys::Kind;
+
+use super::jobs::JobEvent;
+use super::{App, Desktop};
 use crate::selection::Mark;
 
 /// What can be done with a row.
@@ -21,6 +27,10 @@ pub enum RowCommand {
     SetOpen(bool),
     /// To see and set the dates of its items.
     Times,
+    /// To open a side's item with the system's program for it.
+    Open(Side),
+    /// To show a side's item in the system's file manager.
+    Reveal(Side),
     /// To put the path of a side's item into the clipboard.
     CopyPath(Side),
 }
@@ -50,7 +60,7 @@ fn word(side: Side) -> &'static str {
 
 impl App {
     /// The menu of a row, asked for on a side.
-    pub fn row_menu(&self, row: RowId, side: Side) -> Vec<RowEntry> {
+    pub fn row_menu(&self, row: RowId, side_asked: Side) -> Vec<RowEntry> {
         let Some(loaded) = self.loaded() else { return Vec::new() };
         let model = &loaded.model;
         let mut entries: Vec<RowEntry> = Vec::new();
@@ -61,6 +71,7 @@ impl App {
             }));
         };
         let mut here = Vec::new();
+        let side = side_asked;
         if model.selection().can_tick(row, side) {
             let verb = if model.selection().mark(row, side) == Mark::On { "Untick" } else { "Tick" };
             let words = format!("{verb} on the {}", word(side));
@@ -73,12 +84,23 @@ impl App {
         }
         group(here);
         group(vec![(RowCommand::Times, "Times…".to_owned(), "Ctrl+T", self.can_show_times(row))]);
-        let sides = [Side::Left, Side::Right].into_iter().filter(|&side| self.row_path(row, side).is_some());
-        group(
-            sides
-                .map(|side| (RowCommand::CopyPath(side), format!("Copy the {} path", word(side)), "", true))
-                .collect(),
-        );
+        let comparison = model.rows().index().comparison();
+        let kind = |side| Some((side, comparison.entry(row, side)?.kind));
+        let there: Vec<(Side, Kind)> = [Side::Left, Side::Right].into_iter().filter_map(kind).collect();
+        let opened = there.iter().filter(|(_, kind)| *kind != Kind::Other).map(|&(side, kind)| {
+            let what = if kind == Kind::Folder { "folder" } else { "file" };
+            let key =
+                if kind != Kind::Folder && side == self.side_at(row, side_asked) { "Enter" } else { "" };
+            (RowCommand::Open(side), format!("Open the {} {what}", word(side)), key, true)
+        });
+        let shown = there.iter().map(|&(side, _)| {
+            let key = if side == self.side_at(row, side_asked) { "Ctrl+Enter" } else { "" };
+            (RowCommand::Reveal(side), format!("Show the {} one in its folder", word(side)), key, true)
+        });
+        let copied = there.iter().map(|&(side, _)| {
+            (RowCommand::CopyPath(side), format!("Copy the {} path", word(side)), "", true)
+        });
+        group(opened.chain(shown).chain(copied).collect());
         entries
     }
 
@@ -96,10 +118,48 @@ impl App {
                 }
             }
             RowCommand::Times => self.show_times(row),
+            RowCommand::Open(side) => self.hand_over(row, side, "open", |desktop, path| desktop.open(path)),
+            RowCommand::Reveal(side) => {
+                self.hand_over(row, side, "show", |desktop, path| desktop.reveal(path));
+            }
             RowCommand::CopyPath(side) => {
                 self.clipboard = self.row_path(row, side).map(|path| path.display().to_string());
             }
         }
+    }
+
+    /// What Enter or a double click on a row that is no folder does: opens the file of that side, or of the only side that
+    /// has it.
+    pub fn activate(&mut self, row: RowId, active: Side) {
+        let side = self.side_at(row, active);
+        let kind =
+            self.loaded().and_then(|loaded| loaded.comparison().entry(row, side)).map(|entry| entry.kind);
+        if matches!(kind, Some(Kind::File | Kind::Symlink)) {
+            self.row_command(row, RowCommand::Open(side));
+        }
+    }
+
+    /// Hands an item to the desktop, which may take a while.
+    fn hand_over(
+        &self,
+        row: RowId,
+        side: Side,
+        verb: &'static str,
+        hand: fn(&dyn Desktop, &Path) -> Result<(), String>,
+    ) {
+        let Some(path) = self.row_path(row, side) else { return };
+        let desktop = Arc::clone(&self.desktop);
+        self.jobs.start("open", move |_| {
+            let shown = display_path(&path);
+            JobEvent::Opened(match hand(&*desktop, &path) {
+                Ok(()) => Ok(format!("The system was asked to {verb} {shown}.")),
+                Err(why) => Err(UserError {
+                    message: format!("Could not {verb} {shown}: {why}."),
+                    hint: None,
+                    kind: UserErrorKind::Failed,
+                }),
+            })
+        });
     }
 
     /// Where a side's item is.

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Instant;
 
 use fcs_engine::OnCancel;
-use fcs_engine::compare::Side;
+use fcs_engine::compare::{Group, Side};
 use fcs_engine::history::RunState;
 use fcs_engine::report::RunResult;
 use fcs_engine::run::RemovedTo;
@@ -17,12 +17,13 @@ use fcs_testkit::{Options, listing};
 use super::*;
 
 mod cases;
+mod menu;
 mod newer;
 mod times;
 
 /// Answers every dialog with the same path, and counts them.
 #[derive(Default)]
-struct Answers(Mutex<Vec<PathBuf>>);
+struct Answers(Mutex<Vec<PathBuf>>, Mutex<Vec<(&'static str, PathBuf)>>);
 
 impl Answers {
     /// A path that is empty is no dialog at all.
@@ -32,6 +33,15 @@ impl Answers {
             Some(path) => DialogAnswer::Chosen(path),
             None => DialogAnswer::Cancelled,
         }
+    }
+
+    /// Nothing is opened; what is called `nothing` cannot be.
+    fn hand_over(&self, what: &'static str, path: &Path) -> Result<(), String> {
+        if path.ends_with("nothing") {
+            return Err("no program is there for it".to_owned());
+        }
+        self.1.lock().unwrap().push((what, path.to_owned()));
+        Ok(())
     }
 }
 
@@ -44,6 +54,12 @@ impl Desktop for Answers {
     }
     fn pick_open(&self, _title: &str) -> DialogAnswer {
         self.next()
+    }
+    fn open(&self, path: &Path) -> Result<(), String> {
+        self.hand_over("open", path)
+    }
+    fn reveal(&self, path: &Path) -> Result<(), String> {
+        self.hand_over("reveal", path)
     }
 }
 

@@ -21,7 +21,7 @@ use super::CpuRenderer;
 
 /// Answers dialogs with what a test put there, the last first; a path that is empty is no dialog at all.
 #[derive(Default)]
-pub struct Answers(pub Mutex<Vec<PathBuf>>);
+pub struct Answers(pub Mutex<Vec<PathBuf>>, pub Mutex<Vec<(&'static str, PathBuf)>>);
 
 impl Answers {
     fn next(&self) -> DialogAnswer {
@@ -30,6 +30,11 @@ impl Answers {
             Some(path) => DialogAnswer::Chosen(path),
             None => DialogAnswer::Cancelled,
         }
+    }
+
+    /// Takes note of it; nothing is opened.
+    fn hand_over(&self, what: &'static str, path: &Path) {
+        self.1.lock().unwrap().push((what, path.to_owned()));
     }
 }
 
@@ -42,6 +47,14 @@ impl Desktop for Answers {
     }
     fn pick_open(&self, _title: &str) -> DialogAnswer {
         self.next()
+    }
+    fn open(&self, path: &Path) -> Result<(), String> {
+        self.hand_over("open", path);
+        Ok(())
+    }
+    fn reveal(&self, path: &Path) -> Result<(), String> {
+        self.hand_over("reveal", path);
+        Ok(())
     }
 }
 
