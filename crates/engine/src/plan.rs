@@ -164,8 +164,8 @@ pub struct Skip {
     pub why: SkipReason,
 }
 
-/// What a run will do. Made by [`plan`], [`plan_sync`], [`plan_sync_moving`] or [`plan_orphans`], which write to one root each, or put together of
-/// such by [`Plan::and`].
+/// What a run will do. Made by [`plan`], [`plan_sync`], [`plan_sync_moving`] or [`plan_orphans`], which write to one
+/// root each, or put together of such by [`Plan::and`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// The roots that are written to. In each list below, what is done to one root stands together, in this order.
@@ -390,8 +390,8 @@ pub fn plan_sync(
     plan_sync_moving(comparison, target, selected, settings, &moves::find(comparison, None, settings))
 }
 
-/// As [`plan_sync`], and these are what may move. An item moves where both its rows are selected, and all that are in it;
-/// what cannot move is copied and removed. Two plans of one comparison, for two targets, can go by the same moves.
+/// As [`plan_sync`], and these are what may move. An item moves where both its rows are selected, and all that are in
+/// it; what cannot move is copied and removed. Two plans of one comparison, for two targets, can go by the same moves.
 pub fn plan_sync_moving(
     comparison: &Comparison,
     target: Side,

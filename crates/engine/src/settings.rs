@@ -554,8 +554,8 @@ settings! {
     /// What replaces items of another kind on the target (a folder by a file, or a file by a folder): only sync, always
     /// also copy, or never either.
     replace_kinds: ReplaceKinds = ReplaceKinds::Sync, Unit::Choice(ReplaceKinds::WORDS);
-    /// Whether sync renames what was renamed or moved on the source, instead of copying it again: off, on, or content, which
-    /// also reads files of equal size and date of which neither the name nor the folder agrees.
+    /// Whether sync renames what was renamed or moved on the source, instead of copying it again: off, on, or content,
+    /// which also reads files of equal size and date of which neither the name nor the folder agrees.
     moves: MoveChoice = MoveChoice::On, Unit::Choice(MoveChoice::WORDS);
     /// What to do with files that are newer on the target than on the source: keep or replace.
     newer: Newer = Newer::Replace, Unit::Choice(Newer::WORDS);

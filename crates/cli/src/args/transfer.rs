@@ -247,8 +247,8 @@ pub(crate) struct SyncArgs {
     #[command(flatten)]
     pub(crate) running: Running,
 
-    /// Whether to rename what was renamed or moved in LEFT instead of copying it again; content also reads files that only
-    /// their size and date pair
+    /// Whether to rename what was renamed or moved in LEFT instead of copying it again; content also reads files that
+    /// only their size and date pair
     #[arg(long, value_name = "WHICH", value_parser = PossibleValuesParser::new(MoveChoice::WORDS.iter().copied()), help_heading = "Copying")]
     pub(crate) moves: Option<String>,
 

@@ -1,7 +1,7 @@
 //! The criteria of a comparison, put to one pair of items. Reads no disk.
 //!
-//! Invariant: what this says of two items does not depend on where they are, so that a pair at one path and an item that has
-//! moved are judged alike.
+//! Invariant: what this says of two items does not depend on where they are, so that a pair at one path and an item
+//! that has moved are judged alike.
 
 use fcs_sys::{CreatedTime, Kind};
 

@@ -176,8 +176,8 @@ pub(crate) fn read_rows(
     ReadRows { differ, unknown, errors: found.errors, cancelled: found.cancelled }
 }
 
-/// Reads pairs of files of equal sizes above zero that no row has side by side. Says of each pair, in their order, whether every
-/// byte of both was read and is equal.
+/// Reads pairs of files of equal sizes above zero that no row has side by side. Says of each pair, in their order,
+/// whether every byte of both was read and is equal.
 pub(crate) fn read_pairs(
     comparison: &Comparison,
     roots: [&Root; 2],

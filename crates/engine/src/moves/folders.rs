@@ -1,7 +1,7 @@
 //! Folders that move as one: everything in them does, name by name, and nothing else is in them.
 //!
-//! Invariant: a folder that is known not to be known whole, on either side, never moves as one: what a pattern hides would go
-//! along.
+//! Invariant: a folder that is known not to be known whole, on either side, never moves as one: what a pattern hides
+//! would go along.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,8 @@ use fcs_sys::Kind;
 use super::{Move, Why};
 use crate::compare::{Comparison, Criteria, RowId, Side, Verdict};
 
-/// Adds the folders of which these are all files, with the links and empty folders in them. Both are sorted by the left row.
+/// Adds the folders of which these are all files, with the links and empty folders in them. Both are sorted by the left
+/// row.
 pub(super) fn with_folders(comparison: &Comparison, criteria: &Criteria<'_>, files: &[Move]) -> Vec<Move> {
     let mut grouping = Grouping {
         comparison,

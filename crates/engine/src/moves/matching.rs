@@ -1,7 +1,7 @@
 //! Which file that only the left has is which file that only the right has.
 //!
-//! Invariant: one to one, and only where no other file on either side could be meant as well, wherever that is: a file that
-//! both have at one path counts too. A date that archives and builds give to all files alike says nothing.
+//! Invariant: one to one, and only where no other file on either side could be meant as well, wherever that is: a file
+//! that both have at one path counts too. A date that archives and builds give to all files alike says nothing.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,8 +14,8 @@ use crate::memory::Remembered;
 /// Files below this size have too few bytes for their size to say much: they need the same name.
 const SMALL: u64 = 1024;
 
-/// A date of whole seconds that more files of one side bear was made up for all of them, and says nothing of any, not even
-/// beside others that moved. Pictures that were taken in one go share a date too, but not so many.
+/// A date of whole seconds that more files of one side bear was made up for all of them, and says nothing of any, not
+/// even beside others that moved. Pictures that were taken in one go share a date too, but not so many.
 const SHARED_BY: u32 = 16;
 
 /// The rows that may be one end of a move: files that one side has, of which everything is known.
@@ -133,8 +133,8 @@ impl Finder<'_> {
         self.found.sure.push(Move { left, right, why, is_folder: false, renamed, is_top: true });
     }
 
-    /// By the memory of the pair: the file that one side had at the path which the other still has is the one that it has
-    /// at another path now, and neither has changed since both were proven equal.
+    /// By the memory of the pair: the file that one side had at the path which the other still has is the one that it
+    /// has at another path now, and neither has changed since both were proven equal.
     fn by_number(&mut self, candidates: &Candidates, remembered: &Remembered) {
         let comparison = self.comparison;
         for (renamed_on, new, old) in [
@@ -234,7 +234,8 @@ impl Finder<'_> {
         let one_folder = comparison.row(left).parent == comparison.row(right).parent;
         match self.dates.get(&date) {
             _ if self.has_fraction(left, right) => one_name || one_folder && size >= SMALL,
-            // Programs make up whole seconds; a clock gives one in a thousand million, or it is an old or a simple disk.
+            // Programs make up whole seconds; a clock gives one in a thousand million, or it is an old or a simple
+            // disk.
             Some([1, 1]) => one_name,
             _ => false,
         }
@@ -247,8 +248,8 @@ impl Finder<'_> {
             .any(|(row, side)| self.comparison.entry(row, side).is_some_and(|e| e.modified.nanos() != 0))
     }
 
-    /// By what moved beside it: in a folder from which everything that is known went to one other folder, a file went there
-    /// too that has its name, size and date there, be there others of that size and date elsewhere.
+    /// By what moved beside it: in a folder from which everything that is known went to one other folder, a file went
+    /// there too that has its name, size and date there, be there others of that size and date elsewhere.
     fn by_folder(&mut self) {
         let comparison = self.comparison;
         let mut ways: [HashMap<RowId, Option<RowId>>; 2] = [HashMap::new(), HashMap::new()];

@@ -1,12 +1,13 @@
-//! Which items have another path on one side than on the other, so that whoever brings the sides together renames instead of
-//! copying again.
+//! Which items have another path on one side than on the other, so that whoever brings the sides together renames
+//! instead of copying again.
 //!
-//! An item that only the left has and one that only the right has are taken for one item on three grounds: by the memory of
-//! the pair, which knows the file by its number; because nothing else on either side has this size and date, and the name or
-//! the folder agrees; or because every byte of both was read. A folder is one move where everything in it is.
+//! An item that only the left has and one that only the right has are taken for one item on three grounds: by the
+//! memory of the pair, which knows the file by its number; because nothing else on either side has this size and date,
+//! and the name or the folder agrees; or because every byte of both was read. A folder is one move where everything in
+//! it is.
 //!
-//! Invariants: in doubt an item has not moved: it is copied, which is never wrong. What could not be read, what clashes and
-//! what a pattern hides is no candidate. What is said of a pair is what the comparison would say of it at one path.
+//! Invariants: in doubt an item has not moved: it is copied, which is never wrong. What could not be read, what clashes
+//! and what a pattern hides is no candidate. What is said of a pair is what the comparison would say of it at one path.
 //!
 //! This module must not know what is done about a move, nor which side is written to.
 
@@ -141,8 +142,8 @@ impl Moves {
         &self.errors
     }
 
-    /// Reads the pairs that only their content can prove, both files of each. What differs, changed since or could not be
-    /// read, and all of them after a cancel, has not moved.
+    /// Reads the pairs that only their content can prove, both files of each. What differs, changed since or could not
+    /// be read, and all of them after a cancel, has not moved.
     #[must_use]
     pub fn read(
         self,

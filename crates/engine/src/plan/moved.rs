@@ -1,8 +1,8 @@
 //! What moves inside the target, instead of being copied to its new path and removed from its old one.
 //!
-//! Invariants: an item moves only where both would be done: its new path is selected and can be brought over, its old one is
-//! selected and can go. Its own rename is all that is done to it, and to everything in a folder that moves as one. No move
-//! begins, ends or passes below another one, because a run renames each item once, where it stands.
+//! Invariants: an item moves only where both would be done: its new path is selected and can be brought over, its old
+//! one is selected and can go. Its own rename is all that is done to it, and to everything in a folder that moves as
+//! one. No move begins, ends or passes below another one, because a run renames each item once, where it stands.
 
 use fcs_sys::{Kind, Name};
 
@@ -76,8 +76,8 @@ impl Planner<'_> {
             && self.all_in(new, can_come)
     }
 
-    /// The volume of the folder on the target that a row goes to, which is there or can be made; `None` where nothing can
-    /// be added to it.
+    /// The volume of the folder on the target that a row goes to, which is there or can be made; `None` where nothing
+    /// can be added to it.
     fn volume_of_new_folder(&self, row: RowId) -> Option<u64> {
         let mut at = self.comparison.row(row).parent;
         loop {

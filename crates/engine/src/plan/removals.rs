@@ -36,8 +36,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether nothing stands against the removal of a row: it is no folder, or everything in it goes or moves and is in
-    /// the comparison. Asked of a folder after its children.
+    /// Whether nothing stands against the removal of a row: it is no folder, or everything in it goes or moves and is
+    /// in the comparison. Asked of a folder after its children.
     pub(super) fn can_go(&self, row: RowId) -> bool {
         let comparison = self.comparison;
         let Some(node) = comparison.node(row, self.target) else { return false };

@@ -123,8 +123,8 @@ impl Folders {
         found.read(comparison, self.roots(), settings, control)
     }
 
-    /// Plans the task for the rows that `selected` accepts, and looks at what stands against it. Goes by what is known without
-    /// reading to have moved.
+    /// Plans the task for the rows that `selected` accepts, and looks at what stands against it. Goes by what is known
+    /// without reading to have moved.
     pub fn propose(
         &self,
         task: Task,

@@ -74,7 +74,8 @@ fn a_folder_with_a_new_file_is_made_and_its_files_move_into_it() {
     assert_eq!(right, left);
 }
 
-/// What a run's single rename of each item cannot do is copied: a name that is taken, by what moves on or takes its turn.
+/// What a run's single rename of each item cannot do is copied: a name that is taken, by what moves on or takes its
+/// turn.
 #[test]
 fn chains_and_cycles_are_copied_where_a_name_is_taken() {
     let chain = |names: [&str; 2]| Item::folder(0, [(names[0], f(BIG, 1)), (names[1], f(BIG + 1, 2))]);
