@@ -36,7 +36,8 @@ pub struct Remembering {
 /// Where it will be saved.
 struct Kept {
     states: States,
-    pair: Pair,
+    /// `None` where there is none yet: it is made when there is something to remember.
+    pair: Option<Pair>,
     terms: Terms,
     start: Start,
 }
@@ -69,10 +70,13 @@ impl Remembering {
             return Err(format!("{place}, where memories are kept, is in one of the two folders"));
         }
         let lookalike = states.lookalike(&terms.roots).ok().flatten();
-        let mut pair = states.pair(&terms.roots).map_err(|error| error.to_string())?;
-        self.take_back_undone(&mut pair, folders);
+        let mut pair = states.find(&terms.roots).map_err(|error| error.to_string())?;
+        if let Some(pair) = &mut pair {
+            self.take_back_undone(pair, folders);
+        }
         let mut start = Start::Afresh;
-        let why = match pair.load() {
+        let loaded = pair.as_mut().map_or(Err(StateError::Missing), Pair::load);
+        let why = match loaded {
             Ok(loaded) => {
                 let other = terms.other_than(&loaded.terms);
                 if other.is_empty() {
@@ -129,7 +133,7 @@ impl Remembering {
         settings: &Settings,
         control: &Control,
     ) -> Option<String> {
-        let Kept { states, mut pair, terms, start } = self.kept?;
+        let Kept { states, pair, terms, start } = self.kept?;
         let over = matches!(
             report.result,
             RunResult::Completed | RunResult::CompletedWithFailures | RunResult::Cancelled
@@ -148,9 +152,10 @@ impl Remembering {
         // What is not kept for undo cannot be taken back, and so never is.
         let did_something = report.counts.any_change() && matches!(settings.undo, Undo::Days(_));
         let run = did_something.then_some(&report.run);
-        let saved = pair.save(run, &terms, start, changes);
-        let id = pair.id().clone();
-        drop(states.prune(&pairs::limits(settings), Some(&id), Time::now()));
+        let saved = pair.map_or_else(|| states.pair(&terms.roots), Ok).and_then(|mut pair| {
+            pair.save(run, &terms, start, changes)?;
+            states.prune(&pairs::limits(settings), Some(pair.id()), Time::now())
+        });
         saved.err().map(|error| format!("What this run did is not remembered: {error}"))
     }
 }

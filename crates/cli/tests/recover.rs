@@ -112,7 +112,7 @@ fn a_killed_copy_stops_every_command_until_it_is_recovered() {
     }
     let nothing = bench.run_on_right("recover", &[]).expect_code(0);
     assert!(nothing.stdout.contains("Nothing to recover"), "{nothing}");
-    let _ = bench.run("copy", &["-y"]).expect_code(0);
+    let _ = bench.run("copy", &["-y", "--max-change", "100000"]).expect_code(0);
     let _ = bench.run("compare", &["--criteria", "size,modified,bytes"]).expect_code(0);
 }
 
