@@ -10,13 +10,13 @@ use std::sync::Arc;
 use fcs_engine::compare::{Comparison, Side};
 use fcs_engine::directions::Mode;
 use fcs_engine::error::display_path;
-use fcs_engine::history::{self, RunId};
-use fcs_engine::memory::{OtherTerm, Remembered, Terms};
-use fcs_engine::report::{Report, RunResult};
+use fcs_engine::history::{self, RunId, RunInfo, RunState};
+use fcs_engine::memory::{OtherTerm, Remembered, RootIdentity, Terms};
+use fcs_engine::report::{ItemReport, Outcome, Report, RunResult};
 use fcs_engine::session::{Folders, Proposal, Task, root_identity};
 use fcs_engine::settings::Undo;
 use fcs_engine::{Control, Settings};
-use fcs_state::{Pair, Start, StateError, States};
+use fcs_state::{KeptRun, Pair, PairInfo, Start, StateError, States};
 use fcs_sys::{Root, Time};
 
 use crate::pairs;
@@ -72,7 +72,7 @@ impl Remembering {
         let lookalike = states.lookalike(&terms.roots).ok().flatten();
         let mut pair = states.find(&terms.roots).map_err(|error| error.to_string())?;
         if let Some(pair) = &mut pair {
-            self.take_back_undone(pair, folders);
+            self.take_back_undone(pair, folders, settings);
         }
         let mut start = Start::Afresh;
         let loaded = pair.as_mut().map_or(Err(StateError::Missing), Pair::load);
@@ -99,26 +99,32 @@ impl Remembering {
         Ok(why)
     }
 
-    /// Takes back what was learned from runs that neither folder knows any more: they were undone elsewhere, or their
-    /// journals are lost.
-    fn take_back_undone(&mut self, pair: &mut Pair, folders: &Folders) {
+    /// Takes back what was learned from runs that a side which they wrote to knows no more: they were undone there, perhaps by
+    /// another computer, or their journals are lost. Else what went back there would look like a removal.
+    fn take_back_undone(&mut self, pair: &mut Pair, folders: &Folders, settings: &Settings) {
+        // What is too old to be undone is pruned on the two sides as well, and says nothing.
+        drop(pair.drop_runs_older_than(pairs::limits(settings).term, Time::now()));
         let kept = pair.runs().unwrap_or_default();
         if kept.is_empty() {
             return;
         }
-        let listed = [&folders.left, &folders.right].map(history::list);
-        // What cannot be listed is not known to be gone.
-        let [Ok(left), Ok(right)] = listed else { return };
-        let known: HashSet<&RunId> =
-            left.iter().chain(&right).filter(|run| run.undoable).map(|run| &run.run).collect();
-        let mut gone = 0u64;
-        for kept in kept.iter().rev().filter(|kept| !known.contains(&kept.run)) {
-            gone += u64::from(pair.revert(&kept.run).is_ok());
-        }
+        let known = [&folders.left, &folders.right].map(|root| {
+            // What cannot be listed is not known to be gone.
+            let runs = history::list(root).ok()?;
+            let stays = |run: &RunInfo| !matches!(run.state, RunState::RolledBack | RunState::PartlyUndone);
+            Some(runs.into_iter().filter(stays).map(|run| run.run).collect::<HashSet<RunId>>())
+        });
+        let is_undone = |kept: &KeptRun| {
+            let mut sides = kept.wrote.into_iter().zip(&known);
+            sides
+                .any(|(wrote, known)| wrote && known.as_ref().is_some_and(|known| !known.contains(&kept.run)))
+        };
+        let undone = kept.iter().rev().filter(|kept| is_undone(kept));
+        let gone = undone.filter(|kept| pair.revert(&kept.run).is_ok()).count() as u64;
         if gone > 0 {
             let runs = fcs_text::count(gone, "earlier run", "earlier runs");
             self.notes.push(format!(
-                "What {runs} brought together counts as not seen before, because neither folder can undo it any more."
+                "What {runs} brought together counts as not seen before: undone, or gone from the list of runs, on a side."
             ));
         }
     }
@@ -153,6 +159,7 @@ impl Remembering {
         let did_something = report.counts.any_change() && matches!(settings.undo, Undo::Days(_));
         let run = did_something.then_some(&report.run);
         let saved = pair.map_or_else(|| states.pair(&terms.roots), Ok).and_then(|mut pair| {
+            pair = pair.of_run_on(sides_of(report));
             pair.save(run, &terms, start, changes)?;
             states.prune(&pairs::limits(settings), Some(pair.id()), Time::now())
         });
@@ -179,26 +186,41 @@ fn other_term(term: OtherTerm) -> &'static str {
     }
 }
 
-/// Takes back what was learned from a run, before it is undone on these roots. Why it could not: then the run must not be
-/// undone either, or what goes back would look like a removal.
+/// The sides on which a run did something.
+fn sides_of(report: &Report) -> [bool; 2] {
+    [Side::Left, Side::Right].map(|side| {
+        let done = |item: &&ItemReport| matches!(item.outcome, Outcome::Done { .. });
+        report.items.iter().filter(done).any(|item| item.root == side.into())
+    })
+}
+
+/// Takes back what was learned from a run, before it is undone on these roots, one or both that it wrote to. Why it could
+/// not: then the run must not be undone either, or what goes back would look like a removal.
 ///
 /// # Errors
 ///
 /// In words.
 pub fn take_back(roots: &[Root], run: &RunId) -> Result<(), String> {
-    let [a, b] = roots else { return Ok(()) };
     let Ok(states) = pairs::open() else { return Ok(()) };
-    let (Ok(a), Ok(b)) = (root_identity(a), root_identity(b)) else { return Ok(()) };
-    let Some(mut pair) = states.find(&[a, b]).map_err(|error| error.to_string())? else { return Ok(()) };
-    match pair.revert(run) {
-        // Nothing is gone by that cannot be loaded.
-        Ok(_)
-        | Err(
-            StateError::Missing
-            | StateError::NoSuchRun { .. }
-            | StateError::Damaged { .. }
-            | StateError::OtherVersion { .. },
-        ) => Ok(()),
-        Err(error) => Err(error.to_string()),
+    let here: Vec<RootIdentity> = roots.iter().filter_map(|root| root_identity(root).ok()).collect();
+    // Where only one of the two is at hand, the pair is known by that one.
+    let is_of_these = |info: &PairInfo| {
+        info.kept_since.is_some()
+            && info.roots.as_ref().is_ok_and(|known| known.iter().any(|k| here.iter().any(|root| root.is(k))))
+    };
+    let pairs = states.list().map_err(|error| error.to_string())?;
+    for info in pairs.iter().filter(|info| is_of_these(info)) {
+        match states.by_id(&info.id).and_then(|mut pair| pair.revert(run)) {
+            // Nothing is gone by that cannot be loaded.
+            Ok(_)
+            | Err(
+                StateError::Missing
+                | StateError::NoSuchRun { .. }
+                | StateError::Damaged { .. }
+                | StateError::OtherVersion { .. },
+            ) => {}
+            Err(error) => return Err(error.to_string()),
+        }
     }
+    Ok(())
 }

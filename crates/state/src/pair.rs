@@ -62,6 +62,7 @@ pub struct Pair {
     devices: Devices,
     mirrored: bool,
     generation: Option<u64>,
+    wrote: [bool; 2],
 }
 
 impl Pair {
@@ -74,7 +75,7 @@ impl Pair {
     }
 
     pub(crate) fn with_devices(folder: &Path, id: PairId, devices: Devices) -> Self {
-        Self { folder: folder.to_owned(), id, devices, mirrored: false, generation: None }
+        Self { folder: folder.to_owned(), id, devices, mirrored: false, generation: None, wrote: [false; 2] }
     }
 
     /// The name of the pair.
@@ -85,6 +86,18 @@ impl Pair {
     /// Whether it was made with left and right exchanged; what is loaded and saved is as the caller sees it.
     pub fn is_mirrored(&self) -> bool {
         self.mirrored
+    }
+
+    /// The sides, left and right, that the run of the next save wrote to: on each of them the journal has it, until it is undone
+    /// or pruned there ([`KeptRun::wrote`]).
+    #[must_use]
+    pub fn of_run_on(self, wrote: [bool; 2]) -> Self {
+        Self { wrote: self.turned(wrote), ..self }
+    }
+
+    /// Both sides as the memory has them, or from there as the caller does.
+    fn turned(&self, [left, right]: [bool; 2]) -> [bool; 2] {
+        if self.mirrored { [right, left] } else { [left, right] }
     }
 
     fn file(&self) -> PathBuf {
@@ -162,6 +175,7 @@ impl Pair {
             mirrored: self.mirrored,
             terms: &own_terms,
             run,
+            wrote: self.wrote,
             now: Time::now(),
             generation,
             least,
@@ -252,6 +266,7 @@ impl Pair {
         let file = self.file();
         let mut runs = store::runs(&open(&file)?).map_err(|fault| state_error(fault, &file, "read"))?;
         runs.sort_by_key(|kept| kept.saved);
+        runs.iter_mut().for_each(|kept| kept.wrote = self.turned(kept.wrote));
         Ok(runs)
     }
 

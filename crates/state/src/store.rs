@@ -94,6 +94,8 @@ struct RunRecord {
     saved: Time,
     blocks: u32,
     changes: u64,
+    /// The sides that the run wrote to; neither where that is not known.
+    wrote: [bool; 2],
     /// `None` where nothing was remembered before.
     head: Option<HeadBefore>,
 }
@@ -114,6 +116,8 @@ pub struct KeptRun {
     pub saved: Time,
     /// Items whose memory it changed.
     pub changes: u64,
+    /// The sides, left and right, that it wrote to and whose journals have it; neither where that is not known.
+    pub wrote: [bool; 2],
 }
 
 /// What [`revert`] did.
@@ -194,6 +198,8 @@ pub(crate) struct Saving<'a> {
     pub(crate) mirrored: bool,
     pub(crate) terms: &'a Terms,
     pub(crate) run: Option<&'a RunId>,
+    /// See [`KeptRun::wrote`].
+    pub(crate) wrote: [bool; 2],
     pub(crate) now: Time,
     /// The state that the changes are of; `None` forgets whatever there was.
     pub(crate) generation: Option<u64>,
@@ -214,7 +220,8 @@ pub(crate) fn save(
         if how.generation.is_some() && how.generation != before.as_ref().map(|head| head.generation) {
             return Err(Fault::Changed);
         }
-        let mut work = Work::new(&write, how.devices, before.as_ref(), how.run)?;
+        let run = how.run.map(|run| (run, how.wrote));
+        let mut work = Work::new(&write, how.devices, before.as_ref(), run)?;
         let mirror = |known: Known| if how.mirrored { known.mirrored() } else { known };
         let changes = changes.map(|(path, known)| (path.as_bytes().to_vec(), known.map(mirror)));
         if how.generation.is_none() {
@@ -332,9 +339,9 @@ pub(crate) fn runs(database: &Database) -> Done<Vec<KeptRun>> {
     let table = read.open_table(RUNS)?;
     let each = table.iter()?.map(|found| {
         let (run, record) = found?;
-        let RunRecord { saved, changes, .. } = restore(run.value(), record.value())?;
+        let RunRecord { saved, changes, wrote, .. } = restore(run.value(), record.value())?;
         let run = run.value().parse().map_err(|_| BadBlock("a run has a name that is none"))?;
-        Ok(KeptRun { run, saved, changes })
+        Ok(KeptRun { run, saved, changes, wrote })
     });
     each.collect()
 }

@@ -189,7 +189,7 @@ fn show_json(
         pair.criteria = Some(&loaded.terms.criteria.words);
     }
     json::print(screen, &pair);
-    for KeptRun { run, saved, changes } in kept {
+    for KeptRun { run, saved, changes, .. } in kept {
         json::print(screen, &JsonRun { event: "kept-run", run, saved: utc_time(*saved), changes: *changes });
     }
     let items = loaded.filter(|_| args.items).map(|loaded| loaded.remembered.iter());

@@ -163,6 +163,7 @@ fn a_power_cut_leaves_what_was_before_a_save_or_what_was_to_be() {
                 }
             }
             let how = Saving {
+                wrote: [false; 2],
                 devices: DEVICES,
                 mirrored: false,
                 terms: &terms(),
@@ -220,6 +221,7 @@ fn blocks_are_full_of_items_and_no_larger_than_a_page() {
             .collect();
         let terms = terms();
         let how = Saving {
+            wrote: [false; 2],
             devices: DEVICES,
             mirrored: false,
             terms: &terms,

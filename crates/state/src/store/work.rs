@@ -54,13 +54,13 @@ impl<'txn> Work<'txn> {
         write: &'txn WriteTransaction,
         devices: Devices,
         head: Option<&Head>,
-        run: Option<&RunId>,
+        run: Option<(&RunId, [bool; 2])>,
     ) -> Done<Self> {
         let runs = write.open_table(RUNS)?;
-        let record = |run: &RunId| -> Done<(RunId, RunRecord)> {
+        let record = |(run, wrote): (&RunId, [bool; 2])| -> Done<(RunId, RunRecord)> {
             let record = match runs.get(run.as_str())? {
                 Some(found) => restore(run, found.value())?,
-                None => RunRecord { saved: Time::EPOCH, blocks: 0, changes: 0, head: None },
+                None => RunRecord { saved: Time::EPOCH, blocks: 0, changes: 0, wrote, head: None },
             };
             Ok((run.clone(), record))
         };
