@@ -9,7 +9,7 @@ use fcs_engine::compare::Side;
 use fcs_engine::error::display_path;
 use fcs_engine::guard::{Excess, MassChange};
 use fcs_engine::plan::{
-    Action, FolderPlan, ItemChange, Plan, Removal, RemovalFolder, Renamed, RenamedIn, Step,
+    Action, FolderPlan, ItemChange, Plan, Removal, RemovalFolder, Renamed, RenamedIn, RootIndex, Step,
 };
 use fcs_engine::preflight::Severity;
 use fcs_engine::report::{ActionKind, Chosen, SkipReason};
@@ -135,9 +135,16 @@ pub fn nothing_to_do(task: Task) -> String {
     }
 }
 
+/// `→` for the right side of a comparison, `←` for the left one.
+pub fn arrow(root: RootIndex) -> char {
+    if root == Side::Left.into() { '←' } else { '→' }
+}
+
 /// One thing the plan does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {
+    /// The root that is written to.
+    pub root: RootIndex,
     /// Where it is or will be on the target.
     pub path: RelPath,
     /// What a report calls it.
@@ -158,6 +165,7 @@ impl Planned {
     fn folder(folder: &FolderPlan) -> Option<Self> {
         let action = folder.kind()?;
         Some(Self {
+            root: folder.target_root,
             path: folder.target_path.clone(),
             action,
             bytes: 0,
@@ -170,6 +178,7 @@ impl Planned {
 
     fn rename(folder: &RenamedIn, item: &Renamed) -> Self {
         Self {
+            root: folder.root,
             path: folder.path.join(&item.from),
             action: ActionKind::Rename,
             bytes: 0,
@@ -182,6 +191,7 @@ impl Planned {
 
     fn change(change: &ItemChange) -> Self {
         Self {
+            root: change.root(),
             path: change.path().clone(),
             action: change.action(),
             bytes: 0,
@@ -198,6 +208,7 @@ impl Planned {
             Action::CopyLink | Action::SetTimes => (0, None),
         };
         Self {
+            root: folder.target_root,
             path: folder.target_path.join(&step.target_name),
             action: step.kind(),
             bytes,
@@ -211,6 +222,7 @@ impl Planned {
     fn removal(folder: &RemovalFolder, item: &Removal, access: Option<Access>) -> Self {
         let is_folder = item.expect.kind == Kind::Folder;
         Self {
+            root: folder.root,
             path: folder.path.join(&item.name),
             action: if is_folder { ActionKind::RemoveFolder } else { ActionKind::Remove },
             bytes: if item.expect.kind == Kind::File { item.expect.size } else { 0 },
@@ -234,6 +246,11 @@ impl Planned {
             (false, true) => '*',
             (false, false) => '+',
         }
+    }
+
+    /// `→` for what is done on the right side, `←` on the left one.
+    pub fn arrow(&self) -> char {
+        arrow(self.root)
     }
 
     /// The path, with a `/` after a folder's.

@@ -79,6 +79,41 @@ fn what_was_undone_is_not_taken_for_removed() {
     assert_eq!(fs::read_to_string(bench.right.join("new")).unwrap(), "the only copy");
 }
 
+/// A disk that was undone alone, or on another computer, and one whose runs are gone.
+#[test]
+fn what_was_undone_on_one_side_alone_is_not_taken_for_removed_either() {
+    let bench = Bench::new();
+    bench.both("stays", "s", 1);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    bench.right("new", "the only copy", 2);
+    bench.left("edited", "to the right", 2);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    // The right side is away while the left one is undone.
+    let away = bench.dir.path().join("away");
+    fs::rename(&bench.right, &away).unwrap();
+    let _ = bench.run_on_left("undo", &["-y"]).expect_code(0);
+    assert!(!bench.left.join("new").exists());
+    fs::rename(&away, &bench.right).unwrap();
+    let _ = two_way(&bench, &[]).expect_code(0);
+    assert_eq!(fs::read_to_string(bench.right.join("new")).unwrap(), "the only copy");
+
+    // By somebody who has no memory of the pair.
+    bench.right("second", "the only copy too", 3);
+    bench.left("other", "to the right", 3);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    let state = bench.fcs.home().join("state");
+    let hidden = bench.fcs.home().join("another user's");
+    fs::rename(&state, &hidden).unwrap();
+    fs::rename(&bench.right, &away).unwrap();
+    let _ = bench.run_on_left("undo", &["-y"]).expect_code(0);
+    fs::rename(&away, &bench.right).unwrap();
+    let _ = fs::remove_dir_all(&state);
+    fs::rename(&hidden, &state).unwrap();
+    let run = two_way(&bench, &[]).expect_code(0);
+    assert!(run.stdout.contains("counts as not seen before"), "{run}");
+    assert_eq!(fs::read_to_string(bench.right.join("second")).unwrap(), "the only copy too");
+}
+
 #[test]
 fn a_conflict_is_told_first_and_never_answered_by_yes() {
     let bench = Bench::new();
@@ -89,7 +124,8 @@ fn a_conflict_is_told_first_and_never_answered_by_yes() {
     bench.left("new", "n", 5);
     let run = two_way(&bench, &[]).expect_code(3);
     let conflict = run.stdout.find("! a  left for later: changed on both sides").unwrap();
-    assert!(conflict < run.stdout.find("+ new").unwrap(), "{run}");
+    assert!(conflict < run.stdout.find("→ + new").unwrap(), "{run}");
+    assert!(run.stdout.contains("--conflicts newest, left, right or keep-both"), "{run}");
     assert_eq!(fs::read_to_string(bench.left.join("a")).unwrap(), "left's");
     let kept = two_way(&bench, &["--conflicts", "keep-both"]).expect_code(0);
     for side in [&bench.left, &bench.right] {

@@ -4,6 +4,8 @@
 
 use fcs_app::hints::{FrontEnd, note_words, with_hint};
 use fcs_app::overview;
+use fcs_engine::compare::Side;
+use fcs_engine::preflight::MakeRoom;
 use fcs_engine::session;
 
 use super::proposal::Proposal;
@@ -90,9 +92,11 @@ pub(super) fn make_room(
     screen: &Screen,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
+    let side = |room: &MakeRoom| if room.root == Side::Left.into() { Side::Left } else { Side::Right };
     let Some(room) = proposal.room_to_make().cloned() else {
-        if proposal.proposed.preflight.make_room.is_some() {
-            let command = unfinished::command("runs --prune", proposal.target());
+        if let Some(room) = &proposal.proposed.preflight.make_room {
+            let root = proposal.session.folders.root(side(room));
+            let command = unfinished::command("runs --prune", root);
             screen.message(&format!("Hint: {command} deletes what earlier runs keep."));
         }
         return Ok(());
@@ -112,7 +116,7 @@ pub(super) fn make_room(
             return Err(Failure::new(Code::Interrupted, "Nothing was written."));
         }
     }
-    let pruned = session::prune(proposal.target(), Some(&room.newest))?;
+    let pruned = session::prune(proposal.session.folders.root(side(&room)), Some(&room.newest))?;
     pruned
         .errors
         .iter()

@@ -8,6 +8,7 @@ use fcs_app::hints::{FrontEnd, hint, note_hint, skip_words};
 use fcs_app::overview::planned;
 use fcs_engine::access::{self, Access};
 use fcs_engine::compare::Side;
+use fcs_engine::directions::Why;
 use fcs_engine::error::display_path;
 use fcs_engine::guard::{Excess, MassChange};
 use fcs_engine::history::RunId;
@@ -52,6 +53,9 @@ enum Event<'a> {
         /// More files are to get other content than goes without being allowed.
         #[serde(skip_serializing_if = "Option::is_none")]
         mass_change: Option<MassChange>,
+        /// Items of which it is not known which version is wanted.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        conflicts: Vec<Conflict<'a>>,
         refused: bool,
     },
     Item {
@@ -64,7 +68,12 @@ enum Event<'a> {
     /// An item of a dry run: what would be done with it and why.
     #[serde(rename = "item")]
     Decision {
+        /// The root that would be written to: 0 is left, 1 right.
+        root: fcs_engine::plan::RootIndex,
         path: &'a fcs_sys::RelPath,
+        /// The name or path that it gets instead.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<&'a str>,
         action: fcs_engine::report::ActionKind,
         bytes: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,6 +109,13 @@ enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         seconds: Option<f64>,
     },
+}
+
+/// An item that each side has a version of.
+#[derive(Serialize)]
+struct Conflict<'a> {
+    path: &'a fcs_sys::RelPath,
+    why: Why,
 }
 
 /// The same shape as the outcome of an item that was skipped.
@@ -184,6 +200,12 @@ pub(super) fn plan(proposal: &Proposal<'_>, screen: &Screen) {
             preflight: &proposal.proposed.preflight,
             excess: proposal.proposed.excess,
             mass_change: proposal.proposed.mass_change,
+            conflicts: proposal
+                .proposed
+                .conflicts
+                .iter()
+                .map(|(path, why)| Conflict { path, why: *why })
+                .collect(),
             refused: proposal.refuses(),
         },
     );
@@ -194,7 +216,9 @@ pub(super) fn plan(proposal: &Proposal<'_>, screen: &Screen) {
     let access = access::of_removals(plan, &proposal.session.folders.roots());
     for item in planned(plan, &access) {
         let decision = Event::Decision {
+            root: item.root,
             path: &item.path,
+            to: item.renamed_to.as_deref(),
             action: item.action,
             bytes: item.bytes,
             strategy: item.file.map(|(chosen, _)| chosen),
@@ -207,7 +231,9 @@ pub(super) fn plan(proposal: &Proposal<'_>, screen: &Screen) {
     }
     for skip in &plan.skipped {
         let decision = Event::Decision {
+            root: skip.root,
             path: &skip.path,
+            to: None,
             action: fcs_engine::report::ActionKind::None,
             bytes: 0,
             strategy: None,

@@ -197,7 +197,7 @@ fn prepare_and_run(
     if control.cancel.is_cancelled() {
         return Err(Failure::interrupted());
     }
-    let leaves = if spec.dry_run { "Nothing was written.".to_owned() } else { leaves(proposal.target()) };
+    let leaves = if spec.dry_run { "Nothing was written.".to_owned() } else { leaves(&proposal.targets()) };
     interrupt.working(&control.cancel, leaves);
     let display = Display::start(screen, &control.progress);
     let logs = run_log::folder();
@@ -228,10 +228,11 @@ fn prepare_and_run(
 }
 
 /// What ending at once in the middle of a run leaves behind.
-pub(crate) fn leaves(target: &Root) -> String {
+pub(crate) fn leaves(targets: &[&Root]) -> String {
+    let commands: Vec<String> = targets.iter().map(|root| unfinished::command("recover", root)).collect();
     format!(
         "The run is not finished: unfinished copies (.fcs-….part) may lie in the folder. Every file that has its own \
          name is complete, and no original is lost.\nHint: {} recovers the run.",
-        unfinished::command("recover", target)
+        commands.join(" or ")
     )
 }

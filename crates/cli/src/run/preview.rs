@@ -19,37 +19,46 @@ use crate::output::text::{number, pad};
 /// Paths shown in the overview; the rest is counted.
 const SHOWN_PATHS: usize = 10;
 
-/// `+ path`, `* path` or `> path → path`, and what it is where that is not a file.
-fn line(item: &Planned, style: Style) -> String {
-    let tone = match item.sign() {
-        '-' => Tone::Bad,
-        '*' | '>' => Tone::Changed,
-        _ => Tone::Good,
-    };
-    if let Some(to) = item.renamed_to.as_ref().filter(|_| item.action == ActionKind::Move) {
-        return style.paint(tone, format!("> {} → {to}", item.name())).into_owned();
-    }
-    let path = style.paint(tone, format!("{} {}", item.sign(), item.name()));
-    let what = item.what();
-    if what.is_empty() { path.into_owned() } else { format!("{path}  {what}") }
+/// How an item is shown.
+#[derive(Clone, Copy)]
+struct Shown {
+    /// With how it is decided.
+    whole: bool,
+    /// With the side that it is done on.
+    both_ways: bool,
+    style: Style,
 }
 
-/// `decision` or `line`.
-fn decision_if(whole: bool, item: &Planned, style: Style) -> String {
-    if whole { decision(item, style) } else { line(item, style) }
-}
-
-/// The same with every decision, for a dry run.
-fn decision(item: &Planned, style: Style) -> String {
-    let words = item.decision_words();
-    if words.is_empty() {
-        return line(item, style);
+impl Shown {
+    fn of(proposal: &Proposal<'_>, whole: bool, style: Style) -> Self {
+        Self { whole, both_ways: proposal.spec.task.targets().len() > 1, style }
     }
-    let tone = match item.access {
-        Some(access) if access != Access::Ok => Tone::Changed,
-        _ => Tone::Dim,
-    };
-    format!("{}  {}", line(item, style), style.paint(tone, words))
+
+    /// `+ path`, `* path` or `> path → path`, and what it is where that is not a file.
+    fn line(self, item: &Planned) -> String {
+        let style = self.style;
+        let tone = match item.sign() {
+            '-' => Tone::Bad,
+            '*' | '>' => Tone::Changed,
+            _ => Tone::Good,
+        };
+        let arrow = if self.both_ways { format!("{} ", item.arrow()) } else { String::new() };
+        if let Some(to) = item.renamed_to.as_ref().filter(|_| item.action == ActionKind::Move) {
+            return style.paint(tone, format!("{arrow}> {} → {to}", item.name())).into_owned();
+        }
+        let path = style.paint(tone, format!("{arrow}{} {}", item.sign(), item.name()));
+        let what = item.what();
+        let line = if what.is_empty() { path.into_owned() } else { format!("{path}  {what}") };
+        let words = if self.whole { item.decision_words() } else { String::new() };
+        if words.is_empty() {
+            return line;
+        }
+        let tone = match item.access {
+            Some(access) if access != Access::Ok => Tone::Changed,
+            _ => Tone::Dim,
+        };
+        format!("{line}  {}", style.paint(tone, words))
+    }
 }
 
 /// The list of a dry run.
@@ -60,7 +69,8 @@ pub(super) fn decisions<'a>(
     let plan = &proposal.proposed.plan;
     let access = access::of_removals(plan, &proposal.session.folders.roots());
     let conflicts = proposal.proposed.conflicts.iter().map(move |conflict| conflict_line(conflict, style));
-    let planned = planned(plan, &access).map(move |item| decision(&item, style));
+    let shown = Shown::of(proposal, true, style);
+    let planned = planned(plan, &access).map(move |item| shown.line(&item));
     let skipped = plan.skipped.iter().filter(|skip| skip.why != SkipReason::Conflict);
     conflicts.chain(planned).chain(skipped.map(move |skip| skipped_line(skip, style)))
 }
@@ -100,10 +110,11 @@ pub(super) fn overview(proposal: &Proposal<'_>, whole: bool, style: Style) -> St
             lines.push(format!("  … and {} more", number(more as u64)));
         }
     }
+    let line = Shown::of(proposal, whole, style);
     let mut list = |items: &mut dyn Iterator<Item = Planned>, all: u64| {
         lines.push(String::new());
         let before = lines.len();
-        lines.extend(items.map(|item| format!("  {}", decision_if(whole, &item, style))));
+        lines.extend(items.map(|item| format!("  {}", line.line(&item))));
         let more = all.saturating_sub((lines.len() - before) as u64);
         if more > 0 {
             lines.push(format!("  … and {} more", number(more)));

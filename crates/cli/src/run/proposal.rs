@@ -59,8 +59,9 @@ impl<'a> Proposal<'a> {
         Self { session, spec, proposed, notes }
     }
 
-    pub(super) fn target(&self) -> &Root {
-        self.session.folders.root(self.spec.task.target())
+    /// The folders that may be written to.
+    pub(super) fn targets(&self) -> Vec<&Root> {
+        self.spec.task.targets().iter().map(|side| self.session.folders.root(*side)).collect()
     }
 
     /// Whether the run must not start, whatever the user says.

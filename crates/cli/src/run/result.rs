@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use fcs_app::hints::{FrontEnd, note_words};
 use fcs_app::outcome::{self, Line, failures};
 use fcs_engine::Note;
+use fcs_engine::directions::Mode;
 use fcs_engine::report::{ItemReport, Outcome, Report, SkipReason};
 use fcs_engine::session::Task;
 use fcs_sys::Root;
@@ -42,8 +43,11 @@ pub(super) fn show(
         failures(report).for_each(|error| screen.error_message(error));
     }
     if code == Code::RecoveryNeeded {
-        let target = session.folders.root(spec.task.target());
-        screen.message(&format!("Hint: {} recovers the run.", unfinished::command("recover", target)));
+        // Whichever of the two waits for it, the other one is recovered with it.
+        let commands = spec.task.targets().iter();
+        let commands = commands.map(|side| unfinished::command("recover", session.folders.root(*side)));
+        let commands = commands.collect::<Vec<_>>().join(" or ");
+        screen.message(&format!("Hint: {commands} recovers the run."));
     }
 }
 
@@ -75,9 +79,16 @@ fn summary(report: &Report, task: Task, target: &Root, shown: &[Note], style: St
                 .to_owned(),
         );
     }
+    let conflict = |item: &ItemReport| matches!(item.outcome, Outcome::Skipped { why: SkipReason::Conflict });
+    if matches!(task, Task::Directed(Mode::TwoWay { .. })) && report.items.iter().any(conflict) {
+        lines.push("--conflicts newest, left, right or keep-both says which version is wanted.".to_owned());
+    }
     lines.extend(
         outcome::undo_lasts(report, task)
-            .map(|until| format!("{} undoes this run, {until}.", unfinished::command("undo", target))),
+            .map(|until| (until, if task.targets().len() > 1 { " on both sides" } else { "" }))
+            .map(|(until, on)| {
+                format!("{} undoes this run{on}, {until}.", unfinished::command("undo", target))
+            }),
     );
     lines.join("\n")
 }

@@ -89,9 +89,18 @@ impl Bench {
 
     /// `fcs command RIGHT args…`
     pub fn run_on_right(&self, command: &str, args: &[&str]) -> Run {
+        self.run_on_one(command, args, &self.right)
+    }
+
+    /// `fcs command args… -- LEFT`
+    pub fn run_on_left(&self, command: &str, args: &[&str]) -> Run {
+        self.run_on_one(command, args, &self.left)
+    }
+
+    fn run_on_one(&self, command: &str, args: &[&str], root: &Path) -> Run {
         let mut all: Vec<&OsStr> = vec![OsStr::new(command)];
         all.extend(args.iter().map(OsStr::new));
-        all.extend([OsStr::new("--"), self.right.as_os_str()]);
+        all.extend([OsStr::new("--"), root.as_os_str()]);
         self.fcs.run(all)
     }
 

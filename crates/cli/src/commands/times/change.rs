@@ -264,7 +264,7 @@ struct JsonRun<'a> {
 
 fn run_one(session: &Session<'_>, proposal: &Proposal) -> CommandResult {
     let Session { common, screen, control, settings, interrupt, .. } = session;
-    interrupt.working(&control.cancel, leaves(&proposal.target));
+    interrupt.working(&control.cancel, leaves(&[&proposal.target]));
     let progress = common.json.then(|| ProgressEvents::start(screen, &control.progress));
     let display = Display::start(screen, &control.progress);
     let report = proposal.run(settings, &RunOptions::default(), control);
