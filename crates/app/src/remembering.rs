@@ -5,19 +5,21 @@
 //! question, one that is ahead takes what never arrived for removed.
 
 use std::collections::HashSet;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use fcs_engine::compare::{Comparison, Side};
 use fcs_engine::directions::Mode;
 use fcs_engine::error::display_path;
-use fcs_engine::history::{self, RunId, RunInfo, RunState};
+use fcs_engine::history::{self, RecoveryReport, RunId, RunInfo, RunState};
 use fcs_engine::memory::{OtherTerm, Remembered, RootIdentity, Terms};
 use fcs_engine::report::{ItemReport, Outcome, Report, RunResult};
-use fcs_engine::session::{Folders, Proposal, Task, root_identity};
+use fcs_engine::session::{self, Folders, Proposal, SessionError, Task, root_identity};
 use fcs_engine::settings::Undo;
-use fcs_engine::{Control, Settings};
-use fcs_state::{KeptRun, Pair, PairInfo, Start, StateError, States};
-use fcs_sys::{Root, Time};
+use fcs_engine::{Control, Error, Op, Settings, StartError};
+use fcs_state::{KeptRun, Pair, Start, StateError, States};
+use fcs_sys::{Name, RelPath, Root, Time};
 
 use crate::pairs;
 
@@ -120,12 +122,31 @@ impl Remembering {
                 .any(|(wrote, known)| wrote && known.as_ref().is_some_and(|known| !known.contains(&kept.run)))
         };
         let undone = kept.iter().rev().filter(|kept| is_undone(kept));
-        let gone = undone.filter(|kept| pair.revert(&kept.run).is_ok()).count() as u64;
+        let gone = undone.filter(|kept| pair.forget_run(&kept.run).is_ok()).count() as u64;
         if gone > 0 {
             let runs = fcs_text::count(gone, "earlier run", "earlier runs");
             self.notes.push(format!(
                 "What {runs} brought together counts as not seen before: undone, or gone from the list of runs, on a side."
             ));
+        }
+    }
+
+    /// Forgets what a run is about to make look removed for a moment.
+    ///
+    /// # Errors
+    ///
+    /// In words; then the run must not begin.
+    pub fn before(&mut self, proposal: &Proposal) -> Result<(), String> {
+        let freed: HashSet<RelPath> = proposal.freed().cloned().collect();
+        match self.kept.as_mut().and_then(|kept| kept.pair.as_mut()) {
+            Some(pair) if !freed.is_empty() => match pair.forget_items(&freed) {
+                Ok(())
+                | Err(StateError::Missing | StateError::Damaged { .. } | StateError::OtherVersion { .. }) => {
+                    Ok(())
+                }
+                Err(error) => Err(error.to_string()),
+            },
+            _ => Ok(()),
         }
     }
 
@@ -156,7 +177,7 @@ impl Remembering {
             return None;
         }
         // What is not kept for undo cannot be taken back, and so never is.
-        let did_something = report.counts.any_change() && matches!(settings.undo, Undo::Days(_));
+        let did_something = report.counts.any_change() && settings.undo != Undo::Off;
         let run = did_something.then_some(&report.run);
         let saved = pair.map_or_else(|| states.pair(&terms.roots), Ok).and_then(|mut pair| {
             pair = pair.of_run_on(sides_of(report));
@@ -194,33 +215,87 @@ fn sides_of(report: &Report) -> [bool; 2] {
     })
 }
 
-/// Takes back what was learned from a run, before it is undone on these roots, one or both that it wrote to. Why it could
-/// not: then the run must not be undone either, or what goes back would look like a removal.
+/// Forgets what runs changed that are about to be undone on these roots, in the memory of every pair that has one of them, or a
+/// folder above or below it; whichever command it was that ran. Why it could not: then they must not be undone, or what goes
+/// back would look like a removal.
 ///
 /// # Errors
 ///
 /// In words.
-pub fn take_back(roots: &[Root], run: &RunId) -> Result<(), String> {
+pub fn forget_undone(roots: &[Root], group: &RunId) -> Result<(), String> {
     let Ok(states) = pairs::open() else { return Ok(()) };
-    let here: Vec<RootIdentity> = roots.iter().filter_map(|root| root_identity(root).ok()).collect();
-    // Where only one of the two is at hand, the pair is known by that one.
-    let is_of_these = |info: &PairInfo| {
-        info.kept_since.is_some()
-            && info.roots.as_ref().is_ok_and(|known| known.iter().any(|k| here.iter().any(|root| root.is(k))))
-    };
     let pairs = states.list().map_err(|error| error.to_string())?;
-    for info in pairs.iter().filter(|info| is_of_these(info)) {
-        match states.by_id(&info.id).and_then(|mut pair| pair.revert(run)) {
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let mut changed = Vec::new();
+    for root in roots {
+        let paths = history::paths_of(root, group).map_err(|error| error.to_string())?;
+        changed.push((root, root_identity(root).ok(), paths));
+    }
+    for info in pairs {
+        let Ok(known) = &info.roots else { continue };
+        let here = changed.iter().flat_map(|(root, is, paths)| {
+            let sides = known.iter().map(move |side| (side, *root, is.as_ref(), paths));
+            sides.flat_map(|(side, root, is, paths)| paths_in(side, root, is, paths))
+        });
+        let here: HashSet<RelPath> = here.collect();
+        if here.is_empty() {
+            continue;
+        }
+        match states.by_id(&info.id).and_then(|mut pair| pair.forget_items(&here)) {
             // Nothing is gone by that cannot be loaded.
-            Ok(_)
-            | Err(
-                StateError::Missing
-                | StateError::NoSuchRun { .. }
-                | StateError::Damaged { .. }
-                | StateError::OtherVersion { .. },
-            ) => {}
+            Ok(())
+            | Err(StateError::Missing | StateError::Damaged { .. } | StateError::OtherVersion { .. }) => {}
             Err(error) => return Err(error.to_string()),
         }
     }
     Ok(())
+}
+
+/// Undoes a run of a root, or without `run` the latest that was not undone yet, with all that belong to it and in every root that
+/// they wrote to, and forgets first what goes back. The report of the root comes first.
+///
+/// # Errors
+///
+/// As for [`session::undo`].
+pub fn undo(
+    root: &Root,
+    run: Option<&RunId>,
+    control: &Control,
+) -> Result<Vec<RecoveryReport>, SessionError> {
+    let runs = history::list(root).unwrap_or_default();
+    let chosen: Vec<RunInfo> = history::to_undo(&runs, run).into_iter().cloned().collect();
+    // In its own words.
+    let Some(newest) = chosen.first() else {
+        return session::undo(root, run, control).map(|report| vec![report]);
+    };
+    let roots = session::roots_of_all(root, &chosen);
+    forget_undone(&roots, newest.group()).map_err(|why| {
+        let error = Error::os(Op::KeepJournal, root.path.clone(), io::Error::other(why));
+        SessionError::Start { root: root.path.clone(), error: StartError::Failed(error) }
+    })?;
+    let undone = session::undo_in_all(&roots, &newest.run, control)?;
+    Ok(undone.into_iter().flat_map(|at| at.reports).collect())
+}
+
+/// Paths below an open root, as they are below one of a pair's; none where the two have nothing to do with each other.
+fn paths_in(known: &RootIdentity, root: &Root, is: Option<&RootIdentity>, paths: &[RelPath]) -> Vec<RelPath> {
+    if is.is_some_and(|is| is.is(known)) {
+        return paths.to_vec();
+    }
+    let relative = |path: &Path| {
+        let names = path.components().map(|part| Name::from_os(part.as_os_str()).ok());
+        names
+            .collect::<Option<Vec<Name>>>()
+            .map(|names| names.iter().fold(RelPath::root(), |all, name| all.join(name)))
+    };
+    if let Some(above) = root.path.strip_prefix(&known.path).ok().and_then(relative) {
+        let below = |path: &RelPath| path.names().fold(above.clone(), |all, name| all.join(&name));
+        return paths.iter().map(below).collect();
+    }
+    let Some(inner) = known.path.strip_prefix(&root.path).ok().and_then(relative) else { return Vec::new() };
+    let depth = inner.names().count();
+    let inside = paths.iter().filter(|path| path.names().take(depth).eq(inner.names()));
+    inside.map(|path| path.names().skip(depth).fold(RelPath::root(), |all, name| all.join(&name))).collect()
 }

@@ -85,7 +85,7 @@ pub(crate) enum Command {
     /// Copy new and changed items from LEFT to RIGHT, and verify them
     #[command(after_help = transfer::COPY_EXAMPLES, after_long_help = format!("{}\n\n{}", transfer::COPY_EXAMPLES, crate::exit::EXPLAINED))]
     Copy(CopyArgs),
-    /// Copy as `copy` does, then remove items that only RIGHT has
+    /// Make RIGHT what LEFT is, or bring both together (--mode)
     #[command(after_help = transfer::SYNC_EXAMPLES, after_long_help = format!("{}\n\n{}", transfer::SYNC_EXAMPLES, crate::exit::EXPLAINED))]
     Sync(SyncArgs),
     /// Remove items that only one of the two folders has

@@ -53,15 +53,16 @@ fn a_first_run_says_so_and_later_ones_carry_changes_and_removals_both_ways() {
     let third = two_way(&bench, &[]).expect_code(0);
     assert!(third.stdout.contains("Nothing to do: both folders have what they are to have."), "{third}");
 
-    // From either side both go back, and so does the memory: the removal travels once more.
+    // From either side both go back, and what goes back is forgotten: in doubt it is new, and nothing of it is removed.
     let undone = bench.run_on_right("undo", &["-y"]).expect_code(0);
     assert!(undone.stdout.contains("LEFT") && undone.stdout.contains("RIGHT"), "{undone}");
     for (before, now) in before.iter().zip(seen(&bench)) {
         assert_eq!(diff(before, &now), [""; 0]);
     }
-    let again = two_way(&bench, &[]).expect_code(0);
+    let again = two_way(&bench, &[]).expect_code(3);
     assert!(!again.stdout.contains("first run"), "{again}");
-    assert_eq!(fs::read_to_string(bench.right.join("from right")).unwrap(), "edited on the left");
+    assert!(again.stdout.contains("! from right  left for later"), "{again}");
+    assert!(bench.right.join("from left").exists() && bench.left.join("from left").exists());
 }
 
 /// What an undo takes from a side must not look like a removal by its user.
@@ -112,6 +113,118 @@ fn what_was_undone_on_one_side_alone_is_not_taken_for_removed_either() {
     let run = two_way(&bench, &[]).expect_code(0);
     assert!(run.stdout.contains("counts as not seen before"), "{run}");
     assert_eq!(fs::read_to_string(bench.right.join("second")).unwrap(), "the only copy too");
+}
+
+/// Whatever ran and however it is undone: the only copy of a file stays where its user made it.
+#[test]
+fn no_undo_makes_a_two_way_run_remove_what_the_undone_one_had_copied() {
+    type Undone = fn(&Bench);
+    let cases: [(&str, Undone); 5] = [
+        ("kept until the next run", |bench| {
+            let _ = two_way(bench, &["--undo", "last"]).expect_code(0);
+            let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+        }),
+        ("touched and looked at again", |bench| {
+            use std::os::unix::fs::PermissionsExt;
+            let _ = two_way(bench, &[]).expect_code(0);
+            let new = bench.left.join("new");
+            fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
+            let _ = two_way(bench, &[]).expect_code(0);
+            let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+        }),
+        ("other patterns in between", |bench| {
+            let _ = two_way(bench, &[]).expect_code(0);
+            let _ = two_way(bench, &["--exclude", "zzz"]).expect_code(0);
+            let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+            let _ = two_way(bench, &["--exclude", "zzz"]).expect_code(0);
+        }),
+        ("by copy, and learned afterwards", |bench| {
+            let _ = bench.run("copy", &["-y"]).expect_code(0);
+            let _ = two_way(bench, &[]).expect_code(0);
+            let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+        }),
+        ("in part", |bench| {
+            bench.left("new too", "2", 3);
+            let _ = two_way(bench, &[]).expect_code(0);
+            fs::write(bench.right.join("new too"), "edited since").unwrap();
+            let _ = bench.run_on_right("undo", &["-y"]).expect_code(4);
+        }),
+    ];
+    for (what, undone) in cases {
+        let bench = Bench::new();
+        for i in 0..6 {
+            bench.both(&format!("stays {i}"), "s", 1);
+        }
+        let _ = two_way(&bench, &[]).expect_code(0);
+        bench.left("new", "the only copy", 2);
+        undone(&bench);
+        let run = two_way(&bench, &[]);
+        assert_eq!(fs::read_to_string(bench.left.join("new")).unwrap(), "the only copy", "{what}: {run}");
+    }
+}
+
+/// The second run of it has a journal in one of the folders only, and its hint leads there.
+#[test]
+fn keeping_both_is_undone_whole_from_either_side() {
+    for from_right in [false, true] {
+        for newer_right in [false, true] {
+            let bench = Bench::new();
+            bench.both("a", "first", 1);
+            bench.both("b", "b", 1);
+            let _ = two_way(&bench, &[]).expect_code(0);
+            bench.left("a", "left's", if newer_right { 10 } else { 30 });
+            bench.right("a", "right's version", 20);
+            let before = seen(&bench);
+            let _ = two_way(&bench, &["--conflicts", "keep-both"]).expect_code(0);
+            let undo = if from_right { Bench::run_on_right } else { Bench::run_on_left };
+            let _ = undo(&bench, "undo", &["-y"]).expect_code(0);
+            for (before, now) in before.iter().zip(seen(&bench)) {
+                assert_eq!(diff(before, &now), [""; 0], "{from_right} {newer_right}");
+            }
+            let _ = two_way(&bench, &[]).expect_code(3);
+        }
+    }
+}
+
+#[test]
+fn the_hint_names_a_folder_that_was_written_to() {
+    let bench = Bench::new();
+    bench.both("stays", "s", 1);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    bench.right("new", "n", 2);
+    let run = two_way(&bench, &[]).expect_code(0);
+    let hint = run.stdout.lines().find(|line| line.contains("undoes this run")).unwrap();
+    assert!(hint.contains("LEFT`"), "{hint}");
+}
+
+/// A folder made anew, into which the copies fail: what is missing in it was not taken from it.
+#[test]
+fn a_folder_made_anew_takes_nothing_with_it_also_after_a_run_that_failed() {
+    let bench = Bench::new();
+    // So many that the guard lets the rest go.
+    (0..9).for_each(|i| bench.both(&format!("stays {i}"), "s", 1));
+    for i in 0..3 {
+        bench.both(&format!("d/{i}"), "x", 1);
+    }
+    let _ = two_way(&bench, &[]).expect_code(0);
+    fs::create_dir(bench.right.join("other")).unwrap();
+    fs::remove_dir_all(bench.right.join("d")).unwrap();
+    fs::rename(bench.right.join("other"), bench.right.join("d")).unwrap();
+    let folders = common::moment(1);
+    fs::File::open(bench.right.join("d")).unwrap().set_modified(folders).unwrap();
+    let chattr = |flag: &str| {
+        let mut chattr = std::process::Command::new("chattr");
+        chattr.arg(flag).arg(bench.right.join("d")).status().is_ok_and(|status| status.success())
+    };
+    if !chattr("+i") {
+        return fcs_testkit::skip(fcs_testkit::test_name!(), "this file system has no immutable folders");
+    }
+    let failed = two_way(&bench, &[]);
+    let again = two_way(&bench, &[]);
+    assert!(chattr("-i"));
+    for i in 0..3 {
+        assert!(bench.left.join(format!("d/{i}")).exists(), "{failed}\n{again}");
+    }
 }
 
 #[test]

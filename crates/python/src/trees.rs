@@ -1,6 +1,7 @@
 //! Whole trees: compare, copy, make equal, and what was done to a tree: runs, undo, recovery.
 
 use fcs_app::hints;
+use fcs_app::remembering;
 use fcs_engine::compare::{Side, Verdict};
 use fcs_engine::history::{self, RecoverMode};
 use fcs_engine::moves::Moves;
@@ -364,6 +365,18 @@ fn recovery_of(report: &history::RecoveryReport) -> RecoveryReport {
     }
 }
 
+/// What was done in all roots of a run.
+fn together(mut reports: impl Iterator<Item = RecoveryReport>) -> RecoveryReport {
+    let none = RecoveryReport { run_id: String::new(), clean: true, items: 0, errors: Vec::new() };
+    let Some(first) = reports.next() else { return none };
+    reports.fold(first, |all, one| RecoveryReport {
+        run_id: all.run_id,
+        clean: all.clean && one.clean,
+        items: all.items + one.items,
+        errors: all.errors.into_iter().chain(one.errors).collect(),
+    })
+}
+
 /// Undoes a run on a folder, or without `run_id` the latest that was not undone yet.
 #[pyfunction]
 #[pyo3(signature = (root, run_id = None))]
@@ -372,9 +385,9 @@ pub(crate) fn undo(py: Python<'_>, root: AnyPath, run_id: Option<&str>) -> PyRes
     let run = run.map_err(|error: history::BadRunId| PyValueError::new_err(error.to_string()))?;
     let done = py.detach(|| {
         let root = session::open(&*root)?;
-        session::undo(&root, run.as_ref(), &Control::default())
+        remembering::undo(&root, run.as_ref(), &Control::default())
     });
-    done.map(|report| recovery_of(&report)).map_err(|error| text::refused(&error))
+    done.map(|reports| together(reports.iter().map(recovery_of))).map_err(|error| text::refused(&error))
 }
 
 /// Puts every interrupted run on a folder in order; what it had done stays.

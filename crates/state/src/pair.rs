@@ -3,6 +3,7 @@
 //! Invariant: the memory is open only while a call lasts. Whoever saves goes on from what was loaded, which must still
 //! be what is there, or forgets all that was there.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use fcs_engine::history::RunId;
 use fcs_engine::memory::{MemoryChange, Remembered, RootIdentity, Terms};
-use fcs_sys::Time;
+use fcs_sys::{RelPath, Time};
 use redb::{Builder, Database};
 
 use crate::StateError;
@@ -207,7 +208,7 @@ impl Pair {
         &mut self,
         file: &Path,
         how: &Saving<'_>,
-        changes: impl Iterator<Item = (fcs_sys::RelPath, Option<fcs_engine::memory::Known>)>,
+        changes: impl Iterator<Item = (RelPath, Option<fcs_engine::memory::Known>)>,
     ) -> Result<Saved, StateError> {
         let begun = unfinished(file);
         let head = (|| {
@@ -243,7 +244,7 @@ impl Pair {
     pub fn revert(&mut self, run: &RunId) -> Result<Reverted, StateError> {
         let file = self.file();
         let database = open(&file)?;
-        let reverted = store::revert(&database, self.devices, run, Time::now());
+        let reverted = store::revert(&database, self.devices, run, false, Time::now());
         let reverted = reverted.map_err(|fault| state_error(fault, &file, "save"))?;
         let (reverted, head) = reverted
             .ok_or_else(|| StateError::NoSuchRun { path: file.clone(), run: run.as_str().to_owned() })?;
@@ -255,6 +256,36 @@ impl Pair {
             self.forget()?;
         }
         Ok(reverted)
+    }
+
+    /// Forgets whatever a run changed, also what a later one changed again: in doubt an item is new.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pair::revert`].
+    pub fn forget_run(&mut self, run: &RunId) -> Result<(), StateError> {
+        let file = self.file();
+        let database = open(&file)?;
+        let forgotten = store::revert(&database, self.devices, run, true, Time::now());
+        let (_, head) = forgotten
+            .map_err(|fault| state_error(fault, &file, "save"))?
+            .ok_or_else(|| StateError::NoSuchRun { path: file.clone(), run: run.as_str().to_owned() })?;
+        let Some(head) = head else { return Ok(()) };
+        close(database, &file, head.bytes)?;
+        self.saved(&head).map(drop)
+    }
+
+    /// Forgets items by their paths, spelled as in what is loaded.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pair::load`] and [`Pair::save`].
+    pub fn forget_items(&mut self, paths: &HashSet<RelPath>) -> Result<(), StateError> {
+        let Loaded { terms, remembered, .. } = self.load()?;
+        let known = remembered.iter().filter_map(|(path, _)| RelPath::parse(path).ok());
+        let gone = known.filter(|path| paths.contains(path)).map(|path| MemoryChange { path, known: None });
+        let gone: Vec<_> = gone.collect();
+        if gone.is_empty() { Ok(()) } else { self.save(None, &terms, Start::Loaded, gone).map(drop) }
     }
 
     /// The runs whose changes can be taken back, oldest first.

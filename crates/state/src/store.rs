@@ -258,11 +258,13 @@ fn begin(database: &Database) -> Done<WriteTransaction> {
     Ok(write)
 }
 
-/// Takes back what a run changed, where it is still as that run left it. `None` if nothing is kept of that run.
+/// Takes back what a run changed, where it is still as that run left it; or, with `forget`, forgets whatever it changed.
+/// `None` if nothing is kept of that run.
 pub(crate) fn revert(
     database: &Database,
     devices: Devices,
     run: &RunId,
+    forget: bool,
     now: Time,
 ) -> Done<Option<(Reverted, Option<Head>)>> {
     let write = begin(database)?;
@@ -285,7 +287,8 @@ pub(crate) fn revert(
                 while !decoder.is_at_end() {
                     let before = decoder.next()?;
                     let path = decoder.path().to_vec();
-                    some.push((path, Edit::Restore { before, after: decoder.raw()? }));
+                    let restore = Edit::Restore { before, after: decoder.raw()? };
+                    some.push((path, if forget { Edit::Set(None) } else { restore }));
                 }
             }
             some.reverse();
@@ -297,8 +300,8 @@ pub(crate) fn revert(
         // The terms go back only if no later run saved under others.
         let is_last = before.run.as_ref() == Some(run);
         let head = match record.head {
-            None if is_last && items == 0 => None,
-            Some(was) if is_last => Some(Head {
+            None if is_last && items == 0 && !forget => None,
+            Some(was) if is_last && !forget => Some(Head {
                 terms: was.terms,
                 saved: was.saved,
                 run: was.run,

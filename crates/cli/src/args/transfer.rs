@@ -237,7 +237,7 @@ pub(crate) struct SyncArgs {
     #[arg(long, value_name = "CATEGORY=ACTION,…", help_heading = "Directions")]
     pub(crate) custom: Option<Custom>,
 
-    /// Allow the removal of up to N items; by default at most half of RIGHT and 10,000 items
+    /// Allow the removal of up to N items from a folder; by default at most half of it and 10,000 items
     #[arg(long, value_name = "N", value_parser = whole_number, help_heading = "Removing")]
     pub(crate) max_delete: Option<u64>,
 

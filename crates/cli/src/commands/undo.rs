@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use fcs_app::outcome::describe_run;
-use fcs_app::remembering::take_back;
+use fcs_app::remembering::forget_undone;
 use fcs_engine::Control;
 use fcs_engine::error::display_path;
 use fcs_engine::history::{self, RecoveryReport, RunId, RunInfo, StartError};
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &UndoArgs, screen: &Arc<Screen>) -> CommandResult {
     let chosen = choose(&root, args.run.as_ref())?;
     let kept = chosen.iter().fold(0u64, |sum, run| sum.saturating_add(run.kept_bytes));
     let lines: Vec<String> = chosen.iter().map(|run| format!("Undo {}", describe_run(run))).collect();
-    let roots = chosen.first().map_or_else(Vec::new, |run| session::roots_of(&root, run));
+    let roots = session::roots_of_all(&root, &chosen);
     let places: Vec<String> = roots.iter().map(|root| display_path(&root.path)).collect();
     let text =
         format!("On {}\n{}; {} of originals kept.", places.join("\nand "), lines.join("\n"), size(kept));
@@ -88,7 +88,7 @@ fn undo_one(
 ) -> CommandResult {
     let commands: Vec<String> = roots.iter().map(|root| unfinished::command("recover", root)).collect();
     interrupt.idle(&format!("The run is undone in part; {} goes on.", commands.join(" and ")));
-    if let Err(why) = take_back(roots, run.group()) {
+    if let Err(why) = forget_undone(roots, run.group()) {
         let failure = Failure::new(Code::Failed, format!("{why} Nothing was undone."));
         return Err(failure.hint("Close what uses it and try again: what goes back must be forgotten first."));
     }

@@ -175,7 +175,7 @@ fn prepare_and_run(
     interrupt: &Interrupt,
 ) -> Result<Prepared, Failure> {
     let comparison = session.compare(screen, interrupt)?;
-    let memory = Remembering::of(spec.task, &session.folders, &session.settings);
+    let mut memory = Remembering::of(spec.task, &session.folders, &session.settings);
     let remembered = memory.as_ref().map(|memory| &*memory.remembered);
     let moves = match spec.task {
         Task::Sync(_) | Task::Directed(_) => session.moves(&comparison, remembered, screen, interrupt)?,
@@ -199,6 +199,10 @@ fn prepare_and_run(
     }
     let leaves = if spec.dry_run { "Nothing was written.".to_owned() } else { leaves(&proposal.targets()) };
     interrupt.working(&control.cancel, leaves);
+    if let (Some(memory), false) = (&mut memory, spec.dry_run) {
+        let not_begun = |why| Failure::new(Code::Refused, format!("{why} Nothing was written."));
+        memory.before(&proposal.proposed).map_err(not_begun)?;
+    }
     let display = Display::start(screen, &control.progress);
     let logs = run_log::folder();
     let Ran { report, log, log_error } = run_with_log(

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use fcs_app::hints::{FrontEnd, note_words};
 use fcs_app::outcome::{self, Line, failures};
 use fcs_engine::Note;
+use fcs_engine::compare::Side;
 use fcs_engine::directions::Mode;
 use fcs_engine::report::{ItemReport, Outcome, Report, SkipReason};
 use fcs_engine::session::Task;
@@ -36,7 +37,11 @@ pub(super) fn show(
     if spec.json {
         events::end(Some(report), code, screen);
     } else if !screen.show.quiet && !report.items.is_empty() {
-        let target = session.folders.root(spec.task.target());
+        // Of two that may be written to, one that was.
+        let wrote =
+            |side: &&Side| report.items.iter().any(|item| is_done(item) && item.root == (**side).into());
+        let side = spec.task.targets().iter().find(wrote).copied().unwrap_or(spec.task.target());
+        let target = session.folders.root(side);
         screen.line(&summary(report, spec.task, target, shown, screen.style));
     }
     if !spec.json {
@@ -49,6 +54,10 @@ pub(super) fn show(
         let commands = commands.collect::<Vec<_>>().join(" or ");
         screen.message(&format!("Hint: {commands} recovers the run."));
     }
+}
+
+fn is_done(item: &ItemReport) -> bool {
+    matches!(item.outcome, Outcome::Done { .. })
 }
 
 /// One finished item.

@@ -125,6 +125,10 @@ impl<'a> Since<'a> {
     /// folder where a disk is to be mounted is another one.
     pub(super) fn is_the_folder(&self, row: RowId, side: Side) -> bool {
         let Some(now) = self.comparison.entry(row, side) else { return false };
+        // Of a volume that is mounted below the root nobody knows whether it is the one that was there.
+        if now.volume() != self.comparison.tree(side).volume.id {
+            return false;
+        }
         match self.known(row).map(|known| known.on(side)) {
             Some(then) => {
                 then.kind == Kind::Folder

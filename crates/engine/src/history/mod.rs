@@ -310,6 +310,28 @@ pub fn troubled(root: &Root) -> crate::Result<Vec<RunInfo>> {
     Ok(runs)
 }
 
+/// The paths of everything that a run, and all that belong to it, were to change on a root, old and new; of runs whose journals
+/// cannot be read none are known. Changes nothing.
+pub fn paths_of(root: &Root, group: &RunId) -> crate::Result<Vec<RelPath>> {
+    let failed = |e| Error::os(Op::ReadJournal, root.path.clone(), e);
+    let Some(look) = StoreReader::open(root).map_err(failed)? else { return Ok(Vec::new()) };
+    let mut paths = Vec::new();
+    for run in look.run_ids().map_err(failed)? {
+        let Some((_, Some(ledger))) = look_at(&look, &run, 0) else { continue };
+        if ledger.begin.group() != group {
+            continue;
+        }
+        for folder in &ledger.folders {
+            paths.push(folder.path.clone());
+            for step in &ledger.steps[folder.steps.clone()] {
+                paths.push(folder.path.join(&step.name));
+                paths.extend(step.does.new_path().cloned());
+            }
+        }
+    }
+    Ok(paths)
+}
+
 /// Who is working on a root right now, if anybody.
 pub fn in_progress(root: &Root) -> crate::Result<Option<String>> {
     let failed = |e| Error::os(Op::ReadJournal, root.path.clone(), e);

@@ -36,9 +36,19 @@ pub fn learned(
         .filter(|item| item.action == ActionKind::Move && matches!(item.outcome, Outcome::Done { .. }));
     let moved: HashSet<&RelPath> = moved.map(|item| &item.path).collect();
     let moves = moves.iter().filter(|(from, _)| moved.contains(from)).map(|(from, to)| (to, from));
-    let mut learning =
-        Learning { moves: moves.collect(), first, after, done, remembered, now, changes: Vec::new() };
+    let mut learning = Learning {
+        moves: moves.collect(),
+        on_both: HashSet::new(),
+        renewed: HashSet::new(),
+        first,
+        after,
+        done,
+        remembered,
+        now,
+        changes: Vec::new(),
+    };
     learning.folder(Comparison::ROOT, Some(Comparison::ROOT));
+    learning.forget_in_renewed();
     let gone = forgotten(after, remembered).into_iter().map(|path| MemoryChange { path, known: None });
     learning.changes.extend(gone);
     learning.changes
@@ -62,6 +72,10 @@ struct Learning<'a> {
     /// By the new path, the old one.
     moves: HashMap<&'a RelPath, &'a RelPath>,
     remembered: &'a Remembered,
+    /// Places in `remembered` of what both sides have now.
+    on_both: HashSet<usize>,
+    /// Folders that are remembered and are others now.
+    renewed: HashSet<RelPath>,
     now: Time,
     changes: Vec<MemoryChange>,
 }
@@ -83,12 +97,26 @@ impl Learning<'_> {
 
     fn item(&mut self, row: RowId, before: Option<RowId>) {
         let path = self.after.path(row);
-        let was = self.remembered.get(&path);
+        let place = self.remembered.position(&path);
+        let was = place.and_then(|place| self.remembered.item(place));
+        if let Some(place) = place
+            && [Side::Left, Side::Right].into_iter().all(|side| self.after.node(row, side).is_some())
+        {
+            self.on_both.insert(place);
+        }
         let Some(mut known) = self.known(row, before, &path) else { return };
         match was {
             // What is not news keeps what was proven of it, and when.
             Some(was) if was.stamps == known.stamps && was.grade >= known.grade => {}
             _ => {
+                let is_other = |(was, now): (&Stamp, &Stamp)| {
+                    (was.id.file, was.id.file_high) != (now.id.file, now.id.file_high)
+                };
+                if was.is_some_and(|was| was.stamps.iter().zip(&known.stamps).any(is_other))
+                    && known.stamps[0].kind == Kind::Folder
+                {
+                    self.renewed.insert(path.clone());
+                }
                 known.hash = known.hash.or_else(|| was.filter(|was| was.stamps == known.stamps)?.hash);
                 self.changes.push(MemoryChange { path, known: Some(known) });
             }
@@ -146,6 +174,22 @@ impl Learning<'_> {
 }
 
 impl Learning<'_> {
+    /// Of a folder that is another one now nobody knows what was taken from it: what both sides do not have now is new.
+    fn forget_in_renewed(&mut self) {
+        if self.renewed.is_empty() {
+            return;
+        }
+        let lone = self.remembered.iter().enumerate().filter(|(place, _)| !self.on_both.contains(place));
+        // Paths were checked when they were remembered.
+        let lone = lone.filter_map(|(_, (path, _))| RelPath::parse(path).ok());
+        let below = |path: &RelPath| {
+            std::iter::successors(path.split(), |(above, _)| above.split())
+                .any(|(above, _)| self.renewed.contains(&above))
+        };
+        let gone: Vec<_> = lone.filter(below).map(|path| MemoryChange { path, known: None }).collect();
+        self.changes.extend(gone);
+    }
+
     /// The path that an item had before the run moved it, or a folder that it is in.
     fn moved_from(&self, path: &RelPath) -> Option<RelPath> {
         let mut below = Vec::new();

@@ -81,8 +81,15 @@ fn and(mut first: Report, second: Report) -> Report {
     first.notes.extend(new);
     first.finished = second.finished;
     first.seconds += second.seconds;
-    if second.result != RunResult::Completed {
-        first.result = second.result;
-    }
+    first.result = match (first.result, second.result) {
+        (first, RunResult::Completed) => first,
+        // What the first one did stands.
+        (_, RunResult::RolledBack | RunResult::PartlyRolledBack) => {
+            let text = "The names that were made free are not filled yet, because that was rolled back: the next run does it.";
+            first.notes.push(Note::from(text.to_owned()));
+            RunResult::CompletedWithFailures
+        }
+        (_, second) => second,
+    };
     first
 }

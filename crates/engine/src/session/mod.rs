@@ -62,7 +62,7 @@ pub use root::{check_not_moved, clear_leftovers, open, prune, recover, undo};
 pub use series::{FileOutcome, FileReport, Series, SeriesReport};
 pub use task::{Limits, Proposal, Task};
 pub use terms::root_identity;
-pub use together::{InRoot, recover_in_all, roots_of, undo_in_all};
+pub use together::{InRoot, recover_in_all, roots_of, roots_of_all, undo_in_all};
 
 /// Why something could not begin. Nothing was written.
 #[derive(Debug, thiserror::Error)]

@@ -110,6 +110,14 @@ pub struct Proposal {
     pub(super) freed: Vec<(RelPath, Side)>,
 }
 
+impl Proposal {
+    /// Items that one side's version is to give its name to the other's. Whoever keeps a memory forgets them before the run: a
+    /// name that is free between the two would look as if it had been removed.
+    pub fn freed(&self) -> impl Iterator<Item = &RelPath> {
+        self.freed.iter().map(|(path, _)| path)
+    }
+}
+
 impl Folders {
     /// What has moved. Reads the files of which only the content can tell, where that was asked for.
     pub fn moves(

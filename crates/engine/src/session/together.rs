@@ -25,6 +25,17 @@ pub struct InRoot {
     pub reports: Vec<RecoveryReport>,
 }
 
+/// The roots on which there are these runs, which one of them lists and which belong together: that one first, then all others.
+pub fn roots_of_all(root: &Root, runs: &[RunInfo]) -> Vec<Root> {
+    let mut roots = vec![root.clone()];
+    for other in runs.iter().flat_map(|run| roots_of(root, run)) {
+        if roots.iter().all(|known| known.path != other.path) {
+            roots.push(other);
+        }
+    }
+    roots
+}
+
 /// The roots on which there is a run that one of them lists: that one first, then the other side, where the run wrote there
 /// too and it is where it was.
 pub fn roots_of(root: &Root, run: &RunInfo) -> Vec<Root> {
@@ -46,12 +57,16 @@ pub fn roots_of(root: &Root, run: &RunInfo) -> Vec<Root> {
 /// As for [`undo`]; then nothing was changed in any of them. What fails in the second root after the first was undone is
 /// told in that root's error.
 pub fn undo_in_all(roots: &[Root], run: &RunId, control: &Control) -> Result<Vec<InRoot>, SessionError> {
+    // On one of the roots may be a run that only did the rest of it.
+    let lists = roots.iter().filter_map(|root| history::list(root).ok());
+    let group = lists.flatten().find(|theirs| theirs.run == *run).map(|theirs| theirs.group().clone());
+    let group = group.as_ref().unwrap_or(run);
     let mut wanted = Vec::new();
     for root in roots {
         check_not_moved(root)?;
         let runs = history::list(root).map_err(|error| start(root, StartError::Failed(error)))?;
-        if runs.iter().any(|theirs| theirs.run == *run && theirs.undoable) {
-            wanted.push(root);
+        if let Some(theirs) = runs.iter().find(|theirs| theirs.group() == group && theirs.undoable) {
+            wanted.push((root, theirs.run.clone()));
         }
         // Before the first is touched: one that is being worked on would stay as it is while the other goes back.
         if let Ok(Some(holder)) = history::in_progress(root) {
@@ -67,7 +82,8 @@ pub fn undo_in_all(roots: &[Root], run: &RunId, control: &Control) -> Result<Vec
         // In its own words.
         return undo(first, Some(run), control).map(|report| vec![in_root(first, vec![report])]);
     }
-    wanted.into_iter().map(|root| Ok(in_root(root, vec![undo(root, Some(run), control)?]))).collect()
+    let undo_one = |(root, run): (&Root, RunId)| Ok(in_root(root, vec![undo(root, Some(&run), control)?]));
+    wanted.into_iter().map(undo_one).collect()
 }
 
 /// Recovers every interrupted run of a root, and each of them in the other root that it wrote to, all in one way: else one

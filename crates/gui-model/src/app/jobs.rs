@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use fcs_app::hints::{FrontEnd, note_words, with_hint};
+use fcs_app::remembering;
 use fcs_app::report_file::ReportFile;
 use fcs_app::run_log::{self, run_with_log};
 use fcs_app::settings_file::{SettingsFile, write_in_one_step};
@@ -401,8 +402,8 @@ pub(super) fn run(
 
 /// Undoes a run.
 pub(super) fn undo(side: Side, folder: &Path, run: &RunId, control: &Control) -> JobEvent {
-    let undone = session::open(folder).and_then(|root| session::undo(&root, Some(run), control));
-    let result = undone.map(|recovery| vec![recovery]).map_err(|error| refused(&error));
+    let undone = session::open(folder).and_then(|root| remembering::undo(&root, Some(run), control));
+    let result = undone.map_err(|error| refused(&error));
     JobEvent::Accounted { side, recovered: false, result }
 }
 

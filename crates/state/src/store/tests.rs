@@ -146,7 +146,7 @@ fn a_power_cut_leaves_what_was_before_a_save_or_what_was_to_be() {
         let head = if step % 6 == 5 {
             let (run, before) = history.pop().unwrap();
             model = before;
-            revert(&database, DEVICES, &run, Time::now()).unwrap().unwrap().1.unwrap()
+            revert(&database, DEVICES, &run, false, Time::now()).unwrap().unwrap().1.unwrap()
         } else {
             history.push((run.clone(), model.clone()));
             let changes: Vec<_> = (0..random.usize(1..400))
