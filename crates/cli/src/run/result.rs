@@ -94,10 +94,7 @@ fn summary(report: &Report, task: Task, target: &Root, shown: &[Note], style: St
     }
     lines.extend(
         outcome::undo_lasts(report, task)
-            .map(|until| (until, if task.targets().len() > 1 { " on both sides" } else { "" }))
-            .map(|(until, on)| {
-                format!("{} undoes this run{on}, {until}.", unfinished::command("undo", target))
-            }),
+            .map(|until| format!("{} undoes this run, {until}.", unfinished::command("undo", target))),
     );
     lines.join("\n")
 }
