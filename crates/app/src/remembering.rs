@@ -14,7 +14,7 @@ use fcs_engine::directions::Mode;
 use fcs_engine::error::display_path;
 use fcs_engine::history::{self, RecoveryReport, RunId, RunInfo, RunState};
 use fcs_engine::memory::{OtherTerm, Remembered, RootIdentity, Terms};
-use fcs_engine::report::{ItemReport, Outcome, Report, RunResult};
+use fcs_engine::report::{ActionKind, ItemReport, Outcome, Report, RunResult};
 use fcs_engine::session::{self, Folders, Proposal, SessionError, Task, root_identity};
 use fcs_engine::settings::Undo;
 use fcs_engine::{Control, Error, Op, Settings, StartError};
@@ -223,17 +223,18 @@ fn sides_of(report: &Report) -> [bool; 2] {
 ///
 /// In words.
 pub fn forget_undone(roots: &[Root], group: &RunId) -> Result<(), String> {
-    let Ok(states) = pairs::open() else { return Ok(()) };
-    let pairs = states.list().map_err(|error| error.to_string())?;
-    if pairs.is_empty() {
-        return Ok(());
-    }
     let mut changed = Vec::new();
     for root in roots {
         let paths = history::paths_of(root, group).map_err(|error| error.to_string())?;
         changed.push((root, root_identity(root).ok(), paths));
     }
-    for info in pairs {
+    forget_paths(&changed)
+}
+
+/// Forgets paths below these roots in the memory of every pair that they concern.
+fn forget_paths(changed: &[(&Root, Option<RootIdentity>, Vec<RelPath>)]) -> Result<(), String> {
+    let Ok(states) = pairs::open() else { return Ok(()) };
+    for info in states.list().map_err(|error| error.to_string())? {
         let Ok(known) = &info.roots else { continue };
         let here = changed.iter().flat_map(|(root, is, paths)| {
             let sides = known.iter().map(move |side| (side, *root, is.as_ref(), paths));
@@ -251,6 +252,24 @@ pub fn forget_undone(roots: &[Root], group: &RunId) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Forgets what a run that goes by no memory has removed, in the memory of every pair that has one of the roots: on a volume that
+/// does not keep numbers, what its user puts back would look as if only the other side had removed it.
+pub fn forget_removed(folders: &Folders, report: &Report) {
+    for side in [Side::Left, Side::Right] {
+        let removed = report.items.iter().filter(|item| {
+            item.root == side.into()
+                && matches!(item.outcome, Outcome::Done { .. })
+                && matches!(item.action, ActionKind::Remove | ActionKind::RemoveFolder | ActionKind::Move)
+        });
+        let paths: Vec<RelPath> = removed.map(|item| item.path.clone()).collect();
+        if !paths.is_empty() {
+            let root = folders.root(side);
+            // Whoever cannot forget goes by what the disks show: elsewhere numbers tell what was put back.
+            drop(forget_paths(&[(root, root_identity(root).ok(), paths)]));
+        }
+    }
 }
 
 /// Undoes a run of a root, or without `run` the latest that was not undone yet, with all that belong to it and in every root that

@@ -163,6 +163,23 @@ fn no_undo_makes_a_two_way_run_remove_what_the_undone_one_had_copied() {
     }
 }
 
+/// What another command removes is forgotten: whoever puts it back, date and all, has put it back.
+#[test]
+fn what_a_mirror_removed_is_no_longer_remembered() {
+    let bench = Bench::new();
+    (0..9).for_each(|i| bench.both(&format!("stays {i}"), "s", 1));
+    bench.both("gone", "g", 1);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    let remembers = || {
+        let list = bench.fcs.run(["state", "list", "--json"]).expect_code(0);
+        json_lines(&list).iter().find_map(|pair| pair["items"].as_u64()).unwrap()
+    };
+    let before = remembers();
+    fs::remove_file(bench.left.join("gone")).unwrap();
+    let _ = bench.run("sync", &["-y"]).expect_code(0);
+    assert_eq!(remembers(), before - 1);
+}
+
 /// The second run of it has a journal in one of the folders only, and its hint leads there.
 #[test]
 fn keeping_both_is_undone_whole_from_either_side() {

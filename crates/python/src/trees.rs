@@ -315,7 +315,9 @@ fn carry_out(
             return Err(Refusal::Text(proposal.missing_volumes.join(" ")));
         }
         let options = RunOptions { dry_run, ..RunOptions::default() };
-        folders.run(&proposal, settings, &options, &control).map_err(Refusal::Session)
+        let report = folders.run(&proposal, settings, &options, &control).map_err(Refusal::Session)?;
+        remembering::forget_removed(&folders, &report);
+        Ok(report)
     };
     match request.wait(py, &control, work)? {
         Ok(report) => report_of(&report),

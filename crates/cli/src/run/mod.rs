@@ -21,7 +21,7 @@ mod spec;
 use std::sync::Arc;
 
 use fcs_app::hints::FrontEnd;
-use fcs_app::remembering::Remembering;
+use fcs_app::remembering::{Remembering, forget_removed};
 use fcs_app::report_file::ReportFile;
 use fcs_app::run_log::{self, Ran, run_with_log};
 use fcs_app::settings_file::refused;
@@ -219,6 +219,9 @@ fn prepare_and_run(
         screen.show_failure(&error.into());
     }
     let report = report?;
+    if memory.is_none() {
+        forget_removed(&session.folders, &report);
+    }
     if let (Some(memory), Some(first), false) = (memory, first, spec.dry_run) {
         let (folders, done) = (&session.folders, (&proposal.proposed, &report));
         if let Some(why) = memory.learn(folders, &first, done, &session.settings, control) {

@@ -393,6 +393,9 @@ pub(super) fn run(
     if let Some(trouble) = ran.log_error {
         control.observer.note(&trouble.message.into());
     }
+    if let Ok(report) = &ran.report {
+        remembering::forget_removed(folders, report);
+    }
     let target = folders.root(proposal.task.target());
     JobEvent::Ran(match ran.report {
         Ok(report) => Ok(Box::new(EndedRun::new(report, target.path.clone(), proposal, ran.log.as_deref()))),
