@@ -43,6 +43,31 @@ def test_a_sync_removes_within_its_guard(tree):
     assert fcs_module.undo(right, report.run_id).clean and (right / "d").read_bytes() == b"4"
 
 
+def test_both_ways_by_what_is_remembered(tree, monkeypatch, tmp_path):
+    for name in ("HOME", "XDG_STATE_HOME", "LOCALAPPDATA", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    stays = {f"stays {n}": b"s" for n in range(9)}
+    left, right = tree("left", {"l": b"1", **stays}), tree("right", {"r": b"2"})
+    first = fcs_module.sync_tree(left, right, mode="two-way")
+    assert (left / "r").read_bytes() == b"2" and (right / "l").read_bytes() == b"1"
+    assert any("first run" in note for note in json.loads(first.json)["notes"]), first.json
+    (left / "r").unlink()
+    (right / "l").write_bytes(b"edited")
+    fcs_module.sync_tree(left, right, mode="two-way")
+    assert not (right / "r").exists() and (left / "l").read_bytes() == b"edited"
+    (left / "l").write_bytes(b"by the left"), (right / "l").write_bytes(b"by the right too")
+    fcs_module.sync_tree(left, right, mode="two-way")
+    assert (left / "l").read_bytes() == b"by the left"
+    kept = fcs_module.sync_tree(left, right, mode="two-way", conflicts="keep-both")
+    names = sorted(name for name in os.listdir(left) if name.startswith("l"))
+    assert len(names) == 2 and names == sorted(name for name in os.listdir(right) if name.startswith("l"))
+    assert fcs_module.undo(right, kept.run_id).clean
+    assert (left / "l").read_bytes() == b"by the left" and (right / "l").read_bytes() == b"by the right too"
+    for wrong in ({"mode": "both"}, {"mode": "two-way", "conflicts": "mine"}, {"conflicts": "left"}):
+        with pytest.raises(ValueError):
+            fcs_module.sync_tree(left, right, **wrong)
+
+
 def test_patterns_choose_what_takes_part(tree):
     left, right = tree("left", {"a.txt": b"1", "b.tmp": b"2"}), tree("right", {})
     fcs_module.copy_tree(left, right, exclude=["*.tmp"])

@@ -1,15 +1,18 @@
 //! Whole trees: compare, copy, make equal, and what was done to a tree: runs, undo, recovery.
 
+use std::sync::Arc;
+
 use fcs_app::hints;
-use fcs_app::remembering;
+use fcs_app::remembering::{self, Remembering};
 use fcs_engine::compare::{Side, Verdict};
+use fcs_engine::directions::{Conflicts, Mode};
 use fcs_engine::history::{self, RecoverMode};
 use fcs_engine::moves::Moves;
 use fcs_engine::progress::{Phase, Snapshot};
 use fcs_engine::report::{Outcome, Report};
 use fcs_engine::run::RunOptions;
 use fcs_engine::session::{self, Folders, Limits, Task};
-use fcs_engine::{Control, Settings};
+use fcs_engine::{Control, Note, Settings};
 use fcs_sys::{Kind, Time};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -252,11 +255,12 @@ pub(crate) fn copy_tree(
     carry_out(py, &request, Task::Copy(Side::Right), dry_run, &limits)
 }
 
-/// Makes the right folder what the left one is: as `copy_tree`, and what only the right one has is removed. More than the
-/// settings allow is removed only with `max_delete`, and changed only with `max_change`.
+/// Makes the right folder what the left one is: as `copy_tree`, and what only the right one has is removed; or what `mode` says.
+/// More than the settings allow is removed only with `max_delete`, and changed only with `max_change`.
 #[pyfunction]
 #[pyo3(signature = (
-    left, right, include = Vec::new(), exclude = Vec::new(), dry_run = false, max_delete = None, max_change = None, poll = None
+    left, right, include = Vec::new(), exclude = Vec::new(), dry_run = false, max_delete = None, max_change = None, poll = None,
+    mode = "mirror", conflicts = "later"
 ))]
 #[allow(clippy::too_many_arguments)] // As Python has them, by their names.
 pub(crate) fn sync_tree(
@@ -269,10 +273,36 @@ pub(crate) fn sync_tree(
     max_delete: Option<u64>,
     max_change: Option<u64>,
     poll: Option<Py<PyAny>>,
+    mode: &str,
+    conflicts: &str,
 ) -> PyResult<RunReport> {
+    let task = task_of(mode, conflicts)?;
     let request = Request { left, right, include, exclude, poll, settings: now() };
     let limits = Limits { allowed: max_delete, allowed_changes: max_change, ..Limits::default() };
-    carry_out(py, &request, Task::Sync(Side::Right), dry_run, &limits)
+    carry_out(py, &request, task, dry_run, &limits)
+}
+
+fn task_of(mode: &str, conflicts: &str) -> PyResult<Task> {
+    let refused = |what: String| Err(PyValueError::new_err(what));
+    let conflicts: Conflicts = match conflicts.parse() {
+        Ok(conflicts) => conflicts,
+        Err(expected) => return refused(format!("conflicts is {conflicts:?}, and must be {expected}")),
+    };
+    if conflicts != Conflicts::default() && mode != "two-way" {
+        return refused("conflicts says nothing without mode=\"two-way\"".to_owned());
+    }
+    Ok(match mode {
+        "mirror" => Task::Sync(Side::Right),
+        "update" => Task::Copy(Side::Right),
+        "add" => Task::Directed(Mode::Add(Side::Right)),
+        "newest" => Task::Directed(Mode::Newest),
+        "two-way" => Task::Directed(Mode::TwoWay { conflicts }),
+        _ => {
+            return refused(format!(
+                "mode is {mode:?}, and must be one of mirror, update, add, newest, two-way"
+            ));
+        }
+    })
 }
 
 /// Why a run was not begun.
@@ -295,12 +325,17 @@ fn carry_out(
         let settings = &request.settings;
         let comparison = folders.compare(settings, &control).map_err(Refusal::Error)?;
         if !dry_run {
-            folders.try_volume(task.target());
+            task.targets().iter().for_each(|side| folders.try_volume(*side));
         }
+        let mut memory = Remembering::of(task, &folders, settings);
+        let remembered = memory.as_ref().map(|memory| Arc::clone(&memory.remembered));
         let moves = match task {
-            Task::Sync(_) | Task::Directed(_) => folders.moves(&comparison, None, settings, &control),
+            Task::Sync(_) | Task::Directed(_) => {
+                folders.moves(&comparison, remembered.as_deref(), settings, &control)
+            }
             Task::Copy(_) | Task::Orphans(..) => Moves::default(),
         };
+        let limits = &Limits { remembered, ..limits.clone() };
         let proposal = folders.propose_moving(task, &comparison, &|_| true, settings, limits, &moves);
         if proposal.preflight.refuses() {
             return Err(Refusal::Text(text::problems(&proposal.preflight.problems)));
@@ -315,8 +350,23 @@ fn carry_out(
             return Err(Refusal::Text(proposal.missing_volumes.join(" ")));
         }
         let options = RunOptions { dry_run, ..RunOptions::default() };
-        let report = folders.run(&proposal, settings, &options, &control).map_err(Refusal::Session)?;
-        remembering::forget_removed(&folders, &report);
+        if let (Some(memory), false) = (&mut memory, dry_run) {
+            memory.before(&proposal).map_err(Refusal::Text)?;
+        }
+        let mut report = folders.run(&proposal, settings, &options, &control).map_err(Refusal::Session)?;
+        match memory {
+            None => remembering::forget_removed(&folders, &report),
+            Some(mut memory) => {
+                report.notes.extend(memory.notes.drain(..).map(Note::from));
+                let done = (&proposal, &report);
+                let why = if dry_run {
+                    None
+                } else {
+                    memory.learn(&folders, &comparison, done, settings, &control)
+                };
+                report.notes.extend(why.map(Note::from));
+            }
+        }
         Ok(report)
     };
     match request.wait(py, &control, work)? {

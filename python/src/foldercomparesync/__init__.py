@@ -195,14 +195,24 @@ def sync_tree(
     max_delete: int | None = None,
     max_change: int | None = None,
     poll: TreePoll | None = None,
+    mode: str = "mirror",
+    conflicts: str = "later",
 ) -> RunReport:
     """Copies, then removes what only the right side has, into the undo store; one run.
+
+    `mode` is "mirror" (that), "update" (as `copy_tree`), "add" (only what is missing), "newest" (both sides
+    get what they lack, and of what differs the newer version) or "two-way" (changes and removals since
+    the last time go both ways; the first time nothing is removed). With "two-way", `conflicts` says what
+    becomes of files that were changed on both sides: "later" (nothing), "newest", "left", "right" or
+    "keep-both". `ValueError` for other words.
 
     `EngineError` when it would remove more items than `max_delete` or, without it, than the settings
     `max_delete_percent` and `max_delete_items` allow; or if it would change more files than
     `max_change` or the settings for that allow. Other arguments and errors as for `compare`.
     """
-    return _engine.sync_tree(left, right, include, exclude, dry_run, max_delete, max_change, poll)
+    return _engine.sync_tree(
+        left, right, include, exclude, dry_run, max_delete, max_change, poll, mode, conflicts
+    )
 
 
 def undo(root: StrPath, run_id: str | None = None) -> RecoveryReport:

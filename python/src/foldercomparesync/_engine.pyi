@@ -323,6 +323,8 @@ def sync_tree(
     max_delete: int | None = None,
     max_change: int | None = None,
     poll: _TreePoll | None = None,
+    mode: str = "mirror",
+    conflicts: str = "later",
 ) -> RunReport:
     """Copies, then removes what only the right side has, at most `max_delete` items."""
 
