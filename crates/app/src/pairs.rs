@@ -84,7 +84,8 @@ mod tests {
         let folder = tmp.path().join("state/pairs");
         assert!(open_in(&folder).unwrap().list().unwrap().is_empty());
         assert!(!tmp.path().join("state").exists());
-        std::fs::write(tmp.path().join("state"), "").unwrap();
+        std::fs::create_dir(tmp.path().join("state")).unwrap();
+        std::fs::write(&folder, "").unwrap();
         assert_eq!(open_in(&folder).unwrap_err().kind, UserErrorKind::Failed, "a file is in the way");
     }
 }
