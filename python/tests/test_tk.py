@@ -437,7 +437,8 @@ def test_two_thousand_files_and_a_large_one_with_a_window_that_answers(
     assert worker.error is None and worker.result == (2001, 0, total)
     gaps.check(record_property)
     print({name: len(values) for name, values in seen.items()})
-    assert len(seen["copy"] - {0.0, 1000.0}) > 3 and len(seen["overall"] - {0.0, 1000.0}) > 3
+    # How often depends on the machine; that they do not jump from one end to the other does not.
+    assert len(seen["copy"] - {0.0, 1000.0}) > 1 and len(seen["overall"] - {0.0, 1000.0}) > 1
     assert seen["verify"] - {0.0, 1000.0}, "the large file was verified before one's eyes"
     assert (target / "large.bin").stat().st_size == (many / "large.bin").stat().st_size
     progress.close()

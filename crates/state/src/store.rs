@@ -120,7 +120,7 @@ pub struct KeptRun {
     pub wrote: [bool; 2],
 }
 
-/// What [`revert`] did.
+/// What taking a run back did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reverted {
     /// Items that are remembered as before the run again.

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::compare::Side;
 use crate::filter::Filter;
+#[cfg(unix)]
 use crate::memory::{Grade, Known, Remembered, Stamp};
 use crate::model::{Item, compare_models, compare_trees, path, trees};
 use crate::scan::scan_pair;
