@@ -1,4 +1,4 @@
-//! The memory of the two folders of a run: gone by before it, added to after it, and taken back with it.
+//! The memory of the two folders of a run: gone by before it, added to after it, and forgotten where it is undone.
 //!
 //! Invariant: where there is no memory that holds, the rules of a first run do, and it is said why. A run is never kept
 //! from its work by its memory. What was undone is forgotten before anything goes back: a memory that is behind costs a
@@ -74,7 +74,7 @@ impl Remembering {
         let lookalike = states.lookalike(&terms.roots).ok().flatten();
         let mut pair = states.find(&terms.roots).map_err(|error| error.to_string())?;
         if let Some(pair) = &mut pair {
-            self.take_back_undone(pair, folders, settings);
+            self.forget_undone_elsewhere(pair, folders, settings);
         }
         let mut start = Start::Afresh;
         let loaded = pair.as_mut().map_or(Err(StateError::Missing), Pair::load);
@@ -101,9 +101,9 @@ impl Remembering {
         Ok(why)
     }
 
-    /// Takes back what was learned from runs that a side which they wrote to knows no more: they were undone there, perhaps by
+    /// Forgets what was learned from runs that a side which they wrote to knows no more: they were undone there, perhaps by
     /// another computer, or their journals are lost. Else what went back there would look like a removal.
-    fn take_back_undone(&mut self, pair: &mut Pair, folders: &Folders, settings: &Settings) {
+    fn forget_undone_elsewhere(&mut self, pair: &mut Pair, folders: &Folders, settings: &Settings) {
         // What is too old to be undone is pruned on the two sides as well, and says nothing.
         drop(pair.drop_runs_older_than(pairs::limits(settings).term, Time::now()));
         let kept = pair.runs().unwrap_or_default();
@@ -176,7 +176,7 @@ impl Remembering {
         if changes.is_empty() && start == Start::Loaded {
             return None;
         }
-        // What is not kept for undo cannot be taken back, and so never is.
+        // A run that keeps nothing for undo is never undone, so nothing of it need be forgotten.
         let did_something = report.counts.any_change() && settings.undo != Undo::Off;
         let run = did_something.then_some(&report.run);
         let saved = pair.map_or_else(|| states.pair(&terms.roots), Ok).and_then(|mut pair| {

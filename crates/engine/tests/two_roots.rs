@@ -260,6 +260,7 @@ fn after_a_death_anywhere_either_root_stands_for_both() {
             }
         }
     }
+    println!("{deaths} places of death");
     assert!(deaths > 70, "{deaths} deaths");
 }
 

@@ -90,7 +90,7 @@ pub(crate) struct Index {
     pub(crate) run: Option<RunId>,
     pub(crate) generation: u64,
     pub(crate) items: u64,
-    /// Since when there is something kept to take back.
+    /// Since when there is something kept of a run.
     pub(crate) kept_since: Option<Time>,
 }
 

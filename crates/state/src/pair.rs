@@ -1,4 +1,4 @@
-//! The memory of one pair: loaded, saved, taken back.
+//! The memory of one pair: loaded, saved, undone.
 //!
 //! Invariant: the memory is open only while a call lasts. Whoever saves goes on from what was loaded, which must still
 //! be what is there, or forgets all that was there.
@@ -42,7 +42,7 @@ pub struct Loaded {
 pub enum Start {
     /// From what was loaded; what is not among the changes stays.
     Loaded,
-    /// From nothing, as a first run does; what was remembered before can still be taken back to.
+    /// From nothing, as a first run does; what was remembered before is kept for undo.
     Afresh,
 }
 
@@ -148,7 +148,7 @@ impl Pair {
 
     /// Saves what became of items, in one transaction that is durable when this returns. Whatever is in `changes` must
     /// be durable before. Under the id of a run, what each item was before is kept for [`Pair::revert`]; several saves
-    /// of one run are taken back together. Of a path that comes twice, the last counts.
+    /// of one run are undone together. Of a path that comes twice, the last counts.
     ///
     /// # Errors
     ///
@@ -235,7 +235,7 @@ impl Pair {
         Ok(Saved { items: head.items, bytes })
     }
 
-    /// Takes back exactly what a run changed. An item that a later run changed is left as that run left it. Where
+    /// Undoes exactly what a run changed. An item that a later run changed is left as that run left it. Where
     /// nothing was remembered before the run, nothing is afterwards.
     ///
     /// # Errors
@@ -288,7 +288,7 @@ impl Pair {
         if gone.is_empty() { Ok(()) } else { self.save(None, &terms, Start::Loaded, gone).map(drop) }
     }
 
-    /// The runs whose changes can be taken back, oldest first.
+    /// The runs of which it is known what they changed, oldest first.
     ///
     /// # Errors
     ///
@@ -301,7 +301,7 @@ impl Pair {
         Ok(runs)
     }
 
-    /// Drops what is kept of runs, by which they cannot be taken back any more; what is remembered stays.
+    /// Drops what is kept of runs, by which they cannot be undone here any more; what is remembered stays.
     ///
     /// # Errors
     ///

@@ -19,7 +19,7 @@ use crate::{Pair, StateError};
 /// What is kept at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How long what a run changed can be taken back: as long as the run itself can be undone.
+    /// How long it is known what a run changed: as long as the run itself can be undone.
     pub term: Duration,
     /// Most pairs.
     pub pairs: usize,
@@ -49,7 +49,7 @@ pub struct PairInfo {
     pub items: u64,
     /// What it takes on the disk.
     pub bytes: u64,
-    /// Since when there is something kept by which a run can be taken back.
+    /// Since when there is something kept of a run.
     pub kept_since: Option<Time>,
 }
 
@@ -65,7 +65,7 @@ pub struct Lookalike {
 /// What [`States::prune`] dropped.
 #[derive(Debug, Default)]
 pub struct Pruned {
-    /// Runs that can be taken back no more.
+    /// Runs of which is known no more what they changed.
     pub runs: usize,
     /// Pairs that were forgotten.
     pub pairs: Vec<PairId>,

@@ -84,11 +84,11 @@ pub(crate) struct Head {
     pub(crate) saved: Time,
     /// Which run saved last.
     pub(crate) run: Option<RunId>,
-    /// Since when there is something kept to take back.
+    /// Since when there is something kept of a run.
     pub(crate) kept_since: Option<Time>,
 }
 
-/// What is kept to take a run's changes back.
+/// What is kept to undo a run's changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct RunRecord {
     saved: Time,
@@ -107,7 +107,7 @@ struct HeadBefore {
     run: Option<RunId>,
 }
 
-/// A run whose changes can be taken back.
+/// A run of which it is known what it changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptRun {
     /// The run.
@@ -120,7 +120,7 @@ pub struct KeptRun {
     pub wrote: [bool; 2],
 }
 
-/// What taking a run back did.
+/// What undoing a run's changes did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reverted {
     /// Items that are remembered as before the run again.
@@ -258,7 +258,7 @@ fn begin(database: &Database) -> Done<WriteTransaction> {
     Ok(write)
 }
 
-/// Takes back what a run changed, where it is still as that run left it; or, with `forget`, forgets whatever it changed.
+/// Undoes what a run changed, where it is still as that run left it; or, with `forget`, forgets whatever it changed.
 /// `None` if nothing is kept of that run.
 pub(crate) fn revert(
     database: &Database,
@@ -336,7 +336,7 @@ fn drop_run(work: &mut Work<'_>, run: &RunId, blocks: u32) -> Done<()> {
     Ok(())
 }
 
-/// The runs whose changes can be taken back, in the order of their names.
+/// The runs of which it is known what they changed, in the order of their names.
 pub(crate) fn runs(database: &Database) -> Done<Vec<KeptRun>> {
     let read = database.begin_read()?;
     let table = read.open_table(RUNS)?;
@@ -349,7 +349,7 @@ pub(crate) fn runs(database: &Database) -> Done<Vec<KeptRun>> {
     each.collect()
 }
 
-/// Drops what is kept of runs, so that they can be taken back no more; returns the new state if there were any.
+/// Drops what is kept of runs, so that they can be undone here no more; returns the new state if there were any.
 pub(crate) fn drop_runs(database: &Database, runs: &[RunId]) -> Done<Option<Head>> {
     let write = begin(database)?;
     let head = {

@@ -1,4 +1,4 @@
-//! A run that wrote to two roots, taken back or recovered in both.
+//! A run that wrote to two roots, undone or recovered in both.
 //!
 //! Each root has a journal of its own, under one run id, which names the root that the other side was. So from either of
 //! them the other is found, as long as it is at its path.
@@ -87,7 +87,7 @@ pub fn undo_in_all(roots: &[Root], run: &RunId, control: &Control) -> Result<Vec
 }
 
 /// Recovers every interrupted run of a root, and each of them in the other root that it wrote to, all in one way: else one
-/// side would keep what the other takes back.
+/// side would keep what the other rolls back.
 ///
 /// # Errors
 ///

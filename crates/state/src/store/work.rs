@@ -1,6 +1,6 @@
 //! A transaction that changes items: merged block by block, and noted for whoever takes it back.
 //!
-//! Invariant: an item that changes is noted before it does, with a digest of what becomes of it; what is taken back is only
+//! Invariant: an item that changes is noted before it does, with a digest of what becomes of it; what is undone is only
 //! what still is as the run left it. Blocks stay in the order of paths, and none is larger than it has to be.
 
 use std::iter::Peekable;
@@ -92,7 +92,7 @@ impl<'txn> Work<'txn> {
     }
 
     /// Forgets every item: a first run remembers what there is anew, so nothing of the old may stay. What is the same
-    /// in both is set after it was forgotten, and both are taken back in reverse.
+    /// in both is set after it was forgotten, and both are undone in reverse.
     pub(super) fn forget_all(&mut self) -> Done<()> {
         loop {
             let mut some = Vec::new();
