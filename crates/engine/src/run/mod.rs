@@ -12,12 +12,14 @@
 //! Invariants: a final name only ever shows the old or the new, verified file; one bad item never stops the rest;
 //! every step of the plan ends in exactly one item of the report. This module must not know how a comparison was made.
 
+mod aside;
 mod committer;
 pub(crate) mod context;
 mod ending;
 pub(crate) mod fill;
 pub(crate) mod folders;
 mod grown;
+mod ledger;
 pub(crate) mod metadata;
 pub(crate) mod meter;
 pub(crate) mod open;

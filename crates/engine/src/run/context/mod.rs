@@ -35,6 +35,13 @@ pub(crate) struct Whole {
     broken: AtomicBool,
 }
 
+impl Whole {
+    /// Whether a part of the run ended in a panic, so that nothing may change any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::SeqCst)
+    }
+}
+
 /// One run, in one of the roots that it writes to.
 pub(crate) struct Context<'a> {
     pub(crate) plan: Part<'a>,
@@ -262,7 +269,18 @@ impl Suspended {
 
     /// Whether nothing may change any more.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.log.is_stopped() || self.whole.broken.load(Ordering::SeqCst)
+        self.log.is_stopped() || self.whole.is_broken()
+    }
+
+    /// What the parts of the run share.
+    pub(crate) fn whole(&self) -> Arc<Whole> {
+        Arc::clone(&self.whole)
+    }
+
+    /// So many steps failed in a [`Context::apart`], which could not say what they left lying around.
+    pub(crate) fn add_failures(&mut self, failures: u64) {
+        self.failed += failures;
+        self.log.set_untidy();
     }
 }
 
@@ -345,6 +363,19 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// For staging in a run whose journal is in use elsewhere. What would have to be listed fails.
+    pub(crate) fn apart(
+        roots: (Part<'a>, &'a Root, &'a Root),
+        settings: &'a Settings,
+        control: &'a Control,
+        run: &RunId,
+        options: &RunOptions,
+        whole: &Arc<Whole>,
+    ) -> Self {
+        let new = Self::new(roots, settings, control, run.clone(), options, None, Arc::clone(whole));
+        Self { lists_late: true, ..new }
+    }
+
     /// What the parts after this one need; `None` if the run is over. And what [`Context::into_parts`] gives.
     pub(crate) fn suspend(mut self) -> (Option<Suspended>, Vec<ItemReport>, Vec<Note>) {
         let own =
@@ -385,7 +416,7 @@ impl<'a> Context<'a> {
 
     /// Whether a part of the run ended in a panic.
     pub(crate) fn is_broken(&self) -> bool {
-        self.whole.broken.load(Ordering::SeqCst)
+        self.whole.is_broken()
     }
 
     /// Carries out a part of the run. A panic in it ends the run: what that part was to do is missing, and nothing may

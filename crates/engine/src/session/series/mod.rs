@@ -425,11 +425,11 @@ impl Series {
             // What had to be made is there now.
             self.way = Some(way).filter(|way| way.plans.iter().all(|plan| !plan.create));
         }
-        if on.run.is_group_full() {
-            self.commit(at, settings);
-        } else {
-            self.collect(at);
+        if on.run.is_group_full(settings) {
+            let begun = on.run.commit_aside(settings);
+            self.note_commit(begun);
         }
+        self.collect(at);
         outcome
     }
 
@@ -448,13 +448,17 @@ impl Series {
     }
 
     fn commit(&mut self, index: usize, settings: &Settings) {
-        let on = &mut self.runs[index];
-        match on.run.commit(settings) {
+        let done = self.runs[index].run.commit(settings);
+        self.note_commit(done);
+        self.collect(index);
+    }
+
+    fn note_commit(&mut self, done: Result<(), StartError>) {
+        match done {
             Ok(()) => {}
             Err(StartError::Failed(error)) => self.report.late.push(error),
             Err(error) => tracing::error!("{error}"),
         }
-        self.collect(index);
     }
 
     /// Takes over what became of files that waited.

@@ -1,0 +1,58 @@
+//! A thread that gives a group of files its names while the next group is staged.
+//!
+//! Invariant: it has the ledger while it works and gives it back after; whoever waits for it gets the ledger, or learns that the
+//! run cannot go on. This module must not know what is done with a group.
+
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+
+use super::ledger::{GroupDone, Ledger, Waiting};
+use crate::Settings;
+
+type Lot = (Box<Ledger>, Vec<Waiting>, Settings);
+type Done = (Box<Ledger>, GroupDone);
+
+/// The thread, which ends when this goes.
+pub(super) struct Aside {
+    lots: Sender<Lot>,
+    done: Receiver<Done>,
+    _thread: JoinHandle<()>,
+}
+
+impl Aside {
+    /// `None` where the system gives no thread.
+    pub(super) fn start() -> Option<Self> {
+        let (lots, todo) = bounded::<Lot>(1);
+        let (report, done) = bounded(1);
+        let work = move || {
+            for (mut ledger, group, settings) in &todo {
+                let became = ledger.commit(group, &settings);
+                if report.send((ledger, became)).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("fcs-group".to_owned()).spawn(work).ok()?;
+        Some(Self { lots, done, _thread: thread })
+    }
+
+    /// Begins with a group; nothing of an earlier one is under way. Gives everything back where the thread has ended.
+    pub(super) fn begin(&self, lot: Lot) -> Result<(), Box<Lot>> {
+        self.lots.send(lot).map_err(|refused| Box::new(refused.into_inner()))
+    }
+
+    /// What became of the group, after waiting for it. `None` when the thread ended without an answer.
+    pub(super) fn wait(&self) -> Option<Done> {
+        self.done.recv().ok()
+    }
+
+    /// As [`Aside::wait`] without waiting; the outer `None` says that it is not done yet.
+    pub(super) fn look(&self) -> Option<Option<Done>> {
+        match self.done.try_recv() {
+            Ok(done) => Some(Some(done)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(None),
+        }
+    }
+}
