@@ -27,7 +27,7 @@ import threading
 import time
 import warnings
 import weakref
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum
 
 import FolderCompareSync_Global_Constants as C
@@ -315,7 +315,7 @@ class FileCopyManager_class:
                 outcome = engine.copy_file(source, target, poll, interval)
                 result = self._result(source, target, outcome)
                 if outcome.waits:
-                    operation.waiting[os.fspath(outcome.target)] = result
+                    operation.waiting[outcome.target_text] = result
                 self._take_settled(operation, operation.take_settled())
             finally:
                 if ends:
@@ -334,15 +334,14 @@ class FileCopyManager_class:
 
     def _take_settled(self, operation, settled):
         """Brings the results of files that waited for their group up to date, and tells which failed."""
-        for target, outcome in settled:
-            result = operation.waiting.pop(os.fspath(target), None)
+        for outcome in settled:
+            result = operation.waiting.pop(outcome.target_text, None)
             if result is None:
                 continue
             final = self._result(result.source_path, result.target_path, outcome)
-            for field in fields(final):
-                # How long it took is known from its copy alone.
-                if field.name not in _TIMES or not result.success:
-                    setattr(result, field.name, getattr(final, field.name))
+            # How long it took is known from its copy alone.
+            kept = _TIMES if final.success else ()
+            vars(result).update((name, value) for name, value in vars(final).items() if name not in kept)
             if not result.success:
                 self._tell(
                     operation.logger, f"It failed with its group: {result.error_message}", logging.ERROR
@@ -476,51 +475,54 @@ class FileCopyManager_class:
         )
 
     def _report(self, logger, sequence, result):
-        name = printable(result.source_path)
         if result.success:
             verified = (
                 f"verified by {result.verification_mode}" if result.verification_passed else "not verified"
             )
+            did = "Copied"
             if result.evidence == "none" and not result.bytes_copied and result.file_size:
-                line = f"Would copy {name}: {result.file_size} bytes, {result.strategy_used.value}"
-            else:
-                line = f"Copied {name}: {result.file_size} bytes, {result.strategy_used.value}, {verified}"
+                did, verified = "Would copy", ""
+            words = (f"{result.file_size} bytes", result.strategy_used.value, verified)
+            line = f"{did} {printable(result.source_path)}: {', '.join(word for word in words if word)}"
             level = logging.INFO
         else:
             line = printable(result.error_message)
             level = logging.WARNING if result.cancelled_by_user else logging.ERROR
-        rows = [
+        if logger is _log:
+            self._tell(logger, line, level)
+        else:
+            if logger.isEnabledFor(level):
+                _operation_log.block(logger, level, f"[{sequence:04d}] {line}", self._rows(result))
+            _log.log(level, "%s", line)
+            self._call_back(line)
+        if result.sparse_file_detected and C.FILECOPY_ATTRIBUTE_SPARSE_FILE_WARNING:
+            name = printable(result.source_path)
+            self._tell(
+                logger, f"{name} is sparse: its content was copied, its holes may be filled.", logging.WARNING
+            )
+
+    @staticmethod
+    def _rows(result):
+        """What the operation's log says of one file; empty values are left out."""
+        yes = "yes" if result.verification_passed else "no"
+        took, copy, verify = result.duration_seconds, result.time_copy, result.time_verify
+        return (
             ("source", result.source_path),
             ("target", result.target_path),
             ("size", f"{result.file_size} bytes, {result.bytes_copied} copied"),
             ("strategy", result.strategy_used.value),
-            (
-                "verified",
-                f"{'yes' if result.verification_passed else 'no'}, evidence: {result.evidence or 'none'}",
-            ),
+            ("verified", f"{yes}, evidence: {result.evidence or 'none'}"),
             (result.hash_algorithm or "hash", result.computed_hash),
             (
                 "seconds",
-                f"{result.duration_seconds:.3f} (copy {result.time_copy:.3f}, "
-                f"verify {result.time_verify:.3f}, "
-                f"rest {result.time_cleanup:.3f})",
+                f"{took:.3f} (copy {copy:.3f}, verify {verify:.3f}, rest {result.time_cleanup:.3f})",
             ),
             ("original", result.backup_path),
-            ("retries", result.retry_count or ""),
+            ("retries", result.retry_count),
             ("details", result.error_details),
             ("what to do", result.recovery_suggestion),
             ("run", result.run_id),
-        ]
-        if logger is not _log:
-            _operation_log.block(logger, level, f"[{sequence:04d}] {line}", rows)
-            _log.log(level, "%s", line)
-            self._call_back(line)
-        else:
-            self._tell(logger, line, level)
-        if result.sparse_file_detected and C.FILECOPY_ATTRIBUTE_SPARSE_FILE_WARNING:
-            self._tell(
-                logger, f"{name} is sparse: its content was copied, its holes may be filled.", logging.WARNING
-            )
+        )
 
     # --- Messages ---
 
@@ -583,7 +585,9 @@ _STRATEGIES = {
     "staged": FileCopyManager_class.CopyStrategy.STAGED,
 }
 _UNTOUCHED = "The target is unchanged."
-_TIMES = ("duration_seconds", "throughput_mbps", "time_copy", "time_verify", "time_cleanup")
+_TIMES = frozenset(
+    ("duration_seconds", "throughput_mbps", "time_copy", "time_verify", "time_cleanup", "retry_count")
+)
 
 
 def _shown(path):

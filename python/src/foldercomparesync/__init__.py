@@ -106,7 +106,7 @@ class Operation:
 
     def settle(self) -> list[tuple[Path, CopyOutcome]]:
         """Gives waiting files their names; target and outcome of all that waited since the last call."""
-        return self._engine.settle()
+        return [(outcome.target, outcome) for outcome in self._engine.settle()]
 
     def end(self) -> dict[str, object]:
         """Ends the run. Keys: `run_ids`, `roots`, `copied`, `failed`, `bytes`, `errors`, `notes`.

@@ -148,6 +148,9 @@ class CopyOutcome:
     def warnings(self) -> list[str]:
         """What the copy does not have, and what was worth knowing beforehand."""
     @property
+    def target_text(self) -> str:
+        """`target` as text, which costs less to make."""
+    @property
     def target(self) -> Path:
         """Absolute."""
 
@@ -171,10 +174,10 @@ class Operation:
         swallowed. `RuntimeError` after `fork()` in the child, and from its own poll.
         """
 
-    def settle(self) -> list[tuple[Path, CopyOutcome]]:
-        """Gives waiting files their names; target and outcome of all that waited since the last call."""
+    def settle(self) -> list[CopyOutcome]:
+        """Gives waiting files their names; the outcomes of all that waited since the last call."""
 
-    def take_settled(self) -> list[tuple[Path, CopyOutcome]]:
+    def take_settled(self) -> list[CopyOutcome]:
         """The same for groups that are complete already."""
 
     def end(self) -> dict[str, object]:

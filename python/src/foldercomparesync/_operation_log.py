@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterable
 
 from . import _engine
 
@@ -78,16 +79,13 @@ def banner(logger: logging.Logger, rows: list[tuple[str, object]]) -> None:
         logger.info(line)
 
 
-def block(logger: logging.Logger, level: int, title: str, rows: list[tuple[str, object]]) -> None:
+def block(logger: logging.Logger, level: int, title: str, rows: Iterable[tuple[str, object]]) -> None:
     """One file: a title and an indented row for each fact that there is."""
-    if not logger.isEnabledFor(level):
-        return
-    # One record: ten of them, for each file, took longer than copying a small one.
-    lines = [
-        title,
-        *(f"    {name:<12} {printable(value)}" for name, value in rows if value not in ("", None)),
-    ]
-    logger.log(level, "%s", "\n".join(lines))
+    # One record, and one look for what cannot be printed: row by row both took longer than copying a small file.
+    lines = [f"    {name:<12} {value}" for name, value in rows if value]
+    if not "".join(lines).isprintable():
+        lines = [printable(line) for line in lines]
+    logger.log(level, "%s", "\n".join([title, *lines]))
 
 
 def _prune(folder: str, keep: int) -> None:
