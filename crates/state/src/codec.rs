@@ -106,11 +106,6 @@ impl Encoder {
         }
     }
 
-    /// Adds bytes that mean something to the caller.
-    pub(crate) fn push_raw(&mut self, bytes: [u8; 8]) {
-        self.bytes.extend_from_slice(&bytes);
-    }
-
     /// Forgets the bytes, and keeps what the next item is told by.
     pub(crate) fn shorten(&mut self) {
         self.bytes.truncate(CHECK);
@@ -212,13 +207,6 @@ pub(crate) fn check(key: &[u8], bytes: &[u8]) -> [u8; CHECK] {
     check
 }
 
-/// A few bytes that two states of an item share only if they are the same state.
-pub(crate) fn digest(devices: Devices, known: Option<&Known>) -> [u8; 8] {
-    let mut encoder = Encoder::new(devices, b"");
-    encoder.push(b"", known);
-    check(b"", &encoder.bytes[CHECK..])
-}
-
 /// Reads the items of a block.
 #[derive(Debug)]
 pub(crate) struct Decoder<'a> {
@@ -308,11 +296,6 @@ impl<'a> Decoder<'a> {
         &self.before.path
     }
 
-    /// Bytes that mean something to the caller.
-    pub(crate) fn raw(&mut self) -> Read<[u8; 8]> {
-        self.exactly()
-    }
-
     fn exactly<const N: usize>(&mut self) -> Read<[u8; N]> {
         let (bytes, rest) = self.rest.split_first_chunk::<N>().ok_or(BadBlock("an item ends early"))?;
         self.rest = rest;
@@ -389,8 +372,6 @@ mod tests {
         let block = written(&[(b"a".to_vec(), Some(known))], b"a");
         let today = read([70, 80], b"a", &block).unwrap()[0].1.unwrap();
         assert_eq!(today.stamps.map(|stamp| stamp.id.volume), [70, 99]);
-        assert_eq!(digest(DEVICES, Some(&known)), digest([70, 80], Some(&today)), "of the same state");
-        assert_ne!(digest(DEVICES, Some(&known)), digest(DEVICES, None));
     }
 
     #[test]

@@ -39,7 +39,7 @@ use fcs_engine::error::display_path;
 pub use index::{BadPairId, PairId};
 pub use pair::{Loaded, Pair, Saved, Start};
 pub use states::{Limits, Lookalike, PairInfo, Pruned, States};
-pub use store::{KeptRun, Reverted};
+pub use store::KeptRun;
 
 /// Why a memory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -81,8 +81,8 @@ pub enum StateError {
         /// The file.
         path: PathBuf,
     },
-    /// Nothing is kept of that run.
-    #[error("Could not undo the memory in {}: nothing is kept of run {run}.", display_path(path))]
+    /// It is not known what that run changed.
+    #[error("Could not forget what run {run} changed in {}: that is not known.", display_path(path))]
     NoSuchRun {
         /// The file.
         path: PathBuf,

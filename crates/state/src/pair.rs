@@ -1,4 +1,4 @@
-//! The memory of one pair: loaded, saved, undone.
+//! The memory of one pair: loaded, saved, forgotten.
 //!
 //! Invariant: the memory is open only while a call lasts. Whoever saves goes on from what was loaded, which must still
 //! be what is there, or forgets all that was there.
@@ -17,7 +17,7 @@ use redb::{Builder, Database};
 use crate::StateError;
 use crate::codec::Devices;
 use crate::index::{Index, PairId, put, unfinished};
-use crate::store::{self, Fault, Head, KeptRun, Reverted, Saving};
+use crate::store::{self, Fault, Head, KeptRun, Saving};
 
 /// Most memory for pages of the database, in bytes.
 const CACHE: usize = 64 << 20;
@@ -42,7 +42,7 @@ pub struct Loaded {
 pub enum Start {
     /// From what was loaded; what is not among the changes stays.
     Loaded,
-    /// From nothing, as a first run does; what was remembered before is kept for undo.
+    /// From nothing, as a first run does.
     Afresh,
 }
 
@@ -147,8 +147,8 @@ impl Pair {
     }
 
     /// Saves what became of items, in one transaction that is durable when this returns. Whatever is in `changes` must
-    /// be durable before. Under the id of a run, what each item was before is kept for [`Pair::revert`]; several saves
-    /// of one run are undone together. Of a path that comes twice, the last counts.
+    /// be durable before. Under the id of a run it is noted which items it changed, for [`Pair::forget_run`]; several saves
+    /// of one run are forgotten together. Of a path that comes twice, the last counts.
     ///
     /// # Errors
     ///
@@ -235,42 +235,18 @@ impl Pair {
         Ok(Saved { items: head.items, bytes })
     }
 
-    /// Undoes exactly what a run changed. An item that a later run changed is left as that run left it. Where
-    /// nothing was remembered before the run, nothing is afterwards.
+    /// Forgets whatever a run changed, also what a later one changed again: in doubt an item is new. It is not set back to
+    /// what it was before that run: undo leaves what changed since, and what it restores may look as it never did.
     ///
     /// # Errors
     ///
-    /// [`StateError::NoSuchRun`] where nothing is kept of it (any more), and those of [`Pair::load`].
-    pub fn revert(&mut self, run: &RunId) -> Result<Reverted, StateError> {
-        let file = self.file();
-        let database = open(&file)?;
-        let reverted = store::revert(&database, self.devices, run, false, Time::now());
-        let reverted = reverted.map_err(|fault| state_error(fault, &file, "save"))?;
-        let (reverted, head) = reverted
-            .ok_or_else(|| StateError::NoSuchRun { path: file.clone(), run: run.as_str().to_owned() })?;
-        if let Some(head) = head {
-            close(database, &file, head.bytes)?;
-            self.saved(&head)?;
-        } else {
-            drop(database);
-            self.forget()?;
-        }
-        Ok(reverted)
-    }
-
-    /// Forgets whatever a run changed, also what a later one changed again: in doubt an item is new.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Pair::revert`].
+    /// [`StateError::NoSuchRun`] where it is not known (any more) what it changed, and those of [`Pair::load`].
     pub fn forget_run(&mut self, run: &RunId) -> Result<(), StateError> {
         let file = self.file();
         let database = open(&file)?;
-        let forgotten = store::revert(&database, self.devices, run, true, Time::now());
-        let (_, head) = forgotten
+        let head = store::forget_run(&database, self.devices, run, Time::now())
             .map_err(|fault| state_error(fault, &file, "save"))?
             .ok_or_else(|| StateError::NoSuchRun { path: file.clone(), run: run.as_str().to_owned() })?;
-        let Some(head) = head else { return Ok(()) };
         close(database, &file, head.bytes)?;
         self.saved(&head).map(drop)
     }
@@ -301,7 +277,7 @@ impl Pair {
         Ok(runs)
     }
 
-    /// Drops what is kept of runs, by which they cannot be undone here any more; what is remembered stays.
+    /// Drops what is known of runs, which cannot be forgotten here any more; what is remembered stays.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@
 //! head     "version" → u32        "memory" → check, Head (postcard)
 //! items    path of its first item → block of items, in the order of paths
 //! runs     run → check, RunRecord (postcard)
-//! before   (run, number) → block: what the items were before that run, each with a digest of what it made of them
+//! changed  (run, number) → block of paths: the items that the run changed
 //! ```
 //!
 //! A block fills one page of the database as well as it can (`FULL`), because an item by itself would take twice its
@@ -25,16 +25,16 @@ use redb::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use self::work::{Edit, Totals, Work, kept_key};
+use self::work::{Totals, Work, changed_key};
 use crate::codec::{BadBlock, Decoder, Devices, check};
 
 /// The form of the file. Another one is not read.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 const HEAD: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("head");
 const ITEMS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("items");
 const RUNS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("runs");
-const BEFORE: TableDefinition<'_, (&str, u32), &[u8]> = TableDefinition::new("before");
+const CHANGED: TableDefinition<'_, (&str, u32), &[u8]> = TableDefinition::new("changed");
 
 /// Why the file of a pair does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +88,7 @@ pub(crate) struct Head {
     pub(crate) kept_since: Option<Time>,
 }
 
-/// What is kept to undo a run's changes.
+/// Which items a run changed, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct RunRecord {
     saved: Time,
@@ -96,15 +96,6 @@ struct RunRecord {
     changes: u64,
     /// The sides that the run wrote to; neither where that is not known.
     wrote: [bool; 2],
-    /// `None` where nothing was remembered before.
-    head: Option<HeadBefore>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct HeadBefore {
-    terms: Terms,
-    saved: Time,
-    run: Option<RunId>,
 }
 
 /// A run of which it is known what it changed.
@@ -118,15 +109,6 @@ pub struct KeptRun {
     pub changes: u64,
     /// The sides, left and right, that it wrote to and whose journals have it; neither where that is not known.
     pub wrote: [bool; 2],
-}
-
-/// What undoing a run's changes did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reverted {
-    /// Items that are remembered as before the run again.
-    pub restored: u64,
-    /// Items that a later run changed, which are left as they are.
-    pub left: u64,
 }
 
 fn store<T: Serialize>(key: &str, value: &T) -> Done<Vec<u8>> {
@@ -228,12 +210,7 @@ pub(crate) fn save(
             work.forget_all()?;
         }
         work.set_all(changes)?;
-        let head_before = before.as_ref().map(|head| HeadBefore {
-            terms: head.terms.clone(),
-            saved: head.saved,
-            run: head.run.clone(),
-        });
-        let Totals { items, bytes, kept_since } = work.finish(how.now, head_before)?;
+        let Totals { items, bytes, kept_since } = work.finish(how.now)?;
         let head = Head {
             terms: how.terms.clone(),
             generation: before.map_or(0, |head| head.generation).max(how.least) + 1,
@@ -258,17 +235,15 @@ fn begin(database: &Database) -> Done<WriteTransaction> {
     Ok(write)
 }
 
-/// Undoes what a run changed, where it is still as that run left it; or, with `forget`, forgets whatever it changed.
-/// `None` if nothing is kept of that run.
-pub(crate) fn revert(
+/// Forgets whatever a run changed. `None` if it is not known what that was.
+pub(crate) fn forget_run(
     database: &Database,
     devices: Devices,
     run: &RunId,
-    forget: bool,
     now: Time,
-) -> Done<Option<(Reverted, Option<Head>)>> {
+) -> Done<Option<Head>> {
     let write = begin(database)?;
-    let result = {
+    let head = {
         let mut head_table = write.open_table(HEAD)?;
         let before = head(&head_table)?.ok_or(Fault::Wrong("it does not say what it remembers"))?;
         let record: RunRecord = match write.open_table(RUNS)?.get(run.as_str())? {
@@ -276,59 +251,34 @@ pub(crate) fn revert(
             None => return Ok(None),
         };
         let mut work = Work::new(&write, devices, Some(&before), None)?;
-        for number in (0..record.blocks).rev() {
+        for number in 0..record.blocks {
             let mut some = Vec::new();
             {
                 let block = work
-                    .kept
+                    .changed
                     .get((run.as_str(), number))?
-                    .ok_or(Fault::Wrong("what was before is missing"))?;
-                let mut decoder = Decoder::new(devices, &kept_key(run, number), block.value())?;
+                    .ok_or(Fault::Wrong("what a run changed is missing"))?;
+                let mut decoder = Decoder::new(devices, &changed_key(run, number), block.value())?;
                 while !decoder.is_at_end() {
-                    let before = decoder.next()?;
-                    let path = decoder.path().to_vec();
-                    let restore = Edit::Restore { before, after: decoder.raw()? };
-                    some.push((path, if forget { Edit::Set(None) } else { restore }));
+                    decoder.next()?;
+                    some.push((decoder.path().to_vec(), None));
                 }
             }
-            some.reverse();
             work.apply(some)?;
         }
-        let reverted = work.reverted;
         drop_run(&mut work, run, record.blocks)?;
-        let Totals { items, bytes, kept_since } = work.finish(now, None)?;
-        // The terms go back only if no later run saved under others.
-        let is_last = before.run.as_ref() == Some(run);
-        let head = match record.head {
-            None if is_last && items == 0 && !forget => None,
-            Some(was) if is_last && !forget => Some(Head {
-                terms: was.terms,
-                saved: was.saved,
-                run: was.run,
-                generation: before.generation + 1,
-                items,
-                bytes,
-                kept_since,
-            }),
-            _ => Some(Head { generation: before.generation + 1, items, bytes, kept_since, ..before }),
-        };
-        if let Some(head) = &head {
-            set_head(&mut head_table, head)?;
-        }
-        Some((reverted, head))
+        let Totals { items, bytes, kept_since } = work.finish(now)?;
+        let head = Head { generation: before.generation + 1, items, bytes, kept_since, ..before };
+        set_head(&mut head_table, &head)?;
+        head
     };
-    // Where nothing was remembered before, the file goes as a whole; see the caller.
-    if matches!(result, Some((_, None))) {
-        write.abort()?;
-    } else {
-        write.commit()?;
-    }
-    Ok(result)
+    write.commit()?;
+    Ok(Some(head))
 }
 
 fn drop_run(work: &mut Work<'_>, run: &RunId, blocks: u32) -> Done<()> {
     for number in 0..blocks {
-        if let Some(block) = work.kept.remove((run.as_str(), number))? {
+        if let Some(block) = work.changed.remove((run.as_str(), number))? {
             work.bytes = work.bytes.saturating_sub(block.value().len() as u64);
         }
     }
@@ -349,7 +299,7 @@ pub(crate) fn runs(database: &Database) -> Done<Vec<KeptRun>> {
     each.collect()
 }
 
-/// Drops what is kept of runs, so that they can be undone here no more; returns the new state if there were any.
+/// Drops what is known of runs, so that they can be forgotten here no more; returns the new state if there were any.
 pub(crate) fn drop_runs(database: &Database, runs: &[RunId]) -> Done<Option<Head>> {
     let write = begin(database)?;
     let head = {
@@ -370,7 +320,7 @@ pub(crate) fn drop_runs(database: &Database, runs: &[RunId]) -> Done<Option<Head
         if !any {
             return Ok(None);
         }
-        let Totals { items, bytes, kept_since } = work.finish(before.saved, None)?;
+        let Totals { items, bytes, kept_since } = work.finish(before.saved)?;
         // What is remembered is the same, so whoever loaded it may still save.
         let head = Head { items, bytes, kept_since, ..before };
         set_head(&mut head_table, &head)?;

@@ -1,10 +1,10 @@
-//! What is saved, loaded, taken back, found and dropped.
+//! What is saved, loaded, forgotten, found and dropped.
 
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use common::{Model, apply, changes, known, model_of, root, roots, terms};
 use fcs_engine::compare::Side;
@@ -32,7 +32,7 @@ fn path(text: &str) -> RelPath {
 }
 
 #[test]
-fn what_is_loaded_is_what_was_saved_and_each_run_can_be_taken_back() {
+fn what_is_loaded_is_what_was_saved_and_what_each_run_changed_can_be_forgotten() {
     for seed in 0..6 {
         println!("seed {seed}");
         let mut random = fastrand::Rng::with_seed(seed);
@@ -40,19 +40,19 @@ fn what_is_loaded_is_what_was_saved_and_each_run_can_be_taken_back() {
         let mut pair = states.pair(&roots()).unwrap();
         assert!(matches!(pair.load(), Err(StateError::Missing)));
         let mut model = Model::new();
-        let mut history: Vec<(RunId, Model)> = Vec::new();
+        let mut history: Vec<(RunId, BTreeSet<Vec<u8>>)> = Vec::new();
         for step in 0..30 {
             let id = run(&format!("run{step:03}"));
-            let before = model.clone();
-            let start = if history.is_empty() || random.u8(..8) == 0 { Start::Afresh } else { Start::Loaded };
+            let start = if step == 0 || random.u8(..8) == 0 { Start::Afresh } else { Start::Loaded };
+            let mut changed = BTreeSet::new();
             if start == Start::Afresh {
-                model.clear();
+                changed.extend(std::mem::take(&mut model).into_keys());
             }
             // In several saves of one run.
             for part in 0..random.usize(1..3) {
                 let count = random.choice([0, 1, 7, 700]).unwrap();
                 let some = changes(&mut random, count);
-                apply(&mut model, &some);
+                changed.extend(apply(&mut model, &some));
                 let start = if part == 0 { start } else { Start::Loaded };
                 let saved = pair.save(Some(&id), &terms("all"), start, some).unwrap();
                 assert_eq!(saved.items, model.len() as u64);
@@ -60,26 +60,22 @@ fn what_is_loaded_is_what_was_saved_and_each_run_can_be_taken_back() {
             let mut again = states.find(&roots()).unwrap().unwrap();
             assert_eq!(loaded(&mut again), model, "step {step}");
             pair = again;
-            history.push((id, before));
-            while random.u8(..3) == 0 {
-                let Some((id, before)) = history.pop() else { break };
-                let reverted = pair.revert(&id).unwrap();
-                assert_eq!(reverted.left, 0);
-                model = before;
-                if history.is_empty() {
-                    assert!(matches!(pair.load(), Err(StateError::Missing)), "before the first run");
-                    pair = states.pair(&roots()).unwrap();
-                } else {
-                    assert_eq!(loaded(&mut pair), model, "after the undo of {id}");
-                }
-                assert!(matches!(pair.revert(&id), Err(StateError::NoSuchRun { .. } | StateError::Missing)));
+            history.push((id, changed));
+            while random.u8(..3) == 0 && !history.is_empty() {
+                let (id, changed) = history.remove(random.usize(..history.len()));
+                pair.forget_run(&id).unwrap();
+                model.retain(|path, _| !changed.contains(path));
+                assert_eq!(loaded(&mut pair), model, "without what {id} changed");
+                assert!(matches!(pair.forget_run(&id), Err(StateError::NoSuchRun { .. })));
             }
+            let kept: BTreeSet<RunId> = pair.runs().unwrap().into_iter().map(|kept| kept.run).collect();
+            assert_eq!(kept, history.iter().map(|(id, _)| id.clone()).collect());
         }
     }
 }
 
 #[test]
-fn an_earlier_run_is_taken_back_where_no_later_one_changed_the_item() {
+fn what_a_run_changed_is_forgotten_also_where_a_later_one_changed_it_again() {
     let (_tmp, states) = states();
     let mut random = fastrand::Rng::with_seed(1);
     let mut pair = states.pair(&roots()).unwrap();
@@ -94,32 +90,21 @@ fn an_earlier_run_is_taken_back_where_no_later_one_changed_the_item() {
     };
     let one = save(&mut pair, "one", Start::Afresh, &[("a", true), ("b", true), ("c", true)]);
     save(&mut pair, "two", Start::Loaded, &[("a", true), ("b", false), ("d", true)]);
-    let three = save(&mut pair, "three", Start::Loaded, &[("a", true)]);
-    let reverted = pair.revert(&run("two")).unwrap();
-    assert_eq!((reverted.restored, reverted.left), (2, 1));
+    save(&mut pair, "three", Start::Loaded, &[("a", true), ("b", true)]);
+    pair.forget_run(&run("two")).unwrap();
     let load = pair.load().unwrap();
-    let expected: BTreeMap<_, _> =
-        [("a", three[0].known), ("b", one[1].known), ("c", one[2].known)].into_iter().collect();
     let found =
         load.remembered.iter().map(|(path, known)| (std::str::from_utf8(path).unwrap(), Some(*known)));
-    assert_eq!(found.collect::<BTreeMap<_, _>>(), expected);
-    assert_eq!(
-        (load.run, load.terms),
-        (Some(run("three")), terms("three")),
-        "a later run saved under its own terms"
-    );
-    let names: Vec<RunId> = pair.runs().unwrap().into_iter().map(|kept| kept.run).collect();
-    assert_eq!(names, [run("one"), run("three")]);
+    assert_eq!(found.collect::<Vec<_>>(), [("c", one[2].known)]);
+    assert_eq!((load.run, load.terms), (Some(run("three")), terms("three")));
 }
 
 #[test]
-fn terms_are_taken_back_with_the_run_that_changed_them() {
+fn a_first_run_under_other_terms_leaves_nothing_of_the_old_ones() {
     let (_tmp, states) = states();
     let mut random = fastrand::Rng::with_seed(2);
     let mut pair = states.pair(&roots()).unwrap();
-    let first = changes(&mut random, 50);
-    pair.save(Some(&run("one")), &terms("all"), Start::Afresh, first.clone()).unwrap();
-    let before = loaded(&mut pair);
+    pair.save(Some(&run("one")), &terms("all"), Start::Afresh, changes(&mut random, 50)).unwrap();
     // Another filter: a first run, which forgets what was remembered under the old one.
     let second = changes(&mut random, 20);
     pair.save(Some(&run("two")), &terms("*.jpg"), Start::Afresh, second.clone()).unwrap();
@@ -127,11 +112,7 @@ fn terms_are_taken_back_with_the_run_that_changed_them() {
     assert_eq!(now.terms.other_than(&terms("all")), [OtherTerm::Filter]);
     let mut model = Model::new();
     apply(&mut model, &second);
-    assert_eq!(model_of(&now.remembered), model, "nothing of the old is left");
-    pair.revert(&run("two")).unwrap();
-    let load = pair.load().unwrap();
-    assert_eq!((load.terms, load.run), (terms("all"), Some(run("one"))));
-    assert_eq!(model_of(&load.remembered), before);
+    assert_eq!(model_of(&now.remembered), model);
 }
 
 #[test]
@@ -241,7 +222,7 @@ fn what_is_over_and_what_is_too_much_is_dropped_oldest_first() {
     assert_eq!(items(&states), before, "what is remembered stays");
     assert_eq!(states.prune(&Limits::default(), None, later).unwrap().runs, 0);
     let mut pair = states.by_id(&ids[0]).unwrap();
-    assert!(matches!(pair.revert(&run("r")), Err(StateError::NoSuchRun { .. })));
+    assert!(matches!(pair.forget_run(&run("r")), Err(StateError::NoSuchRun { .. })));
 
     let limits = Limits { pairs: 2, ..Limits::default() };
     let pruned = states.prune(&limits, Some(&ids[0]), later).unwrap();

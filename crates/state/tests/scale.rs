@@ -78,8 +78,8 @@ fn an_item_takes_no_more_than_200_bytes() {
             }
             for run in ["tenth", "many", "few"] {
                 let begun = Instant::now();
-                pair.revert(&run.parse().unwrap()).unwrap();
-                println!("{run} undone in {:.1} s", begun.elapsed().as_secs_f64());
+                pair.forget_run(&run.parse().unwrap()).unwrap();
+                println!("{run} forgotten in {:.1} s", begun.elapsed().as_secs_f64());
             }
             let begun = Instant::now();
             let run = "first".parse().unwrap();
@@ -88,7 +88,7 @@ fn an_item_takes_no_more_than_200_bytes() {
                 .collect();
             let saved = pair.save(Some(&run), &terms("*"), Start::Afresh, all).unwrap();
             println!(
-                "all anew, kept for undo: saved in {:.1} s, {:.0} bytes an item",
+                "all anew by a run: saved in {:.1} s, {:.0} bytes an item",
                 begun.elapsed().as_secs_f64(),
                 saved.bytes as f64 / items as f64
             );

@@ -1,6 +1,6 @@
 //! Power cuts: a disk that loses what was not synced, in any part and any order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -144,11 +144,10 @@ fn a_power_cut_leaves_what_was_before_a_save_or_what_was_to_be() {
     for step in 0..24 {
         let run: RunId = format!("run{step:02}").parse().unwrap();
         let head = if step % 6 == 5 {
-            let (run, before) = history.pop().unwrap();
-            model = before;
-            revert(&database, DEVICES, &run, false, Time::now()).unwrap().unwrap().1.unwrap()
+            let (run, changed): (RunId, BTreeSet<Vec<u8>>) = history.pop().unwrap();
+            model.retain(|path, _| !changed.contains(path));
+            forget_run(&database, DEVICES, &run, Time::now()).unwrap().unwrap()
         } else {
-            history.push((run.clone(), model.clone()));
             let changes: Vec<_> = (0..random.usize(1..400))
                 .map(|_| {
                     let path = format!("{}/item {}", random.u8(..9), random.u16(..300));
@@ -156,12 +155,18 @@ fn a_power_cut_leaves_what_was_before_a_save_or_what_was_to_be() {
                     (path, (random.u8(..4) > 0).then(|| any_known(&mut random, DEVICES)))
                 })
                 .collect();
+            let mut changed = BTreeSet::new();
             for (path, known) in &changes {
-                match known {
-                    Some(known) => drop(model.insert(path.as_bytes().to_vec(), *known)),
-                    None => drop(model.remove(path.as_bytes())),
+                let path = path.as_bytes().to_vec();
+                let before = match known {
+                    Some(known) => model.insert(path.clone(), *known),
+                    None => model.remove(&path),
+                };
+                if before != *known {
+                    changed.insert(path);
                 }
             }
+            history.push((run.clone(), changed));
             let how = Saving {
                 wrote: [false; 2],
                 devices: DEVICES,

@@ -1,7 +1,6 @@
-//! A transaction that changes items: merged block by block, and noted for whoever takes it back.
+//! A transaction that changes items: merged block by block, and noted for whoever undoes the run.
 //!
-//! Invariant: an item that changes is noted before it does, with a digest of what becomes of it; what is undone is only
-//! what still is as the run left it. Blocks stay in the order of paths, and none is larger than it has to be.
+//! Invariant: an item that a run changes is noted with that run. Blocks stay in the order of paths, and none is larger than it has to be.
 
 use std::iter::Peekable;
 use std::ops::Bound;
@@ -11,10 +10,8 @@ use fcs_engine::memory::Known;
 use fcs_sys::Time;
 use redb::{ReadableTable, Table, WriteTransaction};
 
-use super::{
-    BEFORE, Done, Fault, Head, HeadBefore, ITEMS, Items, RUNS, Reverted, RunRecord, each_item, restore, store,
-};
-use crate::codec::{Devices, Encoder, digest};
+use super::{CHANGED, Done, Fault, Head, ITEMS, Items, RUNS, RunRecord, each_item, restore, store};
+use crate::codec::{Devices, Encoder};
 
 /// Most bytes of a block and its key: a page of 4096 bytes, less what the database writes around them.
 pub(super) const FULL: usize = 4064;
@@ -23,30 +20,20 @@ pub(super) const SPARSE: usize = FULL / 4;
 /// Changes that are held and sorted at once.
 const AT_ONCE: usize = 1 << 16;
 
-/// What becomes of one item.
-#[derive(Clone, Copy)]
-pub(super) enum Edit {
-    Set(Option<Known>),
-    /// Back to what it was, if it still is what the run made of it.
-    Restore {
-        before: Option<Known>,
-        after: [u8; 8],
-    },
-}
+/// An item, and what is remembered of it from now on.
+type Edit = (Vec<u8>, Option<Known>);
 
 /// A transaction that changes items.
 pub(super) struct Work<'txn> {
     pub(super) items: Table<'txn, &'static [u8], &'static [u8]>,
     pub(super) runs: Table<'txn, &'static str, &'static [u8]>,
-    pub(super) kept: Table<'txn, (&'static str, u32), &'static [u8]>,
+    pub(super) changed: Table<'txn, (&'static str, u32), &'static [u8]>,
     devices: Devices,
     pub(super) items_count: u64,
     pub(super) bytes: u64,
     run: Option<(RunId, RunRecord)>,
-    /// What becomes the next block of `before`.
+    /// What becomes the next block of `changed`.
     block: Encoder,
-    is_new: bool,
-    pub(super) reverted: Reverted,
 }
 
 impl<'txn> Work<'txn> {
@@ -60,28 +47,25 @@ impl<'txn> Work<'txn> {
         let record = |(run, wrote): (&RunId, [bool; 2])| -> Done<(RunId, RunRecord)> {
             let record = match runs.get(run.as_str())? {
                 Some(found) => restore(run, found.value())?,
-                None => RunRecord { saved: Time::EPOCH, blocks: 0, changes: 0, wrote, head: None },
+                None => RunRecord { saved: Time::EPOCH, blocks: 0, changes: 0, wrote },
             };
             Ok((run.clone(), record))
         };
         let run = run.map(record).transpose()?;
         Ok(Self {
             items: write.open_table(ITEMS)?,
-            kept: write.open_table(BEFORE)?,
+            changed: write.open_table(CHANGED)?,
             devices,
             items_count: head.map_or(0, |head| head.items),
             bytes: head.map_or(0, |head| head.bytes),
-            is_new: run.as_ref().is_some_and(|(_, record)| record.blocks == 0),
             run,
             runs,
             block: Encoder::new(devices, b""),
-            reverted: Reverted::default(),
         })
     }
 
     /// Sets items, so many at once.
-    pub(super) fn set_all(&mut self, changes: impl Iterator<Item = (Vec<u8>, Option<Known>)>) -> Done<()> {
-        let mut changes = changes.map(|(path, known)| (path, Edit::Set(known)));
+    pub(super) fn set_all(&mut self, mut changes: impl Iterator<Item = Edit>) -> Done<()> {
         loop {
             let some: Vec<_> = changes.by_ref().take(AT_ONCE).collect();
             if some.is_empty() {
@@ -91,15 +75,14 @@ impl<'txn> Work<'txn> {
         }
     }
 
-    /// Forgets every item: a first run remembers what there is anew, so nothing of the old may stay. What is the same
-    /// in both is set after it was forgotten, and both are undone in reverse.
+    /// Forgets every item: a first run remembers what there is anew, so nothing of the old may stay.
     pub(super) fn forget_all(&mut self) -> Done<()> {
         loop {
             let mut some = Vec::new();
             for block in self.items.iter()? {
                 let (key, block) = block?;
                 each_item(self.devices, key.value(), block.value(), |path, _| {
-                    some.push((path.to_vec(), Edit::Set(None)));
+                    some.push((path.to_vec(), None));
                     Ok(())
                 })?;
                 if some.len() >= AT_ONCE {
@@ -114,7 +97,7 @@ impl<'txn> Work<'txn> {
     }
 
     /// Carries out edits, in the order given where they are of one path.
-    pub(super) fn apply(&mut self, mut edits: Vec<(Vec<u8>, Edit)>) -> Done<()> {
+    pub(super) fn apply(&mut self, mut edits: Vec<Edit>) -> Done<()> {
         edits.sort_by(|a, b| a.0.cmp(&b.0));
         let mut edits = edits.into_iter().peekable();
         while let Some((path, _)) = edits.peek() {
@@ -160,7 +143,7 @@ impl<'txn> Work<'txn> {
     fn merge(
         &mut self,
         old: Items,
-        edits: &mut Peekable<std::vec::IntoIter<(Vec<u8>, Edit)>>,
+        edits: &mut Peekable<std::vec::IntoIter<Edit>>,
         end: Option<&[u8]>,
         merged: &mut Merged,
     ) -> Done<()> {
@@ -179,8 +162,11 @@ impl<'txn> Work<'txn> {
                     let path = path.to_vec();
                     let was = old.next_if(|(old, _)| *old == path).map(|(_, known)| known);
                     let mut is = was;
-                    while let Some((_, edit)) = edits.next_if(|(other, _)| *other == path) {
-                        is = self.edited(&path, is, edit)?;
+                    while let Some((_, now)) = edits.next_if(|(other, _)| *other == path) {
+                        if is != now {
+                            self.note(&path)?;
+                        }
+                        is = now;
                     }
                     self.items_count += u64::from(is.is_some());
                     self.items_count -= u64::from(was.is_some());
@@ -194,55 +180,31 @@ impl<'txn> Work<'txn> {
         Ok(())
     }
 
-    /// What an item is after an edit; what it was before goes to the record of the run.
-    fn edited(&mut self, path: &[u8], was: Option<Known>, edit: Edit) -> Done<Option<Known>> {
-        match edit {
-            Edit::Restore { before, after } if digest(self.devices, was.as_ref()) == after => {
-                self.reverted.restored += 1;
-                Ok(before)
-            }
-            Edit::Restore { .. } => {
-                self.reverted.left += 1;
-                Ok(was)
-            }
-            Edit::Set(now) => {
-                if was == now {
-                    return Ok(was);
-                }
-                if let Some((_, record)) = &mut self.run {
-                    record.changes += 1;
-                    self.block.push(path, was.as_ref());
-                    self.block.push_raw(digest(self.devices, now.as_ref()));
-                    if self.block.len() > FULL - 256 {
-                        self.keep_block()?;
-                    }
-                }
-                Ok(now)
-            }
-        }
+    /// Notes with the run that it changed an item.
+    fn note(&mut self, path: &[u8]) -> Done<()> {
+        let Some((_, record)) = &mut self.run else { return Ok(()) };
+        record.changes += 1;
+        self.block.push(path, None);
+        if self.block.len() > FULL - 256 { self.keep_block() } else { Ok(()) }
     }
 
     fn keep_block(&mut self) -> Done<()> {
         let Some((run, record)) = &mut self.run else { return Ok(()) };
         let block = std::mem::replace(&mut self.block, Encoder::new(self.devices, b""));
-        let block = block.finish(&kept_key(run, record.blocks));
+        let block = block.finish(&changed_key(run, record.blocks));
         self.bytes += block.len() as u64;
-        self.kept.insert((run.as_str(), record.blocks), block.as_slice())?;
+        self.changed.insert((run.as_str(), record.blocks), block.as_slice())?;
         record.blocks += 1;
         Ok(())
     }
 
     /// Ends the record of the run.
-    pub(super) fn finish(mut self, now: Time, head: Option<HeadBefore>) -> Done<Totals> {
-        // Also of a run that changed nothing: the terms may be other ones now.
+    pub(super) fn finish(mut self, now: Time) -> Done<Totals> {
         if self.run.is_some() {
             self.keep_block()?;
         }
         if let Some((run, record)) = &mut self.run {
             record.saved = now;
-            if self.is_new {
-                record.head = head;
-            }
             self.runs.insert(run.as_str(), store(run, record)?.as_slice())?;
         }
         let mut kept_since = None;
@@ -262,7 +224,7 @@ pub(super) struct Totals {
     pub(super) kept_since: Option<Time>,
 }
 
-pub(super) fn kept_key(run: &RunId, number: u32) -> Vec<u8> {
+pub(super) fn changed_key(run: &RunId, number: u32) -> Vec<u8> {
     format!("{run} {number}").into_bytes()
 }
 

@@ -1,7 +1,7 @@
 //! Memories for tests, and a model of what they must be.
 #![allow(dead_code)] // Each test program uses its part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fcs_engine::memory::{Grade, Known, MemoryChange, RULES, Remembered, RootIdentity, Rule, Stamp, Terms};
 use fcs_sys::{FileId, Kind, RelPath, Time};
@@ -58,13 +58,20 @@ pub(crate) fn changes(random: &mut fastrand::Rng, count: usize) -> Vec<MemoryCha
     (0..count).map(|_| change(random)).collect()
 }
 
-pub(crate) fn apply(model: &mut Model, changes: &[MemoryChange]) {
+/// Returns the paths of what became another one.
+pub(crate) fn apply(model: &mut Model, changes: &[MemoryChange]) -> BTreeSet<Vec<u8>> {
+    let mut changed = BTreeSet::new();
     for MemoryChange { path, known } in changes {
-        match known {
-            Some(known) => drop(model.insert(path.as_bytes().to_vec(), *known)),
-            None => drop(model.remove(path.as_bytes())),
+        let path = path.as_bytes().to_vec();
+        let before = match known {
+            Some(known) => model.insert(path.clone(), *known),
+            None => model.remove(&path),
+        };
+        if before != *known {
+            changed.insert(path);
         }
     }
+    changed
 }
 
 pub(crate) fn model_of(remembered: &Remembered) -> Model {
