@@ -36,6 +36,15 @@ def constants(tmp_path_factory):
 
 
 @pytest.fixture
+def home(monkeypatch, tmp_path_factory):
+    """A home of its own, where nothing is remembered yet."""
+    path = tmp_path_factory.mktemp("home")
+    for name in ("HOME", "XDG_STATE_HOME", "LOCALAPPDATA", "USERPROFILE"):
+        monkeypatch.setenv(name, str(path))
+    return path
+
+
+@pytest.fixture
 def manager():
     return FileCopyManager_class()
 

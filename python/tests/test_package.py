@@ -43,9 +43,8 @@ def test_a_sync_removes_within_its_guard(tree):
     assert fcs_module.undo(right, report.run_id).clean and (right / "d").read_bytes() == b"4"
 
 
-def test_both_ways_by_what_is_remembered(tree, monkeypatch, tmp_path):
-    for name in ("HOME", "XDG_STATE_HOME", "LOCALAPPDATA", "USERPROFILE"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
+@pytest.mark.usefixtures("home")
+def test_both_ways_by_what_is_remembered(tree):
     stays = {f"stays {n}": b"s" for n in range(9)}
     left, right = tree("left", {"l": b"1", **stays}), tree("right", {"r": b"2"})
     first = fcs_module.sync_tree(left, right, mode="two-way")
@@ -65,6 +64,38 @@ def test_both_ways_by_what_is_remembered(tree, monkeypatch, tmp_path):
     assert (left / "l").read_bytes() == b"by the left" and (right / "l").read_bytes() == b"by the right too"
     for wrong in ({"mode": "both"}, {"mode": "two-way", "conflicts": "mine"}, {"conflicts": "left"}):
         with pytest.raises(ValueError):
+            fcs_module.sync_tree(left, right, **wrong)
+
+
+@pytest.mark.usefixtures("home")
+def test_custom_does_with_each_category_what_was_chosen(tree):
+    stays = {f"stays {n}": b"s" for n in range(9)}
+    left = tree("left", {"l": b"1", "newer": b"22", "older": b"3", "d": b"a file", **stays})
+    right = tree("right", {"r": b"4", "newer": b"5", "older": b"66", "d/in": b"7", **stays})
+    for name in ("newer", "older"):
+        times = (2, 1) if name == "newer" else (1, 2)
+        os.utime(left / name, (times[0],) * 2), os.utime(right / name, (times[1],) * 2)
+    custom = {"left-only": "skip", "right-only": "remove", "right-newer": "keep-both", "kind-change": "to-right"}
+    report = fcs_module.sync_tree(left, right, mode="custom", custom=custom)
+    assert (report.failed, report.errors) == (0, [])
+    assert (left / "l").exists() and not (right / "l").exists() and not (right / "r").exists()
+    assert (right / "newer").read_bytes() == b"22", "the default: the newer one goes"
+    for side in (left, right):
+        assert (side / "older").read_bytes() == b"66" and (side / "older.conflict-left").read_bytes() == b"3"
+    assert (right / "d").read_bytes() == b"a file"
+    assert fcs_module.undo(right, report.run_id).clean
+    assert (right / "r").exists() and (right / "d/in").exists() and (left / "older").read_bytes() == b"3"
+    # Nothing chosen is the default.
+    fcs_module.sync_tree(left, right, mode="custom")
+    assert (right / "l").exists() and (left / "r").exists() and (left / "older").read_bytes() == b"66"
+    for wrong in (
+        {"custom": {}},
+        {"mode": "two-way", "custom": {"left-only": "skip"}},
+        {"mode": "custom", "custom": {"left-only": "to-left"}},
+        {"mode": "custom", "custom": {"same": "skip"}},
+        {"mode": "custom", "conflicts": "left"},
+    ):
+        with pytest.raises(ValueError, match="custom|conflicts"):
             fcs_module.sync_tree(left, right, **wrong)
 
 

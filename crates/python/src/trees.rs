@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use fcs_app::hints;
 use fcs_app::remembering::{self, Remembering};
+use fcs_app::hints;
 use fcs_engine::compare::{Side, Verdict};
-use fcs_engine::directions::{Conflicts, Mode};
+use fcs_engine::directions::{Conflicts, Custom, Mode};
 use fcs_engine::history::{self, RecoverMode};
 use fcs_engine::moves::Moves;
 use fcs_engine::progress::{Phase, Snapshot};
@@ -260,7 +260,7 @@ pub(crate) fn copy_tree(
 #[pyfunction]
 #[pyo3(signature = (
     left, right, include = Vec::new(), exclude = Vec::new(), dry_run = false, max_delete = None, max_change = None, poll = None,
-    mode = "mirror", conflicts = "later"
+    mode = "mirror", conflicts = "later", custom = None
 ))]
 #[allow(clippy::too_many_arguments)] // As Python has them, by their names.
 pub(crate) fn sync_tree(
@@ -275,14 +275,15 @@ pub(crate) fn sync_tree(
     poll: Option<Py<PyAny>>,
     mode: &str,
     conflicts: &str,
+    custom: Option<Vec<(String, String)>>,
 ) -> PyResult<RunReport> {
-    let task = task_of(mode, conflicts)?;
+    let task = task_of(mode, conflicts, custom)?;
     let request = Request { left, right, include, exclude, poll, settings: now() };
     let limits = Limits { allowed: max_delete, allowed_changes: max_change, ..Limits::default() };
     carry_out(py, &request, task, dry_run, &limits)
 }
 
-fn task_of(mode: &str, conflicts: &str) -> PyResult<Task> {
+fn task_of(mode: &str, conflicts: &str, custom: Option<Vec<(String, String)>>) -> PyResult<Task> {
     let refused = |what: String| Err(PyValueError::new_err(what));
     let conflicts: Conflicts = match conflicts.parse() {
         Ok(conflicts) => conflicts,
@@ -291,15 +292,25 @@ fn task_of(mode: &str, conflicts: &str) -> PyResult<Task> {
     if conflicts != Conflicts::default() && mode != "two-way" {
         return refused("conflicts says nothing without mode=\"two-way\"".to_owned());
     }
+    if custom.is_some() && mode != "custom" {
+        return refused("custom says nothing without mode=\"custom\"".to_owned());
+    }
+    let mut chosen = Custom::default();
+    for (category, choice) in custom.iter().flatten() {
+        chosen
+            .choose_by_words(category, choice)
+            .map_err(|error| PyValueError::new_err(format!("custom: {error}")))?;
+    }
     Ok(match mode {
         "mirror" => Task::Sync(Side::Right),
         "update" => Task::Copy(Side::Right),
         "add" => Task::Directed(Mode::Add(Side::Right)),
         "newest" => Task::Directed(Mode::Newest),
         "two-way" => Task::Directed(Mode::TwoWay { conflicts }),
+        "custom" => Task::Directed(Mode::Custom(chosen)),
         _ => {
             return refused(format!(
-                "mode is {mode:?}, and must be one of mirror, update, add, newest, two-way"
+                "mode is {mode:?}, and must be one of mirror, update, add, newest, two-way, custom"
             ));
         }
     })

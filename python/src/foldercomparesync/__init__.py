@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -197,21 +197,41 @@ def sync_tree(
     poll: TreePoll | None = None,
     mode: str = "mirror",
     conflicts: str = "later",
+    custom: Mapping[str, str] | None = None,
 ) -> RunReport:
     """Copies, then removes what only the right side has, into the undo store; one run.
 
     `mode` is "mirror" (that), "update" (as `copy_tree`), "add" (only what is missing), "newest" (both sides
-    get what they lack, and of what differs the newer version) or "two-way" (changes and removals since
-    the last time go both ways; the first time nothing is removed). With "two-way", `conflicts` says what
-    becomes of files that were changed on both sides: "later" (nothing), "newest", "left", "right" or
-    "keep-both". `ValueError` for other words.
+    get what they lack, and of what differs the newer version), "two-way" (changes and removals since
+    the last time go both ways; the first time nothing is removed) or "custom". With "two-way",
+    `conflicts` says what becomes of files that were changed on both sides: "later" (nothing), "newest",
+    "left", "right" or "keep-both". With "custom", `custom` says what is done with each category, such as
+    `{"left-only": "to-right", "right-only": "skip"}`:
+
+    - "left-only": "to-right", "remove" or "skip"; "right-only": "to-left", "remove" or "skip"
+    - "left-newer", "right-newer", "same-time-different", "conflict": "to-right", "to-left", "keep-both"
+      or "skip"
+    - "moved", "kind-change": "to-right", "to-left" or "skip"
+
+    What it does not name is as in the default: one-sided items and newer versions go to the other side,
+    the rest is skipped. `ValueError` for other words.
 
     `EngineError` when it would remove more items than `max_delete` or, without it, than the settings
     `max_delete_percent` and `max_delete_items` allow; or if it would change more files than
     `max_change` or the settings for that allow. Other arguments and errors as for `compare`.
     """
     return _engine.sync_tree(
-        left, right, include, exclude, dry_run, max_delete, max_change, poll, mode, conflicts
+        left,
+        right,
+        include,
+        exclude,
+        dry_run,
+        max_delete,
+        max_change,
+        poll,
+        mode,
+        conflicts,
+        None if custom is None else list(custom.items()),
     )
 
 

@@ -6,7 +6,7 @@ is a `ValueError`; what the engine refuses is an `EngineError` whose text is a w
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import final
 
@@ -328,6 +328,7 @@ def sync_tree(
     poll: _TreePoll | None = None,
     mode: str = "mirror",
     conflicts: str = "later",
+    custom: Sequence[tuple[str, str]] | None = None,
 ) -> RunReport:
     """Copies, then removes what only the right side has, at most `max_delete` items."""
 

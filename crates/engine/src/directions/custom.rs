@@ -119,6 +119,20 @@ fn words(category: Category) -> String {
 }
 
 impl Custom {
+    /// Chooses for a category by the words for both.
+    ///
+    /// # Errors
+    ///
+    /// [`BadCustom::Category`] and [`BadCustom::Choice`]; then nothing changes.
+    pub fn choose_by_words(&mut self, category: &str, choice: &str) -> Result<(), BadCustom> {
+        let found = CATEGORIES.into_iter().find(|found| found.word() == category);
+        let category = found.ok_or_else(|| BadCustom::Category(category.into()))?;
+        let found = Choice::of(category).iter().find(|found| found.word() == choice);
+        let choice = *found.ok_or_else(|| BadCustom::Choice { category, choice: choice.into() })?;
+        self.choose(category, choice);
+        Ok(())
+    }
+
     /// What is chosen for a category; skip where nothing can be.
     pub fn choice(&self, category: Category) -> Choice {
         match category {
@@ -163,12 +177,7 @@ impl FromStr for Custom {
         let mut custom = Self::default();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (name, word) = part.split_once('=').ok_or_else(|| BadCustom::Form(part.into()))?;
-            let (name, word) = (name.trim(), word.trim());
-            let category = CATEGORIES.into_iter().find(|category| category.word() == name);
-            let category = category.ok_or_else(|| BadCustom::Category(name.into()))?;
-            let choice = Choice::of(category).iter().find(|choice| choice.word() == word);
-            let choice = *choice.ok_or_else(|| BadCustom::Choice { category, choice: word.into() })?;
-            custom.choose(category, choice);
+            custom.choose_by_words(name.trim(), word.trim())?;
         }
         Ok(custom)
     }
