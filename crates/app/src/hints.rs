@@ -165,6 +165,9 @@ fn of_setting(name: &str, who: FrontEnd) -> &'static str {
         ("newer", CommandLine) => "--newer decides that.",
         ("newer", Window) => "\"Newer files\" decides that where the plan is shown.",
         ("newer", Library) => "The setting newer decides that.",
+        ("trust_known_hashes", CommandLine) => "--set trust_known_hashes=never reads everything.",
+        ("trust_known_hashes", Window) => "\"Trust known hashes\" in the settings decides that.",
+        ("trust_known_hashes", Library) => "The setting trust_known_hashes decides that.",
         _ => "",
     }
 }
@@ -345,6 +348,7 @@ mod tests {
             "space_margin_bytes",
             "time_tolerance_nanos",
             "undo_max_percent",
+            "trust_known_hashes",
         ];
         for name in settings {
             assert!(Settings::table().iter().any(|info| info.name == name), "{name}");

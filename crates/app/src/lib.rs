@@ -8,6 +8,7 @@ pub mod actions;
 pub mod doctor;
 pub mod estimate;
 pub mod hints;
+pub mod known;
 pub mod newer;
 pub mod outcome;
 pub mod overview;

@@ -1,4 +1,4 @@
-//! Where the memories of pairs are, and how long what they keep for undo lasts.
+//! Where the memories of pairs and of their content are, and how long what they keep for undo lasts.
 //!
 //! Invariant: the folder is this user's own, beside the logs, and nothing is made there before there is something to
 //! remember. This module must not know what a memory is used for.
@@ -15,7 +15,7 @@ use crate::user_error::{UserError, UserErrorKind};
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// The folder for memories of this user. `None` without a home.
+/// The folder for memories of pairs of this user. `None` without a home.
 pub fn folder() -> Option<PathBuf> {
     Some(run_log::folder()?.parent()?.join("pairs"))
 }
@@ -30,6 +30,15 @@ pub fn open() -> Result<States, UserError> {
         UserError::usage("There is no place for what is remembered, because this user has no home folder.")
     })?;
     open_in(&folder)
+}
+
+/// What is known of the content of pairs, in a folder beside it; see [`crate::known`].
+///
+/// # Errors
+///
+/// As for [`open`].
+pub fn open_content() -> Result<States, UserError> {
+    open_in(&open()?.folder().with_file_name("content"))
 }
 
 fn open_in(folder: &Path) -> Result<States, UserError> {

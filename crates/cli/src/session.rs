@@ -1,9 +1,10 @@
 //! What compare and the commands which change a folder share: two open folders, the settings, and how to stop.
 //!
-//! Invariant: nothing is written here.
+//! Invariant: nothing is written in either folder here.
 
 use std::sync::Arc;
 
+use fcs_app::known;
 use fcs_app::overview::criteria_in_words;
 use fcs_engine::compare::Comparison;
 use fcs_engine::memory::Remembered;
@@ -42,11 +43,11 @@ impl Session {
         criteria_in_words(&self.settings, self.folders.created_counts())
     }
 
-    /// Scans and compares, with progress on the screen.
+    /// Scans and compares, with progress on the screen. Content that is known to be equal is not read.
     pub(crate) fn compare(&self, screen: &Arc<Screen>, interrupt: &Interrupt) -> Result<Comparison, Failure> {
         interrupt.working(&self.control.cancel, "Nothing was written.");
         let display = Display::start(screen, &self.control.progress);
-        let result = self.folders.compare(&self.settings, &self.control);
+        let result = known::compare(&self.folders, None, &self.settings, &self.control);
         display.end();
         let comparison = result.map_err(|e| match e.kind {
             ErrorKind::Overlap => Failure::of(Code::Refused, &e),

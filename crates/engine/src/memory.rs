@@ -56,7 +56,7 @@ pub enum Grade {
 pub struct Known {
     /// What it looked like, left and right.
     pub stamps: [Stamp; 2],
-    /// BLAKE3 of the content, where it was computed.
+    /// BLAKE3 of the content, where it was computed. In a memory of known content by SHA-512, the first half of that.
     pub hash: Option<[u8; 32]>,
     /// How it is known that they were equal.
     pub grade: Grade,

@@ -3,11 +3,15 @@
 //! Invariant: a setting exists in exactly one place, here, with its unit, default, range and meaning; the command
 //! line, the settings file and the window read this table. This module reads no file and no environment.
 
+mod terms;
+
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use fcs_sys::RelPath;
 use serde::{Deserialize, Serialize};
+
+pub use terms::{TrustKnown, Undo};
 
 /// What a setting's number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,65 +226,6 @@ choice! {
         All = "all",
         /// Only files smaller than `verify_below_bytes`.
         Below = "below",
-    }
-}
-
-/// How long the originals that runs replaced or removed are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Undo {
-    /// Not beyond the end of the run.
-    Off,
-    /// Until the next run on the same target.
-    Last,
-    /// For this many days.
-    Days(u64),
-}
-
-impl fmt::Display for Undo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Off => f.write_str("off"),
-            Self::Last => f.write_str("last"),
-            Self::Days(days) => write!(f, "days:{days}"),
-        }
-    }
-}
-
-impl std::str::FromStr for Undo {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "off" | "none" => Ok(Self::Off),
-            "last" => Ok(Self::Last),
-            _ => text
-                .strip_prefix("days:")
-                .and_then(|days| days.parse().ok())
-                .filter(|days| (1..=36_500).contains(days))
-                .map(Self::Days)
-                .ok_or_else(|| "off, last, or days:N with N from 1 to 36500".into()),
-        }
-    }
-}
-
-impl Value for Undo {
-    fn parse(text: &str, _unit: Unit) -> Result<Self, String> {
-        text.parse()
-    }
-    fn number(&self) -> Option<u64> {
-        None
-    }
-}
-
-impl Serialize for Undo {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Undo {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -528,7 +473,7 @@ settings! {
     scan_workers: u64 = 0, Unit::Count, 0..=64;
 
     /// How long a run's replaced and removed originals are kept for undo: off, last (until the next run), or days:N.
-    undo: Undo = Undo::Days(30), Unit::Choice(&["off", "last", "days:N"]);
+    undo: Undo = Undo::Days(30), Unit::Choice(Undo::FORMS);
     /// Most that the originals of all runs take of the volume, in percent; the oldest are deleted first, the last run's stay.
     undo_max_percent: u64 = 10, Unit::Count, 1..=100;
     /// Removing more than this share of a side's items must be allowed for the run or confirmed.
@@ -586,6 +531,10 @@ settings! {
     compare_modified: bool = true, Unit::Switch;
     /// Whether content counts; only files of equal size on both sides are read.
     compare_content: ContentCheck = ContentCheck::Off, Unit::Choice(ContentCheck::WORDS);
+    /// Whether a comparison reads files again that were read and found equal, and that provably did not change since: never
+    /// trusts that, session trusts what this process itself read, days:N what was read so many days ago at most. Copies are
+    /// verified by reading them, whatever this says.
+    trust_known_hashes: TrustKnown = TrustKnown::Days(30), Unit::Choice(TrustKnown::FORMS);
     /// Times differ when they are further apart than this; raised to what the coarser volume can store.
     time_tolerance_nanos: u64 = 10_000_000, Unit::Nanoseconds, 0..=3_600_000_000_000;
     /// Dates that are up to this many whole hours apart count as equal: 1 for a stick that was written before a

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fcs_app::remembering::{self, Remembering};
-use fcs_app::hints;
+use fcs_app::{hints, known};
 use fcs_engine::compare::{Side, Verdict};
 use fcs_engine::directions::{Conflicts, Custom, Mode};
 use fcs_engine::history::{self, RecoverMode};
@@ -209,7 +209,7 @@ pub(crate) fn compare(
     let request = Request { left, right, include, exclude, poll, settings: now() };
     let folders = py.detach(|| request.open())?;
     let control = Control::default();
-    let found = request.wait(py, &control, || folders.compare(&request.settings, &control))?;
+    let found = request.wait(py, &control, || known::compare(&folders, None, &request.settings, &control))?;
     let found = found.map_err(|error| text::raised(&error))?;
     let summary = &found.summary;
     let rows = found.walk().filter(|&row| row != fcs_engine::compare::Comparison::ROOT).map(|row| {
@@ -334,7 +334,7 @@ fn carry_out(
     let control = Control::default();
     let work = || {
         let settings = &request.settings;
-        let comparison = folders.compare(settings, &control).map_err(Refusal::Error)?;
+        let comparison = known::compare(&folders, None, settings, &control).map_err(Refusal::Error)?;
         if !dry_run {
             task.targets().iter().for_each(|side| folders.try_volume(*side));
         }

@@ -11,6 +11,7 @@ use std::time::Instant;
 use fcs_app::hints::{FrontEnd, note_hint, note_words};
 use fcs_engine::Control;
 use fcs_engine::compare::{Comparison, Group, RowId, Summary, Verdict};
+use fcs_engine::settings::ContentCheck;
 use fcs_engine::tree::Entry;
 use fcs_sys::{Kind, RelPath, escaped};
 use serde::Serialize;
@@ -291,8 +292,35 @@ struct JsonSummary<'a> {
     counts: &'a Summary,
     /// Items, each folder as one, that have only another path on the other side.
     moved: u64,
+    /// What of the content was read; absent where it is no criterion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<JsonContent>,
     seconds: f64,
     exit_code: u8,
+}
+
+#[derive(Serialize)]
+struct JsonContent {
+    /// Pairs of files of equal size above zero.
+    pairs: u64,
+    /// Pairs of these that were known to be equal and not read.
+    known_equal: u64,
+    bytes_read: u64,
+    /// When the first of the known ones was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest_read: Option<String>,
+}
+
+impl JsonContent {
+    fn new(comparison: &Comparison) -> Option<Self> {
+        let read = &comparison.content_read;
+        (comparison.content != ContentCheck::Off).then(|| Self {
+            pairs: read.pairs,
+            known_equal: read.known,
+            bytes_read: read.bytes,
+            oldest_read: read.oldest.map(utc_time),
+        })
+    }
 }
 
 impl<'a> JsonSummary<'a> {
@@ -305,6 +333,7 @@ impl<'a> JsonSummary<'a> {
             criteria: session.criteria(),
             counts: &comparison.summary,
             moved,
+            content: JsonContent::new(comparison),
             seconds,
             exit_code: code as u8,
         }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: no folder that was compared is opened or changed; only what is remembered is, after it was agreed to.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 
@@ -22,33 +23,76 @@ use crate::output::terminal::{Screen, Tone};
 use crate::output::text::{count, local_time, number, pad, printable, size, utc_time};
 use crate::question::ask;
 
+/// What is remembered of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum What {
+    /// What both folders had alike after a run, for the next one.
+    Items,
+    /// Files that were read and found equal.
+    Content,
+}
+
+impl What {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Items => "items",
+            Self::Content => "content",
+        }
+    }
+}
+
+/// One of the two memories of a pair.
+struct Memory {
+    what: What,
+    info: PairInfo,
+    states: States,
+}
+
+impl Memory {
+    fn pair(&self) -> Result<Pair, StateError> {
+        self.states.by_id(&self.info.id)
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(action: &StateAction, screen: &Screen) -> CommandResult {
-    let states = pairs::open()?;
-    let found = states.list()?;
+    let mut found = Vec::new();
+    for (what, states) in [(What::Items, pairs::open()?), (What::Content, pairs::open_content()?)] {
+        let memory = |info| Memory { what, info, states: states.clone() };
+        found.extend(states.list()?.into_iter().map(memory));
+    }
     match action {
         StateAction::List(args) if args.json => {
-            found.iter().for_each(|info| json::print(screen, &JsonPair::new("pair", info)));
+            found.iter().for_each(|memory| json::print(screen, &JsonPair::new("pair", memory)));
         }
         StateAction::List(_) if found.is_empty() => screen.line("No pair of folders is remembered."),
         StateAction::List(_) => table(&found, screen),
-        StateAction::Show(args) => return show(args, &states, named(&found, &args.pair)?, screen),
-        StateAction::Forget(args) => return forget(args, &states, found, screen),
+        StateAction::Show(args) => {
+            for (at, memory) in named(found, &args.pair)?.iter().enumerate() {
+                if at > 0 && !args.json {
+                    screen.line("");
+                }
+                show(args, memory, screen)?;
+            }
+        }
+        StateAction::Forget(args) => return forget(args, found, screen),
     }
     Ok(Code::Done)
 }
 
-/// The pair whose name begins so.
-fn named<'a>(found: &'a [PairInfo], name: &str) -> Result<&'a PairInfo, Failure> {
-    let mut fitting = found.iter().filter(|info| !name.is_empty() && info.id.as_str().starts_with(name));
-    let hint = "`fcs state list` lists them.";
-    match (fitting.next(), fitting.next()) {
-        (Some(one), None) => Ok(one),
-        (Some(_), Some(_)) => {
-            Err(Failure::usage(format_args!("Several pairs have names that begin with {name}.")).hint(hint))
+/// What is remembered of the pair whose name begins so.
+fn named(found: Vec<Memory>, name: &str) -> Result<Vec<Memory>, Failure> {
+    let fitting = found.into_iter().filter(|memory| memory.info.id.as_str().starts_with(name));
+    let fitting: Vec<Memory> = fitting.filter(|_| !name.is_empty()).collect();
+    let problem = match fitting.first() {
+        None => format!("No pair has the name {name}."),
+        Some(first) if fitting.iter().any(|other| other.info.id != first.info.id) => {
+            format!("Several pairs have names that begin with {name}.")
         }
-        _ => Err(Failure::usage(format_args!("No pair has the name {name}.")).hint(hint)),
-    }
+        Some(_) => return Ok(fitting),
+    };
+    Err(Failure::usage(problem).hint("`fcs state list` lists them."))
 }
 
 /// Both folders of a pair, or why they are not known.
@@ -59,33 +103,33 @@ fn folders(info: &PairInfo) -> Result<[String; 2], String> {
     }
 }
 
-fn table(found: &[PairInfo], screen: &Screen) {
-    let head = ["PAIR", "SAVED", "ITEMS", "SIZE", "FOLDERS"].map(str::to_owned);
-    let cells = |info: &PairInfo| {
+fn table(found: &[Memory], screen: &Screen) {
+    let head = ["PAIR", "OF", "SAVED", "ITEMS", "SIZE", "FOLDERS"].map(str::to_owned);
+    let cells = |Memory { what, info, .. }: &Memory| {
         let saved = info.saved.map_or_else(|| "never".to_owned(), |saved| local_time(saved, 0));
         let folders = match folders(info) {
             Ok([left, right]) => format!("{left}  {right}"),
             Err(why) => printable(&why).into_owned(),
         };
-        [info.id.to_string(), saved, number(info.items), size(info.bytes), folders]
+        [info.id.to_string(), what.word().to_owned(), saved, number(info.items), size(info.bytes), folders]
     };
-    let rows: Vec<[String; 5]> = found.iter().map(cells).collect();
+    let rows: Vec<[String; 6]> = found.iter().map(cells).collect();
     let width = |column: usize| {
         std::iter::once(&head).chain(&rows).map(|row| measure_text_width(&row[column])).max().unwrap_or(0)
     };
-    let widths: [usize; 5] = std::array::from_fn(width);
-    let line = |row: &[String; 5]| {
+    let widths: [usize; 6] = std::array::from_fn(width);
+    let line = |row: &[String; 6]| {
         let padded = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
             // Numbers are read from the right.
-            2 | 3 => format!("{}{cell}", " ".repeat(width - measure_text_width(cell))),
+            3 | 4 => format!("{}{cell}", " ".repeat(width - measure_text_width(cell))),
             _ => pad(cell, width),
         });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     screen.line(&screen.style.paint(Tone::Strong, line(&head)));
-    for (info, row) in found.iter().zip(&rows) {
+    for (memory, row) in found.iter().zip(&rows) {
         let text = line(row);
-        if info.roots.is_err() {
+        if memory.info.roots.is_err() {
             screen.line(&screen.style.paint(Tone::Bad, text));
         } else {
             screen.line(&text);
@@ -93,30 +137,30 @@ fn table(found: &[PairInfo], screen: &Screen) {
     }
 }
 
-fn show(args: &StateShowArgs, states: &States, info: &PairInfo, screen: &Screen) -> CommandResult {
-    let mut pair = states.by_id(&info.id)?;
+fn show(args: &StateShowArgs, memory: &Memory, screen: &Screen) -> Result<(), Failure> {
+    let mut pair = memory.pair()?;
     let loaded = match pair.load() {
         Ok(loaded) => Some(loaded),
         Err(StateError::Missing) => None,
         Err(error) => {
             if args.json {
-                json::print(screen, &JsonPair::new("pair", info).with_problem(&error));
+                json::print(screen, &JsonPair::new("pair", memory).with_problem(&error));
             }
             return Err(error.into());
         }
     };
     let kept = loaded.as_ref().map_or(Ok(Vec::new()), |_| pair.runs())?;
     if args.json {
-        show_json(args, info, loaded.as_ref(), &kept, screen);
+        show_json(args, memory, loaded.as_ref(), &kept, screen);
     } else {
-        show_text(args, info, loaded.as_ref(), &kept, screen);
+        show_text(args, memory, loaded.as_ref(), &kept, screen);
     }
-    Ok(Code::Done)
+    Ok(())
 }
 
 fn show_text(
     args: &StateShowArgs,
-    info: &PairInfo,
+    Memory { what, info, .. }: &Memory,
     loaded: Option<&Loaded>,
     kept: &[KeptRun],
     screen: &Screen,
@@ -135,6 +179,7 @@ fn show_text(
     let Some(Loaded { terms, remembered, saved, run }) = loaded else {
         return fact("Saved", "never");
     };
+    fact("Of", what.word());
     fact("Filter", &printable(&terms.filter.words));
     fact("Criteria", &printable(&terms.criteria.words));
     let by = run.as_ref().map_or_else(String::new, |run| format!(" by run {run}"));
@@ -142,6 +187,11 @@ fn show_text(
     let hashed = remembered.iter().filter(|(_, known)| known.hash.is_some()).count() as u64;
     fact("Items", &format!("{}, {} with a hash", number(remembered.len() as u64), number(hashed)));
     fact("Size", &size(info.bytes));
+    if *what == What::Content
+        && let Some(oldest) = remembered.iter().map(|(_, known)| known.seen).min()
+    {
+        fact("Read", &format!("since {}", local_time(oldest, 0)));
+    }
     for run in kept {
         fact("Undo", &format!("{}: {}", run.run, count(run.changes, "item", "items")));
     }
@@ -178,12 +228,12 @@ fn grade(grade: Grade) -> &'static str {
 
 fn show_json(
     args: &StateShowArgs,
-    info: &PairInfo,
+    memory: &Memory,
     loaded: Option<&Loaded>,
     kept: &[KeptRun],
     screen: &Screen,
 ) {
-    let mut pair = JsonPair::new("pair", info);
+    let mut pair = JsonPair::new("pair", memory);
     if let Some(loaded) = loaded {
         pair.filter = Some(&loaded.terms.filter.words);
         pair.criteria = Some(&loaded.terms.criteria.words);
@@ -200,12 +250,9 @@ fn show_json(
     }
 }
 
-fn forget(args: &StateForgetArgs, states: &States, found: Vec<PairInfo>, screen: &Screen) -> CommandResult {
-    let chosen: Vec<PairInfo> = match &args.pair {
-        Some(name) => {
-            let id = named(&found, name)?.id.clone();
-            found.into_iter().filter(|info| info.id == id).collect()
-        }
+fn forget(args: &StateForgetArgs, found: Vec<Memory>, screen: &Screen) -> CommandResult {
+    let chosen = match &args.pair {
+        Some(name) => named(found, name)?,
         None => found,
     };
     if chosen.is_empty() {
@@ -214,7 +261,11 @@ fn forget(args: &StateForgetArgs, states: &States, found: Vec<PairInfo>, screen:
         }
         return Ok(Code::Done);
     }
-    let what = count(chosen.len() as u64, "pair of folders", "pairs of folders");
+    let pairs = |memories: &mut dyn Iterator<Item = &Memory>| {
+        let ids: HashSet<&PairId> = memories.map(|memory| &memory.info.id).collect();
+        count(ids.len() as u64, "pair of folders", "pairs of folders")
+    };
+    let what = pairs(&mut chosen.iter());
     if !args.yes {
         if !io::stdin().is_terminal() {
             return Err(Failure::usage(
@@ -225,7 +276,7 @@ fn forget(args: &StateForgetArgs, states: &States, found: Vec<PairInfo>, screen:
         let lines: Vec<String> = chosen.iter().map(described).collect();
         screen.message(&format!(
             "Forget what is remembered of {what}:\n{}\nNo folder is changed. Their next run is a first one, which removes \
-             nothing.",
+             nothing, and their next comparison by content reads everything.",
             lines.join("\n")
         ));
         if !matches!(ask("\nGo ahead? [y/N] ", screen).as_deref(), Some("y" | "yes")) {
@@ -233,13 +284,13 @@ fn forget(args: &StateForgetArgs, states: &States, found: Vec<PairInfo>, screen:
         }
     }
     let mut first_failure = None;
-    let mut forgotten = 0;
-    for info in &chosen {
-        match states.by_id(&info.id).as_mut().map_err(|_| StateError::Missing).and_then(Pair::forget) {
+    let mut forgotten = Vec::new();
+    for memory in &chosen {
+        match memory.pair().as_mut().map_err(|_| StateError::Missing).and_then(Pair::forget) {
             Ok(()) => {
-                forgotten += 1;
+                forgotten.push(memory);
                 if args.json {
-                    json::print(screen, &JsonPair::new("forgotten", info));
+                    json::print(screen, &JsonPair::new("forgotten", memory));
                 }
             }
             // Somebody else was faster.
@@ -249,15 +300,16 @@ fn forget(args: &StateForgetArgs, states: &States, found: Vec<PairInfo>, screen:
         }
     }
     if !args.json {
-        screen.line(&format!("Forgot {}.", count(forgotten, "pair of folders", "pairs of folders")));
+        screen.line(&format!("Forgot {}.", pairs(&mut forgotten.iter().copied())));
     }
     first_failure.map_or(Ok(Code::Done), Err)
 }
 
-fn described(info: &PairInfo) -> String {
+fn described(Memory { what, info, .. }: &Memory) -> String {
+    let name = format!("  {}  {}", info.id, pad(what.word(), 7));
     match folders(info) {
-        Ok([left, right]) => format!("  {}  {left}  {right}", info.id),
-        Err(_) => format!("  {}", info.id),
+        Ok([left, right]) => format!("{name}  {left}  {right}"),
+        Err(_) => name.trim_end().to_owned(),
     }
 }
 
@@ -265,6 +317,7 @@ fn described(info: &PairInfo) -> String {
 struct JsonPair<'a> {
     event: &'static str,
     pair: &'a PairId,
+    of: What,
     roots: Option<&'a [RootIdentity; 2]>,
     saved: Option<String>,
     run: Option<&'a RunId>,
@@ -285,10 +338,11 @@ struct Problem {
 }
 
 impl<'a> JsonPair<'a> {
-    fn new(event: &'static str, info: &'a PairInfo) -> Self {
+    fn new(event: &'static str, Memory { what, info, .. }: &'a Memory) -> Self {
         let pair = Self {
             event,
             pair: &info.id,
+            of: *what,
             roots: info.roots.as_ref().ok(),
             saved: info.saved.map(utc_time),
             run: info.run.as_ref(),

@@ -12,7 +12,7 @@ use fcs_sys::{Fingerprint, Place, Time, VolumeFacts};
 use super::content::{Finding, Verdicts};
 use super::{Comparison, Digests, Row, RowId, Side, Verdict};
 use crate::settings::ContentCheck;
-use crate::tree::Tree;
+use crate::tree::{Entry, Tree};
 
 /// What is written through a mapping moves the change time only when the system writes it back, at most half a minute
 /// later; so a file must have rested longer than that. Steps of change times are far shorter.
@@ -27,7 +27,7 @@ pub(super) fn take_over(
     candidates: Vec<RowId>,
 ) -> (Vec<RowId>, Verdicts) {
     let mut known = Verdicts::default();
-    let proven = [left, right].iter().all(|tree| proves_changes(&tree.volume));
+    let proven = [left, right].iter().all(|tree| moves_change_times(&tree.volume, &PROVE_CHANGES));
     if before.cancelled || before.content != method || before.left.order() != left.order() || !proven {
         return (candidates, known);
     }
@@ -99,10 +99,14 @@ impl Found<'_> {
             (self.now.0.entry(now.left()?), self.before.left.entry(then.left()?)),
             (self.now.1.entry(now.right()?), self.before.right.entry(then.right()?)),
         ];
-        let same = |(now, then): &(crate::tree::Entry, crate::tree::Entry)| {
-            now.fingerprint() == then.fingerprint() && is_settled(&then.fingerprint(), self.before.began)
+        // What is mounted inside a tree is on a volume of which nothing is known here.
+        let volumes = [self.before.left.volume.id, self.before.right.volume.id];
+        let same = |((now, then), volume): (&(Entry, Entry), u64)| {
+            now.fingerprint() == then.fingerprint()
+                && then.volume() == volume
+                && is_settled(&then.fingerprint(), self.before.began)
         };
-        if !sides.iter().all(same) {
+        if !sides.iter().zip(volumes).all(same) {
             return None;
         }
         match then.verdict {
@@ -118,14 +122,14 @@ impl Found<'_> {
 /// in memory never writes what was changed through a mapping; NTFS keeps the times in a folder's list up to date late.
 const PROVE_CHANGES: [&str; 9] = ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcachefs", "zfs", "apfs"];
 
-/// Whether no program can write to a file there without its change time moving.
-pub(super) fn proves_changes(volume: &VolumeFacts) -> bool {
+/// Whether a volume is one of this machine with one of these file systems.
+pub(super) fn moves_change_times(volume: &VolumeFacts, file_systems: &[&str]) -> bool {
     let name = volume.file_system.to_ascii_lowercase();
-    volume.place == Place::Local && PROVE_CHANGES.contains(&name.as_str())
+    volume.place == Place::Local && file_systems.contains(&name.as_str())
 }
 
 /// Whether a file changed last so long before a moment that a change after it would bear another time.
-pub(super) fn is_settled(file: &Fingerprint, before: Time) -> bool {
+fn is_settled(file: &Fingerprint, before: Time) -> bool {
     file.changed.is_some_and(|changed| before.as_nanos() - changed.as_nanos() > CLEARLY_BEFORE_NANOS)
 }
 
@@ -138,7 +142,8 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let here = fcs_sys::open_root(scratch.path()).unwrap().dir.volume().unwrap();
         let on = |file_system: &str, place| {
-            proves_changes(&VolumeFacts { file_system: file_system.to_owned(), place, ..here.clone() })
+            let volume = VolumeFacts { file_system: file_system.to_owned(), place, ..here.clone() };
+            moves_change_times(&volume, &PROVE_CHANGES)
         };
         for good in ["ext4", "btrfs", "APFS", "xfs"] {
             assert!(on(good, Place::Local), "{good}");

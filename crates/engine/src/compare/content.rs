@@ -51,6 +51,10 @@ pub(super) struct Verdicts {
     /// Sorted by path.
     pub(super) errors: Vec<Error>,
     pub(super) cancelled: bool,
+    /// Bytes read.
+    pub(super) bytes: u64,
+    /// The first 32 bytes of the digests of equal pairs, where they were asked for.
+    pub(super) hashes: Vec<(RowId, [u8; 32])>,
 }
 
 impl Verdicts {
@@ -64,12 +68,12 @@ impl Verdicts {
 }
 
 /// Compares the content of the files of `candidates`, which must have equal sizes above zero. Roots and trees with the
-/// left side first.
+/// left side first. With `hashes`, those of equal pairs are kept.
 pub(super) fn compare_files(
     roots: [&Root; 2],
     trees: [&Tree; 2],
     rows: &[Row],
-    candidates: &[RowId],
+    (candidates, hashes): (&[RowId], bool),
     settings: &Settings,
     control: &Control,
 ) -> Verdicts {
@@ -92,6 +96,7 @@ pub(super) fn compare_files(
         last: [LastFolder::default(), LastFolder::default()],
         buffers: [Vec::new(), Vec::new()],
         found: Verdicts::default(),
+        hashes,
     };
     let job = |worker: &mut ContentWorker<'_>, job: &ContentJob| pairs.do_job(worker, *job);
     let (workers, cancelled) = work("fcs-content", settings.effective_scan_workers(), &jobs, begin, job);
@@ -99,6 +104,8 @@ pub(super) fn compare_files(
         verdicts.findings.extend(found.findings);
         verdicts.digests.extend(found.digests);
         verdicts.errors.extend(found.errors);
+        verdicts.hashes.extend(found.hashes);
+        verdicts.bytes += found.bytes;
     }
     verdicts.cancelled = cancelled;
     verdicts.findings.sort_unstable_by_key(|(row, _)| *row);
@@ -145,6 +152,8 @@ struct ContentWorker<'a> {
     /// What is compared byte by byte.
     buffers: [Vec<u8>; 2],
     found: Verdicts,
+    /// Whether those of equal pairs are kept.
+    hashes: bool,
 }
 
 /// A failure, and on which side.
@@ -193,6 +202,7 @@ impl Pairs<'_> {
                 self.hash_half(worker, job.row, nodes, usize::from(side), algorithm)
             }
         };
+        worker.found.bytes += worker.reader.counted;
         match result {
             Ok(()) => {}
             Err((_, Failure::Cancelled)) => return ControlFlow::Break(()),
@@ -301,7 +311,8 @@ impl Pairs<'_> {
         let size = self.sides[0].entry(nodes[0]).size;
         let on = |side| move |failure| (side, failure);
         let [left_files, right_files] = &self.sides;
-        let ContentWorker { reader, last: [last_left, last_right], buffers: [left, right], found } = worker;
+        let ContentWorker { reader, last: [last_left, last_right], buffers: [left, right], found, .. } =
+            worker;
         let left_file = left_files.open(last_left, nodes[0]).map_err(on(0))?;
         let right_file = right_files.open(last_right, nodes[1]).map_err(on(1))?;
         let (mut at, mut equal) = (0, true);
@@ -328,6 +339,8 @@ impl ContentWorker<'_> {
     fn conclude(&mut self, row: RowId, left: &Digest, right: &Digest) {
         if left != right {
             self.found.findings.push((row, Finding::Differs));
+        } else if self.hashes {
+            self.found.hashes.push((row, left.beginning()));
         }
         self.found.digests.push(Digests { row, left: left.start(), right: right.start() });
     }

@@ -20,7 +20,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use fcs_sys::{Root, Time};
-use fcs_text::count;
 
 use self::content::{Finding, Verdicts};
 use crate::progress::Phase;
@@ -33,7 +32,8 @@ pub(crate) use dates::{Dates, Later};
 pub use model::{Comparison, Differences, Digests, Group, Row, RowId, Side, Summary, Verdict};
 pub(crate) use pair::{duration_words, keeps_permissions};
 pub use rows::Walk;
-pub use trusted::Trusted;
+pub(crate) use trusted::is_provable;
+pub use trusted::{ContentRead, Trusted};
 
 /// Compares two trees that were scanned in one order, by the criteria in `settings`.
 ///
@@ -69,7 +69,8 @@ pub fn compare_after(
 }
 
 /// As [`compare_after`], except that content is not read either where a memory of the two folders knows that it was
-/// equal and neither file changed since. A note says of how many.
+/// equal and neither file changed since; [`Comparison::content_read`] and a note say of how many. What is read teaches
+/// that memory: see [`Comparison::learned_content`].
 ///
 /// # Panics
 ///
@@ -98,8 +99,10 @@ pub fn compare_trusting(
     let mut cancelled = paired.cancelled || left.cancelled || right.cancelled;
     let mut rows = paired.rows;
     let mut verdicts = Verdicts::default();
+    let mut content_read = ContentRead::default();
     if settings.compare_content != ContentCheck::Off && !cancelled {
         let roots = [left_root, right_root];
+        content_read.pairs = paired.candidates.len() as u64;
         let (unread, known) = match before {
             Some(before) => {
                 let trees = (&*left, &*right);
@@ -107,17 +110,18 @@ pub fn compare_trusting(
             }
             None => (paired.candidates, Verdicts::default()),
         };
-        let unread = match trusted {
-            Some(trusted) => {
-                let all = unread.len();
-                let unread = trusted::unread(trusted, [&*left, &*right], &rows, unread);
-                notes.extend(trusted_note(all - unread.len()));
-                unread
-            }
-            None => unread,
+        let trees = [&*left, &*right];
+        let (unread, trusted_verdicts) = match trusted {
+            Some(trusted) => trusted::known_equal(trusted, trees, &rows, unread, &mut content_read),
+            None => (unread, Verdicts::default()),
         };
-        verdicts = content::compare_files(roots, [&*left, &*right], &rows, &unread, settings, control);
+        // Only where there is something to learn: others wait for their disks, too.
+        let teaches = trusted.is_some() && !unread.is_empty() && trusted::write_back(roots, trees, control);
+        verdicts = content::compare_files(roots, trees, &rows, (&unread, teaches), settings, control);
+        content_read.add(&unread, &mut verdicts, teaches);
+        notes.extend(content_read.note(began));
         verdicts.absorb(known);
+        verdicts.absorb(trusted_verdicts);
         cancelled |= verdicts.cancelled;
     }
     pair::apply(&mut rows, &verdicts);
@@ -134,18 +138,10 @@ pub fn compare_trusting(
         errors: verdicts.errors,
         summary,
         content: settings.compare_content,
+        content_read,
         began,
         cancelled,
     })
-}
-
-/// Says what was not read because a memory knows it.
-fn trusted_note(pairs: usize) -> Option<Note> {
-    let counted = count(pairs as u64, "pair of files", "pairs of files");
-    let text = format!(
-        "The content of {counted} was not read: it was equal when it was read last, and no file has changed since."
-    );
-    (pairs > 0).then(|| text.into())
 }
 
 /// What reading the files of some rows has shown.
@@ -167,7 +163,7 @@ pub(crate) fn read_rows(
     control: &Control,
 ) -> ReadRows {
     let trees = [&*comparison.left, &*comparison.right];
-    let found = content::compare_files(roots, trees, &comparison.rows, rows, settings, control);
+    let found = content::compare_files(roots, trees, &comparison.rows, (rows, false), settings, control);
     let of = |wanted| {
         let rows = found.findings.iter().filter(move |(_, finding)| *finding == wanted);
         rows.map(|(row, _)| *row).collect()
@@ -192,7 +188,7 @@ pub(crate) fn read_pairs(
     };
     let rows: Vec<Row> = pairs.iter().map(row).collect();
     let unread: Vec<RowId> = (0..rows.len() as RowId).collect();
-    let found = content::compare_files(roots, trees, &rows, &unread, settings, control);
+    let found = content::compare_files(roots, trees, &rows, (&unread, false), settings, control);
     let mut are_equal = vec![!found.cancelled; pairs.len()];
     found.findings.iter().for_each(|(pair, _)| are_equal[*pair as usize] = false);
     ReadPairs { are_equal, errors: found.errors }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use fcs_sys::Time;
 
+use super::ContentRead;
 use crate::settings::ContentCheck;
 use crate::tree::{NodeId, Tree};
 use crate::{Error, Note};
@@ -225,6 +226,8 @@ pub struct Comparison {
     pub summary: Summary,
     /// How content was read.
     pub content: ContentCheck,
+    /// How much of it, and what was known without. Not stored with a comparison.
+    pub content_read: ContentRead,
     /// When reading began.
     pub began: Time,
     /// Whether the work was cancelled; rows are then incomplete and must not be acted on.

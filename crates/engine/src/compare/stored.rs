@@ -14,7 +14,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::pair::{self, Inherited};
-use super::{Comparison, Differences, Digests, Row, RowId, Side, Verdict};
+use super::{Comparison, ContentRead, Differences, Digests, Row, RowId, Side, Verdict};
 use crate::error::{ErrorRecord, NoteRecord};
 use crate::settings::ContentCheck;
 use crate::stored::{self, Format, StoredFileError};
@@ -214,6 +214,7 @@ impl Builder {
             digests,
             errors,
             content: head.content,
+            content_read: ContentRead::default(),
             began: head.began,
             cancelled: head.cancelled,
         })

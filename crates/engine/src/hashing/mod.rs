@@ -50,6 +50,11 @@ pub(crate) struct Digest([u8; 64]);
 impl Digest {
     /// The first 8 bytes.
     pub(crate) fn start(&self) -> [u8; 8] {
+        self.beginning()
+    }
+
+    /// The first `N` bytes; 32 are the whole of BLAKE3.
+    pub(crate) fn beginning<const N: usize>(&self) -> [u8; N] {
         std::array::from_fn(|i| self.0[i])
     }
 }

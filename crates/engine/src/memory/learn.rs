@@ -15,7 +15,6 @@ use super::{Grade, Known, MemoryChange, Remembered, Stamp};
 use crate::compare::{Comparison, RowId, Side, Verdict};
 use crate::directions::forgotten;
 use crate::report::{ActionKind, Evidence, ItemReport, Outcome};
-use crate::settings::ContentCheck;
 
 /// What becomes of what is `remembered` of a pair that was compared as `first`, by a run of these items, and that is as
 /// `after` now. That one may be made without looking at content. `moves` are the paths, old and new, of what the plan was
@@ -168,8 +167,14 @@ impl Learning<'_> {
                     && was.id == now.id
             })
         });
-        let read = self.first.content != ContentCheck::Off && left.kind == Kind::File;
-        if untouched { known(if read { Grade::Cache } else { Grade::Looks }, None) } else { None }
+        if !untouched {
+            return None;
+        }
+        // What the comparison knew without reading is no better known now than before.
+        if self.first.content_read.equal.binary_search(&before).is_ok() {
+            return known(Grade::Cache, None).map(|known| Known { seen: self.first.began, ..known });
+        }
+        known(Grade::Looks, None)
     }
 }
 

@@ -142,7 +142,8 @@ impl Folders {
             probes: self.probes().map(Option::<&VolumeProbe>::cloned).into(),
             ..options.clone()
         };
-        let report = self.run_plan(&proposal.plan, task, settings, &options, control)?;
+        let mut report = self.run_plan(&proposal.plan, task, settings, &options, control)?;
+        report.notes.extend(proposal.known_content.clone());
         if proposal.freed.is_empty() || options.dry_run {
             return Ok(report);
         }
@@ -222,7 +223,8 @@ impl Folders {
         self.compare_trusting(None, before, settings, control)
     }
 
-    /// As [`Folders::compare_after`]; content that a memory of the two folders knows to be equal is not read either.
+    /// As [`Folders::compare_after`]; content that a memory of the two folders knows to be equal is not read either, and
+    /// what is read teaches it ([`Comparison::learned_content`]). That memory was made under [`Folders::content_terms`].
     ///
     /// # Errors
     ///

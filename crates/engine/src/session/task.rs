@@ -18,7 +18,7 @@ use crate::plan::{Plan, plan, plan_orphans, plan_sync_moving};
 use crate::preflight::{self, Preflight, Problem, Severity};
 use crate::run::RemovedTo;
 use crate::settings::Undo;
-use crate::{Control, Settings};
+use crate::{Control, Note, Settings};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +103,8 @@ pub struct Proposal {
     pub missing_volumes: Vec<String>,
     /// What is mounted at the two folders, to be remembered until the next run.
     pub mounts: Vec<Mounts>,
+    /// What the comparison knew of content without reading, which the report of the run says, too.
+    pub known_content: Option<Note>,
     /// Items of which it is not known which version is wanted, and why: they are left for later.
     pub conflicts: Vec<(RelPath, Why)>,
     /// Items of which the version on this side gives its name to that of the other side, which is copied there once the name
@@ -261,6 +263,7 @@ impl Folders {
             removes_permanently,
             missing_volumes,
             mounts,
+            known_content: comparison.content_read.note(comparison.began),
             conflicts: Vec::new(),
             freed: Vec::new(),
         }

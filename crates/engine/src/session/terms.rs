@@ -8,8 +8,9 @@ use std::path::Path;
 use fcs_sys::Root;
 
 use super::{Folders, SessionError, mounts::mount_of};
-use crate::compare::Side;
+use crate::compare::{Side, is_provable};
 use crate::memory::{RULES, RootIdentity, Rule, Terms, identity};
+use crate::settings::ContentCheck;
 use crate::{Error, Op, Settings};
 
 impl Folders {
@@ -32,6 +33,31 @@ impl Folders {
             criteria: criteria_rule(settings),
             rules: RULES,
         })
+    }
+
+    /// What a memory of known content is made under; `None` where none may be made or believed: content is no criterion, or
+    /// these volumes prove nothing of what became of their files, or nothing lasting is known of them, so that another disk
+    /// could be taken for one of them.
+    ///
+    /// Whatever takes part in the comparison, what is known of a file holds. But what was read in another way does not
+    /// count: who has each byte compared does not mean a digest.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Folders::terms`].
+    pub fn content_terms(&self, settings: &Settings) -> Result<Option<Terms>, SessionError> {
+        if settings.compare_content == ContentCheck::Off
+            || !self.roots().iter().all(|root| root.dir.volume().is_ok_and(|volume| is_provable(&volume)))
+        {
+            return Ok(None);
+        }
+        let Terms { roots, .. } = self.terms(settings)?;
+        let filter = Rule::new(["known content"], "everything".to_owned());
+        let method = settings.compare_content.to_string();
+        let criteria = Rule::new(["content", &method], format!("content ({method})"));
+        let is_lasting = |root: &RootIdentity| !root.is_by_path() && root.number.is_some();
+        let terms = Terms { roots, filter, criteria, rules: RULES };
+        Ok(terms.roots.iter().all(is_lasting).then_some(terms))
     }
 
     fn filter_rule(&self, settings: &Settings) -> Rule {

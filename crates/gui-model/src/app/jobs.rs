@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use fcs_app::hints::{FrontEnd, note_words, with_hint};
+use fcs_app::known;
 use fcs_app::remembering;
 use fcs_app::report_file::ReportFile;
 use fcs_app::run_log::{self, run_with_log};
@@ -250,7 +251,7 @@ pub(super) fn compare(request: &CompareRequest, control: &Control) -> JobEvent {
     };
     let waiting = waiting(&folders);
     let before = request.before.as_ref().map(|index| index.comparison());
-    let comparison = match folders.compare_after(before, &request.settings, control) {
+    let comparison = match known::compare(&folders, before, &request.settings, control) {
         Ok(comparison) => comparison,
         Err(error) => return JobEvent::Compared(Err(failed(&error)), waiting),
     };

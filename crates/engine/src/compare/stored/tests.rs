@@ -11,7 +11,7 @@ use crate::tree::stored::tests::{full, text as tree_text};
 use crate::{Control, ErrorKind, Op, Settings};
 
 fn text(comparison: &Comparison) -> String {
-    let Comparison { left, right, rows, notes, digests, errors, summary, content, began, cancelled } =
+    let Comparison { left, right, rows, notes, digests, errors, summary, content, began, cancelled, .. } =
         comparison;
     let errors: Vec<ErrorRecord> = errors.iter().map(ErrorRecord::from).collect();
     let rest = (rows, notes, digests, errors, summary, content, began, cancelled);
