@@ -167,7 +167,7 @@ impl SettingsFile {
             // TOML has signed integers only; what they cannot hold is kept as text.
             let value = match (info.unit, value.parse::<i64>()) {
                 (Unit::Switch, _) => value.clone(),
-                (Unit::Choice(_) | Unit::Path, _) | (_, Err(_)) => format!("\"{value}\""),
+                (Unit::Choice(_) | Unit::Path | Unit::Name, _) | (_, Err(_)) => format!("\"{value}\""),
                 (_, Ok(number)) => number.to_string(),
             };
             let _ = writeln!(text, "{} = {value}{unit}", info.name);
@@ -295,6 +295,7 @@ pub fn accepted(info: &SettingInfo) -> String {
         (Unit::Choice(words), _) => words.join(" | "),
         (Unit::Switch, _) => "true | false".to_owned(),
         (Unit::Path, _) => "a path below both folders, or nothing".to_owned(),
+        (Unit::Name, _) => "a name with {stem}, and {ext}, {side}, {date}, {time}".to_owned(),
         (unit, Some(range)) => {
             let least = readable(&range.start().to_string(), unit);
             match *range.end() {

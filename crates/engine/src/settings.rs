@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 pub use terms::{TrustKnown, Undo};
 
+use crate::directions::ConflictName;
+
 /// What a setting's number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -30,6 +32,8 @@ pub enum Unit {
     Switch,
     /// A path below both folders, or nothing.
     Path,
+    /// A name with placeholders; see [`ConflictName`].
+    Name,
 }
 
 impl Unit {
@@ -39,7 +43,7 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::Nanoseconds => "ns",
             Self::Milliseconds => "ms",
-            Self::Count | Self::Choice(_) | Self::Switch | Self::Path => "",
+            Self::Count | Self::Choice(_) | Self::Switch | Self::Path | Self::Name => "",
         }
     }
 }
@@ -226,6 +230,15 @@ choice! {
         All = "all",
         /// Only files smaller than `verify_below_bytes`.
         Below = "below",
+    }
+}
+
+impl Value for ConflictName {
+    fn parse(text: &str, _unit: Unit) -> Result<Self, String> {
+        text.parse()
+    }
+    fn number(&self) -> Option<u64> {
+        None
     }
 }
 
@@ -504,6 +517,9 @@ settings! {
     moves: MoveChoice = MoveChoice::On, Unit::Choice(MoveChoice::WORDS);
     /// What to do with files that are newer on the target than on the source: keep or replace.
     newer: Newer = Newer::Replace, Unit::Choice(Newer::WORDS);
+    /// What the version that loses its name is called where both versions are kept: a name with {stem}, the file's name without
+    /// {ext}, which has its dot; {side} is left or right, {date} and {time} are when it was modified (UTC).
+    conflict_name: ConflictName = ConflictName::default(), Unit::Name;
     /// What to do with a file to be replaced that has the read-only attribute (Windows). Missing write permission
     /// on Unix protects nothing, and immutable files are never replaced.
     read_only_targets: ReadOnlyTargets = ReadOnlyTargets::Fail, Unit::Choice(ReadOnlyTargets::WORDS);
@@ -600,6 +616,7 @@ mod tests {
         for no_path in ["../up", "/root", "a\"b", "a\\b"] {
             assert!(matches!(s.set("canary", no_path), Err(SettingError::BadValue { .. })), "{no_path}");
         }
+        assert!(matches!(s.set("conflict_name", "{stem}{ext}"), Err(SettingError::BadValue { .. })));
         assert!(matches!(s.set("nonsense", "1"), Err(SettingError::UnknownName(_))));
         assert_eq!(s, Settings::default());
         s.mmap_window_bytes = 1;

@@ -246,6 +246,48 @@ fn both_versions_are_kept_on_both_sides_in_one_go_and_undone_in_one() {
 }
 
 #[test]
+fn names_that_are_cut_alike_and_a_pattern_without_the_extension_still_keep_every_version() {
+    let long = "x".repeat(250);
+    let [one, two] = [format!("{long}1"), format!("{long}2")];
+    for (pattern, files) in
+        [("{stem}.conflict-{side}{ext}", [one.as_str(), two.as_str()]), ("{side} {stem}", ["a.txt", "a.md"])]
+    {
+        let mut pair = Pair::with(&files);
+        pair.settings.conflict_name = pattern.parse().unwrap();
+        for side in ["left", "right"] {
+            files.iter().for_each(|file| pair.write(side, file, &format!("{file} of the {side}")));
+        }
+        pair.sync(Conflicts::KeepBoth);
+        for side in ["left", "right"] {
+            let mut found: Vec<String> = pair
+                .seen(side)
+                .keys()
+                .map(|path| fs::read_to_string(pair.root(side).join(path)).unwrap())
+                .collect();
+            found.sort();
+            let mut wanted: Vec<String> = files
+                .iter()
+                .flat_map(|file| ["left", "right"].map(|of| format!("{file} of the {of}")))
+                .collect();
+            wanted.sort();
+            assert_eq!(found, wanted, "{pattern}, {side}");
+        }
+        assert_eq!(pair.both_ways().items.len(), 0, "{pattern}");
+    }
+}
+
+#[test]
+fn the_version_that_loses_its_name_is_called_as_the_setting_says() {
+    let mut pair = Pair::with(&["a.txt"]);
+    pair.settings.conflict_name = "{stem} ({side}, {date} {time}){ext}".parse().unwrap();
+    pair.write("left", "a.txt", "left's");
+    pair.write("right", "a.txt", "right's later");
+    pair.sync(Conflicts::KeepBoth);
+    let kept = pair.both("a (left, 1970-01-12 13-47-00).txt");
+    assert_eq!(kept, [Some("left's".into()), Some("left's".into())], "{:?}", pair.seen("left").keys());
+}
+
+#[test]
 fn a_side_that_was_restored_from_an_old_backup_takes_nothing_from_the_other() {
     let mut pair = Pair::with(&["a", "b"]);
     pair.write("left", "a", "the second a");

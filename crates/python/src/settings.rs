@@ -19,7 +19,7 @@ pub(crate) fn now() -> Settings {
 type TableRow = (String, String, Py<PyAny>, Option<u64>, Option<u64>, Option<Vec<String>>, String);
 
 /// All settings: (name, unit, default, smallest, largest, choices, meaning). The unit is "bytes", "count", "milliseconds",
-/// "nanoseconds", "choice", "switch" or "path".
+/// "nanoseconds", "choice", "switch", "path" or "name".
 #[pyfunction]
 pub(crate) fn settings_table(py: Python<'_>) -> PyResult<Vec<TableRow>> {
     Settings::table().iter().map(|info| row(py, info)).collect()
@@ -34,6 +34,7 @@ fn row(py: Python<'_>, info: &SettingInfo) -> PyResult<TableRow> {
         Unit::Choice(words) => ("choice", Some(words.iter().map(|&word| word.to_owned()).collect())),
         Unit::Switch => ("switch", None),
         Unit::Path => ("path", None),
+        Unit::Name => ("name", None),
     };
     let default = typed(py, info.unit, &info.default)?;
     let (least, most) = info.range.clone().map_or((None, None), |r| (Some(*r.start()), Some(*r.end())));
@@ -44,7 +45,7 @@ fn row(py: Python<'_>, info: &SettingInfo) -> PyResult<TableRow> {
 fn typed(py: Python<'_>, unit: Unit, text: &str) -> PyResult<Py<PyAny>> {
     match unit {
         Unit::Switch => (text == "true").into_py_any(py),
-        Unit::Choice(_) | Unit::Path => text.into_py_any(py),
+        Unit::Choice(_) | Unit::Path | Unit::Name => text.into_py_any(py),
         _ => match text.parse::<u64>() {
             Ok(number) => number.into_py_any(py),
             Err(_) => text.into_py_any(py),

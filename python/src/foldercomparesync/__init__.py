@@ -309,7 +309,7 @@ class Setting(NamedTuple):
 
     name: str
     unit: str
-    """"bytes", "count", "milliseconds", "nanoseconds", "choice", "switch" or "path"."""
+    """"bytes", "count", "milliseconds", "nanoseconds", "choice", "switch", "path" or "name"."""
     default: int | bool | str
     least: int | None
     most: int | None

@@ -25,7 +25,7 @@ def settings_table() -> list[
 ]:
     """One row for each setting: name, unit, default, least, most, choices, meaning.
 
-    The unit is "bytes", "count", "milliseconds", "nanoseconds", "choice", "switch" or "path".
+    The unit is "bytes", "count", "milliseconds", "nanoseconds", "choice", "switch", "path" or "name".
     """
 
 def setting(name: str) -> _Value:

@@ -14,6 +14,7 @@
 mod category;
 mod custom;
 mod plan;
+mod second_name;
 mod since;
 mod table;
 mod walk;
@@ -26,6 +27,7 @@ use crate::report::SkipReason;
 pub use category::Category;
 pub use custom::{BadCustom, Choice, Custom};
 pub use plan::plan_decided;
+pub use second_name::ConflictName;
 pub use since::{Change, forgotten};
 
 /// Which way items go.

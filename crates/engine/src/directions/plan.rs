@@ -3,6 +3,7 @@
 //! Invariant: a plan does what was decided or less. What the planner finds to stand against an act is skipped and told.
 
 use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 
 use fcs_sys::{Kind, Name};
 
@@ -10,6 +11,7 @@ use super::{Act, Decisions, Mode, Why};
 use crate::Settings;
 use crate::compare::{Comparison, RowId, Side, Verdict};
 use crate::moves::Moves;
+use crate::names::{NameOrder, fold};
 use crate::plan::{Plan, Planner, Scope, Wanted};
 use crate::report::SkipReason;
 
@@ -29,9 +31,10 @@ pub fn plan_decided(
     moves: &Moves,
 ) -> Plan {
     let rows = || (0..comparison.rows.len() as RowId).filter(|&row| selected(row));
+    let names = second_names(comparison, decisions, rows(), settings);
+    let wanted = |row, side| wanted(comparison, decisions, &names, row, side);
     let is_target = |side: Side| {
-        decisions.mode.target() == Some(side)
-            || rows().any(|row| wanted(comparison, decisions, row, side) != Wanted::Nothing)
+        decisions.mode.target() == Some(side) || rows().any(|row| wanted(row, side) != Wanted::Nothing)
     };
     let mut sides = [Side::Right, Side::Left].into_iter().filter(|&side| is_target(side)).collect::<Vec<_>>();
     if sides.is_empty() {
@@ -43,14 +46,12 @@ pub fn plan_decided(
             decisions.mode == Mode::Mirror(side) || acts().any(|(_, act)| act == Act::RemoveFrom(side));
         let kinds = acts()
             .any(|(row, act)| act == Act::CopyTo(side) && comparison.row(row).verdict == Verdict::KindClash);
-        let choose = |row| {
-            if selected(row) { wanted(comparison, decisions, row, side) } else { Wanted::Nothing }
-        };
+        let choose = |row| if selected(row) { wanted(row, side) } else { Wanted::Nothing };
         let scope = Scope { copies: true, removals, kinds };
         let planner = Planner::new(comparison, side, scope, settings).moving(moves);
         let mut plan = planner.make_wanted(&choose);
         if !comparison.cancelled {
-            give_names_up(comparison, decisions, selected, side, &mut plan);
+            give_names_up(comparison, decisions, &names, side, &mut plan);
         }
         plan
     });
@@ -60,14 +61,20 @@ pub fn plan_decided(
 }
 
 /// What a plan that writes to `side` is to do with a row.
-fn wanted(comparison: &Comparison, decisions: &Decisions, row: RowId, side: Side) -> Wanted {
+fn wanted(
+    comparison: &Comparison,
+    decisions: &Decisions,
+    names: &HashMap<RowId, Name>,
+    row: RowId,
+    side: Side,
+) -> Wanted {
     let told =
         |why| if told_on(comparison, decisions, row) == side { Wanted::Skip(why) } else { Wanted::Nothing };
     match decisions.act(row) {
         Act::CopyTo(to) if to == side => Wanted::Act,
         Act::RemoveFrom(from) if from == side => Wanted::Act,
-        Act::KeepBoth { loser } => match second_name(comparison, row, loser) {
-            Some(name) if loser == side.other() => Wanted::CopyAs(name),
+        Act::KeepBoth { loser } => match names.get(&row) {
+            Some(name) if loser == side.other() => Wanted::CopyAs(name.clone()),
             // It gives its name up in a move, which the planner knows nothing of.
             Some(_) => Wanted::Elsewhere,
             None => told(SkipReason::Conflict),
@@ -89,46 +96,51 @@ fn told_on(comparison: &Comparison, decisions: &Decisions, row: RowId) -> Side {
 fn give_names_up(
     comparison: &Comparison,
     decisions: &Decisions,
-    selected: &dyn Fn(RowId) -> bool,
+    names: &HashMap<RowId, Name>,
     side: Side,
     plan: &mut Plan,
 ) {
-    for row in (0..comparison.rows.len() as RowId).filter(|&row| selected(row)) {
-        if decisions.act(row) == (Act::KeepBoth { loser: side })
-            && let Some(name) = second_name(comparison, row, side)
-        {
-            plan.add_move(comparison, side, row, comparison.row(row).parent, &name);
-        }
+    let mut losers: Vec<(&RowId, &Name)> =
+        names.iter().filter(|(row, _)| decisions.act(**row) == (Act::KeepBoth { loser: side })).collect();
+    losers.sort_unstable_by_key(|(row, _)| **row);
+    for (&row, name) in losers {
+        plan.add_move(comparison, side, row, comparison.row(row).parent, name);
     }
 }
-
-/// The most bytes of a name that every volume can hold.
-const MAX_NAME: usize = 255;
 
 /// The most versions of one name that are kept beside it.
 const MOST_VERSIONS: u32 = 1000;
 
-/// The name under which the loser's version of a row is kept, which nothing has on either side: `report.conflict-left.txt`, then
-/// `report.conflict-left-2.txt`, for `report.txt`. `None` where there is no such item, or no such name.
-fn second_name(comparison: &Comparison, row: RowId, loser: Side) -> Option<Name> {
-    comparison.entry(row, loser).filter(|entry| entry.kind != Kind::Folder)?;
-    let name = comparison.name_on(row, loser);
-    let dot = name.iter().rposition(|&byte| byte == b'.').filter(|&at| at > 0).unwrap_or(name.len());
-    let (stem, extension) = name.split_at(dot);
-    let side = match loser {
-        Side::Left => "left",
-        Side::Right => "right",
-    };
-    (1..=MOST_VERSIONS).find_map(|number| {
-        let number = if number == 1 { String::new() } else { format!("-{number}") };
-        let infix = format!(".conflict-{side}{number}");
-        let mut end = stem.len().min(MAX_NAME.checked_sub(infix.len() + extension.len())?);
-        while end < stem.len() && end > 0 && stem[end] & 0xc0 == 0x80 {
-            end -= 1;
-        }
-        let candidate = Name::new([&stem[..end], infix.as_bytes(), extension].concat()).ok()?;
-        is_free(comparison, row, &candidate).then_some(candidate)
-    })
+/// The names under which the losers' versions are kept, by their rows: names that nothing has on either side, and of which none
+/// comes twice. There is none for a folder, and where no name can be made.
+fn second_names(
+    comparison: &Comparison,
+    decisions: &Decisions,
+    rows: impl Iterator<Item = RowId>,
+    settings: &Settings,
+) -> HashMap<RowId, Name> {
+    let order = comparison.left.order();
+    let mut names = HashMap::new();
+    // Two long names may differ in nothing but what is cut off, and two short ones in an extension that the pattern leaves out.
+    let mut taken: HashSet<(RowId, Vec<u8>)> = HashSet::new();
+    for row in rows {
+        let Act::KeepBoth { loser } = decisions.act(row) else { continue };
+        let Some(entry) = comparison.entry(row, loser).filter(|entry| entry.kind != Kind::Folder) else {
+            continue;
+        };
+        let own = comparison.name_on(row, loser);
+        let candidates = (1..=MOST_VERSIONS)
+            .map_while(|number| settings.conflict_name.make(own, loser, entry.modified, number));
+        let free = candidates.filter(|name| is_free(comparison, row, name)).find(|name| {
+            let key = match order {
+                NameOrder::Exact => name.as_bytes().to_vec(),
+                NameOrder::Folded => fold(name.as_bytes()),
+            };
+            taken.insert((comparison.row(row).parent, key))
+        });
+        names.extend(free.map(|name| (row, name)));
+    }
+    names
 }
 
 /// Whether nothing in a row's folder has this name on either side. Rows are in the order of names, which may be many.
