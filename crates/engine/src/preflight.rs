@@ -155,14 +155,44 @@ pub fn check_knowing(
     probes: &[Option<&VolumeProbe>],
     settings: &Settings,
 ) -> Preflight {
-    check_at(Moment::Before, plan, roots, probes, settings)
+    check_twice(plan, &[], roots, probes, settings)
+}
+
+/// As [`check_knowing`], of a plan after which `later` is copied, which needs its room too.
+pub(crate) fn check_twice(
+    plan: &Plan,
+    later: &[(RootIndex, Later)],
+    roots: &[&Root],
+    probes: &[Option<&VolumeProbe>],
+    settings: &Settings,
+) -> Preflight {
+    check_at(Moment::Before, (plan, later), roots, probes, settings)
+}
+
+/// What is copied to a root in a second run right after the first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Later {
+    /// How many files.
+    pub(crate) files: u64,
+    /// How large they are.
+    pub(crate) bytes: u64,
+}
+
+impl Later {
+    /// With what else is copied.
+    #[must_use]
+    pub(crate) fn and(self, other: Self) -> Self {
+        let [files, bytes] =
+            [(self.files, other.files), (self.bytes, other.bytes)].map(|(a, b)| a.saturating_add(b));
+        Self { files, bytes }
+    }
 }
 
 /// As [`check_knowing`], for single files that somebody names: their roots may be in each other. `begun` says that the run
 /// that they are added to is under way.
 pub(crate) fn check_files(plan: &Plan, roots: &[&Root], begun: bool, settings: &Settings) -> Preflight {
     let moment = if begun { Moment::InRun } else { Moment::First };
-    check_at(moment, plan, roots, &[], settings)
+    check_at(moment, (plan, &[]), roots, &[], settings)
 }
 
 /// When a plan is checked.
@@ -178,7 +208,7 @@ enum Moment {
 
 fn check_at(
     moment: Moment,
-    plan: &Plan,
+    (plan, later): (&Plan, &[(RootIndex, Later)]),
     roots: &[&Root],
     probes: &[Option<&VolumeProbe>],
     settings: &Settings,
@@ -186,7 +216,9 @@ fn check_at(
     let parts = plan.parts().and_then(|parts| {
         let parts = parts.into_iter().map(|plan| {
             let (source, target) = (plan.source.of(roots)?, plan.root.of(roots)?);
-            Ok(Checked { plan, source, target })
+            let there = later.iter().filter(|(root, _)| *root == plan.root);
+            let later = there.fold(Later::default(), |sum, (_, more)| sum.and(*more));
+            Ok(Checked { plan, later, source, target })
         });
         parts.collect::<Result<Vec<_>, _>>()
     });
@@ -210,6 +242,7 @@ fn check_at(
 /// What is done to one root, and the roots.
 struct Checked<'a> {
     plan: Part<'a>,
+    later: Later,
     source: &'a Root,
     target: &'a Root,
 }
@@ -221,10 +254,10 @@ fn check_part(
     probe: Option<&VolumeProbe>,
     settings: &Settings,
 ) -> Preflight {
-    let &Checked { ref plan, source, target } = part;
+    let &Checked { ref plan, later, source, target } = part;
     let kept = plan.totals.bytes_replaced.saturating_add(plan.totals.bytes_removed);
     let mut found = Preflight {
-        bytes_needed: plan.totals.bytes,
+        bytes_needed: plan.totals.bytes.saturating_add(later.bytes),
         bytes_kept: if settings.undo == Undo::Off { 0 } else { kept },
         ..Preflight::default()
     };
@@ -350,7 +383,7 @@ fn check_volume(
 
 /// Checks the room on one volume for all that is done there.
 fn check_space(
-    plans: &[Part<'_>],
+    (plans, later): (&[Part<'_>], Later),
     space: Space,
     is_network: bool,
     to: &str,
@@ -361,7 +394,7 @@ fn check_space(
     let severity = if is_network { Severity::Warns } else { Severity::Refuses };
     let mut t = Totals::default();
     plans.iter().for_each(|plan| t += plan.totals);
-    let needed = t.bytes;
+    let needed = t.bytes.saturating_add(later.bytes);
     let margin = room::reserve(settings.space_margin_bytes, space.total, needed);
     if needed == 0 {
         // A plan without content (removals, links, times) must work on a full volume too: it may be what is to make
@@ -392,7 +425,7 @@ fn check_space(
                 size(short)
             ),
         });
-    } else if rounded_bytes(plans).saturating_add(margin) > space.free {
+    } else if rounded_bytes(plans, later).saturating_add(margin) > space.free {
         problems.push(Problem {
             severity: Severity::Warns, remedy: None,
             text: format!(
@@ -404,8 +437,9 @@ fn check_space(
         });
     }
     // A replaced file exists twice until the new one has taken its place.
-    let items =
-        [t.create_folders, t.new_files, t.replaced_files, t.links].into_iter().fold(0, u64::saturating_add);
+    let items = [t.create_folders, t.new_files, t.replaced_files, t.links, later.files]
+        .into_iter()
+        .fold(0, u64::saturating_add);
     if let Some(free) = space.free_items.filter(|&free| items > free) {
         problems.push(Problem {
             severity, remedy: None,
@@ -418,11 +452,13 @@ fn check_space(
     problems
 }
 
-/// The bytes of the plans in whole blocks of 4096, the usual size.
-fn rounded_bytes(plans: &[Part<'_>]) -> u64 {
+/// The bytes of all that is copied in whole blocks of 4096, the usual size.
+fn rounded_bytes(plans: &[Part<'_>], later: Later) -> u64 {
     let files =
         plans.iter().flat_map(Part::steps).filter(|(_, step)| matches!(step.action, Action::CopyFile { .. }));
-    files.fold(0, |sum, (_, step)| sum.saturating_add(step.expect_source.size.saturating_add(4095) & !4095))
+    let most = later.bytes.saturating_add(later.files.saturating_mul(4095));
+    files
+        .fold(most, |sum, (_, step)| sum.saturating_add(step.expect_source.size.saturating_add(4095) & !4095))
 }
 
 fn path_of(folder: &FolderPlan, step: &Step) -> RelPath {

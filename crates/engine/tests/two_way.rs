@@ -287,6 +287,17 @@ fn the_version_that_loses_its_name_is_called_as_the_setting_says() {
     assert_eq!(kept, [Some("left's".into()), Some("left's".into())], "{:?}", pair.seen("left").keys());
 }
 
+/// The name that is made free is filled in a second run, which needs its room too.
+#[test]
+fn preflight_counts_both_versions_that_are_copied() {
+    let mut pair = Pair::with(&["a.txt"]);
+    pair.write("left", "a.txt", "left's");
+    pair.write("right", "a.txt", "right's later");
+    let (.., proposal) = pair.propose(Mode::TwoWay { conflicts: Conflicts::KeepBoth });
+    assert_eq!(proposal.plan.totals.bytes, 6, "the first run copies the older version alone");
+    assert_eq!(proposal.preflight.bytes_needed, 6 + 13);
+}
+
 #[test]
 fn a_side_that_was_restored_from_an_old_backup_takes_nothing_from_the_other() {
     let mut pair = Pair::with(&["a", "b"]);

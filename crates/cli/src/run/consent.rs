@@ -122,7 +122,7 @@ pub(super) fn make_room(
         .iter()
         .for_each(|error| screen.message(&format!("Warning: {}", with_hint(error, FrontEnd::CommandLine))));
     let Session { folders, settings, .. } = proposal.session;
-    proposal.proposed.preflight = folders.preflight(proposal.spec.task, &proposal.proposed.plan, settings);
+    proposal.proposed.preflight = folders.preflight(&proposal.proposed, settings);
     for text in preview::problems(proposal, screen.err_style) {
         screen.message(&text);
     }

@@ -5,7 +5,7 @@
 use fcs_sys::{Place, Space};
 use fcs_text::size;
 
-use super::{Checked, JOURNAL_BYTES, MakeRoom, Preflight, Problem, Severity, apparent, check_space};
+use super::{Checked, JOURNAL_BYTES, Later, MakeRoom, Preflight, Problem, Severity, apparent, check_space};
 use crate::Settings;
 use crate::error::display_path;
 use crate::history::{self, RunInfo};
@@ -35,14 +35,16 @@ pub(super) fn check(parts: &[Checked<'_>], settings: &Settings, found: &mut Pref
                 continue;
             }
         };
-        let needed = there.iter().fold(0u64, |sum, part| sum.saturating_add(part.plan.totals.bytes));
+        let needs = |part: &Checked<'_>| part.plan.totals.bytes.saturating_add(part.later.bytes);
+        let needed = there.iter().fold(0u64, |sum, part| sum.saturating_add(needs(part)));
         let left = i128::from(space.free) - i128::from(needed);
         if least.is_none_or(|least| left < least) {
             (least, found.bytes_free) = (Some(left), Some(space.free));
         }
         let is_network = first.target.dir.volume().is_ok_and(|volume| volume.place == Place::Network);
         let plans: Vec<Part<'_>> = there.iter().map(|part| part.plan).collect();
-        let check = |space| check_space(&plans, space, is_network, &to, settings);
+        let later = there.iter().fold(Later::default(), |sum, part| sum.and(part.later));
+        let check = |space| check_space((&plans, later), space, is_network, &to, settings);
         let refuses = |problems: &[Problem]| problems.iter().any(|p| p.severity == Severity::Refuses);
         let short = check(space);
         let is_short = refuses(&short);

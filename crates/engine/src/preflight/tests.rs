@@ -168,7 +168,7 @@ fn too_little_room_refuses_locally_and_warns_on_a_network() {
     let settings = Settings { space_margin_bytes: 100, ..Settings::default() };
     let verdicts = |free, free_items, network| {
         let space = Space { free, total: 1 << 40, free_items };
-        let problems = check_space(&[part(&plan)], space, network, "/target", &settings);
+        let problems = check_space((&[part(&plan)], Later::default()), space, network, "/target", &settings);
         problems.into_iter().map(|p| p.severity).collect::<Vec<_>>()
     };
     assert_eq!(verdicts(109, None, false), [Severity::Refuses]);
@@ -209,7 +209,8 @@ fn a_full_volume_keeps_nobody_from_removing_unless_even_the_journal_has_no_room(
     assert_eq!((plan.totals.bytes, plan.totals.bytes_removed), (0, 11));
     let verdicts = |free| {
         let space = Space { free, total: 1 << 40, free_items: None };
-        let problems = check_space(&[part(&plan)], space, false, "/target", &Settings::default());
+        let problems =
+            check_space((&[part(&plan)], Later::default()), space, false, "/target", &Settings::default());
         problems.into_iter().map(|p| p.severity).collect::<Vec<_>>()
     };
     assert_eq!(verdicts(1 << 20), [], "the margin is for copies");

@@ -45,7 +45,8 @@ pub(super) fn fill(
         Ok(_) => return later(report, &"the run was stopped."),
         Err(error) => return later(report, &error),
     };
-    let Some(plan) = plan_of(&proposal.freed, &comparison, settings) else { return report };
+    let freed: Vec<_> = proposal.freed.iter().map(|freed| (freed.path.clone(), freed.side)).collect();
+    let Some(plan) = fill_plan(&freed, &comparison, settings) else { return report };
     let options = RunOptions { run_id: None, retries: Some(report.run.clone()), ..options.clone() };
     match folders.run_plan(&plan, proposal.task, settings, &options, control) {
         Ok(second) => and(report, second),
@@ -53,8 +54,11 @@ pub(super) fn fill(
     }
 }
 
-/// Copies to each side what lacks the names there; `None` where there is nothing of the kind.
-fn plan_of(freed: &[(RelPath, Side)], comparison: &Comparison, settings: &Settings) -> Option<Plan> {
+/// The plan of the second run, of two folders as they are after the first: copies to each side what of `freed` (each path with
+/// the side on which its name was made free) that side lacks and the other one has. `None` where there is nothing of the kind.
+///
+/// For who carries out runs without [`Folders::run`], which does this by itself.
+pub fn fill_plan(freed: &[(RelPath, Side)], comparison: &Comparison, settings: &Settings) -> Option<Plan> {
     let wanted: HashMap<&RelPath, Side> = freed.iter().map(|(path, side)| (path, *side)).collect();
     let free = |side: Side| {
         let rows = (0..comparison.rows.len() as RowId).filter(|&row| {

@@ -56,6 +56,7 @@ use crate::{Error, StartError};
 
 pub use folders::Folders;
 pub(crate) use folders::filter;
+pub use freed::fill_plan;
 pub use mounts::Mounts;
 pub(crate) use root::start;
 pub use root::{check_not_moved, clear_leftovers, open, prune, recover, undo};

@@ -14,8 +14,8 @@ use crate::error::Remedy;
 use crate::guard::{self, Excess, MassChange};
 use crate::memory::Remembered;
 use crate::moves::{self, Moves};
-use crate::plan::{Plan, plan, plan_orphans, plan_sync_moving};
-use crate::preflight::{self, Preflight, Problem, Severity};
+use crate::plan::{Plan, RootIndex, plan, plan_orphans, plan_sync_moving};
+use crate::preflight::{self, Later, Preflight, Problem, Severity};
 use crate::run::RemovedTo;
 use crate::settings::Undo;
 use crate::{Control, Note, Settings};
@@ -107,16 +107,30 @@ pub struct Proposal {
     pub known_content: Option<Note>,
     /// Items of which it is not known which version is wanted, and why: they are left for later.
     pub conflicts: Vec<(RelPath, Why)>,
-    /// Items of which the version on this side gives its name to that of the other side, which is copied there once the name
-    /// is free.
-    pub(super) freed: Vec<(RelPath, Side)>,
+    /// What is copied once a name is free for it.
+    pub(super) freed: Vec<Freed>,
+}
+
+/// An item of which the version on one side gives its name to that of the other side, which is then copied there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Freed {
+    pub(super) path: RelPath,
+    /// The side on which the name is made free.
+    pub(super) side: Side,
+    /// What will be copied there, in bytes.
+    pub(super) bytes: u64,
 }
 
 impl Proposal {
     /// Items that one side's version is to give its name to the other's. Whoever keeps a memory forgets them before the run: a
     /// name that is free between the two would look as if it had been removed.
     pub fn freed(&self) -> impl Iterator<Item = &RelPath> {
-        self.freed.iter().map(|(path, _)| path)
+        self.freed.iter().map(|freed| &freed.path)
+    }
+
+    /// What is copied in a second run, and to which root.
+    fn later(&self) -> Vec<(RootIndex, Later)> {
+        self.freed.iter().map(|freed| (freed.side.into(), Later { files: 1, bytes: freed.bytes })).collect()
     }
 }
 
@@ -171,15 +185,16 @@ impl Folders {
         };
         match task {
             Task::Copy(to) => {
-                self.proposal(task, plan(comparison, to, selected, settings), comparison, settings, limits)
+                let plan = plan(comparison, to, selected, settings);
+                self.proposal(task, (plan, Vec::new()), comparison, settings, limits)
             }
             Task::Sync(to) => {
                 let plan = plan_sync_moving(comparison, to, selected, settings, moves);
-                self.proposal(task, plan, comparison, settings, limits)
+                self.proposal(task, (plan, Vec::new()), comparison, settings, limits)
             }
             Task::Orphans(side, _) => {
                 let plan = plan_orphans(comparison, side, &|row| selected(row) && picked(row), settings);
-                self.proposal(task, plan, comparison, settings, limits)
+                self.proposal(task, (plan, Vec::new()), comparison, settings, limits)
             }
             Task::Directed(mode) => {
                 let remembered = limits.remembered.as_deref();
@@ -207,33 +222,50 @@ impl Folders {
         let conflicts = conflicts.map(|(row, why)| (comparison.path(row), why)).collect();
         let rows = (0..comparison.rows.len() as RowId).filter(|&row| selected(row));
         let freed = rows.filter_map(|row| match decisions.act(row) {
-            Act::KeepBoth { loser } => Some((comparison.path(row), loser)),
+            Act::KeepBoth { loser } => {
+                let bytes = comparison.entry(row, loser.other()).map_or(0, |entry| entry.size);
+                Some(Freed { path: comparison.path(row), side: loser, bytes })
+            }
             _ => None,
         });
         let freed = freed.collect();
-        Proposal { conflicts, freed, ..self.proposal(task, plan, comparison, settings, limits) }
+        Proposal { conflicts, ..self.proposal(task, (plan, freed), comparison, settings, limits) }
     }
 
     fn proposal(
         &self,
         task: Task,
-        plan: Plan,
+        (plan, freed): (Plan, Vec<Freed>),
         comparison: &Comparison,
         settings: &Settings,
         limits: &Limits,
     ) -> Proposal {
-        let mut preflight = self.preflight(task, &plan, settings);
+        let mut proposal = Proposal {
+            task,
+            plan,
+            preflight: Preflight::default(),
+            excess: None,
+            mass_change: None,
+            removes_permanently: false,
+            missing_volumes: Vec::new(),
+            mounts: self.mounts(comparison),
+            known_content: comparison.content_read.note(comparison.began),
+            conflicts: Vec::new(),
+            freed,
+        };
+        proposal.preflight = self.preflight(&proposal, settings);
+        let plan = &proposal.plan;
         // Each side that is read from, with what it is written to.
         for &to in task.targets() {
             let known = limits.remembered.as_deref();
             if let Some(text) = guard::canary(comparison, to.other(), known, settings) {
                 let remedy = Some(Remedy::Setting("canary"));
-                preflight.problems.insert(0, Problem { severity: Severity::Refuses, text, remedy });
+                proposal.preflight.problems.insert(0, Problem { severity: Severity::Refuses, text, remedy });
             }
         }
         let removed = plan.items_that_go();
         // Without an undo store what is removed is gone, whatever the command is called.
-        let removes_permanently = removed > 0
+        proposal.removes_permanently = removed > 0
             && match task.removed_to() {
                 RemovedTo::Permanent => true,
                 RemovedTo::Undo => settings.undo == Undo::Off,
@@ -245,33 +277,22 @@ impl Folders {
             let goes = plan.items_that_go_from(target.root);
             guard::excess(goes, comparison.tree(side).items(), limits.allowed, settings)
         });
-        let excess = excess.reduce(Excess::and);
+        proposal.excess = excess.reduce(Excess::and);
         let changes = plan.parts().unwrap_or_default().into_iter().filter_map(|part| {
             let side = if part.root == Side::Left.into() { Side::Left } else { Side::Right };
             let files = comparison.tree(side).files();
             guard::mass_change(guard::files_that_change(&part), files, limits.allowed_changes, settings)
         });
-        let mass_change = changes.reduce(MassChange::and);
-        let mounts = self.mounts(comparison);
-        let missing_volumes = mounts::missing(&limits.known, &mounts, self, comparison, &plan);
-        Proposal {
-            task,
-            plan,
-            preflight,
-            excess,
-            mass_change,
-            removes_permanently,
-            missing_volumes,
-            mounts,
-            known_content: comparison.content_read.note(comparison.began),
-            conflicts: Vec::new(),
-            freed: Vec::new(),
-        }
+        proposal.mass_change = changes.reduce(MassChange::and);
+        proposal.missing_volumes = mounts::missing(&limits.known, &proposal.mounts, self, comparison, plan);
+        proposal
     }
 
-    /// Looks at what stands against a plan as things are now; also when earlier runs were pruned since it was proposed.
-    pub fn preflight(&self, task: Task, plan: &Plan, settings: &Settings) -> Preflight {
-        let mut found = preflight::check_knowing(plan, &self.roots(), &self.probes(), settings);
+    /// Looks at what stands against a proposal as things are now; also when earlier runs were pruned since it was made.
+    pub fn preflight(&self, proposal: &Proposal, settings: &Settings) -> Preflight {
+        let Proposal { task, plan, .. } = proposal;
+        let mut found =
+            preflight::check_twice(plan, &proposal.later(), &self.roots(), &self.probes(), settings);
         if task.removed_to() != RemovedTo::Undo {
             found.bytes_kept = 0;
         }
