@@ -10,7 +10,7 @@ use fcs_sys::{CaseRule, CreatedTime, Location, Root, Time};
 use fcs_text::printable;
 
 use super::root::{check_not_moved, open_as, start};
-use super::{Proposal, SessionError, Task, freed};
+use super::{Proposal, SessionError, Task, freed, make_durable};
 use crate::compare::{Comparison, Side, Trusted, compare_trusting};
 use crate::filter::Filter;
 use crate::memory::{MemoryChange, Remembered, learned};
@@ -163,11 +163,11 @@ impl Folders {
     }
 
     /// Looks at both folders once more when a run is over, and tells what it and the comparison before it teach the memory
-    /// of the pair; see [`learned`].
+    /// of the pair; see [`learned`]. All of it is durable then; see [`make_durable`].
     ///
     /// # Errors
     ///
-    /// As for [`Folders::compare`]; then nothing is learned, which harms nothing.
+    /// As for [`Folders::compare`] and [`make_durable`]; then nothing is learned, which harms nothing.
     pub fn learn(
         &self,
         first: &Comparison,
@@ -182,7 +182,9 @@ impl Folders {
         let moves = proposal.plan.changes.iter();
         let moves = moves.filter_map(|change| Some((change.path().clone(), change.new_path()?.clone())));
         let moves: Vec<_> = moves.collect();
-        Ok(learned(first, &after, (&report.items, &moves), remembered, Time::now()))
+        let changes = learned(first, &after, (&report.items, &moves), remembered, Time::now());
+        make_durable(&self.roots(), &changes)?;
+        Ok(changes)
     }
 
     /// Patterns that matched nothing: most likely not what was meant.

@@ -38,6 +38,7 @@
 //! makes sure that its path still leads to it. This module must not know a terminal, the environment, or where a user
 //! keeps settings, logs and memories: what of these matters comes in as data.
 
+mod durable;
 mod folders;
 mod freed;
 mod mounts;
@@ -54,6 +55,7 @@ use crate::error::display_path;
 use crate::preflight::Problem;
 use crate::{Error, StartError};
 
+pub use durable::make_durable;
 pub use folders::Folders;
 pub(crate) use folders::filter;
 pub use freed::fill_plan;
