@@ -50,6 +50,8 @@ pub enum Fault {
     StaleIndex,
     /// Of a run that writes to several roots, only the first has a durable journal before anything changes.
     OneJournal,
+    /// Items are removed before what the run copies is durable.
+    RemovalBeforeCopy,
 }
 
 impl Fault {
@@ -74,6 +76,7 @@ impl Fault {
         Self::HalfTheMetadata,
         Self::StaleIndex,
         Self::OneJournal,
+        Self::RemovalBeforeCopy,
     ];
 }
 

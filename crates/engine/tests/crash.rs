@@ -13,7 +13,8 @@ mod suite;
 use fcs_testkit::sim::Budget;
 use suite::cases::{DiskRules, Ending, SCENARIOS, Scenario, WAYS, cases, undo_cases};
 use suite::explore::{Plan, explore};
-use suite::{roots, sweep};
+use suite::two_way::{Mistake, What};
+use suite::{roots, sweep, two_way};
 
 #[test]
 fn no_crash_loses_an_original_or_shows_a_half_made_file() {
@@ -66,6 +67,39 @@ fn no_crash_loses_anything_in_either_of_two_roots_that_one_run_writes_to() {
     let stats = roots::explore(&[WAYS[0], WAYS[7]], budget, seed).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("{stats}");
     assert!(stats.states >= 2_000, "too few states: {stats}");
+}
+
+#[test]
+fn no_crash_of_a_two_way_run_loses_anything_or_lets_its_memory_run_ahead() {
+    let Plan { budget, seed, .. } = Plan::from_environment();
+    let budget = Budget { exhaustive: budget.exhaustive / 10, samples: budget.samples.div_ceil(10) };
+    let cases: Vec<two_way::Case> = [WAYS[0], WAYS[7]]
+        .into_iter()
+        .flat_map(|way| [What::Run, What::Undo].map(|what| two_way::record(what, way, Mistake::None)))
+        // Only where a volume can be synced as a whole is what nobody synced made durable.
+        .chain([two_way::record(What::Unsynced, WAYS[0], Mistake::None)])
+        .collect();
+    // All of them where somebody asks for many.
+    let asked = std::env::var_os("FCS_CRASH_EXHAUSTIVE").is_some();
+    let share = if asked { 1 } else { 8 * fcs_testkit::every() as u64 };
+    let stats = two_way::explore(&cases, budget, seed, share).unwrap_or_else(|wrong| panic!("{wrong}"));
+    println!("one state in {share}: {stats}");
+    assert!(stats.states >= 8_000 / share, "too few states: {stats}");
+}
+
+/// The test before this one would say so.
+#[test]
+fn a_memory_that_is_saved_too_early_is_seen() {
+    let budget = Budget { exhaustive: 64, samples: 2 };
+    for (what, mistake, seen) in [
+        (What::Run, Mistake::SavedBeforeTheRun, "is missing"),
+        (What::Unsynced, Mistake::NotMadeDurable, "lost what only it had kept"),
+        (What::Undo, Mistake::ForgottenAfterTheUndo, "is missing"),
+    ] {
+        let case = two_way::record(what, WAYS[0], mistake);
+        let found = two_way::explore(&[case], budget, 1, 1).map(|stats| stats.to_string());
+        assert!(found.as_ref().is_err_and(|wrong| wrong.contains(seen)), "{mistake:?}: {found:?}");
+    }
 }
 
 #[test]

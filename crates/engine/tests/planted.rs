@@ -29,6 +29,7 @@ use suite::cases::{BEST, Bench, DiskRules, Ending, Scenario, cases, noise, recor
 use suite::check::strays;
 use suite::explore::{Plan, explore};
 use suite::roots;
+use suite::two_way;
 
 const NO_VOLUME_SYNC: DiskRules = DiskRules { sync_volume: false, ..BEST };
 
@@ -50,6 +51,7 @@ const SUITES: &[(&str, Suite)] = &[
     ("crash states of an undo", crash_states_of_an_undo),
     ("crash states of two roots that one run writes to", two_roots),
     ("crash states of metadata that is set", crash_states_of_metadata),
+    ("crash states of a two-way run", two_way_run),
 ];
 
 /// The suites that report a violation.
@@ -109,6 +111,16 @@ fn two_roots() -> Result<(), String> {
     let plan = small_plan();
     let explored = || roots::explore(&[BEST, NO_VOLUME_SYNC], plan.budget, plan.seed).map(drop);
     // What the run and the undo that are recorded do wrong without a crash, it asserts.
+    catch_unwind(AssertUnwindSafe(explored)).unwrap_or_else(|_| Err("a run or its undo is wrong".into()))
+}
+
+fn two_way_run() -> Result<(), String> {
+    let plan = small_plan();
+    let explored = || {
+        let case = two_way::record(two_way::What::Run, BEST, two_way::Mistake::None);
+        two_way::explore(&[case], plan.budget, plan.seed, 8).map(drop)
+    };
+    // As in [`two_roots`].
     catch_unwind(AssertUnwindSafe(explored)).unwrap_or_else(|_| Err("a run or its undo is wrong".into()))
 }
 

@@ -141,6 +141,14 @@ pub fn run(
         contexts.iter().for_each(dry_run);
         Some(RunResult::DryRun)
     } else {
+        #[cfg(fcs_planted)]
+        let early = crate::planted::is(crate::planted::Fault::RemovalBeforeCopy);
+        #[cfg(fcs_planted)]
+        if early {
+            let nothing: Vec<Vec<Entered>> = contexts.iter().map(|_| Vec::new()).collect();
+            let failures = remove::Failures::of(&contexts, &nothing);
+            contexts.iter().for_each(|context| remove::carry_out(context, &failures, options.removed));
+        }
         let entered: Vec<Vec<Entered>> = contexts.iter().map(carry_out).collect();
         // In all roots: those before it count on the dates of files being set after the copies of all.
         contexts.iter().filter(|context| context.is_broken()).for_each(Context::report_lost);
@@ -148,7 +156,11 @@ pub fn run(
         each().for_each(|(context, entered)| set_metadata::carry_out(context, entered));
         contexts.iter().for_each(|context| ops::carry_out(context, When::BeforeRemovals));
         let failures = remove::Failures::of(&contexts, &entered);
-        contexts.iter().for_each(|context| remove::carry_out(context, &failures, options.removed));
+        #[cfg(not(fcs_planted))]
+        let early = false;
+        if !early {
+            contexts.iter().for_each(|context| remove::carry_out(context, &failures, options.removed));
+        }
         ending::end(&mut contexts, &entered).result()
     };
     progress.enter(Phase::Done);

@@ -28,7 +28,7 @@ pub struct Plan {
 }
 
 /// Shares no factor with any count of states that somebody asks for.
-const SPREAD: u64 = 7919;
+pub const SPREAD: u64 = 7919;
 
 impl Default for Plan {
     fn default() -> Self {

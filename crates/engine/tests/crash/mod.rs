@@ -8,3 +8,4 @@ pub mod check;
 pub mod explore;
 pub mod roots;
 pub mod sweep;
+pub mod two_way;

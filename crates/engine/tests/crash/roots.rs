@@ -16,14 +16,14 @@ use fcs_engine::scan::scan_pair;
 use fcs_engine::settings::Undo;
 use fcs_engine::{Control, Settings};
 use fcs_sys::{Kind, Name, Root, Time};
-use fcs_testkit::sim::{Budget, Explored, Item, Recording, SimFs};
+use fcs_testkit::sim::{Budget, CrashState, Explored, Item, Recording, SimFs};
 
 use super::cases::{DiskRules, Tree, noise, tree};
 use super::check::strays;
-use super::explore::Stats;
+use super::explore::{SPREAD, Stats};
 
 /// Each root with what tells the names of what is written there.
-const ROOTS: [(&str, &str); 2] = [("l", "to l"), ("r", "to r")];
+pub const ROOTS: [(&str, &str); 2] = [("l", "to l"), ("r", "to r")];
 
 struct World {
     rules: DiskRules,
@@ -105,7 +105,7 @@ impl World {
 }
 
 /// Both roots, as programs meet them.
-fn roots(rules: &DiskRules, fs: &SimFs) -> [Root; 2] {
+pub fn roots(rules: &DiskRules, fs: &SimFs) -> [Root; 2] {
     let disk = rules.root(fs);
     ROOTS.map(|(name, _)| Root {
         dir: disk.dir.open_dir(&Name::new(name.as_bytes()).unwrap()).unwrap(),
@@ -114,14 +114,14 @@ fn roots(rules: &DiskRules, fs: &SimFs) -> [Root; 2] {
 }
 
 /// Everything of the user in both.
-fn seen(fs: &SimFs, rules: &DiskRules) -> Tree {
+pub fn seen(fs: &SimFs, rules: &DiskRules) -> Tree {
     let mut seen = tree(fs, rules);
     seen.retain(|path, _| path.split('/').nth(1) != Some(".fcs"));
     seen
 }
 
 /// Whether two items are the same, but for the times of folders.
-fn same(a: &Item, b: &Item) -> bool {
+pub fn same(a: &Item, b: &Item) -> bool {
     let times = a.kind == Kind::Folder || a.modified == b.modified;
     times && (a.kind, &a.bytes, a.mode) == (b.kind, &b.bytes, b.mode)
 }
@@ -149,7 +149,7 @@ fn whole(found: &Tree, old: &Tree, new: &Tree) -> Result<(), String> {
 }
 
 /// What lies in one root is as it was; with `itself`, the root too.
-fn as_before(root: &str, found: &Tree, old: &Tree, itself: bool) -> Result<(), String> {
+pub fn as_before(root: &str, found: &Tree, old: &Tree, itself: bool) -> Result<(), String> {
     let in_root = |tree: &Tree| {
         let mut tree = tree.clone();
         tree.retain(|path, _| {
@@ -215,24 +215,57 @@ fn record(rules: DiskRules, of_undo: bool) -> Case {
     Case { name: format!("run, {rules}"), rules, recording: world.fs.recording(), old, new: world.seen() }
 }
 
-/// Visits the states of the run and of the undo, on all processors.
+/// Visits the states of the run and of the undo.
 pub fn explore(ways: &[DiskRules], budget: Budget, seed: u64) -> Result<Stats, String> {
     let cases: Vec<Case> =
         ways.iter().flat_map(|&rules| [false, true].map(|of_undo| record(rules, of_undo))).collect();
-    let points = |case: usize| (0..cases[case].recording.points()).map(move |point| (case, point));
-    let units: Vec<(usize, usize)> = (0..cases.len()).flat_map(points).collect();
+    let recordings: Vec<&Recording> = cases.iter().map(|case| &case.recording).collect();
+    visit(&recordings, budget, (seed, 1), &|number, _, state| {
+        let case = &cases[number];
+        let how = how(state.number);
+        check(&state.mount(), &case.rules, [&case.old, &case.new], how)
+            .map_err(|what| format!("two roots, {}, recovered with {how:?}\n{what}", case.name))
+    })
+}
+
+/// In which way a state of this number is recovered.
+pub fn how(number: u64) -> RecoverMode {
+    if number.is_multiple_of(2) { RecoverMode::Keep } else { RecoverMode::RollBack }
+}
+
+/// What is asked of a state: of which recording, and after how many operations of it.
+pub type Check<'a> = &'a (dyn Fn(usize, usize, &CrashState<'_>) -> Result<(), String> + Sync);
+
+/// Visits the states of recordings on all processors, of `share` one each, until one of them is wrong.
+pub fn visit(
+    recordings: &[&Recording],
+    budget: Budget,
+    (seed, share): (u64, u64),
+    check: Check<'_>,
+) -> Result<Stats, String> {
+    let points = |number: usize| (0..recordings[number].points()).map(move |point| (number, point));
+    let units: Vec<(usize, usize)> = (0..recordings.len()).flat_map(points).collect();
     let next = AtomicUsize::new(0);
     let found: Mutex<(Stats, Option<String>)> = Mutex::default();
     let work = || {
-        while let Some(&(case, point)) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let explored = explore_point(&cases[case], point, budget, seed);
-            let (stats, wrong) = &mut *found.lock().unwrap();
-            match explored {
-                Ok(more) => stats.add(more),
-                Err(what) => {
-                    wrong.get_or_insert(what);
-                    next.store(units.len(), Ordering::Relaxed);
-                }
+        while let Some(&(number, point)) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (mut wrong, mut states) = (None, 0);
+            let Explored { points, exhaustive_points, .. } =
+                recordings[number].at(point).for_each_state(budget, seed, &mut |state| {
+                    if !(state.number + point as u64 * SPREAD + seed).is_multiple_of(share) {
+                        return ControlFlow::Continue(());
+                    }
+                    states += 1;
+                    let Err(what) = check(number, point, state) else { return ControlFlow::Continue(()) };
+                    wrong = Some(format!("{what}\noperation {point}, seed {seed}\n{}", state.describe()));
+                    ControlFlow::Break(())
+                });
+            let (stats, first) = &mut *found.lock().unwrap();
+            let exhaustive_points = if share == 1 { exhaustive_points } else { 0 };
+            stats.add(Stats { points, exhaustive_points, states, ..Stats::default() });
+            if let Some(what) = wrong {
+                first.get_or_insert(what);
+                next.store(units.len(), Ordering::Relaxed);
             }
         }
     };
@@ -242,22 +275,4 @@ pub fn explore(ways: &[DiskRules], budget: Budget, seed: u64) -> Result<Stats, S
         (_, Some(wrong)) => Err(wrong),
         (stats, None) => Ok(stats),
     }
-}
-
-fn explore_point(case: &Case, point: usize, budget: Budget, seed: u64) -> Result<Stats, String> {
-    let mut wrong = None;
-    let explored = case.recording.at(point).for_each_state(budget, seed, &mut |state| {
-        let how = if state.number.is_multiple_of(2) { RecoverMode::Keep } else { RecoverMode::RollBack };
-        let Err(what) = check(&state.mount(), &case.rules, [&case.old, &case.new], how) else {
-            return ControlFlow::Continue(());
-        };
-        wrong = Some(format!(
-            "two roots, {}, operation {point}\n{what}\nrecovered with {how:?}, seed {seed}\n{}",
-            case.name,
-            state.describe()
-        ));
-        ControlFlow::Break(())
-    });
-    let Explored { points, exhaustive_points, states, .. } = explored;
-    wrong.map_or(Ok(Stats { points, exhaustive_points, states, ..Stats::default() }), Err)
 }
