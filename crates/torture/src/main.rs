@@ -5,6 +5,8 @@
 //! what it promises.
 
 #[cfg(target_os = "linux")]
+mod both;
+#[cfg(target_os = "linux")]
 mod failures;
 #[cfg(target_os = "linux")]
 mod interrupt;

@@ -23,10 +23,43 @@ pub(crate) enum Verb {
     Sync,
     Undo,
     Recover,
+    /// A run of a pair whose changes go both ways. Of such a pair are the following, too.
+    TwoWay,
+    /// Asked of this side.
+    UndoAt(Side),
+    /// Asked of this side.
+    RecoverAt(Side),
+}
+
+/// One of the two folders of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Side {
+    Left,
+    Right,
+}
+
+impl Side {
+    pub(crate) const BOTH: [Self; 2] = [Self::Left, Self::Right];
+
+    pub(crate) fn other(self) -> Self {
+        if self == Self::Left { Self::Right } else { Self::Left }
+    }
 }
 
 impl Verb {
-    pub(crate) const ALL: [Self; 4] = [Self::Copy, Self::Sync, Self::Undo, Self::Recover];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Copy,
+        Self::Sync,
+        Self::Undo,
+        Self::Recover,
+        Self::TwoWay,
+        Self::UndoAt(Side::Left),
+        Self::UndoAt(Side::Right),
+        Self::RecoverAt(Side::Left),
+        Self::RecoverAt(Side::Right),
+    ];
+    /// Those of which kills are counted.
+    pub(crate) const COUNTED: [&str; 5] = ["copy", "sync", "two-way", "undo", "recover"];
 
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -34,6 +67,40 @@ impl Verb {
             Self::Sync => "sync",
             Self::Undo => "undo",
             Self::Recover => "recover",
+            Self::TwoWay => "two-way",
+            Self::UndoAt(Side::Left) => "undo-left",
+            Self::UndoAt(Side::Right) => "undo-right",
+            Self::RecoverAt(Side::Left) => "recover-left",
+            Self::RecoverAt(Side::Right) => "recover-right",
+        }
+    }
+
+    /// The command of the program.
+    fn command(self) -> &'static str {
+        match self {
+            Self::TwoWay => "sync",
+            Self::UndoAt(_) => "undo",
+            Self::RecoverAt(_) => "recover",
+            other => other.word(),
+        }
+    }
+
+    /// As what it is counted.
+    pub(crate) fn counted(self) -> &'static str {
+        if self == Self::TwoWay { self.word() } else { self.command() }
+    }
+
+    /// Whether it is for a pair whose changes go both ways.
+    pub(crate) fn is_of_both(self) -> bool {
+        matches!(self, Self::TwoWay | Self::UndoAt(_) | Self::RecoverAt(_))
+    }
+
+    /// The same, asked of the right side: both sides are as one where it can be killed.
+    pub(crate) fn anywhere(self) -> Self {
+        match self {
+            Self::UndoAt(_) => Self::UndoAt(Side::Right),
+            Self::RecoverAt(_) => Self::RecoverAt(Side::Right),
+            other => other,
         }
     }
 }
@@ -48,7 +115,8 @@ impl FromStr for Verb {
     type Err = String;
     fn from_str(word: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|verb| verb.word() == word);
-        found.ok_or_else(|| format!("{word} is none of copy, sync, undo, recover"))
+        let known = || Self::ALL.map(Self::word).join(", ");
+        found.ok_or_else(|| format!("{word} is none of {}", known()))
     }
 }
 
@@ -92,7 +160,7 @@ impl Program {
         let text = String::from_utf8_lossy(&said.stdout).into_owned();
         let words: BTreeSet<&str> =
             text.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
-        Ok(Verb::ALL.into_iter().filter(|verb| words.contains(verb.word())).collect())
+        Ok(Verb::ALL.into_iter().filter(|verb| words.contains(verb.command())).collect())
     }
 
     pub(crate) fn has(&self, verb: Verb) -> bool {
@@ -101,7 +169,8 @@ impl Program {
 
     /// One line for each command that is missing; empty when all are there.
     pub(crate) fn missing(&self) -> Vec<String> {
-        let missing = Verb::ALL.into_iter().filter(|&verb| self.subject == Subject::Fcs && !self.has(verb));
+        let commands = Verb::ALL.into_iter().filter(|verb| !verb.is_of_both());
+        let missing = commands.filter(|&verb| self.subject == Subject::Fcs && !self.has(verb));
         missing.map(|verb| format!("SKIP {verb}: this fcs does not know the command")).collect()
     }
 
@@ -129,18 +198,37 @@ impl Program {
             (Subject::Fcs, Verb::Copy | Verb::Sync) => {
                 vec![verb.word(), "-y", "-q", "--max-change", "1000000", &left, &right]
             }
-            (Subject::Fcs, Verb::Undo | Verb::Recover) => vec![verb.word(), "-y", &right],
+            (Subject::Fcs, Verb::TwoWay) => {
+                let guards = ["--max-change", "1000000", "--max-delete", "1000000"];
+                let how = ["-y", "-q", "--mode", "two-way", "--conflicts", "keep-both"];
+                [&["sync"], &how[..], &guards, &[&left, &right]].concat()
+            }
+            (Subject::Fcs, Verb::UndoAt(Side::Left) | Verb::RecoverAt(Side::Left)) => {
+                vec![verb.command(), "-y", &left]
+            }
+            (Subject::Fcs, _) => vec![verb.command(), "-y", &right],
         };
         let exe = self.fcs.display().to_string();
         [exe].into_iter().chain(words.into_iter().map(String::from)).collect()
     }
 
+    /// Where the program keeps what it remembers, unless [`Program::run_keeping`] says otherwise.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.launcher.home().join("state")
+    }
+
     /// Runs a call to its end, or to an instant.
     pub(crate) fn run(&self, words: &[String], kill: Kill) -> Result<Ran, String> {
+        self.run_keeping(words, kill, &self.state())
+    }
+
+    /// As [`Program::run`], with what the program remembers in this folder.
+    pub(crate) fn run_keeping(&self, words: &[String], kill: Kill, state: &Path) -> Result<Ran, String> {
         let (exe, args) = words.split_first().ok_or("nothing to run")?;
         let output = scratch()?;
         let copy = output.try_clone().map_err(|error| error.to_string())?;
-        let end = supervise::plain(self.clean(Path::new(exe)).args(args), copy, kill)?;
+        let mut command = self.clean(Path::new(exe));
+        let end = supervise::plain(command.args(args).env("XDG_STATE_HOME", state), copy, kill)?;
         Ok(Ran { end, said: read_back(output)? })
     }
 

@@ -93,6 +93,93 @@ pub(crate) fn pair(seed: u64) -> Pair {
     Pair { left, right }
 }
 
+/// What a user does to a tree.
+#[derive(Clone, Debug)]
+pub(crate) enum Edit {
+    /// Makes an item, or puts another in its place.
+    Put(Planted),
+    /// Removes a file, a link, or a folder with all that is in it.
+    Remove(PathBuf),
+    /// Renames a file.
+    Rename([PathBuf; 2]),
+}
+
+/// Two trees that were alike, and what was done to each since, left and right.
+#[derive(Clone, Debug)]
+pub(crate) struct TwoWay {
+    pub(crate) base: Vec<Planted>,
+    pub(crate) edits: [Vec<Edit>; 2],
+}
+
+/// A pair for runs that go both ways. Whose hand changed an item is the end of its name; both changed what has `conflict` in
+/// its name. Each side has something that is new, edited, removed and renamed, of each kind.
+pub(crate) fn two_way(seed: u64) -> TwoWay {
+    const HANDS: [&str; 2] = ["l", "r"];
+    let mut rng = Rng::with_seed(seed);
+    let mut base = Side { rng: &mut rng, items: Vec::new() };
+    for folder in ["both", "both/deeper"] {
+        base.folder(folder);
+    }
+    for hand in HANDS {
+        base.folder(&format!("gone-folder-{hand}"));
+        for name in ["updated", "both/updated", "gone", "both/deeper/gone", "gone-folder", "moves"] {
+            let within = if name == "gone-folder" { "/in it" } else { "" };
+            base.small(&format!("{name}-{hand}{within}"));
+        }
+        base.file(&format!("large-updated-{hand}"), 2_000_001);
+        base.link(&format!("link-updated-{hand}"), "before");
+        base.link(&format!("link-gone-{hand}"), "gone");
+    }
+    for name in ["conflict.txt", "both/conflict", "equal-1", "both/equal"] {
+        base.small(name);
+    }
+    let base = base.items;
+    let edits = HANDS.map(|hand| {
+        let mut side = Side { rng: &mut rng, items: Vec::new() };
+        side.folder(&format!("made-{hand}"));
+        for name in ["new", "both/new", "both/deeper/new\nline", "made", "updated", "both/updated"] {
+            let within = if name == "made" { "/in it" } else { "" };
+            side.small(&format!("{name}-{hand}{within}"));
+        }
+        for name in ["large-new", "large-updated"] {
+            side.file(&format!("{name}-{hand}"), 2_300_000);
+        }
+        side.link(&format!("link-new-{hand}"), "nowhere/at all");
+        side.link(&format!("link-updated-{hand}"), "after");
+        for name in ["conflict.txt", "both/conflict"] {
+            side.small(name);
+        }
+        let mut edits: Vec<Edit> = side.items.into_iter().map(Edit::Put).collect();
+        let gone = ["gone", "both/deeper/gone", "gone-folder", "link-gone"];
+        edits.extend(gone.map(|name| Edit::Remove(format!("{name}-{hand}").into())));
+        edits.push(Edit::Rename(["moves", "both/moved"].map(|name| format!("{name}-{hand}").into())));
+        edits
+    });
+    TwoWay { base, edits }
+}
+
+/// Does to the tree at `root` what a user did.
+pub(crate) fn edit(root: &Path, edits: &[Edit]) -> io::Result<()> {
+    edits.iter().try_for_each(|edit| match edit {
+        Edit::Put(item) => {
+            let path = root.join(&item.path);
+            if let (What::Link(_), true) = (&item.what, path.is_symlink()) {
+                fs::remove_file(&path)?;
+            }
+            plant(root, item).map_err(|error| at(&item.path, &error))
+        }
+        Edit::Remove(path) => {
+            let there = root.join(path);
+            let is_folder = there.is_dir() && !there.is_symlink();
+            if is_folder { fs::remove_dir_all(there) } else { fs::remove_file(there) }
+                .map_err(|error| at(path, &error))
+        }
+        Edit::Rename([from, to]) => {
+            fs::rename(root.join(from), root.join(to)).map_err(|error| at(from, &error))
+        }
+    })
+}
+
 struct Side<'a> {
     rng: &'a mut Rng,
     items: Vec<Planted>,

@@ -2,14 +2,15 @@
 //!
 //! Invariant: each cycle starts from the same trees, and each of its commands is judged by what it left on the disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fcs_testkit::{FsKind, Image, Listing};
 
+use super::both::PairBench;
 use super::cycle::{Cycle, Measured, Point, Step};
 use crate::judge::{self, Deviation, States, When, Wrong};
-use crate::program::{Program, Ran, Stops, Subject, Verb};
+use crate::program::{Program, Ran, Side, Stops, Subject, Verb};
 use crate::supervise::{Kill, ProcessEnd};
 use crate::{syscalls, trees};
 
@@ -24,6 +25,8 @@ pub(super) struct Bench {
     left_is: Listing,
     old: Listing,
     copied: Listing,
+    /// Where the program goes both ways.
+    both: Option<PairBench>,
 }
 
 /// What a cycle showed.
@@ -35,6 +38,17 @@ pub(super) struct Outcome {
     pub(super) ended_first: Vec<(Verb, Point)>,
     pub(super) faults: Vec<Fault>,
     pub(super) folder_times: u64,
+}
+
+impl Outcome {
+    /// Notes where a command was killed, or that it was not.
+    pub(super) fn took_place(&mut self, step: Step, ran: &Ran) {
+        match (step.kill, ran.end) {
+            (Some(point), ProcessEnd::Killed) => self.killed.push((step.verb, point)),
+            (Some(point), ProcessEnd::Code(_)) => self.ended_first.push((step.verb, point)),
+            (None, _) => {}
+        }
+    }
 }
 
 /// A broken promise.
@@ -58,6 +72,16 @@ pub(super) enum FaultKind {
     Failed,
 }
 
+impl From<Deviation> for FaultKind {
+    fn from(how: Deviation) -> Self {
+        match how {
+            Deviation::Torn | Deviation::Missing => Self::Corrupt,
+            Deviation::Attributes | Deviation::FolderTime => Self::Attributes,
+            Deviation::Stray => Self::Stray,
+        }
+    }
+}
+
 impl Bench {
     /// A file system of `kind` with trees grown from `seed`. None, with the reason, where it cannot be made.
     pub(super) fn new(kind: FsKind, seed: u64, subject: Subject, program: Program) -> Result<Self, String> {
@@ -74,6 +98,7 @@ impl Bench {
             left_is: Listing::new(),
             old: Listing::new(),
             copied: Listing::new(),
+            both: None,
         };
         let planted = trees::restore(&bench.left, &bench.pair.left);
         planted.map_err(|error| judge::said("make", &bench.left, &error))?;
@@ -81,12 +106,25 @@ impl Bench {
         bench.left_is = judge::look(&bench.left)?;
         bench.old = judge::look(&bench.right)?;
         bench.copied = judge::copied(&bench.left_is, &bench.old);
+        if bench.program.has(Verb::TwoWay) {
+            let pair = PairBench::new(&bench.program, bench.image.mount_point(), seed)?;
+            bench.both = Some(pair);
+        }
         bench.image.sync();
         Ok(bench)
     }
 
-    pub(super) fn folders(&self) -> [&PathBuf; 2] {
-        [&self.left, &self.right]
+    /// The folders that cycles run on.
+    pub(super) fn folders(&self) -> Vec<&Path> {
+        let both = self.both.as_ref().map(PairBench::folder);
+        [&*self.left, &*self.right].into_iter().chain(both).collect()
+    }
+
+    fn restore_for(&self, verb: Verb) -> Result<(), String> {
+        match &self.both {
+            Some(both) if verb.is_of_both() => both.restore(&self.program),
+            _ => self.restore(),
+        }
     }
 
     fn restore(&self) -> Result<(), String> {
@@ -99,7 +137,13 @@ impl Bench {
     }
 
     fn words(&self, verb: Verb) -> Vec<String> {
-        self.program.words(verb, &self.left, &self.right)
+        match &self.both {
+            Some(both) if verb.is_of_both() => {
+                let [left, right] = both.roots();
+                self.program.words(verb, &left, &right)
+            }
+            _ => self.program.words(verb, &self.left, &self.right),
+        }
     }
 
     /// Runs every command there is without a kill, to learn where it can be killed. A command that does not do what
@@ -112,7 +156,7 @@ impl Bench {
             let mut takes = Duration::ZERO;
             let mut stops = Stops::new();
             for traced in [false, true] {
-                self.restore()?;
+                self.restore_for(verb)?;
                 for step in before {
                     self.step(*step)?;
                 }
@@ -136,9 +180,16 @@ impl Bench {
         let whole = Step { verb: Verb::Copy, kill: None };
         // In the middle of the renames, where recovery has most to do.
         let half = Step { verb: Verb::Copy, kill: Some(Point::Call("renameat2", 12)) };
-        for (verb, before) in
-            [(Verb::Copy, None), (Verb::Sync, None), (Verb::Undo, Some(whole)), (Verb::Recover, Some(half))]
-        {
+        let [both_whole, both_half] = [whole, half].map(|step| Step { verb: Verb::TwoWay, ..step });
+        for (verb, before) in [
+            (Verb::Copy, None),
+            (Verb::Sync, None),
+            (Verb::Undo, Some(whole)),
+            (Verb::Recover, Some(half)),
+            (Verb::TwoWay, None),
+            (Verb::UndoAt(Side::Right), Some(both_whole)),
+            (Verb::RecoverAt(Side::Right), Some(both_half)),
+        ] {
             if self.program.has(verb) {
                 run(verb, before.as_slice())?;
             }
@@ -153,12 +204,16 @@ impl Bench {
         }
         let now = judge::look(&self.right)?;
         let wrong = match verb {
+            _ if verb.is_of_both() => match &self.both {
+                Some(both) => both.left_wrong(verb)?,
+                None => Vec::new(),
+            },
             // cp and rsync are only asked for whole files.
             _ if self.subject != Subject::Fcs => Vec::new(),
             Verb::Copy => judge::unequal(&self.copied, &now),
             Verb::Sync => judge::unequal(&self.left_is, &now),
             Verb::Undo => judge::unequal(&self.old, &now),
-            Verb::Recover => {
+            _ => {
                 let wrong = self.states(Verb::Copy).judge(&now, When::Recovered);
                 wrong.iter().filter(|w| w.how != Deviation::FolderTime).map(Wrong::to_string).collect()
             }
@@ -169,7 +224,7 @@ impl Bench {
         Err(format!("an undisturbed {verb} left something else than it should:\n  {}", wrong.join("\n  ")))
     }
 
-    fn step(&self, step: Step) -> Result<Ran, String> {
+    pub(super) fn step(&self, step: Step) -> Result<Ran, String> {
         let words = self.words(step.verb);
         match step.kill {
             None => self.program.run(&words, Kill::Never),
@@ -182,6 +237,10 @@ impl Bench {
 
     /// Runs a cycle from fresh trees. An error is one of the torture itself.
     pub(super) fn run(&self, cycle: &Cycle) -> Result<Outcome, String> {
+        if cycle.0.iter().any(|step| step.verb.is_of_both()) {
+            let both = self.both.as_ref().ok_or("this program knows no two-way run")?;
+            return both.run(self, cycle);
+        }
         self.restore()?;
         let mut outcome = Outcome::default();
         let copied = cycle.0.iter().find(|step| matches!(step.verb, Verb::Copy | Verb::Sync));
@@ -190,11 +249,7 @@ impl Bench {
         for step in &cycle.0 {
             let ran = self.step(*step)?;
             let now = judge::look(&self.right)?;
-            match (step.kill, ran.end) {
-                (Some(point), ProcessEnd::Killed) => outcome.killed.push((step.verb, point)),
-                (Some(point), ProcessEnd::Code(_)) => outcome.ended_first.push((step.verb, point)),
-                (None, _) => {}
-            }
+            outcome.took_place(*step, &ran);
             self.judge_step(*step, &ran, [&before, &now], &states, &mut outcome);
             before = now;
         }
@@ -218,9 +273,7 @@ impl Bench {
         for wrong in states.judge(now, when) {
             match wrong.how {
                 Deviation::FolderTime => outcome.folder_times += 1,
-                Deviation::Torn | Deviation::Missing => fault(FaultKind::Corrupt, wrong.to_string()),
-                Deviation::Attributes => fault(FaultKind::Attributes, wrong.to_string()),
-                Deviation::Stray => fault(FaultKind::Stray, wrong.to_string()),
+                how => fault(how.into(), wrong.to_string()),
             }
         }
         if killed {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::program::{Program, Stops, Verb};
+use crate::program::{Program, Side, Stops, Verb};
 use crate::syscalls;
 
 /// Where a command is killed.
@@ -106,7 +106,7 @@ impl Dealer {
     }
 
     fn of(&self, verb: Verb) -> Option<&Measured> {
-        self.measured.iter().find(|(known, _)| *known == verb).map(|(_, measured)| measured)
+        self.measured.iter().find(|(known, _)| *known == verb.anywhere()).map(|(_, measured)| measured)
     }
 
     fn point(&mut self, verb: Verb) -> Option<Point> {
@@ -115,7 +115,7 @@ impl Dealer {
             let micros = measured.takes.as_micros() as u64;
             return Some(Point::After(Duration::from_micros(self.rng.u64(0..=micros))));
         }
-        let (_, deck) = self.decks.iter_mut().find(|(known, _)| *known == verb)?;
+        let (_, deck) = self.decks.iter_mut().find(|(known, _)| *known == verb.anywhere())?;
         if deck.is_empty() {
             let all = measured.stops.iter().flat_map(|&(name, n)| (1..=n).map(move |n| Point::Call(name, n)));
             *deck = all.collect();
@@ -127,6 +127,9 @@ impl Dealer {
     /// The next cycle for what `program` can do.
     pub(super) fn deal(&mut self, program: &Program) -> Cycle {
         let has = |verb| program.has(verb);
+        if has(Verb::TwoWay) && has(Verb::Undo) && has(Verb::Recover) && self.rng.usize(0..3) == 0 {
+            return self.deal_both();
+        }
         let first = if has(Verb::Sync) && self.rng.bool() { Verb::Sync } else { Verb::Copy };
         let mut steps = Vec::new();
         let mut add = |verb, kill| steps.push(Step { verb, kill });
@@ -154,6 +157,46 @@ impl Dealer {
         }
         Cycle(steps)
     }
+
+    /// A cycle on a pair whose changes go both ways: each recovery and each undo is asked of one side or the other.
+    fn deal_both(&mut self) -> Cycle {
+        let side = |rng: &mut Rng| Side::BOTH[rng.usize(0..2)];
+        let mut steps = Vec::new();
+        let mut add = |verb, kill| steps.push(Step { verb, kill });
+        let undo_killed = self.rng.usize(0..4) == 0;
+        if undo_killed {
+            add(Verb::TwoWay, None);
+            let undo = Verb::UndoAt(side(&mut self.rng));
+            add(undo, self.point(undo));
+        } else {
+            add(Verb::TwoWay, self.point(Verb::TwoWay));
+        }
+        if self.rng.usize(0..3) == 0 {
+            for _ in 0..self.rng.usize(1..=3) {
+                let recover = Verb::RecoverAt(side(&mut self.rng));
+                add(recover, self.point(recover));
+            }
+        }
+        // Where the journal of one side alone is not over, only that side knows that there is something to do.
+        let first = side(&mut self.rng);
+        add(Verb::RecoverAt(first), None);
+        add(Verb::RecoverAt(first.other()), None);
+        let undo = Verb::UndoAt(side(&mut self.rng));
+        if undo_killed {
+            add(undo, None);
+        } else if self.rng.bool() {
+            if self.rng.usize(0..3) == 0 {
+                add(undo, self.point(undo));
+                add(Verb::RecoverAt(first), None);
+                add(Verb::RecoverAt(first.other()), None);
+            }
+            add(undo, None);
+        }
+        if self.rng.usize(0..3) > 0 {
+            add(Verb::TwoWay, None);
+        }
+        Cycle(steps)
+    }
 }
 
 #[cfg(test)]
@@ -162,8 +205,12 @@ mod tests {
 
     #[test]
     fn a_cycle_can_be_written_down_and_read_back() {
-        let text = "copy@renameat2:17 recover@after:1234 recover undo";
-        assert_eq!(text.parse::<Cycle>().unwrap().to_string(), text);
+        for text in [
+            "copy@renameat2:17 recover@after:1234 recover undo",
+            "two-way@fsync:2 recover-left@renameat2:1 recover-right undo-left two-way",
+        ] {
+            assert_eq!(text.parse::<Cycle>().unwrap().to_string(), text);
+        }
         for wrong in ["move", "copy@nowhere:1", "copy@fsync", "copy@fsync:x"] {
             assert!(wrong.parse::<Cycle>().is_err(), "{wrong}");
         }

@@ -4,6 +4,7 @@
 //! fault.
 
 mod bench;
+mod both;
 mod cycle;
 
 use std::collections::BTreeSet;
@@ -34,9 +35,10 @@ pub(crate) struct Options {
 }
 
 /// Names of the columns.
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "copy",
     "sync",
+    "two-way",
     "undo",
     "recover",
     "ended first",
@@ -81,7 +83,7 @@ fn report(options: &Options, tables: &[(FsKind, Table)], errors: &[String], star
     println!("\n{}", sum.text());
     errors.iter().for_each(|error| println!("ERROR {error}"));
     failures::sum_up();
-    let kills: u64 = ["copy", "sync", "undo", "recover"].iter().map(|verb| sum.total(verb)).sum();
+    let kills: u64 = Verb::COUNTED.iter().map(|verb| sum.total(verb)).sum();
     let faults = FAULTS.map(|what| sum.total(what));
     let said = std::iter::zip(faults, FAULTS).map(|(count, what)| format!("{count} {what}"));
     let seconds = started.elapsed().as_secs_f64();
@@ -104,7 +106,8 @@ fn on(kind: FsKind, options: &Options, repeat: Option<&Cycle>) -> Result<Table, 
         return Ok(table);
     }
     let mut dealer = Dealer::new(options.seed ^ kind as u64, bench.measure()?);
-    let points = Verb::ALL.map(|verb| format!("{} in {verb}", dealer.points(verb)));
+    let verbs = Verb::ALL.into_iter().filter(|&verb| verb == verb.anywhere());
+    let points: Vec<_> = verbs.map(|verb| format!("{} in {verb}", dealer.points(verb))).collect();
     println!("{kind}: kill points: {}", points.join(", "));
     let wanted = options.kills.div_ceil(options.kinds.len().max(1) as u64);
     let mut killed = 0;
@@ -125,7 +128,7 @@ fn cycle_on(
 ) -> Result<u64, String> {
     let outcome = bench.run(cycle).map_err(|error| format!("in the cycle \"{cycle}\": {error}"))?;
     for (verb, point) in &outcome.killed {
-        table.add(point.row(), verb.word(), 1);
+        table.add(point.row(), verb.counted(), 1);
     }
     for (_, point) in &outcome.ended_first {
         table.add(point.row(), "ended first", 1);

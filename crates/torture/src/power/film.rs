@@ -5,7 +5,7 @@
 //! where it had said that it was done is known.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,8 +14,9 @@ use fcs_testkit::{FsKind, Image, ImageOptions, Listing};
 
 use super::disk::{Disk, Event};
 use super::record::Recorder;
+use crate::both::{self, Both};
 use crate::judge::{self, States, said};
-use crate::program::{Program, Subject, Verb};
+use crate::program::{Program, Side, Subject, Verb};
 use crate::supervise::{Kill, ProcessEnd};
 use crate::trees;
 
@@ -49,6 +50,13 @@ pub(super) struct Film {
     /// The trees before the first command.
     pub(super) left: Listing,
     pub(super) right: Listing,
+    /// Where changes went both ways between them.
+    pub(super) both: Option<Both>,
+}
+
+/// Where the program keeps what it remembers: on the disk that is cut off, too.
+pub(super) fn state(mount_point: &Path) -> PathBuf {
+    mount_point.join("state")
 }
 
 impl Film {
@@ -65,20 +73,41 @@ impl Film {
     }
 }
 
-/// Records the commands that `program` knows, one after the other, on a fresh file system with trees from `seed`.
-///
-/// With `neighbour`, another program writes and syncs a file of its own meanwhile. That makes the file system commit
-/// its journal at moments the program under torture does not choose.
+/// What is special about a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Session {
+    /// Another program writes and syncs a file of its own meanwhile. That makes the file system commit its journal at moments
+    /// the program under torture does not choose.
+    pub(super) neighbour: bool,
+    /// Changes go both ways.
+    pub(super) both_ways: bool,
+}
+
+/// Records the commands that `program` knows, one after the other, on a fresh file system with trees from `seed`, mounted at
+/// `mount_point`.
 pub(super) fn shoot(
     program: &Program,
     subject: Subject,
     on: Mounted,
-    seed: u64,
-    neighbour: bool,
+    (seed, session): (u64, Session),
+    mount_point: &Path,
 ) -> Result<Film, String> {
     let pair = trees::pair(seed);
     let options = ImageOptions { mount_options: on.options, ..ImageOptions::default() };
     let image = Image::with_options(on.kind, SIZE, options).map_err(|skip| skip.reason)?;
+    if session.both_ways {
+        let both = Both::new(program, image.mount_point(), &state(image.mount_point()), seed)?;
+        let [left, right] = both.edited.clone();
+        let base = take_disk(image, on)?;
+        let script = [Verb::TwoWay, Verb::UndoAt(Side::Right)];
+        let script = script.map(|verb| (verb, States { old: Listing::new(), new: Listing::new() }));
+        let (events, runs) =
+            record(program, &base, on, (seed, session.neighbour), mount_point, script.into(), |verb| {
+                let now = both::look(mount_point)?;
+                Ok(if verb == Verb::TwoWay { both.unsettled(&now, false) } else { both.not_undone(&now) })
+            })?;
+        return Ok(Film { base, events, runs, left, right, both: Some(both) });
+    }
     for (side, items) in [("left", &pair.left), ("right", &pair.right)] {
         let root = image.mount_point().join(side);
         trees::restore(&root, items).map_err(|error| said("make", &root, &error))?;
@@ -87,19 +116,48 @@ pub(super) fn shoot(
     let right = judge::look(&image.mount_point().join("right"))?;
     let base = take_disk(image, on)?;
 
-    let recorder = Recorder::new(base.clone(), on.kind.name(), on.options)?;
-    let mount_point = recorder.mount_point();
+    let copied = judge::copied(&left, &right);
+    let has_undo = program.has(Verb::Undo);
+    let script = [
+        (Verb::Copy, States { old: right.clone(), new: copied.clone() }),
+        (Verb::Undo, States { old: copied, new: right.clone() }),
+        (Verb::Sync, States { old: right.clone(), new: left.clone() }),
+    ];
+    let possible =
+        script.into_iter().filter(|(verb, _)| program.has(*verb) && (*verb != Verb::Sync || has_undo));
+    let script: Vec<_> = possible.collect();
+    let wanted: Vec<(Verb, Listing)> =
+        script.iter().map(|(verb, states)| (*verb, states.new.clone())).collect();
+    let (events, runs) =
+        record(program, &base, on, (seed, session.neighbour), mount_point, script, |verb| {
+            let now = judge::look(&mount_point.join("right"))?;
+            let wanted = wanted.iter().find(|(known, _)| *known == verb && subject == Subject::Fcs);
+            Ok(wanted.map_or_else(Vec::new, |(_, wanted)| judge::unequal(wanted, &now)))
+        })?;
+    Ok(Film { base, events, runs, left, right, both: None })
+}
+
+/// Runs commands on a recorded disk, one after the other; `wrong` says what one of them left that it should not have.
+fn record(
+    program: &Program,
+    base: &Disk,
+    on: Mounted,
+    (seed, neighbour): (u64, bool),
+    mount_point: &Path,
+    script: Vec<(Verb, States)>,
+    wrong: impl Fn(Verb) -> Result<Vec<String>, String>,
+) -> Result<(Vec<Event>, Vec<Run>), String> {
+    let recorder = Recorder::new(base.clone(), on.kind.name(), on.options, mount_point)?;
     let stop = AtomicBool::new(false);
     let runs = std::thread::scope(|scope| {
         if neighbour {
-            scope.spawn(|| write_meanwhile(&mount_point, seed, &stop));
+            scope.spawn(|| write_meanwhile(mount_point, seed, &stop));
         }
-        let runs = record_runs(program, subject, &recorder, [&left, &right]);
+        let runs = record_runs(program, &recorder, script, wrong);
         stop.store(true, Ordering::Relaxed);
         runs
     })?;
-    let events = recorder.finish()?;
-    Ok(Film { base, events, runs, left, right })
+    Ok((recorder.finish()?, runs))
 }
 
 /// Unmounts the image and yields its bytes.
@@ -115,33 +173,23 @@ fn take_disk(image: Image, on: Mounted) -> Result<Disk, String> {
 
 fn record_runs(
     program: &Program,
-    subject: Subject,
     recorder: &Recorder,
-    [left, right]: [&Listing; 2],
+    script: Vec<(Verb, States)>,
+    wrong: impl Fn(Verb) -> Result<Vec<String>, String>,
 ) -> Result<Vec<Run>, String> {
     let [from, to] = ["left", "right"].map(|side| recorder.mount_point().join(side));
-    let copied = judge::copied(left, right);
-    let (old, new) = (right.clone(), copied.clone());
-    let script = [
-        (Verb::Copy, States { old: right.clone(), new: copied }),
-        (Verb::Undo, States { old: new, new: old }),
-        (Verb::Sync, States { old: right.clone(), new: left.clone() }),
-    ];
+    let state = state(recorder.mount_point());
     let mut runs = Vec::new();
     for (verb, states) in script {
-        let possible = program.has(verb) && (verb != Verb::Sync || program.has(Verb::Undo));
-        if !possible {
-            continue;
-        }
         let began = recorder.now();
-        let ran = program.run(&program.words(verb, &from, &to), Kill::Never)?;
+        let ran = program.run_keeping(&program.words(verb, &from, &to), Kill::Never, &state)?;
         let done = recorder.now();
         if ran.end != ProcessEnd::Code(0) {
             return Err(format!("an undisturbed {verb} ended with {:?}:\n{}", ran.end, ran.said));
         }
-        let unequal = judge::unequal(&states.new, &judge::look(&to)?);
-        if subject == Subject::Fcs && !unequal.is_empty() {
-            return Err(format!("an undisturbed {verb} left something wrong:\n  {}", unequal.join("\n  ")));
+        let wrong = wrong(verb)?;
+        if !wrong.is_empty() {
+            return Err(format!("an undisturbed {verb} left something wrong:\n  {}", wrong.join("\n  ")));
         }
         runs.push(Run { verb, began, done, states });
     }

@@ -17,10 +17,10 @@ use fastrand::Rng;
 
 use self::cut::{Cut, Left};
 use self::disk::Event;
-use self::film::Film;
 pub(crate) use self::film::Mounted;
+use self::film::{Film, Session};
 use self::replay::{Finding, Question, Socket};
-use crate::program::{Program, Subject};
+use crate::program::{Program, Side, Subject, Verb};
 use crate::table::Table;
 use crate::{failures, interrupt};
 
@@ -38,7 +38,7 @@ pub(crate) struct Options {
 /// How many cuts are made in one recorded session; then a new one is recorded, with other trees and other timing.
 const PER_FILM: u64 = 60;
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 15] = [
     "images",
     "mounted",
     "unmountable",
@@ -48,13 +48,16 @@ const COLUMNS: [&str; 13] = [
     "lost",
     "strays",
     "source",
+    "both ways",
     "failed",
+    "unsettled",
     "undone",
     "undo failed",
     "folder times",
 ];
 /// Those of which each is a broken promise.
-const FAULTS: [&str; 7] = ["torn", "attributes", "lost", "strays", "source", "failed", "undo failed"];
+const FAULTS: [&str; 8] =
+    ["torn", "attributes", "lost", "strays", "source", "failed", "unsettled", "undo failed"];
 
 /// Runs the torture on all file systems at once; true when no fault was found and none was skipped.
 pub(crate) fn run(options: &Options) -> bool {
@@ -107,11 +110,15 @@ fn torture(on: Mounted, images: u64, options: &Options, table: &mut Table) -> Re
             break;
         }
         let seed = options.seed.wrapping_mul(1000).wrapping_add(number);
-        let film = film::shoot(&program, options.subject, on, seed, number % 2 == 1)?;
-        if number == 0 {
+        // One in three, with and without a neighbour; the first of them early, so that a slice has one.
+        let session =
+            Session { neighbour: number % 2 == 1, both_ways: number % 3 == 1 && program.has(Verb::TwoWay) };
+        let film = film::shoot(&program, options.subject, on, (seed, session), &socket.mount_point())?;
+        if number < 2 {
             tell(on, &film);
         }
-        let cuts = left.min(PER_FILM);
+        // At least two sessions, of which the second goes both ways.
+        let cuts = left.min(PER_FILM).min(images.div_ceil(2));
         project(on, &film, cuts, seed, (options, &program, &socket), table)?;
         left -= cuts;
     }
@@ -166,7 +173,16 @@ fn project(
         let left: Left = cut::apply(cut, &mut disk, pending, cut::tears(on.kind), &mut rng);
         let garbage = matches!(cut, Cut::Garbage);
         let may_not_mount = garbage || left.inside_a_block;
-        let question = Question { film, states, done, garbage, may_not_mount, undo: rng.bool() };
+        let question = Question {
+            film,
+            states,
+            verb,
+            done,
+            garbage,
+            may_not_mount,
+            undo: rng.bool(),
+            from: Side::BOTH[rng.usize(0..2)],
+        };
         let finding = socket.examine(&disk, program, &question)?;
         let row = cut.to_string();
         finding.columns.iter().for_each(|column| table.add(&row, column, 1));

@@ -135,22 +135,29 @@ pub(super) struct Recorder {
     shared: Shared,
     session: Option<BackgroundSession>,
     loop_device: Option<PathBuf>,
+    mount_point: PathBuf,
     mounted: bool,
     dir: Option<TempDir>,
 }
 
 impl Recorder {
-    /// Mounts `disk`, which holds a file system of type `kind`, with `options`.
-    pub(super) fn new(disk: Disk, kind: &str, options: &str) -> Result<Self, String> {
+    /// Mounts `disk`, which holds a file system of type `kind`, with `options` at this mount point: journals name folders by
+    /// their paths, so what is mounted after a cut is to be found where it was.
+    pub(super) fn new(disk: Disk, kind: &str, options: &str, mount_point: &Path) -> Result<Self, String> {
         let dir = tempfile::Builder::new().prefix("fcs-record-").tempdir_in("/dev/shm");
         let dir = dir.map_err(|error| error.to_string())?;
         let shared = Arc::new(Mutex::new(Recorded { disk, events: Vec::new() }));
         // Built before anything is attached, so that an early return through `?` undoes what was done so far.
-        let mut recorder = Self { shared, session: None, loop_device: None, mounted: false, dir: Some(dir) };
-        let [fuse, mount_point] = [recorder.fuse(), recorder.mount_point()];
-        for path in [&fuse, &mount_point] {
-            fs::create_dir(path).map_err(|error| said("make", path, &error))?;
-        }
+        let mut recorder = Self {
+            shared,
+            session: None,
+            loop_device: None,
+            mount_point: mount_point.to_owned(),
+            mounted: false,
+            dir: Some(dir),
+        };
+        let fuse = recorder.fuse();
+        fs::create_dir(&fuse).map_err(|error| said("make", &fuse, &error))?;
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName("fcs-torture".to_owned())];
         let served = fuser::spawn_mount(OneFile(Arc::clone(&recorder.shared)), &fuse, &config);
@@ -164,21 +171,17 @@ impl Recorder {
         if fs::read_to_string(&direct).is_ok_and(|dio| dio.trim() != "1") {
             return Err("the loop device caches writes".to_owned());
         }
-        mount(kind, options, &device, &mount_point)?;
+        mount(kind, options, &device, mount_point)?;
         recorder.mounted = true;
         Ok(recorder)
     }
 
     fn fuse(&self) -> PathBuf {
-        self.below("fuse")
+        self.dir.as_ref().map_or_else(PathBuf::new, |dir| dir.path().join("fuse"))
     }
 
-    pub(super) fn mount_point(&self) -> PathBuf {
-        self.below("mnt")
-    }
-
-    fn below(&self, name: &str) -> PathBuf {
-        self.dir.as_ref().map_or_else(PathBuf::new, |dir| dir.path().join(name))
+    pub(super) fn mount_point(&self) -> &Path {
+        &self.mount_point
     }
 
     /// How many events there are so far.
@@ -194,7 +197,7 @@ impl Recorder {
 
     fn dismantle(&mut self) -> Result<(), String> {
         if self.mounted {
-            unmount(&self.mount_point())?;
+            unmount(&self.mount_point)?;
             self.mounted = false;
         }
         if let Some(device) = self.loop_device.take() {
@@ -260,7 +263,8 @@ mod tests {
         image.sync();
         let disk = Disk::read(image.backing_file().unwrap()).unwrap();
         image.close().unwrap();
-        let recorder = Recorder::new(disk, "ext4", "").unwrap();
+        let at = tempfile::tempdir().unwrap();
+        let recorder = Recorder::new(disk, "ext4", "", at.path()).unwrap();
         let before = recorder.now();
         let path = recorder.mount_point().join("file");
         fs::write(&path, [7; 10_000]).unwrap();

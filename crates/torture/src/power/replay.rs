@@ -11,10 +11,11 @@ use rustix::fs::StatVfsMountFlags;
 use tempfile::TempDir;
 
 use super::disk::Disk;
-use super::film::{Film, Mounted};
+use super::film::{self, Film, Mounted};
 use super::record::mount;
+use crate::both::{self, Both, Stage};
 use crate::judge::{self, Deviation, States, When};
-use crate::program::{Program, Subject, Verb};
+use crate::program::{Program, Ran, Side, Subject, Verb};
 use crate::supervise::{Kill, ProcessEnd};
 
 /// Where disks are mounted, one after the other.
@@ -28,6 +29,8 @@ pub(super) struct Socket {
 pub(super) struct Question<'a> {
     pub(super) film: &'a Film,
     pub(super) states: States,
+    /// The last command that had begun.
+    pub(super) verb: Verb,
     /// Whether the last command had said that it was done.
     pub(super) done: bool,
     /// Whether the disk may hold what no disk should: then damage is no surprise.
@@ -35,6 +38,8 @@ pub(super) struct Question<'a> {
     /// Whether the file system may refuse the disk for a block of its own.
     pub(super) may_not_mount: bool,
     pub(super) undo: bool,
+    /// Of which side of a pair whose changes go both ways recovery and undo are asked.
+    pub(super) from: Side,
 }
 
 /// What came of one disk: names of columns of the table, and texts for a person.
@@ -48,6 +53,17 @@ impl Finding {
     fn count(&mut self, column: &'static str) {
         if !self.columns.contains(&column) {
             self.columns.push(column);
+        }
+    }
+
+    /// Of a command that said it was `done` whatever is not there is lost.
+    fn deviates(&mut self, how: Deviation, done: bool, text: String) {
+        match how {
+            Deviation::FolderTime => self.count("folder times"),
+            Deviation::Stray => self.fault("strays", text),
+            _ if done => self.fault("lost", format!("{text} (it was reported done)")),
+            Deviation::Torn | Deviation::Missing => self.fault("torn", text),
+            Deviation::Attributes => self.fault("attributes", text),
         }
     }
 
@@ -69,7 +85,8 @@ impl Socket {
         self.dir.path().join("disk.img")
     }
 
-    fn mount_point(&self) -> PathBuf {
+    /// Where disks are mounted.
+    pub(super) fn mount_point(&self) -> PathBuf {
         self.dir.path().join("mnt")
     }
 
@@ -115,6 +132,9 @@ impl Socket {
     /// An error means that the file system could not be read.
     fn judge(&self, program: &Program, question: &Question<'_>, finding: &mut Finding) -> Result<(), String> {
         finding.count("mounted");
+        if let Some(both) = &question.film.both {
+            return self.judge_both(both, program, question, finding);
+        }
         let [left, right] = ["left", "right"].map(|side| self.mount_point().join(side));
         let source = judge::unequal(&question.film.left, &judge::look(&left)?);
         if !source.is_empty() {
@@ -124,11 +144,83 @@ impl Socket {
         let when = if fcs { When::Crashed } else { When::Recovered };
         Self::judge_names(question, &right, when, finding)?;
         if program.has(Verb::Recover) {
-            self.must(program, Verb::Recover, &right, finding)?;
+            self.ask(program, Verb::Recover, finding)?;
             Self::judge_names(question, &right, When::Recovered, finding)?;
         }
         if question.undo && program.has(Verb::Undo) {
             self.undo(program, question, &right, finding)?;
+        }
+        Ok(())
+    }
+
+    /// Of a pair whose changes went both ways: no version is lost, both sides are recovered from one, and then the next run, or
+    /// an undo and the run after it, has the memory that lies on the same disk.
+    fn judge_both(
+        &self,
+        both: &Both,
+        program: &Program,
+        question: &Question<'_>,
+        finding: &mut Finding,
+    ) -> Result<(), String> {
+        finding.count("both ways");
+        let folder = self.mount_point();
+        let stage = match question.verb {
+            Verb::TwoWay if question.done => Stage::Merged,
+            _ if question.done => Stage::Edited,
+            _ => Stage::Between,
+        };
+        let look = |after: &str, when, finding: &mut Finding| {
+            let now = both::look(&folder)?;
+            for wrong in both.judge(&now, when, stage) {
+                finding.deviates(wrong.how, question.done, format!("{after}: {wrong}"));
+            }
+            both.lost(&folder)?
+                .into_iter()
+                .for_each(|what| finding.fault("lost", format!("{after}: {what}")));
+            Ok::<_, String>(())
+        };
+        look("after the cut", When::Crashed, finding)?;
+        self.ask(program, Verb::RecoverAt(question.from), finding)?;
+        // Where the journal of one side alone is not over, only that side knows that there is something to do.
+        self.ask(program, Verb::RecoverAt(question.from.other()), finding)?;
+        look("recovered", When::Recovered, finding)?;
+        let mut afresh = question.verb != Verb::TwoWay;
+        if question.undo {
+            finding.count("undone");
+            let undo = Verb::UndoAt(question.from);
+            // When nothing was done there is nothing to undo, and it says so.
+            if both::look(&folder)? == both.edited {
+                self.run(program, undo)?;
+            } else {
+                self.ask(program, undo, finding)?;
+                afresh = true;
+            }
+            let wrong = both.not_undone(&both::look(&folder)?);
+            if !wrong.is_empty() {
+                finding.fault("undo failed", format!("undone, but:\n  {}", wrong.join("\n  ")));
+            }
+        }
+        self.ask(program, Verb::TwoWay, finding)?;
+        let wrong = both.unsettled(&both::look(&folder)?, afresh);
+        if !wrong.is_empty() {
+            finding.fault("unsettled", format!("after the next run:\n  {}", wrong.join("\n  ")));
+        }
+        both.lost(&folder)?
+            .into_iter()
+            .for_each(|what| finding.fault("lost", format!("after the next run: {what}")));
+        Ok(())
+    }
+
+    fn run(&self, program: &Program, verb: Verb) -> Result<Ran, String> {
+        let folder = self.mount_point();
+        let [left, right] = both::roots(&folder);
+        program.run_keeping(&program.words(verb, &left, &right), Kill::Never, &film::state(&folder))
+    }
+
+    fn ask(&self, program: &Program, verb: Verb, finding: &mut Finding) -> Result<(), String> {
+        let ran = self.run(program, verb)?;
+        if ran.end != ProcessEnd::Code(0) {
+            finding.fault("failed", format!("{verb} ended with {:?}: {}", ran.end, ran.said.trim_end()));
         }
         Ok(())
     }
@@ -141,23 +233,7 @@ impl Socket {
     ) -> Result<(), String> {
         for wrong in question.states.judge(&judge::look(right)?, when) {
             let after = if when == When::Crashed { "after the cut" } else { "recovered" };
-            let text = format!("{after}: {wrong}");
-            match wrong.how {
-                Deviation::FolderTime => finding.count("folder times"),
-                Deviation::Stray => finding.fault("strays", text),
-                _ if question.done => finding.fault("lost", format!("{text} (it was reported done)")),
-                Deviation::Torn | Deviation::Missing => finding.fault("torn", text),
-                Deviation::Attributes => finding.fault("attributes", text),
-            }
-        }
-        Ok(())
-    }
-
-    fn must(&self, program: &Program, verb: Verb, right: &Path, finding: &mut Finding) -> Result<(), String> {
-        let left = self.mount_point().join("left");
-        let ran = program.run(&program.words(verb, &left, right), Kill::Never)?;
-        if ran.end != ProcessEnd::Code(0) {
-            finding.fault("failed", format!("{verb} ended with {:?}: {}", ran.end, ran.said.trim_end()));
+            finding.deviates(wrong.how, question.done, format!("{after}: {wrong}"));
         }
         Ok(())
     }
@@ -174,10 +250,9 @@ impl Socket {
         let start = &question.film.right;
         // When nothing was done, or it was rolled back, there is nothing to undo, and it says so.
         if judge::look(right)? == *start {
-            let words = program.words(Verb::Undo, right, right);
-            program.run(&words, Kill::Never)?;
+            self.run(program, Verb::Undo)?;
         } else {
-            self.must(program, Verb::Undo, right, finding)?;
+            self.ask(program, Verb::Undo, finding)?;
         }
         let unequal = judge::unequal(start, &judge::look(right)?);
         if !unequal.is_empty() {
