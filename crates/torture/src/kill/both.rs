@@ -66,11 +66,16 @@ impl PairBench {
             outcome.took_place(*step, &ran);
             let now = both::look(&self.folder)?;
             let is_again = number > 0 && step.verb == Verb::TwoWay;
-            let found = if is_again && ran.end != ProcessEnd::Killed {
+            let mut found = if is_again && ran.end != ProcessEnd::Killed {
                 self.judge_again(&ran, &now, undone)
             } else {
                 self.judge_step(*step, &ran, [&before, &now], &mut outcome)
             };
+            let is_undo = |step: &Step| matches!(step.verb, Verb::UndoAt(_));
+            if is_undo(step) && ran.end != ProcessEnd::Killed && !cycle.0[number + 1..].iter().any(is_undo) {
+                let wrong = self.both.not_undone(&now).into_iter();
+                found.extend(wrong.map(|what| (FaultKind::Failed, format!("not undone: {what}"))));
+            }
             let lost = self.both.lost(&self.folder)?.into_iter().map(|what| (FaultKind::Corrupt, what));
             let faults = found
                 .into_iter()
@@ -92,9 +97,13 @@ impl PairBench {
     ) -> Vec<(FaultKind, String)> {
         let killed = ran.end == ProcessEnd::Killed;
         let when = if killed { When::Crashed } else { When::Recovered };
+        // An undo that was cut short between the two sides is over on one of them, which then says so; whether it is over on
+        // both in the end is asked after the last one.
+        let idle = matches!(step.verb, Verb::UndoAt(_))
+            && (*before == self.both.edited || both::says_nothing_to_undo(ran));
         let stage = match step.verb {
             Verb::TwoWay if !killed => Stage::Merged,
-            Verb::UndoAt(_) if !killed => Stage::Edited,
+            Verb::UndoAt(_) if !killed && !idle => Stage::Edited,
             _ => Stage::Between,
         };
         let mut faults = Vec::new();
@@ -104,8 +113,6 @@ impl PairBench {
                 how => faults.push((how.into(), wrong.to_string())),
             }
         }
-        // An undo that has nothing to do says so.
-        let idle = matches!(step.verb, Verb::UndoAt(_)) && *before == self.both.edited;
         if !killed && ran.end != ProcessEnd::Code(0) && !idle {
             faults.push((FaultKind::Failed, format!("{:?}: {}", ran.end, ran.said.trim_end())));
         }
