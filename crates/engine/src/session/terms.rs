@@ -62,7 +62,9 @@ impl Folders {
 
     fn filter_rule(&self, settings: &Settings) -> Rule {
         let [include, exclude] = self.filter.written();
-        let case = if self.filter.ignores_case() { "any case" } else { "exact case" };
+        // An empty folder may not show yet that its volume tells no case, and without patterns nothing depends on it.
+        let has_patterns = !include.is_empty() || !exclude.is_empty();
+        let case = if self.filter.ignores_case() && has_patterns { "any case" } else { "exact case" };
         let bounds = if settings.one_file_system { "one file system" } else { "" };
         let lists = [("include", include), ("exclude", exclude)];
         let parts = lists.iter().flat_map(|(what, patterns)| {
@@ -138,6 +140,14 @@ mod tests {
             other(&terms(&["*.o", "b"], &Settings { compare_size: false, ..settings.clone() })),
             [Criteria]
         );
+        let with_case = |exclude: &[&str], ignores| {
+            let exclude: Vec<String> = exclude.iter().map(|&p| p.to_owned()).collect();
+            let mut folders = Folders::open(&l, &r, &[], &exclude, &settings).unwrap();
+            folders.filter = crate::filter::Filter::below(&[], &[], &exclude, ignores).unwrap();
+            folders.terms(&settings).unwrap().filter.digest
+        };
+        assert_eq!(with_case(&[], true), with_case(&[], false), "nothing depends on it");
+        assert_ne!(with_case(&["*.o"], true), with_case(&["*.o"], false));
         // Renamed, it is still the same where numbers last; a new one under its name is not.
         std::fs::rename(&r, tmp.path().join("away")).unwrap();
         std::fs::create_dir(&r).unwrap();
