@@ -110,7 +110,11 @@ impl<'a> Since<'a> {
             Kind::Symlink => !links::in_doubt(&tree.volume),
             Kind::File | Kind::Other => true,
         };
-        if date_counts && !self.is_one_date(then.modified, now.modified, side) {
+        let is_one_date = || {
+            self.is_one_date(then.modified, now.modified, side)
+                || now.kind == Kind::Folder && is_off_by_hours(then.modified, now.modified, tree)
+        };
+        if date_counts && !is_one_date() {
             return Change::Changed;
         }
         if is_another(then, &now, tree)
@@ -238,6 +242,16 @@ fn has_another_change_time(then: &Stamp, now: &Entry, tree: &Tree) -> bool {
 /// Whether numbers of the volume that an item is on are known to last.
 fn lasts(now: &Entry, tree: &Tree) -> bool {
     tree.volume.lasting_numbers && now.volume() == tree.volume.id
+}
+
+/// Whether two dates on a volume that keeps local times are apart by whole hours. Of a folder that is enough: its date is
+/// remembered anew in every run, of files that differ by it those before the clock changed are, so the two may be off by
+/// other hours.
+fn is_off_by_hours(then: Time, now: Time, tree: &Tree) -> bool {
+    let distance = now.as_nanos() - then.as_nanos();
+    let hours = (distance + HOUR / 2).div_euclid(HOUR);
+    let step = step(tree.volume.time_granularity_nanos.max(2_000_000_000));
+    keeps_local_times(tree) && hours.abs() <= MOST_HOURS && distance.abs_diff(hours * HOUR) <= step
 }
 
 fn keeps_local_times(tree: &Tree) -> bool {
