@@ -40,6 +40,8 @@ pub enum FsKind {
     Exfat,
     /// NTFS through the program `ntfs-3g`.
     Ntfs,
+    /// FAT32 by the kernel: as exFAT, with times in steps of 2 s that are those of the local clock.
+    Vfat,
 }
 
 impl FsKind {
@@ -57,6 +59,7 @@ impl FsKind {
             Self::Tmpfs => "tmpfs",
             Self::Exfat => "exfat-fuse",
             Self::Ntfs => "ntfs-3g",
+            Self::Vfat => "vfat",
         }
     }
 
@@ -76,6 +79,8 @@ impl FsKind {
             Self::Btrfs => 120 << 20,
             Self::Tmpfs => 1 << 20,
             Self::Exfat | Self::Ntfs => 16 << 20,
+            // Smaller ones are FAT16.
+            Self::Vfat => 40 << 20,
         }
     }
 
@@ -90,6 +95,7 @@ impl FsKind {
             }
             Self::Xfs | Self::Btrfs => &["-f", "-q", "-K"],
             Self::Ntfs => &["-F", "-Q", "-q"],
+            Self::Vfat => &["-F", "32"],
             Self::Tmpfs | Self::Exfat => &[],
         }
     }
@@ -117,6 +123,8 @@ pub struct ImageOptions<'a> {
 pub struct Image {
     kind: FsKind,
     mount_options: String,
+    /// Hours by which the zone of the machine it is in is east of UTC.
+    zone: i32,
     mount_point: PathBuf,
     backing: Option<PathBuf>,
     loop_device: Option<PathBuf>,
@@ -147,6 +155,7 @@ impl Image {
         let mut image = Self {
             kind,
             mount_options: options.mount_options.to_owned(),
+            zone: 0,
             mount_point,
             backing: None,
             loop_device: None,
@@ -198,9 +207,14 @@ impl Image {
 
     fn mount(&mut self) -> Result<(), String> {
         let source = self.loop_device.as_deref().map_or(OsStr::new("fcs-test"), Path::as_os_str);
+        let mut options = self.mount_options.clone();
+        if self.kind == FsKind::Vfat {
+            let comma = if options.is_empty() { "" } else { "," };
+            options = format!("{options}{comma}time_offset={}", 60 * self.zone);
+        }
         let mut args = vec![OsStr::new("-t"), OsStr::new(self.kind.name())];
-        if !self.mount_options.is_empty() {
-            args.extend([OsStr::new("-o"), OsStr::new(&self.mount_options)]);
+        if !options.is_empty() {
+            args.extend([OsStr::new("-o"), OsStr::new(&options)]);
         }
         args.extend([source, self.mount_point.as_os_str()]);
         if matches!(self.kind, FsKind::Exfat | FsKind::Ntfs) {
@@ -239,6 +253,12 @@ impl Image {
         unmount(&self.mount_point).map_err(io::Error::other)?;
         self.mounted = false;
         self.mount().map_err(io::Error::other)
+    }
+
+    /// As [`Image::remount`], by a machine whose clock is so many hours east of UTC: what FAT keeps is taken for its time.
+    pub fn remount_in_zone(&mut self, hours_east: i32) -> io::Result<()> {
+        self.zone = hours_east;
+        self.remount()
     }
 
     /// Where `needle` starts in the backing file, in bytes: the first of [`Image::find_all_in_backing`].
