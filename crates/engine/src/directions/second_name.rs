@@ -124,6 +124,9 @@ impl FromStr for ConflictName {
         if text.chars().any(|c| c.is_control() || "/<>:|?*\\\"".contains(c)) {
             return Err("a name without / \\ : * ? \" < > |".to_owned());
         }
+        if text.to_ascii_lowercase().starts_with(".fcs") {
+            return Err("a name that does not begin with .fcs, as this program's own do".to_owned());
+        }
         let pattern = Self { text: text.to_owned(), parts };
         let sample = pattern.make(b"a.b", Side::Left, Time::EPOCH, 1);
         let without_ext = pattern.make(b"a", Side::Left, Time::EPOCH, 1);
@@ -139,7 +142,7 @@ impl FromStr for ConflictName {
             [Some(_), Some(_)] => {
                 Err("a name that is not the file's own, such as one with {side}".to_owned())
             }
-            _ => Err("a name that does not begin with .fcs-, which this program uses".to_owned()),
+            _ => Err("a name that a volume can hold".to_owned()),
         }
     }
 }
@@ -232,7 +235,7 @@ mod tests {
             ("{stem}{ext}", "not the file's own"),
             ("{stem}", "not the file's own"),
             ("{stem}{ext}.", "a space or a dot"),
-            (".fcs-{stem}", ".fcs-"),
+            (".fcs-{stem}", ".fcs"),
             ("{stem}/{side}{ext}", "without /"),
             ("{stem}:{side}", "without /"),
             ("{stem}\"{side}", "without /"),
