@@ -47,6 +47,7 @@ pub fn hint(error: &Error, who: FrontEnd) -> Cow<'static, str> {
         ErrorKind::LocksOut => "Let its owner read it, too.",
         ErrorKind::KindClash => "Move or rename one of the two.",
         ErrorKind::ParentFailed => "See the message about the folder.",
+        ErrorKind::ChainFailed => "See the message about the other item.",
         ErrorKind::NotAFolder => "Choose a folder.",
         ErrorKind::BadPattern => "Wildcards are *, ?, [abc], {a,b} and ** for any depth.",
         ErrorKind::StagedLost => "Run again.",

@@ -85,6 +85,8 @@ pub enum ErrorKind {
     SourceHasIt,
     /// With the permissions that it was to get, this user could not open it again to take them back.
     LocksOut,
+    /// Another item that its name is handed on to, or whose name it gets, could not be moved.
+    ChainFailed,
 }
 
 /// What is at the target's name after a failure.
@@ -99,6 +101,8 @@ pub enum TargetState {
     Absent,
     /// It could not be found out.
     Unknown,
+    /// The item that was moved there, as it was.
+    Moved,
 }
 
 /// A choice that makes the difference the next time, where there is one. A fact, for front ends to put into their words.
@@ -266,6 +270,7 @@ impl Error {
             ErrorKind::LocksOut => {
                 "with these permissions you could not open it again, so they could not be undone".into()
             }
+            ErrorKind::ChainFailed => "an item that gives its name to it, or gets its name, could not be moved".into(),
             ErrorKind::BadJournal => "it is damaged, or of a newer version of this program".into(),
             ErrorKind::Served => "the program or server that provides this volume reported an error".into(),
             ErrorKind::EndsEarly => "it ends before the size that its file system states".into(),
@@ -332,6 +337,7 @@ impl fmt::Display for Error {
         f.write_str(match self.target {
             Some(TargetState::Original) => ". The original is unchanged.",
             Some(TargetState::New) => ". The new file is in place.",
+            Some(TargetState::Moved) => ". The item has its new name, and its content is what it was.",
             Some(TargetState::Absent) => ". Nothing was left at the target.",
             Some(TargetState::Unknown) => ". The state of the target is not known.",
             None => ".",

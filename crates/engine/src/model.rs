@@ -109,7 +109,8 @@ impl Item {
             allocated: size,
             modified: time(modified),
             changed: Some(Time::new(time(modified).seconds(), 1)),
-            created: None,
+            // Before anything is remembered.
+            created: Some(Time::new(0, 0)),
             id: FileId { volume: 1, file, file_high: 0 },
             links: 1,
             attributes: Attributes(0o644),

@@ -515,6 +515,9 @@ settings! {
     /// Whether sync renames what was renamed or moved on the source, instead of copying it again: off, on, or content,
     /// which also reads files of equal size and date of which neither the name nor the folder agrees.
     moves: MoveChoice = MoveChoice::On, Unit::Choice(MoveChoice::WORDS);
+    /// Read what was renamed instead of copied back from the device, and compare it with the source, which is read too; as far as
+    /// copies of its size are verified.
+    verify_moves: bool = true, Unit::Switch;
     /// What to do with files that are newer on the target than on the source: keep or replace.
     newer: Newer = Newer::Replace, Unit::Choice(Newer::WORDS);
     /// What the version that loses its name is called where both versions are kept: a name with {stem}, the file's name without

@@ -31,7 +31,12 @@ fn no_crash_loses_an_original_or_shows_a_half_made_file() {
     for scenario in &scenarios {
         let is_late = matches!(
             scenario,
-            Scenario::Dates | Scenario::Respell | Scenario::Moves | Scenario::Renamed | Scenario::SetMetadata
+            Scenario::Dates
+                | Scenario::Respell
+                | Scenario::Moves
+                | Scenario::Renamed
+                | Scenario::Chain
+                | Scenario::SetMetadata
         );
         let is_series = matches!(scenario, Scenario::OneByOne | Scenario::Waiting);
         let ways: &[DiskRules] = if is_series {

@@ -245,6 +245,71 @@ fn both_versions_are_kept_on_both_sides_in_one_go_and_undone_in_one() {
     }
 }
 
+/// What the plan moves, and how many files it copies or replaces.
+fn moved(proposal: &Proposal) -> (Vec<String>, [u64; 2]) {
+    let moves = proposal.plan.changes.iter();
+    let moves = moves.map(|change| format!("{} > {}", change.path(), change.new_path().unwrap()));
+    (moves.collect(), [proposal.plan.totals.new_files, proposal.plan.totals.replaced_files])
+}
+
+/// Undoes the only thing that a run did, on the side that it wrote to.
+fn undo_on(pair: &Pair, side: &str, report: &Report) {
+    let folders = pair.folders();
+    let root = if side == "left" { &folders.left } else { &folders.right };
+    let run = list(root).unwrap().into_iter().find(|run| run.run == report.run).unwrap();
+    let undone = undo_in_all(&roots_of(root, &run), &run.run, &Control::default()).unwrap();
+    assert!(undone.iter().flat_map(|at| &at.reports).all(|report| report.state == RunState::RolledBack));
+}
+
+/// By the number of the file: nothing else tells that it is one that was renamed.
+#[test]
+fn what_was_renamed_and_edited_moves_and_is_brought_over() {
+    for (side, other) in [("left", "right"), ("right", "left")] {
+        let mut pair = Pair::with(&["d/a", "stays"]);
+        let before = pair.seen(other);
+        fs::create_dir(pair.root(side).join("e")).unwrap();
+        pair.rename(side, "d/a", "e/b");
+        pair.write(side, "e/b", "edited, and longer than before");
+        let remembered = pair.remembered.clone();
+        let (.., proposal) = pair.propose(Mode::TwoWay { conflicts: Conflicts::Later });
+        assert_eq!(moved(&proposal), (vec!["d/a > e/b".to_owned()], [0, 1]), "{side}");
+        assert_eq!(proposal.plan.removed().count(), 0);
+        let report = pair.both_ways();
+        assert_eq!(pair.both("e/b"), [(); 2].map(|()| Some("edited, and longer than before".to_owned())));
+        assert_eq!(pair.both("d/a"), [None, None]);
+        assert_eq!(pair.both_ways().items.len(), 0, "the second run does nothing");
+        undo_on(&pair, other, &report);
+        assert_eq!(diff(&before, &pair.seen(other)), Vec::<String>::new());
+
+        // Where the other side changed it too, nothing is taken from its place.
+        pair.remembered = remembered;
+        pair.write(other, "d/a", "and the other one");
+        let (.., proposal) = pair.propose(Mode::TwoWay { conflicts: Conflicts::Later });
+        assert_eq!(moved(&proposal).0, Vec::<String>::new());
+    }
+}
+
+/// Small files of one folder, which nothing but their numbers tells apart.
+#[test]
+fn names_that_were_handed_on_or_swapped_are_renamed_by_what_is_remembered() {
+    let mut pair = Pair::with(&["a", "b", "x", "y"]);
+    let before = pair.seen("right");
+    for (from, to) in [("b", "c"), ("a", "b"), ("x", "spare"), ("y", "x"), ("spare", "y")] {
+        pair.rename("left", from, to);
+    }
+    let (.., proposal) = pair.propose(Mode::TwoWay { conflicts: Conflicts::Later });
+    let (mut moves, copies) = moved(&proposal);
+    moves.sort();
+    assert_eq!((moves, copies), (["a > b", "b > c", "x > y", "y > x"].map(str::to_owned).to_vec(), [0, 0]));
+    let report = pair.both_ways();
+    for (now, was) in [("b", "a"), ("c", "b"), ("y", "x"), ("x", "y")] {
+        assert_eq!(pair.both(now), [(); 2].map(|()| Some(format!("the first {was}"))));
+    }
+    assert_eq!(pair.both_ways().items.len(), 0, "the second run does nothing");
+    undo_on(&pair, "right", &report);
+    assert_eq!(diff(&before, &pair.seen("right")), Vec::<String>::new());
+}
+
 #[test]
 fn names_that_are_cut_alike_and_a_pattern_without_the_extension_still_keep_every_version() {
     let long = "x".repeat(250);

@@ -169,6 +169,7 @@ impl CopyOutcome {
             Some(TargetState::Original) => "original",
             Some(TargetState::Absent) => "absent",
             Some(TargetState::New) => "new",
+            Some(TargetState::Moved) => "moved",
             Some(TargetState::Unknown) => "unknown",
             None => return,
         };

@@ -336,7 +336,9 @@ impl Collector<'_> {
             return Ok(());
         }
         if let Some(kept) = kept.filter(|_| self.stored.contains(&step.number)) {
-            return self.kept(kept, &path, step);
+            // What moved there first is what was at another path before the run.
+            let was = step.moved_from.as_ref().unwrap_or(&path);
+            return self.kept(kept, was, step);
         }
         if step.aside
             && let Some(dir) = if_there(self.way.open(folder))?

@@ -13,6 +13,7 @@ use super::record::{
 };
 use super::{RunInfo, RunState};
 use crate::ops::Operation;
+use crate::ops::move_::chain::{self, LinkAt};
 use crate::ops::set_metadata::ItemMetadata;
 
 /// A run as its journal tells it.
@@ -33,6 +34,8 @@ pub(crate) struct Ledger {
     /// The journal that was read is not the file that the run wrote, or cannot be told to be it: its numbers are those
     /// of another volume, or of another mount of one that does not keep them.
     pub(crate) elsewhere: bool,
+    /// Moves that hand names on.
+    pub(crate) chains: Vec<Vec<LinkAt>>,
 }
 
 /// A folder in which the run worked.
@@ -91,6 +94,10 @@ pub(crate) struct LedgerStep {
     pub(crate) carries: Vec<u64>,
     /// Number of the removal that this one is done with.
     pub(crate) within: Option<u64>,
+    /// It is one of [`Ledger::chains`].
+    pub(crate) is_chained: bool,
+    /// What it replaces is moved there before by another step, from this path.
+    pub(crate) moved_from: Option<RelPath>,
 }
 
 impl LedgerFolder {
@@ -178,6 +185,7 @@ impl Ledger {
             pruned: false,
             anchor: None,
             elsewhere: true,
+            chains: Vec::new(),
         })
     }
 
@@ -192,7 +200,31 @@ impl Ledger {
             folder.emptied = emptied.contains(&folder.path);
         }
         note_set_folders(&mut self.folders, &self.steps);
+        self.note_moves();
         self
+    }
+
+    /// Finds the moves that hand names on, and what is put where something moves to.
+    fn note_moves(&mut self) {
+        if self.steps.iter().all(|step| step.does.new_path().is_none()) {
+            return;
+        }
+        self.chains = chain::in_journal(&self.folders, &self.steps);
+        for &[_, at] in self.chains.iter().flatten() {
+            self.steps[at].is_chained = true;
+        }
+        let moved = self.folders.iter().flat_map(|folder| {
+            let steps = self.steps[folder.steps.clone()].iter();
+            steps.filter_map(|step| Some((step.does.new_path()?.clone(), folder.path.join(&step.name))))
+        });
+        let moved: HashMap<RelPath, RelPath> = moved.collect();
+        for folder in &self.folders {
+            for step in &mut self.steps[folder.steps.clone()] {
+                if step.does == Operation::Put {
+                    step.moved_from = moved.get(&folder.path.join(&step.name)).cloned();
+                }
+            }
+        }
     }
 
     fn apply(&mut self, record: Record) -> Option<()> {
@@ -234,6 +266,8 @@ impl Ledger {
                         lifted: None,
                         carries: Vec::new(),
                         within: None,
+                        is_chained: false,
+                        moved_from: None,
                     });
                 }
                 self.folders.last_mut()?.steps.end = self.steps.len();

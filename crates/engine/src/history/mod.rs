@@ -52,7 +52,7 @@ pub(crate) use ledger::Ledger;
 pub(crate) use log::{Opening, RunLog};
 pub(crate) use record::{Begin, Dates, EmptiedFolder, EndKind, FileStamp, Record, VERSION};
 pub(crate) use recover::settle;
-pub(crate) use store::move_to;
+pub(crate) use store::{move_to, names as names_in};
 pub(crate) use undo::revert;
 
 use journal::{Journal, Tail};

@@ -22,7 +22,7 @@ use super::{RecoveryAction, RecoveryItem, log};
 use crate::dir_cursor::DirCursor;
 use crate::lift::Lifted;
 use crate::names::{aside_name, is_unlisted, kept_name, staged_name, step_of};
-use crate::ops::{self, make_folder, remove, respell, set_metadata};
+use crate::ops::{self, make_folder, move_, remove, respell, set_metadata};
 use crate::progress::full_path;
 use crate::{Error, ErrorKind, Op, TargetState};
 
@@ -81,7 +81,7 @@ pub(crate) fn settle(
     let mut way = DirCursor::new(&root.dir);
     let judge = Judge::of(ledger);
     let making_way = ledger.making_way().values().map(|&(_, step)| ledger.steps[step].number).collect();
-    let Ledger { begin, folders, steps, rolling_back, .. } = &mut *ledger;
+    let Ledger { begin, folders, steps, rolling_back, chains, .. } = &mut *ledger;
     let stored = names(kept)?;
     let stored = stored.iter().filter_map(|name| std::str::from_utf8(name.as_bytes()).ok()?.parse().ok());
     let settler = Settler {
@@ -95,6 +95,15 @@ pub(crate) fn settle(
         making_way,
     };
     set_metadata::settle_folders(&settler, &mut way, folders, steps, (journal, &mut lifted), &mut items);
+    for chain in chains.iter() {
+        for &[folder, _] in chain {
+            // What cannot be opened is told where its steps are looked at.
+            if let Ok(Some(dir)) = open_of_run(&mut way, &folders[folder]) {
+                drop(lift(&mut lifted, &folders[folder], &dir, journal));
+            }
+        }
+        move_::chain::settle(&settler, &mut way, (folders, steps), chain, journal, &mut items);
+    }
     for folder in folders.iter() {
         let failed = |op, e| {
             RecoveryItem::left(folder.path.clone(), Error::os(op, full_path(&root.path, &folder.path), e))
@@ -178,7 +187,9 @@ impl Settler<'_> {
         }
         let ours: BTreeSet<u64> = there.iter().filter_map(|name| step_of(self.run, name)).collect();
         self.remove_unlisted(folder, dir, &there, items);
-        for step in steps.iter_mut().filter(|step| step.respelled().is_none() && !step.sets_folder()) {
+        let by_itself =
+            |step: &&mut LedgerStep| step.respelled().is_none() && !step.sets_folder() && !step.is_chained;
+        for step in steps.iter_mut().filter(by_itself) {
             let lies_around =
                 ours.contains(&step.number) || (!step.committed && self.stored.contains(&step.number));
             let in_order = !lies_around && (!step.intended || step.committed);
@@ -256,7 +267,7 @@ impl Settler<'_> {
         items: &mut Vec<RecoveryItem>,
     ) {
         self.settle_missing(self.root, folder, steps, journal, items);
-        for step in steps.iter_mut().filter(|step| step.intended && !step.committed) {
+        for step in steps.iter_mut().filter(|step| step.intended && !step.committed && !step.is_chained) {
             if let Some(settled) = ops::settle_gone(self, way, step) {
                 self.conclude(folder.path.join(&step.name), step, settled, journal, items);
             }

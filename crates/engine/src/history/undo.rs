@@ -82,11 +82,15 @@ pub(crate) fn revert(
     let rest: Vec<(&LedgerFolder, &LedgerStep)> = ledger
         .folders
         .iter()
-        .flat_map(|folder| steps(folder).filter(|step| !step.removes()).map(move |step| (folder, step)))
+        .flat_map(|folder| {
+            let steps = steps(folder).filter(|step| !step.removes() && !step.is_chained);
+            steps.map(move |step| (folder, step))
+        })
         .collect();
     for alike in rest.chunk_by(|(_, a), (_, b)| a.stands_alone() && b.stands_alone()) {
         back.all(alike);
     }
+    back.return_chains();
     back.remove_leftovers(ledger)?;
     for folder in ledger.folders.iter().rev() {
         let way = making_way.get(&folder.path).filter(|_| folder.record.create);
@@ -278,17 +282,24 @@ impl<'a> Back<'a> {
             Err(e) if is_no_folder(&e) && step.before.is_none() => Ok(None),
             Err(e) => Err(Refusal::Os(e)),
         };
-        let error = match done {
+        match done {
             Ok(action) => {
                 if action.is_some_and(RecoveryAction::brings_back) {
                     self.note_return(folder, step);
                     self.found.returned_whole.extend((!step.carries.is_empty()).then_some(step.number));
                 }
                 self.found.items.extend(action.map(|action| RecoveryItem::done(path, action)));
-                return;
             }
-            Err(Refusal::Os(e)) => Error::os(Op::Restore, full_path(&self.root.path, &path), e),
-            Err(Refusal::Kind(kind)) => RecoveryItem::refusal(self.root, &path, kind),
+            Err(refusal) => self.refuse(folder, step, refusal),
+        }
+    }
+
+    /// Tells why a step was not rolled back.
+    pub(crate) fn refuse(&mut self, folder: &LedgerFolder, step: &LedgerStep, why: Refusal) {
+        let path = folder.path.join(&step.name);
+        let error = match why {
+            Refusal::Os(e) => Error::os(Op::Restore, full_path(&self.root.path, &path), e),
+            Refusal::Kind(kind) => RecoveryItem::refusal(self.root, &path, kind),
         };
         self.refused.insert(folder.path.clone());
         // Else its name was reported already.

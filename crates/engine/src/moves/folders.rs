@@ -72,20 +72,15 @@ impl Grouping<'_> {
                 return None;
             }
             match self.pairs.get(&l) {
-                Some(pair) if pair.right == r => why = weaker(why, pair.why),
-                None if self.goes_along(l, r) => along.push(Move {
-                    left: l,
-                    right: r,
-                    why: Why::Unique,
-                    is_folder: false,
-                    renamed: None,
-                    is_top: false,
-                }),
+                Some(pair) if pair.right == r && !pair.is_changed => why = weaker(why, pair.why),
+                None if self.goes_along(l, r) => {
+                    along.push(Move { is_top: false, ..Move::of_file(l, r, Why::Unique) })
+                }
                 _ => return None,
             }
         }
         self.along.append(&mut along);
-        Some(Move { left, right, why, is_folder: true, renamed, is_top: true })
+        Some(Move { is_folder: true, renamed, ..Move::of_file(left, right, why) })
     }
 
     /// Whether a folder is on one side only, and all that it holds is in the comparison.

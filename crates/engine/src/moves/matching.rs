@@ -1,4 +1,7 @@
-//! Which file that only the left has is which file that only the right has.
+//! Which file of the left is which file of the right at another path.
+//!
+//! Ends of a move are files that only one side has, and files that both have at one path and that differ: one or both may
+//! be what was elsewhere.
 //!
 //! Invariant: one to one, and only where no other file on either side could be meant as well, wherever that is: a file
 //! that both have at one path counts too. A date that archives and builds give to all files alike says nothing.
@@ -9,7 +12,8 @@ use fcs_sys::{Kind, Time};
 
 use super::{Move, Why};
 use crate::compare::{Comparison, Criteria, RowId, Side, Verdict};
-use crate::memory::Remembered;
+use crate::memory::{Known, Remembered};
+use crate::tree::Entry;
 
 /// Files below this size have too few bytes for their size to say much: they need the same name.
 const SMALL: u64 = 1024;
@@ -18,7 +22,7 @@ const SMALL: u64 = 1024;
 /// even beside others that moved. Pictures that were taken in one go share a date too, but not so many.
 const SHARED_BY: u32 = 16;
 
-/// The rows that may be one end of a move: files that one side has, of which everything is known.
+/// The rows that may be one end of a move: files of which everything is known, and which the other side has not there.
 pub(super) struct Candidates {
     left: Vec<RowId>,
     right: Vec<RowId>,
@@ -36,13 +40,20 @@ impl Candidates {
             if blocked[at as usize] {
                 continue;
             }
-            let (side, found) = match row.verdict {
-                Verdict::LeftOnly => (Side::Left, &mut left),
-                Verdict::RightOnly => (Side::Right, &mut right),
-                _ => continue,
-            };
-            if comparison.entry(at, side).is_some_and(|entry| entry.kind == Kind::File) {
-                found.push(at);
+            let is_file =
+                |side| comparison.entry(at, side).is_some_and(|entry: Entry| entry.kind == Kind::File);
+            match row.verdict {
+                Verdict::LeftOnly if is_file(Side::Left) => left.push(at),
+                Verdict::RightOnly if is_file(Side::Right) => right.push(at),
+                Verdict::Different(found)
+                    if (found.size || found.modified || found.content)
+                        && is_file(Side::Left)
+                        && is_file(Side::Right) =>
+                {
+                    left.push(at);
+                    right.push(at);
+                }
+                _ => {}
             }
         }
         Self { left, right }
@@ -69,7 +80,7 @@ type Looks = (u64, Time);
 struct Alike {
     /// On each side, wherever they are.
     all: [u32; 2],
-    /// The last one of each side that has no counterpart at its path.
+    /// The last one of each side that is a candidate.
     alone: [Option<RowId>; 2],
 }
 
@@ -127,14 +138,14 @@ impl Finder<'_> {
         self.comparison.name_on(left, Side::Left) == self.comparison.name_on(right, Side::Right)
     }
 
-    fn match_up(&mut self, left: RowId, right: RowId, why: Why, renamed: Option<Side>) {
-        self.matched[0].insert(left);
-        self.matched[1].insert(right);
-        self.found.sure.push(Move { left, right, why, is_folder: false, renamed, is_top: true });
+    fn match_up(&mut self, found: Move) {
+        self.matched[0].insert(found.left);
+        self.matched[1].insert(found.right);
+        self.found.sure.push(found);
     }
 
     /// By the memory of the pair: the file that one side had at the path which the other still has is the one that it
-    /// has at another path now, and neither has changed since both were proven equal.
+    /// has at another path now. The other one has not changed since both were proven equal.
     fn by_number(&mut self, candidates: &Candidates, remembered: &Remembered) {
         let comparison = self.comparison;
         for (renamed_on, new, old) in [
@@ -161,24 +172,42 @@ impl Finder<'_> {
                 let Some(known) = remembered.get(&comparison.path(old)) else { continue };
                 let id = known.on(renamed_on).id;
                 let Some(Some(new)) = by_number.get(&(id.file, id.file_high)).copied() else { continue };
-                let is_as_remembered = |row: RowId, side: Side| {
-                    let stamp = known.on(side);
-                    comparison.entry(row, side).is_some_and(|now| {
-                        let now = now.fingerprint();
-                        (now.kind, now.size, now.modified) == (stamp.kind, stamp.size, stamp.modified)
-                    })
-                };
                 let (left, right) = if renamed_on == Side::Left { (new, old) } else { (old, new) };
-                let is_free = !self.is_matched(left, Side::Left) && !self.is_matched(right, Side::Right);
-                if is_free
-                    && is_as_remembered(left, Side::Left)
-                    && is_as_remembered(right, Side::Right)
-                    && self.are_equal(left, right)
-                {
-                    self.match_up(left, right, Why::Number, Some(renamed_on));
+                let is_taken = self.is_matched(left, Side::Left) || self.is_matched(right, Side::Right);
+                if new == old {
+                    // A file that is where it was has not moved, whatever was written to it and looks like it now.
+                    self.matched.iter_mut().for_each(|matched| matched.extend([old]));
+                    continue;
+                }
+                if is_taken || !self.is_as_remembered(old, renamed_on.other(), known) {
+                    continue;
+                }
+                let is_changed = !self.is_as_remembered(new, renamed_on, known);
+                if if is_changed {
+                    self.is_as_old(new, renamed_on, known)
+                } else {
+                    self.are_equal(left, right)
+                } {
+                    let found = Move::of_file(left, right, Why::Number);
+                    self.match_up(Move { renamed: Some(renamed_on), is_changed, ..found });
                 }
             }
         }
+    }
+
+    fn is_as_remembered(&self, row: RowId, side: Side, known: &Known) -> bool {
+        let stamp = known.on(side);
+        self.comparison.entry(row, side).is_some_and(|now| {
+            let now = now.fingerprint();
+            (now.kind, now.size, now.modified) == (stamp.kind, stamp.size, stamp.modified)
+        })
+    }
+
+    /// Whether a file is no younger than what is remembered. A system gives the number of a file that is deleted to one
+    /// that is made: only the created time, which nobody can set where it says something, tells the two apart.
+    fn is_as_old(&self, row: RowId, side: Side, known: &Known) -> bool {
+        let created = self.comparison.entry(row, side).and_then(|now| now.created());
+        created.is_some_and(|created| created <= known.seen)
     }
 
     /// By size and date that no other file has.
@@ -214,15 +243,14 @@ impl Finder<'_> {
             .collect();
         pairs.sort_unstable_by_key(|(_, [left, _])| *left);
         for (looks, [left, right]) in pairs {
-            if !self.are_equal(left, right) {
+            // At one path it differs in what the looks do not show.
+            if left == right || !self.are_equal(left, right) {
                 continue;
             }
             if self.is_sure(looks, left, right) {
-                self.match_up(left, right, Why::Unique, None);
+                self.match_up(Move::of_file(left, right, Why::Unique));
             } else {
-                let why = Why::Hash;
-                let found = Move { left, right, why, is_folder: false, renamed: None, is_top: true };
-                self.found.doubtful.push(found);
+                self.found.doubtful.push(Move::of_file(left, right, Why::Hash));
             }
         }
     }
@@ -290,7 +318,7 @@ impl Finder<'_> {
                     && self.is_date_of_its_own(row, other)
                     && self.are_equal(row, other)
                 {
-                    self.match_up(row, other, Why::Unique, None);
+                    self.match_up(Move::of_file(row, other, Why::Unique));
                 }
             }
         }

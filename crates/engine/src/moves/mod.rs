@@ -6,8 +6,12 @@
 //! and the name or the folder agrees; or because every byte of both was read. A folder is one move where everything in
 //! it is.
 //!
+//! The two paths may be ones that both sides have, with other files at them: names were handed on, or swapped. And a file
+//! that the memory knows by its number may have been edited as well: then it moves, and is brought over.
+//!
 //! Invariants: in doubt an item has not moved: it is copied, which is never wrong. What could not be read, what clashes
-//! and what a pattern hides is no candidate. What is said of a pair is what the comparison would say of it at one path.
+//! and what a pattern hides is no candidate. What is said of a pair that did not change is what the comparison would say of
+//! it at one path.
 //!
 //! This module must not know what is done about a move, nor which side is written to.
 
@@ -16,7 +20,7 @@ mod matching;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fcs_sys::Root;
 
@@ -40,9 +44,9 @@ pub enum Why {
 /// An item that has one path on the left and another one on the right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Move {
-    /// Its row on the left, which the right lacks.
+    /// Its row on the left. The right lacks it, or has another file there.
     pub left: RowId,
-    /// Its row on the right, which the left lacks.
+    /// Its row on the right. The left lacks it, or has another file there.
     pub right: RowId,
     /// How that is known.
     pub why: Why,
@@ -52,9 +56,16 @@ pub struct Move {
     pub renamed: Option<Side>,
     /// It is in no folder that moves as one.
     pub is_top: bool,
+    /// The side that renamed it also changed what is in it.
+    pub is_changed: bool,
 }
 
 impl Move {
+    /// A file that moves by itself.
+    fn of_file(left: RowId, right: RowId, why: Why) -> Self {
+        Self { left, right, why, is_folder: false, renamed: None, is_top: true, is_changed: false }
+    }
+
     /// Its row on one side.
     pub fn on(&self, side: Side) -> RowId {
         match side {
@@ -92,18 +103,51 @@ pub fn find(comparison: &Comparison, remembered: Option<&Remembered>, settings: 
     let found = matching::find(comparison, &criteria, &candidates, remembered);
     let content_counts = settings.compare_content != ContentCheck::Off;
     let size = |found: &Move| comparison.entry(found.left, Side::Left).map_or(0, |entry| entry.size);
-    let (known, mut unread): (Vec<Move>, Vec<Move>) =
-        found.sure.into_iter().partition(|found| !content_counts || size(found) == 0);
+    let mut all = found.sure;
     if settings.moves == MoveChoice::Content {
-        unread.extend(found.doubtful.into_iter().filter(|found| size(found) > 0));
+        all.extend(found.doubtful.into_iter().filter(|found| size(found) > 0));
     }
+    keep_whole_chains(comparison, &mut all);
+    let is_known =
+        |found: &Move| found.why != Why::Hash && (!content_counts || found.is_changed || size(found) == 0);
+    let (known, mut unread): (Vec<Move>, Vec<Move>) = all.into_iter().partition(is_known);
     unread.sort_unstable_by_key(|found| found.left);
     Moves { unread, ..Moves::of(comparison, &criteria, known) }
+}
+
+/// Whether one of the two paths of a move is one that both sides have.
+pub(crate) fn is_in_chain(comparison: &Comparison, found: &Move) -> bool {
+    comparison.node(found.left, Side::Right).is_some() || comparison.node(found.right, Side::Left).is_some()
+}
+
+/// Leaves only the moves of which each path that both sides have is one that another move leaves, and one that a move comes
+/// to: whoever renames all of them takes a name from nothing else, and leaves none without its item. Not where one of
+/// these files changed too: then it could not be both renamed and replaced under a name that is never without an item of
+/// before or after.
+pub(crate) fn keep_whole_chains(comparison: &Comparison, moves: &mut Vec<Move>) {
+    let is_on_both = |row: RowId| {
+        comparison.node(row, Side::Left).is_some() && comparison.node(row, Side::Right).is_some()
+    };
+    moves.retain(|found| !found.is_changed || !is_in_chain(comparison, found));
+    loop {
+        let ends = |side| moves.iter().map(|found| found.on(side)).collect::<HashSet<RowId>>();
+        let [lefts, rights] = [Side::Left, Side::Right].map(ends);
+        let count = moves.len();
+        moves.retain(|found| {
+            [found.left, found.right]
+                .iter()
+                .all(|row| !is_on_both(*row) || lefts.contains(row) && rights.contains(row))
+        });
+        if moves.len() == count {
+            return;
+        }
+    }
 }
 
 impl Moves {
     /// Adds the folders in which everything is among these files.
     fn of(comparison: &Comparison, criteria: &Criteria<'_>, mut all: Vec<Move>) -> Self {
+        keep_whole_chains(comparison, &mut all);
         all.sort_unstable_by_key(|found| found.left);
         let all = folders::with_folders(comparison, criteria, &all);
         let by_right = all.iter().enumerate().map(|(at, found)| (found.right, at)).collect();
@@ -125,10 +169,18 @@ impl Moves {
         &self.all
     }
 
-    /// The move that one side's item of a row is part of.
+    /// The move that one side's item of a row is part of; of two, the left one's.
     pub fn of_row(&self, row: RowId) -> Option<&Move> {
-        let at = self.all.binary_search_by_key(&row, |found| found.left).ok();
-        self.all.get(at.or_else(|| self.by_right.get(&row).copied())?)
+        self.of_item(row, Side::Left).or_else(|| self.of_item(row, Side::Right))
+    }
+
+    /// The move that a side's item of a row is part of.
+    pub fn of_item(&self, row: RowId, side: Side) -> Option<&Move> {
+        let at = match side {
+            Side::Left => self.all.binary_search_by_key(&row, |found| found.left).ok(),
+            Side::Right => self.by_right.get(&row).copied(),
+        };
+        self.all.get(at?)
     }
 
     /// How many pairs only their content can prove, and how many bytes each side has of them.

@@ -228,26 +228,61 @@ fn a_number_that_is_remembered_tells_what_nothing_else_does() {
         assert_eq!(all, [(Why::Number, Some(renamed), row("new"))]);
         assert!(find(&comparison, None, &Settings::default()).is_empty(), "without a memory");
 
-        // Another file has the number, one of the two was changed since, or numbers do not last.
-        let changed = |change: &dyn Fn(&mut Known)| {
+        // Another file has the number, or numbers do not last.
+        let with = |change: &dyn Fn(&mut Known)| {
             let mut known = *memory.get(&path("d/old")).unwrap();
             change(&mut known);
             let mut other = Remembered::default();
             assert!(other.push(&path("d/old"), known));
-            find(&comparison, Some(&other), &Settings::default()).is_empty()
+            let moves = find(&comparison, Some(&other), &Settings::default());
+            moves.iter().map(|found| found.is_changed).collect::<Vec<_>>()
         };
         let id = FileId { volume: 1, file: 1000, file_high: 0 };
-        assert!(!changed(&|_| {}));
-        assert!(changed(&|known| known.stamps.iter_mut().for_each(|stamp| stamp.id = id)));
-        for side in [0, 1] {
-            assert!(changed(&|known| known.stamps[side].size += 1));
-            assert!(changed(&|known| known.stamps[side].modified = Time::new(77, 0)));
+        assert_eq!(with(&|_| {}), [false]);
+        assert!(with(&|known| known.stamps.iter_mut().for_each(|stamp| stamp.id = id)).is_empty());
+        // What was renamed may have been changed too, but not the other one: whose version is wanted is another question.
+        let (here, other) = if renamed == Side::Left { (0, 1) } else { (1, 0) };
+        for change in
+            [|stamp: &mut Stamp| stamp.size += 1, |stamp: &mut Stamp| stamp.modified = Time::new(77, 0)]
+        {
+            assert_eq!(with(&|known| change(&mut known.stamps[here])), [true]);
+            assert!(with(&|known| change(&mut known.stamps[other])).is_empty());
         }
+        // It was made after what is remembered, and was given the number of a file that is gone.
+        let later = |known: &mut Known| {
+            known.stamps[here].size += 1;
+            known.seen = Time::new(-1, 0);
+        };
+        assert!(with(&later).is_empty());
         let (mut left, mut right) = (sides[0].scan(Exact), sides[1].scan(Exact));
         (left.volume.lasting_numbers, right.volume.lasting_numbers) = (false, false);
         let comparison = compare_trees(left, right, &Settings::default());
         assert!(find(&comparison, Some(&memory), &Settings::default()).is_empty());
     }
+}
+
+/// A file that is where it was has not moved, whatever was written to it and whatever looks like it did before.
+#[test]
+fn what_is_at_its_path_has_not_moved() {
+    let left = Item::folder(0, [("a", f(BIG + 1, 1)), ("b", f(BIG, 2))]);
+    let right = Item::folder(0, [("a", f(BIG, 2))]);
+    let comparison = compare_models(&left, &right, Exact, &Settings::default());
+    let row = |text: &str| comparison.walk().find(|&row| comparison.path(row) == path(text)).unwrap();
+    // By its looks b is what the right has as a; but then a would be without a file for a while.
+    assert_eq!(of(&left, &right), NONE);
+    // The memory knows that a is the same file as ever, edited since.
+    let now = |row, side| Stamp::from(&comparison.entry(row, side).unwrap().fingerprint());
+    let old = Stamp { size: BIG, modified: Time::new(2, 123), ..now(row("a"), Side::Left) };
+    let known = Known {
+        stamps: [old, now(row("a"), Side::Right)],
+        hash: None,
+        grade: Grade::Looks,
+        seen: Time::new(1, 0),
+    };
+    let mut memory = Remembered::default();
+    assert!(memory.push(&path("a"), known));
+    let moves = find(&comparison, Some(&memory), &Settings::default());
+    assert_eq!(found(&comparison, &moves), NONE);
 }
 
 #[test]

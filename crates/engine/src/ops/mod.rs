@@ -37,7 +37,7 @@ use crate::run::context::Context;
 /// What plans say of changes of single items.
 pub(crate) mod planned {
     pub use super::ItemChange;
-    pub use super::move_::Moved;
+    pub use super::move_::{Moved, SourceOfMove};
     pub use super::set_metadata::{ItemMetadata, MetadataChange};
 }
 
@@ -282,8 +282,7 @@ impl First {
         let removals = plan.removals.iter().map(|folder| folder.items.len()).sum();
         let changed_early = after(removed, removals, plan.removals.len());
         let early = || changes(plan, When::BeforeRemovals).map(ItemChange::single);
-        let listed = early().map(listed_folders).sum();
-        let respelled = after(changed_early, early().count(), listed);
+        let respelled = after(changed_early, early().count(), folders_of(early()));
         let renames = plan.renames.iter().map(|folder| folder.items.len()).sum();
         Self {
             removed,
@@ -313,22 +312,32 @@ pub(crate) fn placed<'a>(
         let single = change.single();
         if let Some(before) = before.replace(single) {
             next.step += 1;
-            next.folder += if share_a_folder(then, before, single) { 0 } else { listed_folders(before) };
+            next.folder += if share_folders(before, single) { 0 } else { listed_folders(before) };
         }
         (next, change)
     })
 }
 
-/// How many folders are listed for a change that does not share its folder with the next.
+/// How many folders are listed for changes that follow each other.
+fn folders_of<'a>(changes: impl Iterator<Item = &'a dyn SingleItem>) -> usize {
+    let mut changes = changes.peekable();
+    let mut folders = 0;
+    while let Some(change) = changes.next() {
+        let shares = changes.peek().is_some_and(|next| share_folders(change, *next));
+        folders += if shares { 0 } else { listed_folders(change) };
+    }
+    folders
+}
+
+/// How many folders are listed for a change that does not share its folders with the next.
 fn listed_folders(change: &dyn SingleItem) -> usize {
     1 + usize::from(change.other_folder().is_some())
 }
 
-/// Whether the folder of a change is also that of the one that follows it. Recovery lists each folder that it is told of.
-/// Only of those at the end: the folders of those before are counted one by one, by [`First`].
-fn share_a_folder(then: When, change: &dyn SingleItem, next: &dyn SingleItem) -> bool {
+/// Whether the folders of a change are also those of the one that follows it. Recovery lists each folder that it is told of.
+fn share_folders(change: &dyn SingleItem, next: &dyn SingleItem) -> bool {
     let folder = |change: &dyn SingleItem| change.step().map(|(path, seen, _)| (path, seen));
-    then == When::AtTheEnd && folder(change).is_some() && folder(change) == folder(next)
+    folder(change).is_some() && folder(change) == folder(next) && change.other_folder() == next.other_folder()
 }
 
 /// Steps per record: few enough that a record stays small, enough that their number costs nothing.
@@ -349,7 +358,7 @@ fn list_changes(plan: &Part<'_>, then: When, journal: &mut Journal) -> io::Resul
     while let Some(change) = changes.next() {
         let (folder, before, step) = change.step().ok_or(io::ErrorKind::InvalidInput)?;
         let mut steps = vec![step];
-        while let Some(next) = changes.next_if(|next| share_a_folder(then, change, *next)) {
+        while let Some(next) = changes.next_if(|next| share_folders(change, *next)) {
             steps.extend(next.step().map(|(_, _, step)| step));
         }
         list_folder(&folder, false, Some(before), None, steps.into_iter(), journal)?;

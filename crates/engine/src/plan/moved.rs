@@ -1,16 +1,19 @@
 //! What moves inside the target, instead of being copied to its new path and removed from its old one.
 //!
 //! Invariants: an item moves only where both would be done: its new path is selected and can be brought over, its old
-//! one is selected and can go. Its own rename is all that is done to it, and to everything in a folder that moves as
-//! one. No move begins, ends or passes below another one, because a run renames each item once, where it stands.
+//! one is selected and can go. What was changed as well is brought over once it has moved. A name that both sides have is
+//! an end of a move only where its item leaves by a move and another one comes by a move: names that are handed on or
+//! swapped. So it has an item whatever cuts a run off, and all of such a chain moves, or nothing of it. No move begins, ends or passes below another one, because a run renames each item once, where it stands.
+
+use std::collections::HashMap;
 
 use fcs_sys::{Kind, Name};
 
 use super::planner::{MOVED, Planner, RowAction, SELECTED};
-use crate::compare::{Comparison, RowId, Side};
-use crate::moves::Move;
+use crate::compare::{Comparison, RowId};
+use crate::moves::{Move, Moves, is_in_chain, keep_whole_chains};
 use crate::ops::ItemChange;
-use crate::plan::Moved;
+use crate::plan::{Moved, SourceOfMove};
 use crate::report::{ActionKind, SkipReason};
 use crate::tree::Entry;
 
@@ -20,12 +23,48 @@ impl Planner<'_> {
         let Some(moves) = self.moves.filter(|_| self.work.copies && self.work.removals) else { return };
         // A folder comes before what is in it: where it cannot move as one, what is in it may.
         for found in moves.all() {
-            if !self.has(found.left, MOVED) && self.can_move(found) {
-                for side in [Side::Left, Side::Right] {
-                    self.for_all_in(found.on(side), |planner, row| planner.marks[row as usize] |= MOVED);
-                }
+            let is_within = self.has(found.on(self.target), MOVED);
+            if !is_within && !is_in_chain(self.comparison, found) && self.can_move(found) {
+                self.mark_move(found);
             }
         }
+        for found in self.chained(moves) {
+            self.mark_move(&found);
+        }
+    }
+
+    fn mark_move(&mut self, found: &Move) {
+        let (new, old) = (found.on(self.source), found.on(self.target));
+        self.movers.insert(old, new);
+        self.for_all_in(old, |planner, row| planner.marks[row as usize] |= MOVED);
+        // Of what changed a copy is planned too.
+        if found.is_changed {
+            self.changed.insert(new, old);
+        } else {
+            self.for_all_in(new, |planner, row| planner.marks[row as usize] |= MOVED);
+        }
+    }
+
+    /// The files that can move to names, or from names, that both sides have.
+    fn chained(&self, moves: &Moves) -> Vec<Move> {
+        let all = moves.all().iter().filter(|found| is_in_chain(self.comparison, found));
+        let mut chained: Vec<Move> = all.filter(|found| self.can_move(found)).copied().collect();
+        // Those that look alike a recovery could not tell apart where numbers do not last.
+        let looks = |found: &Move| {
+            let entry = self.comparison.entry(found.on(self.target), self.target);
+            entry.map(|entry| (entry.size, entry.modified))
+        };
+        let mut alike: HashMap<_, u32> = HashMap::new();
+        chained.iter().for_each(|found| *alike.entry(looks(found)).or_default() += 1);
+        chained.retain(|found| alike.get(&looks(found)) == Some(&1));
+        keep_whole_chains(self.comparison, &mut chained);
+        chained
+    }
+
+    /// What is at the name that a row's file goes to, when its turn comes.
+    pub(super) fn met_by(&self, row: RowId) -> Option<Entry> {
+        let old = self.changed.get(&row).copied();
+        self.comparison.entry(old.unwrap_or(row), self.target)
     }
 
     fn for_all_in(&mut self, top: RowId, mut each: impl FnMut(&mut Self, RowId)) {
@@ -57,16 +96,24 @@ impl Planner<'_> {
         let Some(volume) = self.volume_of_new_folder(new) else { return false };
         let from = self.comparison.row(old).parent;
         let may_change = |entry: Entry| entry.protection().is_none() && entry.volume() == volume;
+        let is_on_both = |row| {
+            let has = |side| self.comparison.entry(row, side).is_some();
+            has(self.source) && has(self.target)
+        };
         let can_go = |row| {
+            let goes = if is_on_both(row) { RowAction::Copy } else { RowAction::Remove };
             self.has(row, SELECTED)
-                && self.action(row) == RowAction::Remove
+                && self.action(row) == goes
                 && self.comparison.entry(row, self.target).is_some_and(may_change)
         };
         let can_come = |row| {
             let wanted = match self.action(row) {
-                RowAction::Copy | RowAction::CopyLink | RowAction::MakeFolder => true,
+                RowAction::Copy => true,
+                RowAction::CopyLink | RowAction::MakeFolder => !is_on_both(row),
                 // Nothing of it need be read.
-                RowAction::Skip(why) => why == SkipReason::Placeholder,
+                RowAction::Skip(why) => {
+                    why == SkipReason::Placeholder && !found.is_changed && !is_on_both(row)
+                }
                 _ => false,
             };
             wanted && self.has(row, SELECTED)
@@ -102,8 +149,7 @@ impl Planner<'_> {
         let Some(moves) = self.moves else { return };
         for found in moves.all() {
             let (new, old) = (found.on(self.source), found.on(self.target));
-            if self.has(old, MOVED)
-                && self.action(old) == RowAction::Move
+            if self.movers.get(&old) == Some(&new)
                 && let Some(moved) = self.moved(new, old)
             {
                 self.plan.changes.push(ItemChange::Move(moved));
@@ -112,12 +158,22 @@ impl Planner<'_> {
         }
     }
 
+    /// The item that what moves is to be like. What is brought over after it moved is verified then.
+    fn source_of(&self, new: RowId) -> Option<SourceOfMove> {
+        let entry = self.comparison.entry(new, self.source).filter(|_| !self.changed.contains_key(&new))?;
+        let path = self.comparison.path_on(new, self.source);
+        Some(SourceOfMove { path, expect: entry.fingerprint() })
+    }
+
     fn moved(&self, new: RowId, old: RowId) -> Option<Moved> {
         let comparison = self.comparison;
         let (into, from) = (comparison.row(new).parent, comparison.row(old).parent);
         let item = comparison.entry(old, self.target)?;
-        // Names were checked when they were listed.
-        let name = Name::new(comparison.name_on(new, self.source)).ok()?;
+        // A name that another item had keeps its spelling: giving it another one is a matter of its own. Names were
+        // checked when they were listed.
+        let is_taken = comparison.entry(new, self.target).is_some();
+        let spelled_on = if is_taken { self.target } else { self.source };
+        let name = Name::new(comparison.name_on(new, spelled_on)).ok()?;
         Some(Moved {
             root: self.target.into(),
             from: comparison.path_on(old, self.target),
@@ -126,6 +182,7 @@ impl Planner<'_> {
             from_folder: comparison.entry(from, self.target)?.fingerprint(),
             to_folder: comparison.entry(into, self.target).map(|folder| folder.fingerprint()),
             protection: item.protection(),
+            source: self.source_of(new),
         })
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Invariant: pure. Each selected row becomes one operation, one [`Skip`], or nothing, by [`Planner::action`] alone.
 
+use std::collections::HashMap;
+
 use fcs_sys::user::User;
 use fcs_sys::{Kind, Name, Place, Time};
 
@@ -83,6 +85,10 @@ pub(crate) struct Planner<'a> {
     pub(crate) settings: &'a Settings,
     /// What has another path on the source than on the target.
     pub(super) moves: Option<&'a Moves>,
+    /// Rows of which the target's item moves, each with the row that it moves to.
+    pub(super) movers: HashMap<RowId, RowId>,
+    /// Rows of which the source's item is brought over once the target's has moved there, each with the row that has that.
+    pub(super) changed: HashMap<RowId, RowId>,
     pub(crate) network: bool,
     /// On one side at least permissions and owners are made up, and say nothing.
     pub(crate) made_up_permissions: bool,
@@ -106,6 +112,8 @@ impl<'a> Planner<'a> {
             work,
             settings,
             moves: None,
+            movers: HashMap::new(),
+            changed: HashMap::new(),
             network,
             made_up_permissions: [&comparison.left, &comparison.right]
                 .iter()
@@ -420,13 +428,13 @@ impl<'a> Planner<'a> {
             return None;
         }
         let source = self.comparison.entry(row, self.source)?;
+        let target = self.met_by(row);
         let action = match action {
             RowAction::Copy => self.copy_of(&source),
             RowAction::CopyLink => Action::CopyLink,
             RowAction::SetTimes => Action::SetTimes,
             _ => return None,
         };
-        let target = self.comparison.entry(row, self.target);
         // Names were checked when they were listed.
         let name = |side| Name::new(self.comparison.name_on(row, side)).ok();
         let replaces_folder = target.is_some_and(|there| there.kind == Kind::Folder);

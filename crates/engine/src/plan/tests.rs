@@ -164,6 +164,9 @@ pub(super) fn carry_out(plan: &Plan, source: &Item, target: &mut Item) {
     if !plan.folders.is_empty() {
         set(target, &RelPath::root(), NOW);
     }
+    let moved: BTreeSet<&RelPath> = plan.changes.iter().filter_map(ItemChange::new_path).collect();
+    let waits =
+        |folder: &FolderPlan, step: &Step| moved.contains(&folder.target_path.join(&step.target_name));
     for folder in &plan.folders {
         if folder.create {
             let (parent, name) = folder.target_path.split().unwrap();
@@ -171,7 +174,7 @@ pub(super) fn carry_out(plan: &Plan, source: &Item, target: &mut Item) {
             assert!(target.items_at(&parent).insert(name.as_bytes().to_vec(), made).is_none());
             set(target, &parent, NOW);
         }
-        for step in &folder.steps {
+        for step in folder.steps.iter().filter(|step| !waits(folder, step)) {
             let copy = source.at(&folder.source_path.join(&step.source_name)).unwrap().clone();
             let old = target.items_at(&folder.target_path).insert(step.target_name.as_bytes().to_vec(), copy);
             assert_eq!(old.is_some(), step.expect_target.is_some());
@@ -179,6 +182,12 @@ pub(super) fn carry_out(plan: &Plan, source: &Item, target: &mut Item) {
         }
     }
     move_items(plan, target, &|target, at| set(target, at, NOW));
+    for (folder, step) in plan.steps().filter(|(folder, step)| waits(folder, step)) {
+        let copy = source.at(&folder.source_path.join(&step.source_name)).unwrap().clone();
+        let old = target.items_at(&folder.target_path).insert(step.target_name.as_bytes().to_vec(), copy);
+        assert_eq!(old.is_some(), step.expect_target.is_some());
+        set(target, &folder.target_path, NOW);
+    }
     for (folder, removal) in plan.removed() {
         let gone = target.items_at(&folder.path).remove(removal.name.as_bytes());
         assert!(gone.unwrap().items().is_none_or(BTreeMap::is_empty), "a folder goes after what is in it");
@@ -190,7 +199,7 @@ pub(super) fn carry_out(plan: &Plan, source: &Item, target: &mut Item) {
     }
 }
 
-/// Each by one rename, of something that is there to where nothing is, and none through another one.
+/// Each from where something is to where nothing is, once all have left, and none through another one.
 fn move_items(plan: &Plan, target: &mut Item, touch: &dyn Fn(&mut Item, &RelPath)) {
     let moves = || plan.changes.iter().filter_map(|change| Some((change.path(), change.new_path()?)));
     let ends: BTreeSet<&RelPath> = moves().flat_map(|(from, to)| [from, to]).collect();
@@ -199,11 +208,15 @@ fn move_items(plan: &Plan, target: &mut Item, touch: &dyn Fn(&mut Item, &RelPath
             let above = std::iter::successors(end.split(), |(parent, _)| parent.split());
             assert!(above.into_iter().all(|(parent, _)| !ends.contains(&parent)), "{end:?} is in a move");
         }
-        let ([from_folder, to_folder], [from, to]) = {
-            let ((a, from), (b, to)) = (from.split().unwrap(), to.split().unwrap());
-            ([a, b], [from, to])
-        };
-        let item = target.items_at(&from_folder).remove(from.as_bytes()).unwrap();
+    }
+    let items: Vec<Item> = moves()
+        .map(|(from, _)| {
+            let (folder, name) = from.split().unwrap();
+            target.items_at(&folder).remove(name.as_bytes()).unwrap()
+        })
+        .collect();
+    for ((from, to), item) in moves().zip(items) {
+        let ((from_folder, _), (to_folder, to)) = (from.split().unwrap(), to.split().unwrap());
         assert!(target.items_at(&to_folder).insert(to.as_bytes().to_vec(), item).is_none(), "{to:?} is free");
         touch(target, &from_folder);
         touch(target, &to_folder);

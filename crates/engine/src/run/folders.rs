@@ -13,7 +13,7 @@ use super::meter::Owed;
 use crate::dir_cursor::DirCursor;
 use crate::identity::Numbers;
 use crate::ops::make_folder;
-use crate::plan::{Action, FolderPlan};
+use crate::plan::{Action, FolderPlan, Step};
 use crate::{Error, ErrorKind, Op};
 
 /// How far a folder got.
@@ -64,12 +64,36 @@ fn hand_out<'a>(context: &Context<'_>, queue: &Sender<Vec<CopyJob<'a>>>, jobs: V
     }
 }
 
+/// Which steps of a plan are handed out.
+#[derive(Clone, Copy)]
+pub(super) enum Round<'e> {
+    /// All but those that wait for moves.
+    First,
+    /// Those, in the folders that the first round has entered.
+    AfterMoves(&'e [Entered]),
+}
+
+impl Round<'_> {
+    /// Whether the steps of a folder are a matter of this round.
+    fn concerns(self, index: usize) -> bool {
+        match self {
+            Round::First => true,
+            Round::AfterMoves(entered) => matches!(entered.get(index), Some(Entered::Yes(_))),
+        }
+    }
+}
+
 /// Enters every folder of the plan in order and hands out its steps. Returns how far each folder got.
 pub(super) fn feed<'a>(
     context: &Context<'a>,
+    round: Round<'_>,
     small: &Sender<Vec<CopyJob<'a>>>,
     large: &Sender<Vec<CopyJob<'a>>>,
 ) -> Vec<Entered> {
+    let is_late = matches!(round, Round::AfterMoves(_));
+    let waits = |plan: &FolderPlan, step: &Step| {
+        context.has_moves() && context.waits_for_moves(&plan.target_path.join(&step.target_name))
+    };
     let mut walker = Walker::new(context);
     let mut entered = Vec::with_capacity(context.plan.folders.len());
     // Steps are numbered by their place in the plan, as the journal lists them.
@@ -77,16 +101,30 @@ pub(super) fn feed<'a>(
     for (index, plan) in context.plan.folders.iter().enumerate() {
         let first = next;
         next += plan.steps.len() as u64;
+        let late = || plan.steps.iter().filter(|step| waits(plan, step));
+        if !round.concerns(index) || is_late && late().next().is_none() {
+            continue;
+        }
         if context.should_stop() {
-            plan.steps.iter().for_each(|step| context.cancel(plan, step));
+            if is_late {
+                late().for_each(|step| context.cancel(plan, step));
+            } else {
+                plan.steps.iter().for_each(|step| context.cancel(plan, step));
+            }
             entered.push(Entered::Cancelled);
             continue;
         }
-        match enter(context, &mut walker, plan, index as u32) {
+        let opened = match round {
+            Round::First => enter(context, &mut walker, plan, index as u32),
+            Round::AfterMoves(_) => open(context, &mut walker, plan, (index as u32, false)),
+        };
+        match opened {
             Ok((folder, id)) => {
                 let folder = Arc::new(folder);
                 // Dates are set when everything is copied.
-                let copies = (first..).zip(&plan.steps).filter(|(_, step)| step.action != Action::SetTimes);
+                let copies = (first..)
+                    .zip(&plan.steps)
+                    .filter(|(_, step)| step.action != Action::SetTimes && waits(plan, step) == is_late);
                 let (mut some, mut bytes) = (Vec::new(), 0);
                 for (number, step) in copies {
                     let job =
@@ -109,7 +147,11 @@ pub(super) fn feed<'a>(
                 entered.push(Entered::Yes(id));
             }
             Err(error) => {
-                context.fail_all(plan);
+                if is_late {
+                    late().for_each(|step| context.fail_below(plan, step));
+                } else {
+                    context.fail_all(plan);
+                }
                 entered.push(Entered::Failed(Box::new(error)));
             }
         }
@@ -127,6 +169,16 @@ pub(super) fn enter<'a>(
     if plan.create {
         make_folder::create(context, walker, plan, index)?;
     }
+    open(context, walker, plan, (index, plan.create))
+}
+
+/// Opens a folder that is there on both sides, and says in the journal if it was made right now.
+fn open<'a>(
+    context: &Context<'_>,
+    walker: &mut Walker,
+    plan: &'a FolderPlan,
+    (index, is_new): (u32, bool),
+) -> Result<(FolderPair<'a>, FileId), Error> {
     let (source, target) =
         walker.open(&plan.source_path, &plan.target_path).map_err(|c| closed(context, plan, c))?;
     let on_target = |e| Error::os(Op::Open, context.target_path(&plan.target_path), e);
@@ -152,7 +204,7 @@ pub(super) fn enter<'a>(
     context
         .lift(&plan.target_path, &target, &there, (index as usize, listed))
         .map_err(|e| Error::os(Op::SetMetadata, context.target_path(&plan.target_path), e))?;
-    if plan.create {
+    if is_new {
         context.made(index, there.id);
     }
     let volume = context.volume_of(&target).map_err(on_target)?;

@@ -28,6 +28,7 @@ pub(crate) mod reread;
 pub(crate) mod staged;
 pub(crate) mod streams;
 mod verify;
+pub(crate) mod verify_moved;
 mod worker;
 
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub use crate::history::{RemovedTo, RunId, StartError};
 
 use crate::ops::{self, When, remove, respell, set_metadata};
 use context::{Context, Whole};
-use folders::Entered;
+use folders::{Entered, Round};
 
 /// How a run is carried out, beyond the settings.
 #[derive(Debug, Clone, Default)]
@@ -149,12 +150,18 @@ pub fn run(
             let failures = remove::Failures::of(&contexts, &nothing);
             contexts.iter().for_each(|context| remove::carry_out(context, &failures, options.removed));
         }
-        let entered: Vec<Vec<Entered>> = contexts.iter().map(carry_out).collect();
+        let entered: Vec<Vec<Entered>> =
+            contexts.iter().map(|context| carry_out(context, Round::First)).collect();
         // In all roots: those before it count on the dates of files being set after the copies of all.
-        contexts.iter().filter(|context| context.is_broken()).for_each(Context::report_lost);
         let each = || contexts.iter().zip(&entered);
         each().for_each(|(context, entered)| set_metadata::carry_out(context, entered));
         contexts.iter().for_each(|context| ops::carry_out(context, When::BeforeRemovals));
+        for (context, entered) in
+            each().filter(|(context, _)| !context.is_broken() && context.has_puts_after_moves())
+        {
+            carry_out(context, Round::AfterMoves(entered));
+        }
+        contexts.iter().filter(|context| context.is_broken()).for_each(Context::report_lost);
         let failures = remove::Failures::of(&contexts, &entered);
         #[cfg(not(fcs_planted))]
         let early = false;
@@ -207,7 +214,7 @@ fn begin(run: &RunId, source: &Root, started: Time, settings: &Settings, options
     }
 }
 
-fn carry_out(context: &Context<'_>) -> Vec<Entered> {
+fn carry_out(context: &Context<'_>, round: Round<'_>) -> Vec<Entered> {
     std::thread::scope(|scope| {
         let (small_jobs, small_queue) = crossbeam_channel::bounded(context.queue_length);
         let (large_jobs, large_queue) = crossbeam_channel::bounded(context.queue_length);
@@ -262,7 +269,7 @@ fn carry_out(context: &Context<'_>) -> Vec<Entered> {
         // Not before somebody takes what it hands over, were all workers gone already.
         collector.end(context);
         // The scope waits for all of them.
-        folders::feed(context, &small_jobs, &large_jobs)
+        folders::feed(context, round, &small_jobs, &large_jobs)
     })
 }
 

@@ -5,9 +5,9 @@
 //! proven the evidence says so. That a file was opened to be read past the cache is no proof: file systems take the
 //! flag and answer from cached pages all the same.
 
-use fcs_sys::{Access, Eviction, File, FileRef, Fingerprint, Window, read_full};
+use fcs_sys::{Access, DirRef, Eviction, File, FileRef, Fingerprint, Metadata, Name, Window, read_full};
 
-use super::context::Context;
+use super::context::{Context, Volume};
 use super::fill::{Stop, is_small};
 use super::grown;
 use super::meter::Meter;
@@ -43,7 +43,12 @@ impl Reader {
         self.cached.is_none()
     }
 
-    fn evidence(self, hash: Option<Digest>) -> Evidence {
+    /// The file to be read.
+    pub(super) fn file(&self) -> &dyn File {
+        &*self.file
+    }
+
+    pub(super) fn evidence(self, hash: Option<Digest>) -> Evidence {
         match self.cached {
             None => Evidence::DeviceReread { hash },
             Some(why) => Evidence::CacheReread { hash, why },
@@ -56,71 +61,98 @@ fn path_of(context: &Context<'_>, staged: &Staged<'_>) -> std::path::PathBuf {
     context.target_path(&job.folder.plan.target_path.join(&job.step.target_name))
 }
 
+/// A file of the target that is to be read back.
+pub(super) struct OnTarget<'a> {
+    pub(super) dir: &'a DirRef,
+    pub(super) name: &'a Name,
+    pub(super) file: &'a FileRef,
+    pub(super) volume: &'a Volume,
+    pub(super) size: u64,
+    /// Whether what the name leads to is the file.
+    pub(super) is_it: &'a dyn Fn(&Metadata) -> bool,
+}
+
 /// Makes the next read of the staged file come from the device, or finds out why it cannot.
 pub(super) fn reach_device(context: &Context<'_>, staged: &Staged<'_>) -> Result<Reader, Error> {
     let Some(file) = &staged.file else {
         return Err(Error::new(Op::Verify, path_of(context, staged), ErrorKind::KindClash));
     };
-    let file = FileRef::clone(file);
-    if let Some(why) = staged.job.folder.volume.reread_is_cached() {
-        return Ok(Reader { file, cached: Some(why.into()), uncached: false });
+    let folder = &staged.job.folder;
+    Ok(OnTarget {
+        dir: &folder.target,
+        name: &staged.name,
+        file,
+        volume: &folder.volume,
+        size: staged.size,
+        is_it: &|now| staged.is_same(now),
     }
-    #[cfg(fcs_planted)]
-    if crate::planted::is(crate::planted::Fault::VerifyFromCache) {
-        return Ok(Reader { file, cached: None, uncached: false });
-    }
-    let unproven = why_cached(staged, &*file);
-    let volume = &staged.job.folder.volume.facts;
-    // Measured: past the cache is faster for large files, because no pages have to be found for them, and leaves the
-    // cache as it was; for small ones each such read waits for the device alone, and evicting in handfuls is faster.
-    let wanted = unproven.is_some()
-        || !is_small(context, staged.size) && context.settings.large_reread == Reread::Uncached;
-    let past = if wanted { open_past_cache(staged) } else { None };
-    let uncached = past.is_some();
-    let cached = unproven.filter(|_| !(uncached && volume.uncached_reads_device));
-    #[cfg(fcs_planted)]
-    let cached = cached.filter(|_| !(uncached && planted_trust(context, staged)));
-    Ok(Reader { file: past.unwrap_or(file), cached, uncached })
+    .reach_device(context))
 }
 
-/// Empties the cache of the staged file. Says why a read may still be answered by a cache; `None` when the system
-/// says that none of it is cached any more, so that every byte read from here on was read from the device.
-fn why_cached(staged: &Staged<'_>, file: &dyn File) -> Option<String> {
+impl OnTarget<'_> {
+    /// Makes the next read of the file come from the device, or finds out why it cannot.
+    pub(super) fn reach_device(&self, context: &Context<'_>) -> Reader {
+        let file = FileRef::clone(self.file);
+        if let Some(why) = self.volume.reread_is_cached() {
+            return Reader { file, cached: Some(why.into()), uncached: false };
+        }
+        #[cfg(fcs_planted)]
+        if crate::planted::is(crate::planted::Fault::VerifyFromCache) {
+            return Reader { file, cached: None, uncached: false };
+        }
+        let unproven = self.why_cached();
+        // Measured: past the cache is faster for large files, because no pages have to be found for them, and leaves the
+        // cache as it was; for small ones each such read waits for the device alone, and evicting in handfuls is faster.
+        let wanted = unproven.is_some()
+            || !is_small(context, self.size) && context.settings.large_reread == Reread::Uncached;
+        let past = if wanted { self.open_past_cache() } else { None };
+        let uncached = past.is_some();
+        let cached = unproven.filter(|_| !(uncached && self.volume.facts.uncached_reads_device));
+        #[cfg(fcs_planted)]
+        let cached = cached.filter(|_| !(uncached && self.planted_trust(context)));
+        Reader { file: past.unwrap_or(file), cached, uncached }
+    }
+
+    /// Empties the cache of the file. Says why a read may still be answered by a cache; `None` when the system says that
+    /// none of it is cached any more, so that every byte read from here on was read from the device.
+    fn why_cached(&self) -> Option<String> {
+        #[cfg(fcs_planted)]
+        if crate::planted::is(crate::planted::Fault::TrustUncached) {
+            return Some("not asked".into());
+        }
+        match self.file.evict() {
+            Ok(Eviction::Proven) => {}
+            Ok(Eviction::Unproven(why)) => return Some(why.into()),
+            Err(e) => return Some(format!("the cache could not be emptied: {e}")),
+        }
+        if self.size > self.volume.facts.in_metadata_max_bytes {
+            return None;
+        }
+        match self.file.is_in_metadata() {
+            Ok(false) => None,
+            Ok(true) => Some(
+                "the file system stores so small a file among its metadata, whose cache cannot be emptied"
+                    .into(),
+            ),
+            Err(e) => Some(format!(
+                "the file system does not report whether the file is stored among its metadata: {e}"
+            )),
+        }
+    }
+
     #[cfg(fcs_planted)]
-    if crate::planted::is(crate::planted::Fault::TrustUncached) {
-        return Some("not asked".into());
+    fn planted_trust(&self, context: &Context<'_>) -> bool {
+        !is_small(context, self.size) && crate::planted::is(crate::planted::Fault::TrustUncached)
     }
-    match file.evict() {
-        Ok(Eviction::Proven) => {}
-        Ok(Eviction::Unproven(why)) => return Some(why.into()),
-        Err(e) => return Some(format!("the cache could not be emptied: {e}")),
-    }
-    if staged.size > staged.job.folder.volume.facts.in_metadata_max_bytes {
-        return None;
-    }
-    match file.is_in_metadata() {
-        Ok(false) => None,
-        Ok(true) => Some(
-            "the file system stores so small a file among its metadata, whose cache cannot be emptied".into(),
-        ),
-        Err(e) => Some(format!(
-            "the file system does not report whether the file is stored among its metadata: {e}"
-        )),
-    }
-}
 
-#[cfg(fcs_planted)]
-fn planted_trust(context: &Context<'_>, staged: &Staged<'_>) -> bool {
-    !is_small(context, staged.size) && crate::planted::is(crate::planted::Fault::TrustUncached)
-}
-
-/// The staged file, opened to be read past the cache, where the file system can do that.
-fn open_past_cache(staged: &Staged<'_>) -> Option<FileRef> {
-    let past = staged.job.folder.target.open_file(&staged.name, Access::ReadUncached).ok()?;
-    let same = staged.is_same(&past.metadata().ok()?);
-    // Some file systems refuse only at the first read.
-    let readable = staged.size == 0 || past.read_at(&mut [0; 512], 0).is_ok();
-    (same && readable).then_some(past)
+    /// The file, opened to be read past the cache, where the file system can do that.
+    fn open_past_cache(&self) -> Option<FileRef> {
+        let past = self.dir.open_file(self.name, Access::ReadUncached).ok()?;
+        let same = (self.is_it)(&past.metadata().ok()?);
+        // Some file systems refuse only at the first read.
+        let readable = self.size == 0 || past.read_at(&mut [0; 512], 0).is_ok();
+        (same && readable).then_some(past)
+    }
 }
 
 fn meter<'a>(context: &'a Context<'_>, staged: &'a Staged<'_>) -> Meter<'a> {

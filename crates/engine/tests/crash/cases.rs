@@ -58,6 +58,8 @@ pub enum Scenario {
     Moves,
     /// What was renamed is found and renamed: a folder with all that is in it, and a file out of a folder that goes.
     Renamed,
+    /// Names are swapped between two folders, and handed on in one.
+    Chain,
     /// A file and a folder get other permissions and dates, beside a copy.
     SetMetadata,
     /// Files are named one after the other, and each ends before the next.
@@ -66,7 +68,7 @@ pub enum Scenario {
     Waiting,
 }
 
-pub const SCENARIOS: [Scenario; 22] = [
+pub const SCENARIOS: [Scenario; 23] = [
     Scenario::New,
     Scenario::Replace,
     Scenario::Delete,
@@ -86,6 +88,7 @@ pub const SCENARIOS: [Scenario; 22] = [
     Scenario::Respell,
     Scenario::Moves,
     Scenario::Renamed,
+    Scenario::Chain,
     Scenario::SetMetadata,
     Scenario::OneByOne,
     Scenario::Waiting,
@@ -100,6 +103,12 @@ const MOVES: [[&str; 2]; 3] = [["moved", "d/moved"], ["old/also", "made/other"],
 
 /// As [`MOVES`], of [`Scenario::Renamed`].
 const RENAMES: [[&str; 2]; 2] = [["tree", "renamed"], ["gone/file", "d/file"]];
+
+/// As [`MOVES`], of [`Scenario::Chain`], as the plan lists them.
+const CHAINS: [[&str; 2]; 4] = [["d/a", "a"], ["x", "y"], ["y", "z"], ["a", "d/a"]];
+
+/// What is handed on or swapped, as long as it is not recovered in part: all of each is as it was, or as it is to be.
+const TOGETHER: [&[&str]; 2] = [&["a", "d/a"], &["x", "y", "z"]];
 
 /// What the disk can do, and how long originals are kept.
 #[derive(Debug, Clone, Copy)]
@@ -189,6 +198,8 @@ pub struct Expect {
     pub respelled: bool,
     /// Where what moves is before and after.
     pub moves: &'static [[&'static str; 2]],
+    /// Paths that are all as before, or all as is to be.
+    pub together: &'static [&'static [&'static str]],
     pub way: DiskRules,
 }
 
@@ -329,6 +340,13 @@ impl Scenario {
                 right.mkdir("d");
                 put(left, "d/new", 600, 8);
                 put(right, "gone/orphan", 30, 9);
+            }
+            Self::Chain => {
+                for (seed, [from, to]) in (2..).zip(CHAINS) {
+                    put(left, to, 1100 + seed as usize, seed);
+                    put(right, from, 1100 + seed as usize, seed);
+                }
+                put(left, "new", 60, 8);
             }
             Self::SetMetadata => {
                 for fs in [left, right] {
@@ -533,7 +551,11 @@ impl Bench {
         let plan = plan_sync(&comparison, Side::Right, &|_| true, &self.settings);
         let moved = plan.changes.iter().filter_map(|change| Some([change.path(), change.new_path()?]));
         let moved: Vec<[String; 2]> = moved.map(|paths| paths.map(ToString::to_string)).collect();
-        let expected: &[[&str; 2]] = if self.scenario == Scenario::Renamed { &RENAMES } else { &[] };
+        let expected: &[[&str; 2]] = match self.scenario {
+            Scenario::Renamed => &RENAMES,
+            Scenario::Chain => &CHAINS,
+            _ => &[],
+        };
         assert!(
             moved.iter().map(|paths| paths.each_ref().map(String::as_str)).eq(expected.iter().copied()),
             "{moved:?}"
@@ -575,6 +597,7 @@ impl Bench {
                 Scenario::Renamed => &RENAMES,
                 _ => &[],
             },
+            together: if self.scenario == Scenario::Chain { &TOGETHER } else { &[] },
             way: self.way,
         }
     }

@@ -162,6 +162,18 @@ pub fn whole_tree(found: &Tree, expect: &Expect) -> Result<(), String> {
             ));
         }
     }
+    for paths in expect.together {
+        let is_as = |tree: &Tree| {
+            paths.iter().all(|path| match (found.get(*path), tree.get(*path)) {
+                (Some(now), Some(wanted)) => same(now, wanted),
+                (None, None) => true,
+                _ => false,
+            })
+        };
+        if !is_as(&expect.old) && !is_as(&expect.new) {
+            return Err(format!("of {paths:?} some are old and some are new"));
+        }
+    }
     let twice = |path: &&String| found.keys().any(|other| other != *path && other.eq_ignore_ascii_case(path));
     match found.keys().find(|path| expect.respelled && twice(path)) {
         Some(path) => Err(format!("{path} is there twice")),

@@ -112,7 +112,9 @@ impl Settler<'_> {
                     })?;
                 }
                 let displaced = self.clear_beside(dir, &staged, step, None, journal)?;
-                if displaced || (original.is_none() && step.intended && step.before.is_some()) {
+                // What had moved there has moved back; where that is, is a matter of its own step.
+                let may_be_gone = step.before.is_none() || step.moved_from.is_some();
+                if displaced || (original.is_none() && step.intended && !may_be_gone) {
                     return Err(SettleError::Lost);
                 }
                 let action =

@@ -59,6 +59,11 @@ impl Back<'_> {
                     self.collect_leftovers(dir, path, step)?;
                     Ok(None)
                 }
+                // What had moved there has moved back, in an attempt before this one.
+                NameState::Nothing if self.resumed && step.moved_from.is_some() => {
+                    self.collect_leftovers(dir, path, step)?;
+                    Ok(None)
+                }
                 _ => Err(Refusal::Kind(ErrorKind::OriginalLost)),
             };
         };

@@ -20,7 +20,7 @@ use crate::history::{RunId, RunLog};
 use crate::identity::Numbers;
 use crate::lift::Lifted;
 use crate::names::{staged_name, unlisted_name};
-use crate::plan::{FolderPlan, Part, Step};
+use crate::plan::{FolderPlan, ItemChange, Part, Step};
 use crate::probe::{self, VolumeProbe};
 use crate::progress::{add, full_path};
 use crate::report::ItemReport;
@@ -85,6 +85,10 @@ pub(crate) struct Context<'a> {
     lifted: Mutex<Lifted>,
     /// Originals with several names of which this run displaced one: that moved the change time of the others.
     moved: Mutex<HashSet<FileId>>,
+    /// What this run has moved to another path, by the number that the plan saw, as it is since.
+    renamed: Mutex<HashMap<FileId, Fingerprint>>,
+    /// Paths that items move to: what is put there replaces them, after that.
+    moved_to: HashSet<RelPath>,
 }
 
 /// Things counted over the run and said once at its end.
@@ -338,6 +342,8 @@ impl<'a> Context<'a> {
             probe: options.probes.get(usize::from(plan.root.0)).cloned().flatten(),
             lifted: Mutex::default(),
             moved: Mutex::default(),
+            renamed: Mutex::default(),
+            moved_to: plan.changes.iter().filter_map(ItemChange::new_path).cloned().collect(),
         }
     }
 
@@ -396,6 +402,22 @@ impl<'a> Context<'a> {
         });
         let (items, notes) = self.into_parts();
         (suspended, items, notes)
+    }
+
+    /// Whether anything moves.
+    pub(crate) fn has_moves(&self) -> bool {
+        !self.moved_to.is_empty()
+    }
+
+    /// Whether what is put at a path is put after the moves.
+    pub(crate) fn waits_for_moves(&self, path: &RelPath) -> bool {
+        self.moved_to.contains(path)
+    }
+
+    /// Whether anything is to be put after the moves.
+    pub(crate) fn has_puts_after_moves(&self) -> bool {
+        let target = |(folder, step): (&FolderPlan, &Step)| folder.target_path.join(&step.target_name);
+        self.has_moves() && self.plan.steps().any(|step| self.waits_for_moves(&target(step)))
     }
 
     /// Whether the work is to end: cancelled, about to be rolled back, or unable to keep its journal.

@@ -102,10 +102,13 @@ impl Context<'_> {
 
     /// Ends all steps of a folder that could not be opened.
     pub(crate) fn fail_all(&self, folder: &FolderPlan) {
-        for step in &folder.steps {
-            let path = self.target_path(&folder.target_path.join(&step.target_name));
-            self.fail(folder, step, Error::new(Op::Copy, path, ErrorKind::ParentFailed));
-        }
+        folder.steps.iter().for_each(|step| self.fail_below(folder, step));
+    }
+
+    /// Ends a step of a folder that could not be opened.
+    pub(crate) fn fail_below(&self, folder: &FolderPlan, step: &Step) {
+        let path = self.target_path(&folder.target_path.join(&step.target_name));
+        self.fail(folder, step, Error::new(Op::Copy, path, ErrorKind::ParentFailed));
     }
 
     /// Why what is not done any more is left alone.

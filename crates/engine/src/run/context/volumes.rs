@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, PoisonError};
 
-use fcs_sys::{Attributes, DirRef, Fingerprint, Metadata, RelPath};
+use fcs_sys::{Attributes, DirRef, FileId, Fingerprint, Metadata, RelPath};
 
 use super::{Context, Volume};
 use crate::history::Record;
@@ -99,7 +99,19 @@ impl Context<'_> {
 
     /// Whether the target item `now` is what was seen, unchanged but for what this run itself did.
     pub(crate) fn target_unchanged(&self, numbers: Numbers, now: &Metadata, seen: &Fingerprint) -> bool {
-        numbers.unchanged(&now.fingerprint(), seen) || self.is_moved_by_us(now, seen)
+        numbers.unchanged(&now.fingerprint(), seen)
+            || self.is_moved_by_us(now, seen)
+            || self.is_renamed_by_us(numbers, now, seen)
+    }
+
+    /// Remembers what a file became that was moved, which a rename gives another change time. `seen` is its number in the plan.
+    pub(crate) fn note_moved(&self, seen: FileId, now: Fingerprint) {
+        self.renamed.lock().unwrap_or_else(PoisonError::into_inner).insert(seen, now);
+    }
+
+    fn is_renamed_by_us(&self, numbers: Numbers, now: &Metadata, seen: &Fingerprint) -> bool {
+        let renamed = self.renamed.lock().unwrap_or_else(PoisonError::into_inner);
+        renamed.get(&seen.id).is_some_and(|then| numbers.unchanged(&now.fingerprint(), then))
     }
 
     /// Whether a target differs from what was expected only in its change time, which this run itself moved when it
