@@ -26,6 +26,18 @@ use crate::pairs;
 /// What holds where nothing is remembered.
 const FIRST_RUN: &str = "nothing is removed, and what differs is left alone";
 
+/// What is remembered of two folders, for who keeps no memory of them and only wants to tell what was renamed from what is
+/// new. `None` where there is none, or none that holds; nothing is said of that.
+pub fn recalled(folders: &Folders, settings: &Settings) -> Option<Arc<Remembered>> {
+    let terms = folders.terms(settings).ok()?;
+    let states = pairs::open().ok()?;
+    if !states.is_apart([&folders.left, &folders.right]) {
+        return None;
+    }
+    let loaded = states.find(&terms.roots).ok()??.load().ok()?;
+    terms.other_than(&loaded.terms).is_empty().then(|| Arc::new(loaded.remembered))
+}
+
 /// The memory of two open folders during one run.
 pub struct Remembering {
     /// What both sides were; empty at a first run.

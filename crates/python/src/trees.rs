@@ -342,7 +342,8 @@ fn carry_out(
         let remembered = memory.as_ref().map(|memory| Arc::clone(&memory.remembered));
         let moves = match task {
             Task::Sync(_) | Task::Directed(_) => {
-                folders.moves(&comparison, remembered.as_deref(), settings, &control)
+                let known = remembered.clone().or_else(|| remembering::recalled(&folders, settings));
+                folders.moves(&comparison, known.as_deref(), settings, &control)
             }
             Task::Copy(_) | Task::Orphans(..) => Moves::default(),
         };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fcs_app::hints::{FrontEnd, note_hint, note_words};
+use fcs_app::remembering::recalled;
 use fcs_engine::Control;
 use fcs_engine::compare::{Comparison, Group, RowId, Summary, Verdict};
 use fcs_engine::settings::ContentCheck;
@@ -64,7 +65,9 @@ pub(crate) fn compare(
 ) -> CommandResult {
     let began = Instant::now();
     let comparison = session.compare(screen, interrupt)?;
-    let moves = session.moves(&comparison, None, screen, interrupt)?;
+    let remembered = recalled(&session.folders, &session.settings);
+    let moves = session.moves(&comparison, remembered.as_deref(), screen, interrupt)?;
+    drop(remembered);
     let seconds = began.elapsed().as_secs_f64();
     interrupt.idle("");
 

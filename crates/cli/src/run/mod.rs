@@ -21,7 +21,7 @@ mod spec;
 use std::sync::Arc;
 
 use fcs_app::hints::FrontEnd;
-use fcs_app::remembering::{Remembering, forget_removed};
+use fcs_app::remembering::{Remembering, forget_removed, recalled};
 use fcs_app::report_file::ReportFile;
 use fcs_app::run_log::{self, Ran, run_with_log};
 use fcs_app::settings_file::refused;
@@ -176,13 +176,18 @@ fn prepare_and_run(
 ) -> Result<Prepared, Failure> {
     let comparison = session.compare(screen, interrupt)?;
     let mut memory = Remembering::of(spec.task, &session.folders, &session.settings);
-    let remembered = memory.as_ref().map(|memory| &*memory.remembered);
+    let remembered = match &memory {
+        Some(memory) => Some(Arc::clone(&memory.remembered)),
+        None => recalled(&session.folders, &session.settings),
+    };
     let moves = match spec.task {
-        Task::Sync(_) | Task::Directed(_) => session.moves(&comparison, remembered, screen, interrupt)?,
+        Task::Sync(_) | Task::Directed(_) => {
+            session.moves(&comparison, remembered.as_deref(), screen, interrupt)?
+        }
         Task::Copy(_) | Task::Orphans(..) => Moves::default(),
     };
     let mut proposal = Proposal::new(session, spec, &comparison, memory.as_ref(), &moves);
-    drop(moves);
+    drop((moves, remembered));
     // The trees of a large comparison take memory that the run can use better.
     let first = memory.is_some().then_some(comparison);
     consent::show_plan(&proposal, screen);
