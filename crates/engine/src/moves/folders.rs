@@ -74,7 +74,7 @@ impl Grouping<'_> {
             match self.pairs.get(&l) {
                 Some(pair) if pair.right == r && !pair.is_changed => why = weaker(why, pair.why),
                 None if self.goes_along(l, r) => {
-                    along.push(Move { is_top: false, ..Move::of_file(l, r, Why::Unique) })
+                    along.push(Move { is_top: false, ..Move::of_file(l, r, Why::Unique) });
                 }
                 _ => return None,
             }

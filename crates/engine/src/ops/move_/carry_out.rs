@@ -11,7 +11,6 @@ use fcs_sys::{DirRef, Fingerprint, Kind, Metadata, Name, OsReason, RelPath, reas
 
 use super::{Moved, chain};
 use crate::dir_cursor::DirCursor;
-use crate::history::disk::if_there;
 use crate::history::{FileStamp, Record};
 use crate::identity::Numbers;
 use crate::lift::move_lifted;
@@ -121,11 +120,9 @@ impl<'c> Batch<'c, '_> {
 
     /// Looks at a chain, or at one item. Where one of a chain cannot move, none of it does.
     fn add(&mut self, unit: &[(Place, &'c Moved)]) {
-        let vacated: HashSet<&RelPath> =
-            if unit.len() > 1 { unit.iter().map(|(_, item)| &item.from).collect() } else { HashSet::new() };
         let mut ready = Vec::with_capacity(unit.len());
         for &(place, item) in unit {
-            match self.look(item, place, &vacated) {
+            match self.look(item, place) {
                 Ok(found) => ready.push(found),
                 Err(error) => {
                     let items = unit.iter().map(|(_, item)| *item);
@@ -159,13 +156,9 @@ impl<'c> Batch<'c, '_> {
         Ok(open)
     }
 
-    /// Opens both folders, if the item is what the plan saw and nothing is where it goes but what is to leave.
-    fn look(
-        &mut self,
-        item: &'c Moved,
-        place: Place,
-        vacated: &HashSet<&RelPath>,
-    ) -> Result<Ready<'c>, Error> {
+    /// Opens both folders, if the item is what the plan saw. Whether something is where it goes the rename tells, which goes over
+    /// nothing.
+    fn look(&mut self, item: &'c Moved, place: Place) -> Result<Ready<'c>, Error> {
         let context = self.context;
         let os = |e| Error::os(Op::Move, context.target_path(&item.from), e);
         let refuse = |kind| Error::new(Op::Move, context.target_path(&item.from), kind);
@@ -189,14 +182,6 @@ impl<'c> Batch<'c, '_> {
         }
         let listed = item.to_folder.as_ref().map(|seen| (place.folder + 1, seen));
         let to = self.folder(&to_path, listed)?;
-        // Where a rename goes over nothing, it tells by itself that something is there.
-        let may_go_over = to.volume.probe.numbers.no_replace != Some(true);
-        if may_go_over && !vacated.contains(&item.to) {
-            let there = if_there(to.dir.stat(&to_name));
-            if there.map_err(|e| Error::os(Op::Move, context.target_path(&item.to), e))?.is_some() {
-                return Err(on_new(ErrorKind::TargetStale));
-            }
-        }
         Ok(Ready { item, number: place.step, from: (from, from_name), to: (to, to_name), was })
     }
 
