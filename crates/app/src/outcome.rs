@@ -9,7 +9,8 @@ mod runs;
 use std::collections::BTreeMap;
 
 use fcs_engine::Error;
-use fcs_engine::report::{ActionKind, Evidence, ItemReport, Outcome, Report, RunResult, SkipReason};
+use fcs_engine::compare::Side;
+use fcs_engine::report::{ActionKind, Counts, Evidence, ItemReport, Outcome, Report, RunResult, SkipReason};
 use fcs_engine::run::RemovedTo;
 use fcs_engine::session::Task;
 use fcs_engine::settings::Undo;
@@ -139,6 +140,42 @@ pub fn facts(report: &Report, who: FrontEnd) -> Vec<Line> {
     );
     lines.extend(not_kept(report).into_iter().map(|(what, paths)| with_paths("not kept", &what, paths)));
     lines
+}
+
+/// What a run did on each side, the left one first; a side on which nothing was to be done is left out.
+pub fn on_each_side(report: &Report) -> Vec<Line> {
+    let sides = [(Side::Left, "on the left"), (Side::Right, "on the right")].into_iter();
+    let lines = sides.filter_map(|(side, name)| {
+        let mut counts = Counts::default();
+        report.items.iter().filter(|item| item.root == side.into()).for_each(|item| counts.add(item));
+        let text = done_in_words(&counts);
+        (!text.is_empty()).then(|| Line { name: name.to_owned(), text, paths: Vec::new() })
+    });
+    lines.collect()
+}
+
+/// `2 copied, 1 removed; 3 KiB`: what is not zero.
+fn done_in_words(c: &Counts) -> String {
+    let parts = what_became(c).into_iter().filter(|part| part.0 > 0);
+    let parts: Vec<String> = parts.map(|(n, words)| format!("{} {words}", number(n))).collect();
+    let bytes = if c.bytes_copied > 0 { format!("; {}", size(c.bytes_copied)) } else { String::new() };
+    parts.join(", ") + &bytes
+}
+
+/// What became of items: how many, and what.
+pub fn what_became(c: &Counts) -> Vec<(u64, &'static str)> {
+    let renamed = counted(ActionKind::Rename).map(|words| (c.renamed, words));
+    let changes = renamed.into_iter().chain(actions::changes(&c.changes));
+    let others = [
+        (c.file_times, "given their times"),
+        (c.folders_created, if c.folders_created == 1 { "folder made" } else { "folders made" }),
+        (c.removed + c.folders_removed, "removed"),
+        (c.failed, "failed"),
+        (c.rolled_back, "rolled back"),
+        (c.skipped, "left alone"),
+    ];
+    let changes = changes.map(|(n, words)| (n, words.became));
+    std::iter::once((c.copied, "copied")).chain(changes).chain(others).collect()
 }
 
 /// `reason: 12 items`, and which.
@@ -272,7 +309,7 @@ fn not_kept(report: &Report) -> BTreeMap<String, Vec<String>> {
 #[cfg(test)]
 mod tests {
     use fcs_engine::plan::RootIndex;
-    use fcs_engine::report::{Counts, SCHEMA};
+    use fcs_engine::report::SCHEMA;
     use fcs_engine::{ErrorKind, Op, Settings};
     use fcs_sys::{RelPath, Time};
 

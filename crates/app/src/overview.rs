@@ -9,7 +9,7 @@ use fcs_engine::compare::Side;
 use fcs_engine::error::display_path;
 use fcs_engine::guard::{Excess, MassChange};
 use fcs_engine::plan::{
-    Action, FolderPlan, ItemChange, Plan, Removal, RemovalFolder, Renamed, RenamedIn, RootIndex, Step,
+    Action, FolderPlan, ItemChange, Plan, Removal, RemovalFolder, Renamed, RenamedIn, RootIndex, Step, Totals,
 };
 use fcs_engine::preflight::Severity;
 use fcs_engine::report::{ActionKind, Chosen, SkipReason};
@@ -81,7 +81,7 @@ pub fn facts(proposal: &Proposal, settings: &Settings, who: FrontEnd) -> Vec<Fac
             facts.push(Fact { name, text });
         }
     };
-    fact("Copy", what_is_done(plan));
+    fact("Copy", what_is_done(totals));
     fact("Newer", what_is_newer(proposal));
     fact("Other kind", what_is_of_another_kind(plan));
     let files = totals.direct.0 + totals.staged.0;
@@ -94,7 +94,7 @@ pub fn facts(proposal: &Proposal, settings: &Settings, who: FrontEnd) -> Vec<Fac
         fact("Strategy", parts.join(", "));
         fact("Verify", verify_in_words(settings, totals.verified, files));
     }
-    fact("Remove", what_is_removed(plan));
+    fact("Remove", what_is_removed(totals));
     fact("Originals", originals(proposal, settings));
     if !matches!(proposal.task, Task::Orphans(..)) {
         let free = proposal.preflight.bytes_free.map_or("unknown".to_owned(), size);
@@ -106,6 +106,22 @@ pub fn facts(proposal: &Proposal, settings: &Settings, who: FrontEnd) -> Vec<Fac
         fact("Left alone", format!("{} ({first}{more}): {why}", count(n, "item", "items")));
     }
     facts
+}
+
+/// What the plan does on each side that it writes to, the left one first: what comes there, and what goes.
+pub fn on_each_side(plan: &Plan) -> Vec<Fact> {
+    let sides = [(Side::Left, "On the left"), (Side::Right, "On the right")].into_iter();
+    let facts = sides.flat_map(|(side, name)| {
+        let totals = plan.targets.iter().filter(move |target| target.root == side.into());
+        totals.filter_map(move |target| {
+            let removed = what_is_removed(&target.totals);
+            let removed = (!removed.is_empty()).then(|| format!("removed: {removed}"));
+            let done = Some(what_is_done(&target.totals)).filter(|done| !done.is_empty());
+            let parts: Vec<String> = done.into_iter().chain(removed).collect();
+            (!parts.is_empty()).then(|| Fact::new(name, parts.join("; ")))
+        })
+    });
+    facts.collect()
 }
 
 /// What is selected and left alone: why, how many items, and the first of them.
@@ -258,6 +274,14 @@ impl Planned {
         format!("{}{}", self.path, slash(self.action))
     }
 
+    /// The sign, the path, and where it goes: `+ path`, `> path → path`; before it an arrow where two sides may be written to.
+    pub fn line(&self, both_ways: bool) -> String {
+        let arrow = if both_ways { format!("{} ", self.arrow()) } else { String::new() };
+        let to = self.renamed_to.as_ref().filter(|_| self.action == ActionKind::Move);
+        let to = to.map_or_else(String::new, |to| format!(" → {to}{}", slash(self.action)));
+        format!("{arrow}{} {}{to}", self.sign(), self.name())
+    }
+
     /// What it is: a file's size, `link` or `times only`; empty for folders.
     pub fn what(&self) -> String {
         actions::planned(self.action, self.bytes, self.renamed_to.as_deref())
@@ -361,8 +385,7 @@ fn what_is_newer(proposal: &Proposal) -> String {
     on_each.collect::<Vec<_>>().join("; ")
 }
 
-fn what_is_removed(plan: &Plan) -> String {
-    let t = &plan.totals;
+fn what_is_removed(t: &Totals) -> String {
     let parts =
         [(t.removed_files, "file or link", "files and links"), (t.removed_folders, "folder", "folders")];
     let words: Vec<_> =
@@ -370,8 +393,7 @@ fn what_is_removed(plan: &Plan) -> String {
     if words.is_empty() { String::new() } else { format!("{}; {}", words.join(", "), size(t.bytes_removed)) }
 }
 
-fn what_is_done(plan: &Plan) -> String {
-    let t = &plan.totals;
+fn what_is_done(t: &Totals) -> String {
     let copied = [
         (t.new_files, ["new file", "new files"]),
         (t.replaced_files, ["file replaced", "files replaced"]),
@@ -408,19 +430,25 @@ pub fn problems(
     advice: &dyn Fn(&Excess) -> String,
     who: FrontEnd,
 ) -> Vec<(Severity, String)> {
-    let guard = proposal.excess.iter().map(|excess| {
-        let severity = if refused { Severity::Refuses } else { Severity::Warns };
-        (severity, format!("{excess}. {}", advice(excess)))
+    let by_guard = if refused { Severity::Refuses } else { Severity::Warns };
+    // Where two may be written to, each is judged by itself.
+    let both = proposal.task.targets().len() > 1;
+    let on = |side: Side| match (both, side) {
+        (false, _) => "",
+        (_, Side::Left) => "On the left: ",
+        (_, Side::Right) => "On the right: ",
+    };
+    let guarded = || proposal.guarded.iter();
+    let guard = guarded().filter_map(|at| {
+        let excess = at.excess.as_ref()?;
+        Some((by_guard, format!("{}{excess}. {}", on(at.side), advice(excess))))
     });
     let found =
         proposal.preflight.problems.iter().map(|problem| (problem.severity, problem_words(problem, who)));
-    let missing = proposal
-        .missing_volumes
-        .iter()
-        .map(|text| (if refused { Severity::Refuses } else { Severity::Warns }, text.clone()));
-    let changes = proposal.mass_change.iter().map(|change| {
-        let severity = if refused { Severity::Refuses } else { Severity::Warns };
-        (severity, format!("{change}. {}", advice_on_changes(change, who)))
+    let missing = proposal.missing_volumes.iter().map(|text| (by_guard, text.clone()));
+    let changes = guarded().filter_map(|at| {
+        let change = at.mass_change.as_ref()?;
+        Some((by_guard, format!("{}{change}. {}", on(at.side), advice_on_changes(change, who))))
     });
     missing.chain(guard).chain(changes).chain(found).collect()
 }
@@ -525,7 +553,7 @@ mod tests {
         }
         let plan = Plan { totals: serde_json::from_value(totals).unwrap(), ..Plan::empty() };
         assert_eq!(
-            what_is_done(&plan),
+            what_is_done(&plan.totals),
             "1 new file, 2 items moved, 1 item (permissions or times only), 3 names respelled; 0 B"
         );
         assert_eq!(plan.step_count(), 7);

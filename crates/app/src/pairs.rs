@@ -26,10 +26,7 @@ pub fn folder() -> Option<PathBuf> {
 ///
 /// Without a home there is no place for them.
 pub fn open() -> Result<States, UserError> {
-    let folder = folder().ok_or_else(|| {
-        UserError::usage("There is no place for what is remembered, because this user has no home folder.")
-    })?;
-    open_in(&folder)
+    open_in(folder().as_deref())
 }
 
 /// What is known of the content of pairs, in a folder beside it; see [`crate::known`].
@@ -38,10 +35,19 @@ pub fn open() -> Result<States, UserError> {
 ///
 /// As for [`open`].
 pub fn open_content() -> Result<States, UserError> {
-    open_in(&open()?.folder().with_file_name("content"))
+    let content = folder().map(|folder| folder.with_file_name("content"));
+    open_in(content.as_deref())
 }
 
-fn open_in(folder: &Path) -> Result<States, UserError> {
+/// The memories in a folder for them; without one there is no place for any.
+///
+/// # Errors
+///
+/// As for [`open`].
+pub fn open_in(folder: Option<&Path>) -> Result<States, UserError> {
+    let folder = folder.ok_or_else(|| {
+        UserError::usage("There is no place for what is remembered, because this user has no home folder.")
+    })?;
     States::open(folder).map_err(|error| user_error(&error))
 }
 
@@ -91,10 +97,10 @@ mod tests {
     fn nothing_is_made_before_there_is_something_to_remember() {
         let tmp = tempfile::tempdir().unwrap();
         let folder = tmp.path().join("state/pairs");
-        assert!(open_in(&folder).unwrap().list().unwrap().is_empty());
+        assert!(open_in(Some(&folder)).unwrap().list().unwrap().is_empty());
         assert!(!tmp.path().join("state").exists());
         std::fs::create_dir(tmp.path().join("state")).unwrap();
         std::fs::write(&folder, "").unwrap();
-        assert_eq!(open_in(&folder).unwrap_err().kind, UserErrorKind::Failed, "a file is in the way");
+        assert_eq!(open_in(Some(&folder)).unwrap_err().kind, UserErrorKind::Failed, "a file is in the way");
     }
 }

@@ -15,7 +15,7 @@ use fcs_engine::error::display_path;
 use fcs_engine::history::{self, RecoveryReport, RunId, RunInfo, RunState};
 use fcs_engine::memory::{OtherTerm, Remembered, RootIdentity, Terms};
 use fcs_engine::report::{ActionKind, ItemReport, Outcome, Report, RunResult};
-use fcs_engine::session::{self, Folders, Proposal, SessionError, Task, root_identity};
+use fcs_engine::session::{self, Folders, InRoot, Proposal, SessionError, Task, root_identity};
 use fcs_engine::settings::Undo;
 use fcs_engine::{Control, Error, Op, Settings, StartError};
 use fcs_state::{KeptRun, Pair, Start, StateError, States};
@@ -59,12 +59,22 @@ struct Kept {
 impl Remembering {
     /// What is remembered of two folders, for a task that goes by it; `None` for others.
     pub fn of(task: Task, folders: &Folders, settings: &Settings) -> Option<Self> {
+        Self::of_in(pairs::folder().as_deref(), task, folders, settings)
+    }
+
+    /// The same, with the memories in this folder.
+    pub fn of_in(
+        memories: Option<&Path>,
+        task: Task,
+        folders: &Folders,
+        settings: &Settings,
+    ) -> Option<Self> {
         let Task::Directed(mode) = task else { return None };
         if !mode.uses_memory() {
             return None;
         }
         let mut memory = Self { remembered: Arc::default(), notes: Vec::new(), kept: None };
-        match memory.open(folders, settings) {
+        match memory.open(memories, folders, settings) {
             Ok(None) => {}
             Ok(Some(why)) => memory.notes.push(first_run(mode, &why)),
             Err(why) => {
@@ -76,9 +86,14 @@ impl Remembering {
     }
 
     /// Loads what there is. Why it is a first run, where it is; an error where nothing can be saved either.
-    fn open(&mut self, folders: &Folders, settings: &Settings) -> Result<Option<String>, String> {
+    fn open(
+        &mut self,
+        memories: Option<&Path>,
+        folders: &Folders,
+        settings: &Settings,
+    ) -> Result<Option<String>, String> {
         let terms = folders.terms(settings).map_err(|error| error.to_string())?;
-        let states = pairs::open().map_err(|error| error.to_string())?;
+        let states = pairs::open_in(memories).map_err(|error| error.to_string())?;
         if !states.is_apart([&folders.left, &folders.right]) {
             let place = display_path(states.folder());
             return Err(format!("{place}, where memories are kept, is in one of the two folders"));
@@ -235,17 +250,24 @@ fn sides_of(report: &Report) -> [bool; 2] {
 ///
 /// In words.
 pub fn forget_undone(roots: &[Root], group: &RunId) -> Result<(), String> {
+    forget_undone_in(pairs::folder().as_deref(), roots, group)
+}
+
+fn forget_undone_in(memories: Option<&Path>, roots: &[Root], group: &RunId) -> Result<(), String> {
     let mut changed = Vec::new();
     for root in roots {
         let paths = history::paths_of(root, group).map_err(|error| error.to_string())?;
         changed.push((root, root_identity(root).ok(), paths));
     }
-    forget_paths(&changed)
+    forget_paths(memories, &changed)
 }
 
 /// Forgets paths below these roots in the memory of every pair that they concern.
-fn forget_paths(changed: &[(&Root, Option<RootIdentity>, Vec<RelPath>)]) -> Result<(), String> {
-    let Ok(states) = pairs::open() else { return Ok(()) };
+fn forget_paths(
+    memories: Option<&Path>,
+    changed: &[(&Root, Option<RootIdentity>, Vec<RelPath>)],
+) -> Result<(), String> {
+    let Ok(states) = pairs::open_in(memories) else { return Ok(()) };
     for info in states.list().map_err(|error| error.to_string())? {
         let Ok(known) = &info.roots else { continue };
         let here = changed.iter().flat_map(|(root, is, paths)| {
@@ -269,6 +291,11 @@ fn forget_paths(changed: &[(&Root, Option<RootIdentity>, Vec<RelPath>)]) -> Resu
 /// Forgets what a run that goes by no memory has removed, in the memory of every pair that has one of the roots: on a volume that
 /// does not keep numbers, what its user puts back would look as if only the other side had removed it.
 pub fn forget_removed(folders: &Folders, report: &Report) {
+    forget_removed_in(pairs::folder().as_deref(), folders, report);
+}
+
+/// The same, with the memories in this folder.
+pub fn forget_removed_in(memories: Option<&Path>, folders: &Folders, report: &Report) {
     for side in [Side::Left, Side::Right] {
         let removed = report.items.iter().filter(|item| {
             item.root == side.into()
@@ -279,7 +306,7 @@ pub fn forget_removed(folders: &Folders, report: &Report) {
         if !paths.is_empty() {
             let root = folders.root(side);
             // Whoever cannot forget goes by what the disks show: elsewhere numbers tell what was put back.
-            drop(forget_paths(&[(root, root_identity(root).ok(), paths)]));
+            drop(forget_paths(memories, &[(root, root_identity(root).ok(), paths)]));
         }
     }
 }
@@ -295,19 +322,34 @@ pub fn undo(
     run: Option<&RunId>,
     control: &Control,
 ) -> Result<Vec<RecoveryReport>, SessionError> {
+    let undone = undo_in(pairs::folder().as_deref(), root, run, control)?;
+    Ok(undone.into_iter().flat_map(|at| at.reports).collect())
+}
+
+/// The same, with the memories in this folder; says what was undone in which root.
+///
+/// # Errors
+///
+/// As for [`undo`].
+pub fn undo_in(
+    memories: Option<&Path>,
+    root: &Root,
+    run: Option<&RunId>,
+    control: &Control,
+) -> Result<Vec<InRoot>, SessionError> {
     let runs = history::list(root).unwrap_or_default();
     let chosen: Vec<RunInfo> = history::to_undo(&runs, run).into_iter().cloned().collect();
     // In its own words.
     let Some(newest) = chosen.first() else {
-        return session::undo(root, run, control).map(|report| vec![report]);
+        return session::undo(root, run, control)
+            .map(|report| vec![InRoot { root: root.clone(), reports: vec![report] }]);
     };
     let roots = session::roots_of_all(root, &chosen);
-    forget_undone(&roots, newest.group()).map_err(|why| {
+    forget_undone_in(memories, &roots, newest.group()).map_err(|why| {
         let error = Error::os(Op::KeepJournal, root.path.clone(), io::Error::other(why));
         SessionError::Start { root: root.path.clone(), error: StartError::Failed(error) }
     })?;
-    let undone = session::undo_in_all(&roots, &newest.run, control)?;
-    Ok(undone.into_iter().flat_map(|at| at.reports).collect())
+    session::undo_in_all(&roots, &newest.run, control)
 }
 
 /// Paths below an open root, as they are below one of a pair's; none where the two have nothing to do with each other.

@@ -529,6 +529,7 @@ fn assert_whole(bench: &Bench, files: &Expected, report: &fcs_engine::report::Re
                     assert!(found == *old, "{case}: {text} is not as it was: {error}");
                 }
                 Some(TargetState::New) => assert!(found.as_ref() == Some(new), "{case}: {text}"),
+                Some(TargetState::Moved) => panic!("{case}: {text} was moved: {error}"),
                 Some(TargetState::Unknown) | None => {
                     assert!(found == *old || found.as_ref() == Some(new), "{case}: {text} is torn: {error}");
                 }

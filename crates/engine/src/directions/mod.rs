@@ -272,6 +272,11 @@ impl Decisions {
         walk::set(self, comparison, row, act)
     }
 
+    /// Whether [`Self::set`] can decide so about a row.
+    pub fn can_set(comparison: &Comparison, row: RowId, act: Act) -> bool {
+        walk::fits(comparison, row, act)
+    }
+
     /// The rows of which it is not known which version is wanted.
     pub fn conflicts(&self) -> impl Iterator<Item = (RowId, Why)> {
         self.acts.iter().enumerate().filter_map(|(row, act)| match act {

@@ -321,7 +321,7 @@ pub(super) fn set(decisions: &mut Decisions, comparison: &Comparison, row: RowId
 }
 
 /// Whether an act can be chosen for a row.
-fn fits(comparison: &Comparison, row: RowId, act: Act) -> bool {
+pub(super) fn fits(comparison: &Comparison, row: RowId, act: Act) -> bool {
     let verdict = comparison.row(row).verdict;
     let has = |side| comparison.node(row, side).is_some();
     match act {

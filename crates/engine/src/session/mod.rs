@@ -63,7 +63,7 @@ pub use mounts::Mounts;
 pub(crate) use root::start;
 pub use root::{check_not_moved, clear_leftovers, open, prune, recover, undo};
 pub use series::{FileOutcome, FileReport, Series, SeriesReport};
-pub use task::{Limits, Proposal, Task};
+pub use task::{Limits, Proposal, SideGuard, Task};
 pub use terms::root_identity;
 pub use together::{InRoot, recover_in_all, roots_of, roots_of_all, undo_in_all};
 

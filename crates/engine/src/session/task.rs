@@ -84,6 +84,17 @@ pub struct Limits {
     pub remembered: Option<Arc<Remembered>>,
 }
 
+/// What passes a limit on one side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SideGuard {
+    /// Which.
+    pub side: Side,
+    /// Items that are to be removed.
+    pub excess: Option<Excess>,
+    /// Files that are to get other content.
+    pub mass_change: Option<MassChange>,
+}
+
 /// A plan with all that is known about it beforehand.
 #[derive(Debug)]
 pub struct Proposal {
@@ -97,6 +108,8 @@ pub struct Proposal {
     pub excess: Option<Excess>,
     /// More files are to get other content than goes without being allowed.
     pub mass_change: Option<MassChange>,
+    /// The two of them on each side by itself: so is either judged, and they are allowed together.
+    pub guarded: Vec<SideGuard>,
     /// What is removed cannot be restored.
     pub removes_permanently: bool,
     /// Disks that were there at the last run, or are to be there, and seem to be missing, in words.
@@ -246,6 +259,7 @@ impl Folders {
             preflight: Preflight::default(),
             excess: None,
             mass_change: None,
+            guarded: Vec::new(),
             removes_permanently: false,
             missing_volumes: Vec::new(),
             mounts: self.mounts(comparison),
@@ -272,19 +286,11 @@ impl Folders {
                 RemovedTo::RecycleBin => false,
             };
         // Each side is judged by itself: what one side keeps is no comfort for what the other loses.
-        let excess = plan.targets.iter().filter_map(|target| {
-            let side = if target.root == Side::Left.into() { Side::Left } else { Side::Right };
-            let goes = plan.items_that_go_from(target.root);
-            guard::excess(goes, comparison.tree(side).items(), limits.allowed, settings)
-        });
-        proposal.excess = excess.reduce(Excess::and);
-        let changes = plan.parts().unwrap_or_default().into_iter().filter_map(|part| {
-            let side = if part.root == Side::Left.into() { Side::Left } else { Side::Right };
-            let files = comparison.tree(side).files();
-            guard::mass_change(guard::files_that_change(&part), files, limits.allowed_changes, settings)
-        });
-        proposal.mass_change = changes.reduce(MassChange::and);
+        let guarded = guarded(plan, comparison, settings, limits);
+        proposal.excess = guarded.iter().filter_map(|side| side.excess).reduce(Excess::and);
+        proposal.mass_change = guarded.iter().filter_map(|side| side.mass_change).reduce(MassChange::and);
         proposal.missing_volumes = mounts::missing(&limits.known, &proposal.mounts, self, comparison, plan);
+        proposal.guarded = guarded;
         proposal
     }
 
@@ -298,6 +304,25 @@ impl Folders {
         }
         found
     }
+}
+
+/// The sides on which a plan does more than goes without being allowed.
+fn guarded(plan: &Plan, comparison: &Comparison, settings: &Settings, limits: &Limits) -> Vec<SideGuard> {
+    let parts = plan.parts().unwrap_or_default();
+    let on = |side: Side| {
+        let targets = plan.targets.iter().filter(|target| target.root == side.into());
+        let excess = targets.filter_map(|target| {
+            let goes = plan.items_that_go_from(target.root);
+            guard::excess(goes, comparison.tree(side).items(), limits.allowed, settings)
+        });
+        let files = comparison.tree(side).files();
+        let changes = parts.iter().filter(|part| part.root == side.into()).filter_map(|part| {
+            guard::mass_change(guard::files_that_change(part), files, limits.allowed_changes, settings)
+        });
+        SideGuard { side, excess: excess.reduce(Excess::and), mass_change: changes.reduce(MassChange::and) }
+    };
+    let sides = [Side::Left, Side::Right].map(on).into_iter();
+    sides.filter(|side| side.excess.is_some() || side.mass_change.is_some()).collect()
 }
 
 #[cfg(test)]
