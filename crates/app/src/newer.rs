@@ -4,17 +4,20 @@
 //! are shown.
 
 use fcs_engine::Settings;
-use fcs_engine::plan::{Action, Plan};
+use fcs_engine::plan::{Action, Plan, RootIndex};
 use fcs_sys::RelPath;
 
-/// The paths, below their target roots, of files that are replaced by an older one.
-pub fn replaced_by_older<'a>(plan: &'a Plan, settings: &Settings) -> impl Iterator<Item = RelPath> + use<'a> {
+/// The files that are replaced by an older one: the root that they are in, and their paths below it.
+pub fn replaced_by_older<'a>(
+    plan: &'a Plan,
+    settings: &Settings,
+) -> impl Iterator<Item = (RootIndex, RelPath)> + use<'a> {
     let tolerance = u128::from(settings.time_tolerance_nanos);
     plan.steps().filter_map(move |(folder, step)| {
         let there = step.expect_target?.modified;
         let here = step.expect_source.modified;
         let is_newer = there > here && there.distance_nanos(here) > tolerance;
         let is_copy = matches!(step.action, Action::CopyFile { .. });
-        (is_newer && is_copy).then(|| folder.target_path.join(&step.target_name))
+        (is_newer && is_copy).then(|| (folder.target_root, folder.target_path.join(&step.target_name)))
     })
 }

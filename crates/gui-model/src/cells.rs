@@ -12,6 +12,7 @@ use fcs_engine::tree::Entry;
 use fcs_sys::{Kind, escaped};
 use jiff::tz::TimeZone;
 
+use crate::directed::{Directed, Moved};
 use crate::index::Index;
 use crate::sort::Column;
 use crate::text;
@@ -72,6 +73,8 @@ pub struct Cells<'a> {
     pub zone: &'a TimeZone,
     /// Decimals of seconds of dates that only these tell apart, see [`text::decimals`]; others have none.
     pub decimals: usize,
+    /// What is to be done with each row, where a mode says so.
+    pub directed: Option<&'a Directed>,
 }
 
 impl<'a> Cells<'a> {
@@ -81,12 +84,51 @@ impl<'a> Cells<'a> {
         if row == Comparison::ROOT {
             return escaped(comparison.tree(side).root_path.as_os_str().as_encoded_bytes());
         }
+        if let Some(there) = self.moved_to(row, side) {
+            // In another folder or under another name: only all of it says where.
+            return Cow::Owned(self.moved_path(there, side));
+        }
         escaped(comparison.name_on(row, side))
+    }
+
+    /// What a side has in a row. Of an item that has another path on each side that is what it has at its own path.
+    pub fn entry(&self, row: RowId, side: Side) -> Option<Entry> {
+        let comparison = self.index.comparison();
+        let at = self.moved_to(row, side).unwrap_or(row);
+        comparison.entry(at, side)
+    }
+
+    /// The row at which a side has the item that this one stands for; `None` where it is this one.
+    fn moved_to(&self, row: RowId, side: Side) -> Option<RowId> {
+        let moved = self.moved(row)?;
+        Some(moved.on(side)).filter(|at| *at != row)
+    }
+
+    fn moved(&self, row: RowId) -> Option<Moved> {
+        self.directed.and_then(|directed| directed.moved(row))
+    }
+
+    fn moved_path(&self, row: RowId, side: Side) -> String {
+        self.index.comparison().path_on(row, side).to_string()
+    }
+
+    /// `old → new`, of an item that has two paths.
+    pub fn moved_words(&self, row: RowId) -> Option<String> {
+        let moved = self.moved(row)?;
+        let path = |side| self.moved_path(moved.on(side), side);
+        Some(format!("{} → {}", path(moved.new_on.other()), path(moved.new_on)))
     }
 
     /// What stands in a cell.
     pub fn short(&self, row: RowId, side: Side, field: Field) -> Cow<'a, str> {
         let (index, comparison) = (self.index, self.index.comparison());
+        if field == Field::Status && self.moved(row).is_some() {
+            return Cow::Borrowed("Moved");
+        }
+        if field == Field::Name && self.moved_to(row, side).is_some() {
+            return self.name(row, side);
+        }
+        let row = self.moved_to(row, side).unwrap_or(row);
         if comparison.node(row, side).is_none() {
             return Cow::Borrowed("");
         }
@@ -111,6 +153,12 @@ impl<'a> Cells<'a> {
     /// What whoever points at a cell is told; `None` if the cell says it all.
     pub fn exact(&self, row: RowId, side: Side, field: Field) -> Option<String> {
         let comparison = self.index.comparison();
+        match field {
+            Field::Name if self.moved(row).is_some() => return self.moved_words(row),
+            Field::Status => return comparison.node(row, side).map(|_| self.status(row)),
+            _ => {}
+        }
+        let row = self.moved_to(row, side).unwrap_or(row);
         let node = comparison.node(row, side)?;
         let entry = self.index.entry(row, side);
         match field {
@@ -129,8 +177,7 @@ impl<'a> Cells<'a> {
                 entry.and_then(|entry| entry.created()).map(|time| text::exact_time(time, self.zone))
             }
             Field::Modified => entry.map(|entry| text::exact_time(entry.modified, self.zone)),
-            Field::Digest => None,
-            Field::Status => Some(self.status(row)),
+            Field::Digest | Field::Status => None,
         }
     }
 
@@ -147,10 +194,21 @@ impl<'a> Cells<'a> {
         })
     }
 
+    /// What is to be done with a row, and whether that was decided by hand; `None` where nothing is, or no mode is in force.
+    pub fn act_words(&self, row: RowId) -> Option<String> {
+        let directed = self.directed?;
+        let words = text::act(directed.act(row), self.moved(row).is_some())?;
+        let by_hand = if directed.is_chosen(row) { ", as you decided" } else { "" };
+        Some(format!("{words}{by_hand}"))
+    }
+
     /// The verdict in full, and why something could not be read.
     pub fn status(&self, row: RowId) -> String {
         let comparison = self.index.comparison();
-        let mut text = text::status(comparison.row(row).verdict);
+        let mut text = match self.moved_words(row) {
+            Some(words) => format!("Moved: {words}"),
+            None => text::status(comparison.row(row).verdict),
+        };
         if self.differs_inside(row) {
             text.push_str(" by itself; something in it differs");
         } else if self.index.has_equal_content(row) {
@@ -189,7 +247,7 @@ mod tests {
     fn a_cell_is_short_and_what_it_leaves_out_can_be_had() {
         let pair = Pair::of(&["a / /", "a/big.txt 1234567 5", "a/only.txt 0 -"]);
         let index = pair.index();
-        let cells = Cells { index: &index, zone: &TimeZone::UTC, decimals: 0 };
+        let cells = Cells { index: &index, zone: &TimeZone::UTC, decimals: 0, directed: None };
         let big = row(index.comparison(), "a/big.txt");
         assert_eq!(cells.short(big, Side::Left, Field::Size), "1.2 MiB");
         assert_eq!(cells.exact(big, Side::Left, Field::Size).unwrap(), "1,234,567 bytes");
@@ -225,7 +283,7 @@ mod tests {
         trees.modified("far", [5_020_000_000, 9_770_000_000]);
         trees.modified("same", [5_020_000_000, 5_021_000_000]);
         let index = Index::new(trees.compare_with(&fcs_engine::Settings::default()));
-        let cells = Cells { index: &index, zone: &TimeZone::UTC, decimals: 2 };
+        let cells = Cells { index: &index, zone: &TimeZone::UTC, decimals: 2, directed: None };
         let shown = |name: &str| {
             let row = row(index.comparison(), name);
             [Side::Left, Side::Right].map(|side| cells.short(row, side, Field::Modified)[17..].to_owned())
@@ -243,7 +301,7 @@ mod tests {
         let shown = |content: ContentCheck| {
             let settings = fcs_engine::Settings { compare_content: content, ..Default::default() };
             let index = Index::new(trees.compare_with(&settings));
-            let cells = Cells { index: &index, zone: &TimeZone::UTC, decimals: 0 };
+            let cells = Cells { index: &index, zone: &TimeZone::UTC, decimals: 0, directed: None };
             ["times", "size"].map(|name| {
                 let row = row(index.comparison(), name);
                 cells.short(row, Side::Left, Field::Status).into_owned()
@@ -256,7 +314,7 @@ mod tests {
     #[test]
     fn what_could_not_be_asked_says_why_and_has_no_size() {
         let index = Pair::of(&["unasked 5 5"]).index();
-        let cells = Cells { index: &index, zone: &TimeZone::UTC, decimals: 0 };
+        let cells = Cells { index: &index, zone: &TimeZone::UTC, decimals: 0, directed: None };
         let row = row(index.comparison(), "unasked");
         assert_eq!(cells.short(row, Side::Left, Field::Size), "");
         assert_eq!(cells.short(row, Side::Right, Field::Size), "5 B");

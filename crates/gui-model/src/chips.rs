@@ -23,6 +23,8 @@ pub enum Chip {
     LeftOnly,
     /// On the right side only.
     RightOnly,
+    /// One item with another path on each side, where a mode moves it or leaves it as one; see [`crate::Directed`].
+    Moved,
     /// The same.
     Same,
     /// Clashes, and what could not be read or compared.
@@ -31,18 +33,19 @@ pub enum Chip {
 
 impl Chip {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Different,
         Self::LeftNewer,
         Self::RightNewer,
         Self::TimesOnly,
         Self::LeftOnly,
         Self::RightOnly,
+        Self::Moved,
         Self::Same,
         Self::Problem,
     ];
 
-    /// The chip that a row is under.
+    /// The chip that a row is under by itself.
     pub(crate) fn of(index: &Index, row: RowId) -> Self {
         let verdict = index.comparison().row(row).verdict;
         match (verdict.group(), verdict) {
@@ -62,7 +65,9 @@ impl Chip {
     /// The group of verdicts that its rows are in.
     pub fn group(self) -> Group {
         match self {
-            Self::Different | Self::LeftNewer | Self::RightNewer | Self::TimesOnly => Group::Different,
+            Self::Different | Self::LeftNewer | Self::RightNewer | Self::TimesOnly | Self::Moved => {
+                Group::Different
+            }
             Self::LeftOnly => Group::LeftOnly,
             Self::RightOnly => Group::RightOnly,
             Self::Same => Group::Same,
@@ -80,7 +85,7 @@ impl Chip {
 
     /// Whether it divides a group further, so that it is of use only where there is something under it.
     pub fn is_part(self) -> bool {
-        matches!(self, Self::LeftNewer | Self::RightNewer | Self::TimesOnly)
+        matches!(self, Self::LeftNewer | Self::RightNewer | Self::TimesOnly | Self::Moved)
     }
 
     /// What it is called.
@@ -92,6 +97,7 @@ impl Chip {
             Self::TimesOnly => "Times only",
             Self::LeftOnly => "Left only",
             Self::RightOnly => "Right only",
+            Self::Moved => "Moved",
             Self::Same => "Same",
             Self::Problem => "Problems",
         }
@@ -108,6 +114,7 @@ impl Chip {
             }
             Self::LeftOnly => "Only the left side has it",
             Self::RightOnly => "Only the right side has it",
+            Self::Moved => "One item that has another path on each side",
             Self::Same => "The same on both sides",
             Self::Problem => "Clashes, and what could not be read or compared",
         }

@@ -19,6 +19,7 @@ use jiff::{ToSpan, civil::DateTime};
 
 use crate::bits::Bits;
 use crate::chips::{Chip, Chips};
+use crate::directed::Merged;
 use crate::index::Index;
 use crate::wildcard::Pattern;
 
@@ -83,6 +84,11 @@ impl Filter {
     /// The rows that match, by themselves: a folder does not match because something in it does, nor the other way
     /// round.
     pub fn matching(&self, index: &Index) -> Bits {
+        self.matching_merged(index, None)
+    }
+
+    /// The same, where some rows are shown as one.
+    pub(crate) fn matching_merged(&self, index: &Index, merged: Option<&Merged>) -> Bits {
         let rows = index.rows();
         let mut matching = if self.patterns.is_empty() { Bits::all(rows) } else { Bits::none(rows) };
         for pattern in &self.patterns {
@@ -94,11 +100,17 @@ impl Filter {
                 .into_iter()
                 .filter(|&chip| self.chips.has(chip))
                 .for_each(|chip| on.join(index.under(chip)));
+            if let Some(merged) = merged {
+                merged.switch(self.chips.has(Chip::Moved), &mut on);
+            }
             matching.keep(&on);
         }
         if !self.conditions.is_empty() {
             let failing: Vec<RowId> = matching.iter().filter(|&row| !self.meets(index, row)).collect();
             failing.into_iter().for_each(|row| _ = matching.remove(row));
+        }
+        if let Some(merged) = merged {
+            merged.match_as_one(&mut matching);
         }
         matching
     }

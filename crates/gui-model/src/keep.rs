@@ -51,6 +51,10 @@ pub struct Remembered {
     pub include: Vec<String>,
     /// Patterns of what does not.
     pub exclude: Vec<String>,
+    /// The mode, by its word; empty for none.
+    pub mode: String,
+    /// What the mode `custom` does with each category; empty as at first.
+    pub custom: String,
     /// Light or dark.
     pub theme: Theme,
     /// Everything larger or smaller.

@@ -7,9 +7,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use fcs_engine::compare::{Comparison, RowId, Side};
+use fcs_engine::directions::Choice;
 
 use crate::bits::Bits;
 use crate::carry::Memory;
+use crate::directed::Directed;
 use crate::filter::Filter;
 use crate::index::Index;
 use crate::moves::{self, Move};
@@ -114,6 +116,25 @@ impl Model {
     pub fn set_filter(&mut self, filter: &Filter) {
         self.rows.set_filter(filter);
         self.set_cursor(self.cursor);
+    }
+
+    /// What is to be done with each row, where a mode says so.
+    pub fn directed(&self) -> Option<&Arc<Directed>> {
+        self.rows.directed()
+    }
+
+    /// Shows what is to be done with each row, or nothing of the kind.
+    pub fn set_directed(&mut self, directed: Option<Arc<Directed>>) {
+        self.rows.set_directed(directed);
+        self.set_cursor(self.cursor);
+    }
+
+    /// Decides by hand about rows; how many these are. Nothing where no mode is in force.
+    pub fn choose(&mut self, rows: &Bits, choice: Option<Choice>) -> u32 {
+        let Some(mut directed) = self.rows.directed().map(Arc::clone) else { return 0 };
+        let changed = Arc::make_mut(&mut directed).choose(rows, choice);
+        self.rows.redirect(directed);
+        changed
     }
 
     /// What a click on a box does: see [`Selection::toggle`].

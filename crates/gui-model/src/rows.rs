@@ -13,6 +13,8 @@ use std::sync::Arc;
 use fcs_engine::compare::{Comparison, RowId};
 
 use crate::bits::Bits;
+use crate::chips::Chip;
+use crate::directed::Directed;
 use crate::filter::Filter;
 use crate::index::Index;
 use crate::sort::{Sort, order};
@@ -29,7 +31,9 @@ pub struct Rows {
     open: Bits,
     /// Folders the user closed while there is one.
     closed: Bits,
-    filtered: bool,
+    filter: Filter,
+    /// What is to be done with the rows, where a mode says so; some rows are one then.
+    directed: Option<Arc<Directed>>,
     matching: Bits,
     shown: Bits,
     targets: Bits,
@@ -50,7 +54,8 @@ impl Rows {
             order: order(&index, Sort::default()),
             open,
             closed: Bits::none(rows),
-            filtered: false,
+            filter: Filter::default(),
+            directed: None,
             matching: Bits::all(rows),
             shown: Bits::all(rows),
             targets: index.notable().clone(),
@@ -102,7 +107,7 @@ impl Rows {
 
     /// Whether the filter hides anything or could.
     pub fn is_filtered(&self) -> bool {
-        self.filtered
+        !self.filter.is_empty()
     }
 
     /// The rows that match and want to be looked at, see [`Index::notable`].
@@ -123,7 +128,7 @@ impl Rows {
 
     /// Whether a row's children are visible if the row is.
     pub fn is_open(&self, row: RowId) -> bool {
-        if self.filtered { !self.closed.has(row) } else { self.open.has(row) }
+        if self.is_filtered() { !self.closed.has(row) } else { self.open.has(row) }
     }
 
     /// Whether a row has children that could be shown; so whether it has a mark to open it.
@@ -148,7 +153,7 @@ impl Rows {
 
     /// Opens all folders.
     pub fn open_all(&mut self) {
-        if self.filtered {
+        if self.is_filtered() {
             self.closed.clear();
         } else {
             self.open.clone_from(self.index.folders());
@@ -158,7 +163,7 @@ impl Rows {
 
     /// Closes all folders but the root, so that something is left to see.
     pub fn close_all(&mut self) {
-        if self.filtered {
+        if self.is_filtered() {
             self.closed.clone_from(self.index.folders());
             self.closed.remove(Comparison::ROOT);
         } else {
@@ -196,21 +201,47 @@ impl Rows {
 
     /// Shows what a filter matches, with the folders above.
     pub fn set_filter(&mut self, filter: &Filter) {
-        if filter.is_empty() {
-            if !self.filtered {
-                return;
-            }
-            let rows = self.index.rows();
-            (self.matching, self.shown) = (Bits::all(rows), Bits::all(rows));
+        if filter.is_empty() && self.filter.is_empty() {
+            return;
+        }
+        if !filter.is_empty() && self.filter.is_empty() {
+            self.closed.clear();
+        }
+        self.filter = filter.clone();
+        self.show();
+    }
+
+    /// What is to be done with each row, where a mode says so.
+    pub fn directed(&self) -> Option<&Arc<Directed>> {
+        self.directed.as_ref()
+    }
+
+    pub(crate) fn set_directed(&mut self, directed: Option<Arc<Directed>>) {
+        self.directed = directed;
+        self.show();
+    }
+
+    /// Takes over what was decided by hand, which changes nothing about what is one row.
+    pub(crate) fn redirect(&mut self, directed: Arc<Directed>) {
+        self.directed = Some(directed);
+    }
+
+    /// How many rows are under a chip, the root not among them.
+    pub fn count_under(&self, chip: Chip) -> u64 {
+        let alone = self.index.count_below_root(chip);
+        self.directed.as_ref().map_or(alone, |directed| directed.merged().count_under(chip, alone))
+    }
+
+    /// Finds out what is shown, after the filter or what is one row changed.
+    fn show(&mut self) {
+        let merged = self.directed.as_ref().map(|directed| directed.merged());
+        self.matching = self.filter.matching_merged(&self.index, merged);
+        if self.filter.is_empty() {
+            self.shown.clone_from(&self.matching);
         } else {
-            if !self.filtered {
-                self.closed.clear();
-            }
-            self.matching = filter.matching(&self.index);
             self.shown = self.index.with_above(&self.matching);
             self.shown.add(Comparison::ROOT);
         }
-        self.filtered = !filter.is_empty();
         self.targets.clone_from(self.index.notable());
         self.targets.keep(&self.matching);
         self.ways = self.index.with_above(&self.targets);
@@ -226,7 +257,7 @@ impl Rows {
 
     /// Whether that changed anything.
     fn mark_open(&mut self, row: RowId, open: bool) -> bool {
-        match (self.filtered, open) {
+        match (self.is_filtered(), open) {
             (true, true) => self.closed.remove(row),
             (true, false) => self.closed.add(row),
             (false, true) => self.open.add(row),

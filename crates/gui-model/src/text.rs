@@ -3,7 +3,9 @@
 //! Invariant: pure; nothing is asked of the system, not even its time zone. A value that is not known gives an empty
 //! text, never a zero. This module must not know columns or widths.
 
-use fcs_engine::compare::{Differences, Verdict};
+use fcs_app::hints::{FrontEnd, skip_words};
+use fcs_engine::compare::{Differences, Side, Verdict};
+use fcs_engine::directions::Act;
 pub use fcs_text::{count, decimals, number, size, time};
 
 use crate::selection::Change;
@@ -78,6 +80,31 @@ fn different(d: Differences) -> String {
     ];
     let ways: Vec<&str> = ways.into_iter().filter_map(|(is, word)| is.then_some(word)).collect();
     if ways.is_empty() { "Different".to_owned() } else { format!("Different: {}", ways.join(", ")) }
+}
+
+/// What is to be done with a row, in words; `None` where both sides are as they are to be.
+pub fn act(act: Act, moved: bool) -> Option<String> {
+    Some(match act {
+        Act::Nothing => return None,
+        Act::Leave => "Left as it is".to_owned(),
+        Act::CopyTo(to) if moved => format!("Moved on the {}", side(to)),
+        Act::RemoveFrom(from) if moved => format!("Moved on the {}", side(from)),
+        Act::CopyTo(to) => format!("Goes to the {}", side(to)),
+        Act::RemoveFrom(from) => format!("Removed from the {}", side(from)),
+        Act::KeepBoth { loser } => {
+            format!("Both versions are kept, the {} one under another name", side(loser))
+        }
+        Act::Conflict(why) => format!("Left for later: {}", why.words()),
+        Act::Skip(why) => format!("Left alone: {}", skip_words(why, FrontEnd::Window)),
+    })
+}
+
+/// What a side is called within a sentence.
+pub fn side(side: Side) -> &'static str {
+    match side {
+        Side::Left => "left",
+        Side::Right => "right",
+    }
 }
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ impl Screen {
             kept: Remembered::default(),
             kept_path: None,
             logs: None,
+            memories: None,
             home: None,
             zone: TimeZone::UTC,
             desktop: Arc::new(Nobody),

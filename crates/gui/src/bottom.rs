@@ -10,7 +10,7 @@ use fcs_engine::settings::Verify;
 use fcs_gui_model::app::{App, Busy};
 use fcs_gui_model::log::Level;
 use fcs_gui_model::running::{Bar, JobKind, Pace, Running};
-use fcs_gui_model::text;
+use fcs_gui_model::{mode, text};
 
 use crate::keys::{self, WindowPart};
 use crate::theme::{self, PANEL_ROUND, Palette, icon};
@@ -147,6 +147,22 @@ pub(crate) fn actions(app: &mut App, ui: &mut Ui, pal: &Palette) {
 /// The two buttons that copy, from right to left.
 fn copies(app: &mut App, ui: &mut Ui) {
     let free = app.busy.is_none();
+    if let Some(directed) = app.directed() {
+        let words = format!("{}…", mode::words(Some(directed.mode())));
+        let by_hand = directed.chosen().len() as u64;
+        ui.add_enabled_ui(free, |ui| {
+            let button = widgets::primary(ui, icon::SWAP, &words);
+            if button.on_hover_text("Shows what will be done on each side first (F9)").clicked() {
+                app.go_by_mode();
+            }
+        });
+        if by_hand > 0 {
+            let rows = text::count(by_hand, "row", "rows");
+            ui.add_space(8.0);
+            ui.label(egui::RichText::new(format!("{rows} decided by hand")).size(12.0));
+        }
+        return;
+    }
     for (to, icon, side, hint) in [
         (Side::Right, icon::ARROW_RIGHT, "right", "Ctrl+→"),
         (Side::Left, icon::ARROW_LEFT, "left", "Ctrl+←"),

@@ -5,12 +5,13 @@
 
 use egui::{Context, Id, Key, KeyboardShortcut, Modifiers, Rect, Ui};
 use fcs_engine::compare::Side;
+use fcs_engine::directions::Choice;
 use fcs_gui_model::app::{RowCommand, Sheet};
 
 use crate::window::Window;
 
 /// What a key is for: its words, and what is pressed.
-pub(crate) const KEYS: [(&str, &str); 25] = [
+pub(crate) const KEYS: [(&str, &str); 26] = [
     ("F5", "Compare the two folders"),
     ("F6 Shift+F6", "Next and previous part of the window"),
     ("Ctrl+F", "Filter"),
@@ -22,7 +23,8 @@ pub(crate) const KEYS: [(&str, &str); 25] = [
     ("Alt+↓ Alt+↑", "Next and previous difference"),
     ("Ctrl+A Ctrl+D", "Tick all differences, untick all (Shift: on the right side)"),
     ("Ctrl+Shift+Z", "Undo the latest change of ticks"),
-    ("Ctrl+→ Ctrl+←", "Copy what is ticked to the right, to the left"),
+    ("Ctrl+→ Ctrl+←", "Copy what is ticked to the right, to the left; with a mode: decide so about the row"),
+    ("F9", "Show what the mode will do"),
     ("Del", "Delete what only the row's side has (Shift: the other side)"),
     ("Ctrl+Z", "Undo the latest run; again: the one before"),
     ("Ctrl+E Ctrl+Shift+E", "Expand all, collapse all"),
@@ -127,6 +129,9 @@ pub(crate) fn act(window: &mut Window, ui: &Ui) {
     if plain(Key::F5) {
         app.compare();
     }
+    if plain(Key::F9) {
+        app.go_by_mode();
+    }
     if plain(Key::F1) {
         app.sheet = Some(Sheet::Help);
     }
@@ -160,11 +165,15 @@ pub(crate) fn act(window: &mut Window, ui: &Ui) {
     if typing {
         return;
     }
-    if pressed(&command(Key::ArrowRight)) {
-        app.copy(Side::Right);
-    }
-    if pressed(&command(Key::ArrowLeft)) {
-        app.copy(Side::Left);
+    for (key, to, choice) in
+        [(Key::ArrowRight, Side::Right, Choice::ToRight), (Key::ArrowLeft, Side::Left, Choice::ToLeft)]
+    {
+        if pressed(&command(key)) {
+            match app.loaded().filter(|_| app.directed().is_some()).map(|loaded| loaded.model.cursor()) {
+                Some(row) => app.act_on(row, Some(choice)),
+                None => app.copy(to),
+            }
+        }
     }
     let side = app.side_at_cursor(window.table.active);
     if ui.input_mut(|i| i.consume_key(Modifiers::SHIFT, Key::Delete)) {

@@ -10,6 +10,7 @@ mod bottom;
 pub mod desktop;
 mod keys;
 mod middle;
+mod mode;
 mod row_menu;
 mod sheet;
 mod sheets;

@@ -173,6 +173,7 @@ impl Shell {
             kept,
             kept_path,
             logs: fcs_app::run_log::folder(),
+            memories: fcs_app::pairs::folder(),
             home: std::env::home_dir().filter(|home| home.is_absolute()),
             zone: TimeZone::system(),
             desktop: Arc::new(System),

@@ -12,7 +12,6 @@ use crate::keys::{self, WindowPart};
 use crate::row_menu;
 use crate::table::{BAR, GUTTER, Look};
 use crate::theme::{self, CONTROL, Palette, icon};
-use crate::top::side_word;
 use crate::widgets::{self, name};
 use crate::window::Window;
 
@@ -83,7 +82,7 @@ fn side_bars(window: &mut Window, ui: &mut Ui, pal: &Palette) {
 }
 
 fn side_bar(app: &mut App, ui: &mut Ui, pal: &Palette, side: Side, narrow: bool) {
-    let word = side_word(side);
+    let word = text::side(side);
     let all = if narrow { "All" } else { "All differences" };
     let tick = ui.add(Button::new(all).min_size(vec2(0.0, CONTROL)));
     name(ui, &tick, &format!("Tick all differences on the {word}"));
@@ -143,9 +142,9 @@ pub(crate) fn no_table(app: &mut App, ui: &mut Ui, pal: &Palette) {
                 let width = 2.0 * 190.0 + 8.0;
                 ui.add_space(((ui.available_width() - width) / 2.0).max(0.0));
                 for side in [Side::Left, Side::Right] {
-                    let words = format!("{}   Choose the {} folder…", icon::FOLDER_OPEN, side_word(side));
+                    let words = format!("{}   Choose the {} folder…", icon::FOLDER_OPEN, text::side(side));
                     let button = ui.add(Button::new(words).min_size(vec2(190.0, theme::PRIMARY)));
-                    name(ui, &button, &format!("Choose the {} folder to begin with", side_word(side)));
+                    name(ui, &button, &format!("Choose the {} folder to begin with", text::side(side)));
                     if button.clicked() {
                         app.pick_folder(side);
                     }

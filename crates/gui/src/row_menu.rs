@@ -5,10 +5,11 @@
 
 use egui::containers::menu::menu_style;
 use egui::{Button, Popup, PopupKind, RichText, Ui, vec2};
-use fcs_gui_model::app::RowEntry;
+use fcs_engine::directions::Choice;
+use fcs_gui_model::app::{RowCommand, RowEntry};
 
 use crate::table::Context;
-use crate::theme::CONTROL;
+use crate::theme::{CONTROL, icon};
 use crate::widgets::{self, name};
 use crate::window::Window;
 
@@ -70,13 +71,30 @@ fn entry(ui: &mut Ui, entry: &RowEntry, takes_focus: bool) -> bool {
         ui.separator();
     }
     ui.add_enabled_ui(entry.enabled, |ui| {
-        let button = Button::new(entry.words.as_str()).shortcut_text(RichText::new(entry.key).size(12.0));
+        let glyph = glyph(entry.command);
+        let text = if glyph.is_empty() { entry.words.clone() } else { format!("{glyph}   {}", entry.words) };
+        let key = if entry.is_on { icon::CHECK } else { entry.key };
+        let button = Button::new(text).shortcut_text(RichText::new(key).size(12.0));
         let response = ui.add(button.min_size(vec2(ui.available_width(), CONTROL)));
-        name(ui, &response, &entry.words);
+        let now = if entry.is_on { " (now)" } else { "" };
+        name(ui, &response, &format!("{}{now}", entry.words));
         if takes_focus {
             response.request_focus();
         }
         response.clicked()
     })
     .inner
+}
+
+/// What stands before an entry that decides something, as it stands between the sides then.
+fn glyph(command: RowCommand) -> &'static str {
+    match command {
+        RowCommand::Act(None) => icon::UNDO,
+        RowCommand::Act(Some(Choice::ToRight)) => icon::ARROW_RIGHT,
+        RowCommand::Act(Some(Choice::ToLeft)) => icon::ARROW_LEFT,
+        RowCommand::Act(Some(Choice::Remove)) => icon::TRASH,
+        RowCommand::Act(Some(Choice::KeepBoth)) => icon::COPY,
+        RowCommand::Act(Some(Choice::Skip)) => icon::MINUS,
+        _ => "",
+    }
 }

@@ -19,9 +19,11 @@ use std::path::PathBuf;
 
 use egui::Context;
 use fcs_engine::OnCancel;
+use fcs_engine::compare::Side;
+use fcs_engine::directions::Conflicts;
 use fcs_engine::history::RunId;
 use fcs_engine::settings::Verify;
-use fcs_gui_model::app::{App, Choice, Runs, Sheet, TimesScope, TimesSheet, TimesTask};
+use fcs_gui_model::app::{App, Choice, Sheet, TimesScope, TimesSheet, TimesTask};
 use fcs_gui_model::text;
 
 use crate::sheet;
@@ -41,13 +43,15 @@ pub(crate) enum SheetRequest {
     MakeRoom,
     Verify(Verify),
     Choose(Choice, bool),
+    /// What becomes of conflicts.
+    Settle(Conflicts),
     SaveReport,
     CopyFailures,
     RetryFailed,
     /// To be asked about undoing the run that is shown.
     AskUndoShown,
     /// The same for one of these runs.
-    AskUndo(Runs, RunId),
+    AskUndo(Side, RunId),
     /// The same for the run before the one that was undone.
     AskUndoFurther,
     Undo,
@@ -120,7 +124,9 @@ fn draw(
         Sheet::Ended(ended) => ended::show(ended, idle, app.can_act(), ctx, pal),
         Sheet::Done(done) => done::show(done, ctx, pal),
         Sheet::Stop { closing, .. } => ask::stop(*closing, ctx, pal),
-        Sheet::AskUndo { side, folder, runs } => ask::undo(*side, folder, runs, idle, ctx, pal),
+        Sheet::AskUndo { side, folder, runs, others } => {
+            ask::undo(*side, folder, runs, others, idle, ctx, pal)
+        }
         Sheet::Pick(picker) => pick::show(picker, ctx, pal),
         Sheet::AskRecover { unfinished, how } => ask::recover(unfinished, how, idle, ctx, pal),
         Sheet::UserError(error) => ask::error(error, ctx, pal),
@@ -153,13 +159,12 @@ fn carry_out(app: &mut App, request: SheetRequest) {
         SheetRequest::MakeRoom => app.make_room(),
         SheetRequest::Verify(verify) => app.set_verify(verify),
         SheetRequest::Choose(choice, replace) => app.choose(choice, replace),
+        SheetRequest::Settle(conflicts) => app.settle(conflicts),
         SheetRequest::SaveReport => app.save_report(),
         SheetRequest::CopyFailures => app.copy_failures(),
         SheetRequest::RetryFailed => app.retry_failed(),
         SheetRequest::AskUndoShown => app.ask_undo_shown(),
-        SheetRequest::AskUndo(of, run) => {
-            app.ask_undo(of.side, of.folder, of.runs.as_deref().unwrap_or_default(), &run);
-        }
+        SheetRequest::AskUndo(side, run) => app.ask_undo_listed(side, &run),
         SheetRequest::AskUndoFurther => app.undo_further(),
         SheetRequest::Undo => app.undo(),
         SheetRequest::Recover => app.recover(),

@@ -212,7 +212,12 @@ impl Table {
 
         let scene = Scene {
             palette: Palette::of(ui.theme()),
-            cells: Cells { index: model.rows().index(), zone: look.zone, decimals: look.decimals },
+            cells: Cells {
+                index: model.rows().index(),
+                zone: look.zone,
+                decimals: look.decimals,
+                directed: model.directed().map(|directed| &**directed),
+            },
             access: look.access,
             id,
             focused: done.response.has_focus(),

@@ -13,8 +13,10 @@ use fcs_engine::settings::ContentCheck;
 use fcs_gui_model::Chip;
 use fcs_gui_model::app::{App, Sheet, View};
 use fcs_gui_model::keep::Theme;
+use fcs_gui_model::text;
 
 use crate::keys::{self, WindowPart};
+use crate::mode;
 use crate::theme::{self, CONTROL, PRIMARY, Palette, icon};
 use crate::widgets::{self, name};
 use crate::window::Window;
@@ -70,6 +72,7 @@ fn folders(window: &mut Window, ui: &mut Ui, pal: &Palette) {
                 app.compare();
             }
         });
+        mode::show(app, ui, pal);
         // What is left is shared by the two folders, with the exchange between them.
         let width = ((ui.available_width() - 30.0) / 2.0 - 8.0).floor().max(120.0);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -130,10 +133,10 @@ fn folder(app: &mut App, ui: &mut Ui, pal: &Palette, side: Side, width: f32) {
             app.compare();
         }
         let recent = ui.add_sized(vec2(26.0, PRIMARY), small(icon::CARET_DOWN));
-        name(ui, &recent, &format!("Recent pairs of folders, at the {}", side_word(side)));
+        name(ui, &recent, &format!("Recent pairs of folders, at the {}", text::side(side)));
         Popup::menu(&recent).id(id.with("recent")).show(|ui| recents(app, ui));
         let pick = ui.add_sized(vec2(30.0, PRIMARY), small(icon::FOLDER_OPEN));
-        name(ui, &pick, &format!("Choose the {} folder", side_word(side)));
+        name(ui, &pick, &format!("Choose the {} folder", text::side(side)));
         if pick.on_hover_text("Choose a folder").clicked() {
             app.pick_folder(side);
         }
@@ -169,14 +172,6 @@ fn recents(app: &mut App, ui: &mut Ui) {
         app.set_folder(Side::Left, left.into());
         app.set_folder(Side::Right, right.into());
         ui.close();
-    }
-}
-
-/// What a side is called within a sentence.
-pub(crate) fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::Left => "left",
-        Side::Right => "right",
     }
 }
 
@@ -246,6 +241,7 @@ fn chip_icon(chip: Chip) -> &'static str {
         Chip::TimesOnly => icon::CLOCK,
         Chip::LeftOnly => icon::ARROW_RIGHT,
         Chip::RightOnly => icon::ARROW_LEFT,
+        Chip::Moved => icon::SWAP,
         Chip::Same => icon::EQUALS,
         Chip::Problem => icon::WARNING,
     }

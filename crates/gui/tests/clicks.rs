@@ -785,3 +785,57 @@ fn enter_and_a_double_click_open_a_file_and_expand_a_folder() {
     assert_eq!(handed, [("open", changed.clone()), ("reveal", changed), ("open", only)]);
     assert_eq!(bench.app().ticked(Side::Right).0, 0, "the first click's tick is undone");
 }
+
+#[test]
+fn a_mode_is_chosen_overruled_and_run_with_keys_alone() {
+    let mut bench = small();
+    bench.compare();
+    // From the folders with Tab to the button beside Compare, and in what hangs from it to the mode.
+    bench.key(NONE, Key::F6);
+    let mut stops = 0;
+    while bench.focused().as_deref() != Some("Mode: What is ticked") {
+        bench.key(SHIFT, Key::Tab);
+        stops += 1;
+        assert!(stops < 40, "the button is not reached: {:?}", bench.focused());
+    }
+    bench.key(NONE, Key::Enter);
+    let mut stops = 0;
+    while bench.focused().as_deref() != Some("Two-way") {
+        bench.key(NONE, Key::Tab);
+        stops += 1;
+        assert!(stops < 40, "the mode is not reached: {:?}", bench.focused());
+    }
+    bench.key(NONE, Key::Space);
+    bench.idle();
+    assert!(bench.says("Mode: Two-way") && !bench.says("Copy 0 to the right"));
+    bench.key(NONE, Key::Escape);
+
+    bench.h.state_mut().table.focus();
+    bench.h.run();
+    bench.key(CTRL, Key::E);
+    let changed = |bench: &Bench| {
+        bench.all().into_iter().find(|line| line.starts_with("changed.txt,")).expect("its row is there")
+    };
+    assert!(changed(&bench).contains("Left for later"), "{}", changed(&bench));
+    bench.key(NONE, Key::C);
+    assert_eq!(bench.cursor(), "sub/changed.txt");
+    bench.key(CTRL, Key::ArrowRight);
+    assert!(changed(&bench).contains("Goes to the right, as you decided"), "{}", changed(&bench));
+    bench.key(SHIFT, Key::F10);
+    bench.button("As the mode says");
+    assert!(changed(&bench).contains("Left for later"), "{}", changed(&bench));
+    bench.key(SHIFT, Key::F10);
+    bench.button("Keep both");
+    assert!(bench.says("1 row decided by hand"));
+
+    bench.key(NONE, Key::F9);
+    bench.planned();
+    assert!(bench.says("1 row decided by you") && bench.says("nothing is removed"), "{:#?}", bench.all());
+    let verb = bench.all().into_iter().find(|name| name.starts_with("Change ")).expect("the button");
+    bench.button(&verb);
+    bench.ended();
+    assert!(bench.path("left/only here.txt").exists() && bench.path("right/new.txt").exists());
+    let one = fs::read(bench.path("left/sub/changed.txt")).unwrap();
+    assert_eq!(one.len(), 19, "the newer one has the name");
+    assert_eq!(fs::read(bench.path("right/sub/changed.conflict-left.txt")).unwrap().len(), 13);
+}

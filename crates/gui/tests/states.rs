@@ -24,8 +24,10 @@ use egui_kittest::kittest::NodeT;
 use egui_kittest::{SnapshotOptions, SnapshotResults};
 use fcs_engine::Control;
 use fcs_engine::compare::Side;
+use fcs_engine::directions::{Custom, Mode};
 use fcs_engine::progress::Phase;
 use fcs_gui_model::app::{Busy, Sheet, View};
+use fcs_gui_model::mode::TWO_WAY;
 use fcs_gui_model::running::JobKind;
 
 /// A state of the window, by what leads to it.
@@ -36,7 +38,22 @@ fn ended(bench: &mut Bench) {
     bench.ended();
 }
 
-const SHEETS: [State; 18] = [
+/// Chooses *Two-way* for two folders that were never brought together.
+fn two_way(bench: &mut Bench) {
+    bench.app_mut().set_mode(Some(TWO_WAY));
+    bench.idle();
+    bench.app_mut().status_message = None;
+}
+
+fn ended_two_way(bench: &mut Bench) {
+    two_way(bench);
+    bench.key(NONE, Key::F9);
+    bench.planned();
+    bench.button("Change 7 items");
+    bench.ended();
+}
+
+const SHEETS: [State; 21] = [
     ("confirm", |bench| {
         bench.key(CTRL, Key::A);
         bench.key(CTRL, Key::ArrowRight);
@@ -125,13 +142,36 @@ const SHEETS: [State; 18] = [
         bench.button("Menu");
         bench.button("About");
     }),
+    ("confirm two-way", |bench| {
+        two_way(bench);
+        bench.key(NONE, Key::F9);
+        bench.planned();
+    }),
+    ("result two-way", ended_two_way),
+    ("undo two-way", |bench| {
+        ended_two_way(bench);
+        bench.button("Undo this run…");
+        bench.asked_undo();
+    }),
 ];
 
-const POPUPS: [State; 4] = [
+const POPUPS: [State; 7] = [
     ("compare by", |bench| bench.button("Compare by")),
     ("menu", |bench| bench.button("Menu")),
     ("row menu", |bench| {
         bench.key(NONE, Key::ArrowDown);
+        bench.key(SHIFT, Key::F10);
+    }),
+    ("mode", |bench| bench.button("Mode: What is ticked")),
+    ("custom mode", |bench| {
+        bench.app_mut().set_mode(Some(Mode::Custom(Custom::default())));
+        bench.idle();
+        bench.app_mut().status_message = None;
+        bench.button("Mode: Custom");
+    }),
+    ("row menu two-way", |bench| {
+        two_way(bench);
+        bench.key(NONE, Key::End);
         bench.key(SHIFT, Key::F10);
     }),
     ("recent folders", |bench| bench.button("Recent pairs of folders, at the right")),
@@ -270,6 +310,12 @@ fn the_main_window_is_all_named_and_reached_with_tab() {
     bench.app_mut().set_folder_text(Side::Right, String::new());
     bench.h.run();
     check_told("empty", &mut bench);
+    let mut bench = compared();
+    two_way(&mut bench);
+    bench.key(NONE, Key::End);
+    bench.key(CTRL, Key::ArrowRight);
+    bench.app_mut().log.clear();
+    check_told("main two-way", &mut bench);
     let mut bench = compared();
     interrupt_a_run(&bench);
     bench.compare();

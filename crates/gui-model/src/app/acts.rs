@@ -12,6 +12,7 @@ use fcs_engine::session::Task;
 use fcs_engine::settings::Verify;
 
 use super::confirm::WhenPlanned;
+use super::directing::settings_to_plan;
 use super::jobs::{self, JobEvent, PlannedRows};
 use super::picker::Purpose;
 use super::{App, Choice, Closing, Confirm, Proposed, Sheet, TimesStage, View};
@@ -110,16 +111,13 @@ impl App {
         confirm.proposed = None;
         let (task, rows) = (confirm.task, confirm.rows.clone());
         let (folders, index) = (Arc::clone(&loaded.folders), Arc::clone(loaded.model.rows().shared_index()));
-        // How it was compared is the comparison's; how it is copied is what is set now.
-        let mut settings = self.settings.clone();
-        settings.compare_existence = loaded.settings.compare_existence;
-        settings.time_tolerance_nanos = loaded.settings.time_tolerance_nanos;
-        settings.ignore_whole_hours = loaded.settings.ignore_whole_hours;
+        let mut settings = settings_to_plan(&self.settings, loaded);
+        let memories = self.memories.clone();
         confirm.apply_choices(&mut settings);
         self.begin(JobKind::Plan);
         let request = self.requests.plan.ask();
         self.jobs.start("plan", move |_| {
-            let proposed = jobs::prepare(task, &folders, &index, &rows, settings);
+            let proposed = jobs::prepare(task, &folders, &index, &rows, settings, memories.as_deref());
             JobEvent::Proposed(request, Box::new(proposed))
         });
     }
@@ -139,8 +137,9 @@ impl App {
         }
         self.sheet = None;
         let control = self.begin(if dry_run { JobKind::DryRun } else { JobKind::Run });
-        let logs = self.logs.clone();
-        self.jobs.start("run", move |_| jobs::run(&proposed, dry_run, retries, logs.as_deref(), &control));
+        let (logs, memories) = (self.logs.clone(), self.memories.clone());
+        let run = jobs::RunRequest { dry_run, retries, logs, memories };
+        self.jobs.start("run", move |_| jobs::run(&proposed, run, &control));
     }
 
     /// Tries what the target's volume keeps, now that it may be written to, before the run that was agreed to begins.
@@ -150,10 +149,11 @@ impl App {
         };
         confirm.proposed = None;
         let (rows, index) = (confirm.rows.clone(), Arc::clone(loaded.model.rows().shared_index()));
+        let memories = self.memories.clone();
         self.begin(JobKind::Plan);
         let request = self.requests.plan.ask();
         self.jobs.start("try the volume", move |_| {
-            let proposed = jobs::try_volume(&agreed, &index, &rows);
+            let proposed = jobs::try_volumes(&agreed, &index, &rows, memories.as_deref());
             JobEvent::Tried(request, Box::new(proposed), agreed)
         });
     }
@@ -165,7 +165,8 @@ impl App {
         if self.busy.is_some() {
             return;
         }
-        let (folders, side) = (Arc::clone(&proposed.folders), proposed.proposal.task.target());
+        let side = if room.root == Side::Left.into() { Side::Left } else { Side::Right };
+        let folders = Arc::clone(&proposed.folders);
         let newest = room.newest.clone();
         self.begin(JobKind::Prune);
         self.jobs.start("make room", move |_| jobs::prune(&folders, side, &newest));
@@ -231,6 +232,7 @@ impl App {
                     confirm.then = WhenPlanned::Ask;
                 }
                 self.times_not_waited_for();
+                self.keep_mode_that_decided();
                 self.close_if(closing, Closing::Now);
             }
             JobKind::Compare | JobKind::DryRun => {

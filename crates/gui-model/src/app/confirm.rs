@@ -3,96 +3,59 @@
 //! Invariant: what is shown is what is run, because both come from one proposal. More than the guard lets through, and
 //! what cannot be restored, goes only after its number was typed. This module must not know how it is carried out.
 
-use std::sync::Arc;
+mod choice;
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fcs_app::hints::FrontEnd;
 use fcs_app::newer::replaced_by_older;
 use fcs_app::overview::{self, Fact};
+use fcs_app::remembering::Remembering;
 use fcs_engine::Settings;
 use fcs_engine::compare::{Comparison, RowId, Side, Verdict};
-use fcs_engine::error::display_path;
+use fcs_engine::directions::{Act, Mode, Why};
 use fcs_engine::guard::Excess;
 use fcs_engine::history::RunId;
-use fcs_engine::plan::Plan;
+use fcs_engine::plan::{Plan, RootIndex};
 use fcs_engine::preflight::{MakeRoom, Severity};
-use fcs_engine::report::SkipReason;
+use fcs_engine::report::ActionKind;
 use fcs_engine::run::RemovedTo;
 use fcs_engine::session::{Folders, Proposal, Task};
-use fcs_engine::settings::{Newer, ReadOnlyTargets, ReplaceKinds};
-use fcs_sys::Kind;
+use fcs_sys::RelPath;
 use fcs_text::{count, number};
 
 use super::jobs::PlannedRows;
 use crate::bits::Bits;
 use crate::index::Index;
+use crate::mode;
+
+pub use choice::Choice;
 
 /// Paths shown; the rest is counted.
 const SHOWN_PATHS: usize = 10;
 
-/// What becomes of something that the plan meets on the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
-    /// Files that are newer there.
-    Newer,
-    /// Items that are of another kind there.
-    Kinds,
-    /// Files that are marked read-only there, where that is more than missing permission (Windows).
-    ReadOnly,
+/// What a plan was asked for.
+pub(super) enum AskedFor {
+    /// These rows.
+    Ticked(Bits),
+    /// All rows, as was decided.
+    Decided {
+        /// How many of them were decided by hand.
+        by_hand: u64,
+        /// Rows of which the mode does not know which version is wanted, why, and what is done with them now.
+        conflicts: Vec<(RowId, Why, Act)>,
+    },
 }
 
-impl Choice {
-    /// What it is about.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Newer => "Newer files",
-            Self::Kinds => "Another kind",
-            Self::ReadOnly => "Read-only files",
-        }
-    }
-
-    /// What replacing them is called.
-    pub fn replace_words(self) -> &'static str {
-        match self {
-            Self::Newer | Self::ReadOnly => "Replace",
-            Self::Kinds => "Replace, with all that is in them",
-        }
-    }
-
-    /// Whether they are replaced by a copy with these settings.
-    pub fn replaces(self, settings: &Settings) -> bool {
-        match self {
-            Self::Newer => settings.newer == Newer::Replace,
-            Self::Kinds => settings.replace_kinds == ReplaceKinds::Always,
-            Self::ReadOnly => settings.read_only_targets == ReadOnlyTargets::Replace,
-        }
-    }
-
-    fn set(self, settings: &mut Settings, replace: bool) {
-        match (self, replace) {
-            (Self::Newer, true) => settings.newer = Newer::Replace,
-            (Self::Newer, false) => settings.newer = Newer::Keep,
-            (Self::Kinds, true) => settings.replace_kinds = ReplaceKinds::Always,
-            (Self::Kinds, false) => settings.replace_kinds = ReplaceKinds::Sync,
-            (Self::ReadOnly, true) => settings.read_only_targets = ReadOnlyTargets::Replace,
-            (Self::ReadOnly, false) => settings.read_only_targets = ReadOnlyTargets::Fail,
-        }
-    }
-
-    /// What there is to be decided about in a plan, whatever was decided.
-    fn of(plan: &Plan) -> Vec<Self> {
-        let skipped = |why| plan.skipped.iter().any(|skip| skip.why == why);
-        let makes_way = || plan.removed().any(|(_, item)| item.makes_way);
-        let marked = || {
-            let targets = plan.steps().filter_map(|(_, step)| step.expect_target);
-            targets
-                .into_iter()
-                .any(|there| there.kind == Kind::File && there.attributes.has_read_only_attribute())
-        };
-        let newer = plan.totals.replaced_newer > 0 || skipped(SkipReason::Newer);
-        let kinds = plan.totals.replaced_kinds > 0 || makes_way() || skipped(SkipReason::KindClash);
-        let all = [(Self::Newer, newer), (Self::Kinds, kinds), (Self::ReadOnly, marked())];
-        all.into_iter().filter(|(_, is_there)| *is_there).map(|(choice, _)| choice).collect()
-    }
+/// An item of which the mode does not know which version is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictLine {
+    /// Its path.
+    pub path: String,
+    /// Why it is one.
+    pub why: &'static str,
+    /// What becomes of it.
+    pub how: String,
 }
 
 /// A plan with all that is known about it.
@@ -107,6 +70,14 @@ pub struct Proposed {
     pub examples: Vec<String>,
     /// How many paths follow.
     pub more: u64,
+    /// The first conflicts, and what becomes of each.
+    pub conflicts: Vec<ConflictLine>,
+    /// How many of these follow.
+    pub more_conflicts: u64,
+    /// Whether any is left for later.
+    pub leaves_conflicts: bool,
+    /// What is said about the memory of the two folders.
+    pub memory_notes: Vec<String>,
     /// The first files that are newer than what replaces them.
     pub newer: Vec<String>,
     /// How many of these follow.
@@ -118,6 +89,9 @@ pub struct Proposed {
     pub choices: Vec<Choice>,
     /// What the target's volume keeps is in doubt, and only trying would tell.
     pub(super) untried: bool,
+    pub(super) index: Arc<Index>,
+    /// What the run adds to, where it does; a run takes it.
+    memory: Mutex<Option<Remembering>>,
 }
 
 impl Proposed {
@@ -126,32 +100,59 @@ impl Proposed {
         folders: Arc<Folders>,
         settings: Settings,
         untried: bool,
-        ticked: &Bits,
-        index: &Index,
+        asked: AskedFor,
+        index: &Arc<Index>,
+        memory: Option<Remembering>,
     ) -> Self {
-        let comparison = index.comparison();
-        let examples = proposal.plan.example_paths(SHOWN_PATHS);
-        let newer = replaced_by_older(&proposal.plan, &settings).take(SHOWN_PATHS);
-        let newer: Vec<String> = newer.map(|path| path.to_string()).collect();
-        let items = items(&proposal.plan);
+        let (task, plan) = (proposal.task, &proposal.plan);
+        let both_ways = task.targets().len() > 1;
+        let newer = replaced_by_older(plan, &settings).take(SHOWN_PATHS);
+        let newer: Vec<String> = newer.map(|(root, path)| arrow_before(both_ways, root, &path)).collect();
         let mut facts = overview::facts(&proposal, &settings, FrontEnd::Window);
-        facts.insert(0, Fact { name: "Ticked", text: what_becomes_of(ticked, comparison, &proposal) });
-        facts.splice(1..1, times_only(ticked, index, &proposal));
-        let choices =
-            if matches!(proposal.task, Task::Orphans(..)) { Vec::new() } else { Choice::of(&proposal.plan) };
+        let mut all_conflicts = Vec::new();
+        let examples = match asked {
+            AskedFor::Ticked(ticked) => {
+                let text = what_becomes_of(&ticked, index.comparison(), &proposal);
+                facts.insert(0, Fact { name: "Ticked", text });
+                facts.splice(1..1, times_only(&ticked, index, &proposal));
+                plan.example_paths(SHOWN_PATHS).iter().map(ToString::to_string).collect()
+            }
+            AskedFor::Decided { by_hand, conflicts } => {
+                // Of two sides their sum says little.
+                facts.retain(|fact| !matches!(fact.name, "Copy" | "Remove"));
+                facts.splice(0..0, overview::on_each_side(plan));
+                facts.splice(0..0, decided_by_hand(by_hand));
+                all_conflicts = conflicts;
+                first_lines(plan, both_ways)
+            }
+        };
+        let leaves_conflicts = all_conflicts.iter().any(|(.., act)| matches!(act, Act::Conflict(_)));
+        let more_conflicts = all_conflicts.len().saturating_sub(SHOWN_PATHS) as u64;
+        let shown = all_conflicts.into_iter().take(SHOWN_PATHS);
         Self {
+            conflicts: shown.map(|found| conflict_line(found, index.comparison())).collect(),
+            more_conflicts,
+            leaves_conflicts,
+            memory_notes: memory.iter().flat_map(|memory| memory.notes.clone()).collect(),
             facts,
-            choices,
-            more: items.saturating_sub(examples.len() as u64),
-            examples: examples.iter().map(ToString::to_string).collect(),
+            choices: Choice::of(task, plan),
+            more: items(plan).saturating_sub(examples.len() as u64),
+            examples,
             problems: problems(&proposal),
-            more_newer: proposal.plan.totals.replaced_newer.saturating_sub(newer.len() as u64),
+            more_newer: plan.totals.replaced_newer.saturating_sub(newer.len() as u64),
             newer,
             proposal,
             settings,
             folders,
             untried,
+            index: Arc::clone(index),
+            memory: Mutex::new(memory),
         }
+    }
+
+    /// The memory that the run of this plan adds to; once.
+    pub(super) fn take_memory(&self) -> Option<Remembering> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Says first what was found out since it was agreed to, if anything was.
@@ -178,31 +179,51 @@ impl Proposed {
         self.proposal.plan.is_empty()
     }
 
-    /// The folder that is read, and the one that is written.
-    pub fn places(&self) -> (String, String) {
-        let target = self.proposal.task.target();
-        (display_path(&self.folders.root(target.other()).path), display_path(&self.folders.root(target).path))
+    /// The two folders: what each is here, and its path.
+    pub fn places(&self) -> [Fact; 2] {
+        overview::places(self.proposal.task, &self.folders)
+    }
+
+    /// Whether both sides may be written to.
+    pub fn is_both_ways(&self) -> bool {
+        self.proposal.task.targets().len() > 1
     }
 
     /// What is warned of where older files replace newer ones.
     pub fn newer_words(&self) -> Option<String> {
-        let side = match self.proposal.task.target() {
-            Side::Left => "left",
-            Side::Right => "right",
+        let on = match (self.is_both_ways(), self.proposal.task.target()) {
+            (true, _) => "",
+            (_, Side::Left) => " on the left",
+            (_, Side::Right) => " on the right",
         };
         match self.newer.len() as u64 + self.more_newer {
             0 => None,
-            1 => Some(format!("An older file replaces this newer one on the {side}:")),
-            n => Some(format!("Older files replace these {} newer ones on the {side}:", number(n))),
+            1 => Some(format!("An older file replaces this newer one{on}:")),
+            n => Some(format!("Older files replace these {} newer ones{on}:", number(n))),
         }
+    }
+
+    /// How many conflicts there are, and that they are left for later, where they are.
+    pub fn conflict_words(&self) -> Option<String> {
+        let all = self.conflicts.len() as u64 + self.more_conflicts;
+        let later =
+            if self.leaves_conflicts { ". What is left for later stays different on both sides" } else { "" };
+        (all > 0).then(|| format!("{}{later}:", count(all, "conflict", "conflicts")))
+    }
+
+    /// Whether the run is for its memory alone: both sides are as they are to be.
+    pub fn only_remembers(&self) -> bool {
+        self.is_empty() && matches!(self.proposal.task, Task::Directed(mode) if mode.uses_memory())
     }
 
     /// The number that must be typed before this may go ahead: of the items that are removed, of the files that get other
     /// content, or of both together.
     pub fn must_type(&self) -> Option<u64> {
         let proposal = &self.proposal;
-        let is_of_removals = proposal.excess.is_some() || proposal.removes_permanently;
-        let removed = is_of_removals.then(|| proposal.plan.items_that_go());
+        let removed = match proposal.excess {
+            _ if proposal.removes_permanently => Some(proposal.plan.items_that_go()),
+            excess => excess.map(|excess| excess.items),
+        };
         let changed = proposal.mass_change.map(|change| change.files);
         match (removed, changed) {
             (Some(removed), Some(changed)) => Some(removed.saturating_add(changed)),
@@ -214,6 +235,35 @@ impl Proposed {
 /// Items that the plan makes, replaces or removes: the paths that are listed. Dates of folders follow from them.
 pub(super) fn items(plan: &Plan) -> u64 {
     plan.step_count().saturating_sub(plan.totals.folder_times)
+}
+
+fn arrow_before(both_ways: bool, root: RootIndex, path: &RelPath) -> String {
+    if both_ways { format!("{} {path}", overview::arrow(root)) } else { path.to_string() }
+}
+
+/// The first things that are done, and those that are removed: of both something is seen.
+fn first_lines(plan: &Plan, both_ways: bool) -> Vec<String> {
+    let is_shown = |item: &overview::Planned| item.action != ActionKind::FolderTimes;
+    let copied: Vec<String> =
+        overview::copied(plan).filter(is_shown).take(SHOWN_PATHS).map(|item| item.line(both_ways)).collect();
+    let room = SHOWN_PATHS - copied.len().min(SHOWN_PATHS / 2);
+    let removed = overview::removed(plan, &[]);
+    let removed: Vec<String> = removed.iter().take(room).map(|item| item.line(both_ways)).collect();
+    let room = SHOWN_PATHS - removed.len();
+    copied.into_iter().take(room).chain(removed).collect()
+}
+
+fn decided_by_hand(rows: u64) -> Option<Fact> {
+    (rows > 0)
+        .then(|| Fact { name: "By hand", text: format!("{} decided by you", count(rows, "row", "rows")) })
+}
+
+fn conflict_line((row, why, act): (RowId, Why, Act), comparison: &Comparison) -> ConflictLine {
+    let how = match act {
+        Act::Conflict(_) => "left for later".to_owned(),
+        other => crate::text::act(other, false).unwrap_or_default().to_lowercase(),
+    };
+    ConflictLine { path: comparison.path(row).to_string(), why: why.words(), how }
 }
 
 /// From the number that was ticked to the number of items that are done, with all that lies between.
@@ -321,7 +371,7 @@ impl Confirm {
     }
 
     pub(super) fn apply_choices(&self, settings: &mut Settings) {
-        self.chosen.iter().for_each(|(choice, replace)| choice.set(settings, *replace));
+        self.chosen.iter().for_each(|(choice, replace)| choice.set(self.task, settings, *replace));
     }
 
     /// What earlier runs keep, if the run may go ahead once that is deleted.
@@ -339,7 +389,11 @@ impl Confirm {
 
     /// What is said of items that no filter shows.
     pub fn hidden_words(&self) -> Option<String> {
-        let what = if matches!(self.task, Task::Orphans(..)) { "deleted" } else { "copied" };
+        let what = match self.task {
+            Task::Orphans(..) => "deleted",
+            Task::Copy(_) | Task::Sync(_) => "copied",
+            Task::Directed(_) => "done",
+        };
         (self.hidden > 0).then(|| {
             let items = count(self.hidden, "item", "items");
             format!("{items} of these cannot be seen, because the filter hides them. They are {what} too.")
@@ -353,7 +407,7 @@ impl Confirm {
             Task::Copy(Side::Left) | Task::Sync(Side::Left) => "Copy from right to left",
             Task::Orphans(Side::Left, _) => "Delete what only the left side has",
             Task::Orphans(Side::Right, _) => "Delete what only the right side has",
-            Task::Directed(_) => "Bring the two sides together",
+            Task::Directed(mode) => mode::words(Some(mode)),
         }
     }
 
@@ -369,11 +423,11 @@ impl Confirm {
                     items => format!("Copy {} to the {side}", count(items, "item", "items")),
                 }
             }
-            Task::Directed(_) => {
-                let gone = totals.removed_files.saturating_add(totals.removed_folders);
-                let changed = items(&proposed.proposal.plan).saturating_add(gone);
-                format!("Change {}", count(changed, "item", "items"))
-            }
+            Task::Directed(_) if proposed.only_remembers() => "Remember both as they are".to_owned(),
+            Task::Directed(_) => match items(&proposed.proposal.plan) {
+                0 => "Set the dates of folders".to_owned(),
+                items => format!("Change {}", count(items, "item", "items")),
+            },
             Task::Orphans(_, to) => {
                 let items =
                     count(totals.removed_files.saturating_add(totals.removed_folders), "item", "items");
@@ -388,7 +442,7 @@ impl Confirm {
     /// Why it cannot go ahead; `None` if it can.
     pub fn obstacle(&self) -> Option<String> {
         let Some(proposed) = &self.proposed else { return Some("The plan is being made.".to_owned()) };
-        if proposed.is_empty() {
+        if proposed.is_empty() && !proposed.only_remembers() {
             return Some("There is nothing to do.".to_owned());
         }
         if proposed.proposal.preflight.refuses() {

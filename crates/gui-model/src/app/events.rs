@@ -47,6 +47,7 @@ impl App {
                     self.unfinished = unfinished;
                 }
             }
+            JobEvent::Decided(request, directed) => self.decided(request, directed),
             JobEvent::Proposed(request, proposed) => self.proposed(request, *proposed),
             JobEvent::Tried(request, proposed, agreed) => self.tried(request, *proposed, &agreed),
             JobEvent::Orphans(request, orphans) => {
@@ -71,7 +72,7 @@ impl App {
             JobEvent::Accounted { side, recovered, result } => {
                 self.busy = None;
                 match result {
-                    Ok(recoveries) => self.recovered_runs(Done { side, recovered, recoveries }),
+                    Ok(found) => self.recovered_runs(Done::new(side, recovered, found)),
                     Err(trouble) => self.could_not(trouble),
                 }
             }
@@ -117,17 +118,26 @@ impl App {
                 // Only what opened: a path that was mistyped is not to be offered again.
                 self.kept.use_folders(&loaded.asked);
                 let summary = &loaded.comparison().summary;
-                let words = summary_words(summary, loaded.model.rows().index());
+                let mut words = summary_words(summary, loaded.model.rows().index());
+                let moved = loaded.model.directed().map_or(0, |directed| directed.count_moved());
+                if moved > 0 {
+                    let _ = write!(words, "; {} of these moved", count(moved, "item", "items"));
+                }
                 let text = format!("Compared in {}: {words}.", seconds(loaded.seconds));
                 let level = if summary.undecided() > 0 { Level::Warning } else { Level::Done };
                 self.tell(level, &text);
                 let notes = loaded.comparison().notes.clone();
                 notes.iter().for_each(|note| self.tell(Level::Warning, &note_words(note, FrontEnd::Window)));
                 self.comparisons += 1;
+                let same = self.loaded().filter(|old| old.asked == loaded.asked && !old.stale);
+                let decided = same.and_then(|old| old.model.directed()).map_or(0, |old| old.chosen().len());
                 let old = std::mem::replace(&mut self.view, View::Loaded(loaded));
                 Jobs::free_elsewhere(old);
                 self.apply_filter();
                 self.reveal = true;
+                self.say_what_is_directed();
+                // After a run it is done.
+                self.say_dropped(decided);
             }
             Err(trouble) => {
                 self.trouble(&trouble);
@@ -265,8 +275,8 @@ impl App {
         }
         let Some(wanted) = wanted.filter(|_| self.busy.is_none() && !self.is_in_use()) else { return };
         if let Some((of, run)) = jobs::wanted(&runs, &wanted) {
-            let listed = of.runs.as_deref().unwrap_or_default();
-            self.ask_undo(of.side, of.folder.clone(), listed, &run.run);
+            let (side, run) = (of.side, run.run.clone());
+            self.ask_undo(&runs, side, &run);
         } else {
             let text = "There is no run on these folders that could be undone.";
             self.tell(Level::Info, text);
@@ -327,11 +337,12 @@ impl App {
             "recover" => busy == Some(JobKind::Recover),
             "make room" => busy == Some(JobKind::Prune),
             "compare" => busy == Some(JobKind::Compare),
-            "plan" | "list orphans" | "look at times" => busy == Some(JobKind::Plan),
+            "plan" | "decide" | "list orphans" | "look at times" => busy == Some(JobKind::Plan),
             _ => false,
         };
         if ends {
             self.busy = None;
+            self.keep_mode_that_decided();
             self.times_not_waited_for();
         }
         self.could_not(trouble);

@@ -223,6 +223,8 @@ impl App {
             settings: self.settings.clone(),
             memory,
             before,
+            mode: self.mode(),
+            memories: self.memories.clone(),
         };
         let control = self.begin(JobKind::Compare);
         self.jobs.start("compare", move |_| jobs::compare(&request, &control));

@@ -4,6 +4,8 @@
 //! never waits for nothing. Nothing in here is called from the thread that draws, except to start a job. This module
 //! must not know what is on the screen.
 
+mod runs;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,19 +17,16 @@ use std::time::Instant;
 
 use fcs_app::hints::{FrontEnd, note_words, with_hint};
 use fcs_app::known;
-use fcs_app::remembering;
 use fcs_app::report_file::ReportFile;
-use fcs_app::run_log::{self, run_with_log};
 use fcs_app::settings_file::{SettingsFile, write_in_one_step};
 use fcs_app::user_error::{UserError, UserErrorKind};
-use fcs_app::volumes;
 use fcs_engine::access::{self, Access};
 use fcs_engine::compare::{Comparison, RowId, Side};
+use fcs_engine::directions::Mode;
 use fcs_engine::error::display_path;
-use fcs_engine::history::{self, RecoverMode, RecoveryReport, RunId, RunInfo};
+use fcs_engine::history::{self, RecoveryReport, RunId, RunInfo};
 use fcs_engine::report::{ItemReport, Report};
-use fcs_engine::run::RunOptions;
-use fcs_engine::session::{self, Folders, Limits, SessionError, Task};
+use fcs_engine::session::{self, Folders, SessionError};
 use fcs_engine::{Control, Error, Note, Observer, OnCancel, Settings};
 use fcs_sys::{Name, RelPath};
 
@@ -38,9 +37,12 @@ use super::picker::{DialogAnswer, FolderEntry, Purpose};
 use super::times::TimesStage;
 use crate::bits::Bits;
 use crate::carry::Memory;
+use crate::directed::Directed;
 use crate::index::Index;
 use crate::log::Level;
 use crate::model::Model;
+
+pub(super) use runs::{RunRequest, decide, prepare, recover, run, try_volumes, undo};
 
 /// Two folders, compared.
 pub struct Loaded {
@@ -78,6 +80,9 @@ pub(super) struct CompareRequest {
     pub(super) memory: Option<Memory>,
     /// An earlier comparison whose reading may be taken over.
     pub(super) before: Option<Arc<Index>>,
+    /// What the rows are decided by.
+    pub(super) mode: Option<Mode>,
+    pub(super) memories: Option<PathBuf>,
 }
 
 /// Which rows a plan is for.
@@ -85,6 +90,8 @@ pub(super) struct CompareRequest {
 pub(super) enum PlannedRows {
     /// These.
     Ticked(Bits),
+    /// All, as was decided.
+    Decided(Arc<Directed>),
     /// What has these paths on the side that is written.
     Paths(Vec<RelPath>),
 }
@@ -120,6 +127,8 @@ pub(super) enum JobEvent {
     Compared(Result<Box<Loaded>, UserError>, Vec<Unfinished>),
     /// Runs that wait, found without a comparison.
     Waiting(Vec<Unfinished>),
+    /// What is to be done with the rows, and the request id.
+    Decided(u64, Option<Box<Directed>>),
     /// The plan of this request id.
     Proposed(u64, Box<Proposed>),
     /// The same plan once the volume was tried, and what was agreed to before that.
@@ -130,7 +139,7 @@ pub(super) enum JobEvent {
     Accounted {
         side: Side,
         recovered: bool,
-        result: Result<Vec<RecoveryReport>, UserError>,
+        result: Result<Vec<(PathBuf, Vec<RecoveryReport>)>, UserError>,
     },
     Listed(Vec<Runs>),
     /// The dialog of this request id.
@@ -267,6 +276,13 @@ pub(super) fn compare(request: &CompareRequest, control: &Control) -> JobEvent {
     if let Some(memory) = &request.memory {
         memory.give(&mut model);
     }
+    let settings = &request.settings;
+    if let Some(mode) = request.mode {
+        let index = Arc::clone(model.rows().shared_index());
+        let memories = request.memories.as_deref();
+        let directed = decide(mode, &folders, &index, settings, memories, control);
+        model.set_directed(Some(Arc::new(directed)));
+    }
     let seconds = began.elapsed().as_secs_f64();
     let asked = [request.left.clone(), request.right.clone()];
     let patterns = [request.include.clone(), request.exclude.clone()];
@@ -302,39 +318,6 @@ pub(super) fn look(paths: [PathBuf; 2]) -> JobEvent {
         Some(Unfinished { side, folder: root.path, runs })
     });
     JobEvent::Waiting(found.collect())
-}
-
-/// Makes a plan and checks it.
-pub(super) fn prepare(
-    task: Task,
-    folders: &Arc<Folders>,
-    index: &Index,
-    rows: &PlannedRows,
-    settings: Settings,
-) -> Proposed {
-    let comparison = index.comparison();
-    let bits = match rows {
-        PlannedRows::Ticked(bits) => bits.clone(),
-        PlannedRows::Paths(paths) => at_paths(paths, comparison, task.target()),
-    };
-    let known = volumes::known(run_log::folder().as_deref());
-    let limits = Limits { known, ..Limits::default() };
-    let proposal = folders.propose(task, comparison, &|row| bits.has(row), &settings, &limits);
-    let untried = !proposal.plan.folders.is_empty() && folders.is_untried(task.target());
-    Proposed::new(proposal, Arc::clone(folders), settings, untried, &bits, index)
-}
-
-/// Tries the volume that is written to, unless the run will be refused anyway, and makes the plan again. Only after it was
-/// agreed to write there.
-pub(super) fn try_volume(agreed: &Proposed, index: &Index, rows: &PlannedRows) -> Proposed {
-    let (folders, task) = (&agreed.folders, agreed.proposal.task);
-    let in_progress = history::in_progress(folders.root(task.target()));
-    if folders.check_not_moved().is_ok() && !matches!(in_progress, Ok(Some(_))) {
-        folders.try_volume(task.target());
-    }
-    let again = prepare(task, folders, index, rows, agreed.settings.clone());
-    // Whatever kept it from being tried, the run will meet and say.
-    Proposed { untried: false, ..again }
 }
 
 fn at_paths(paths: &[RelPath], comparison: &Comparison, side: Side) -> Bits {
@@ -378,44 +361,6 @@ impl<'a> PathRows<'a> {
 #[cfg(test)]
 pub(crate) fn find(comparison: &Comparison, path: &RelPath, side: Side) -> Option<RowId> {
     PathRows::new(comparison, side).find(path)
-}
-
-/// Carries out a plan, or goes through it.
-pub(super) fn run(
-    proposed: &Proposed,
-    dry_run: bool,
-    retries: Option<RunId>,
-    logs: Option<&Path>,
-    control: &Control,
-) -> JobEvent {
-    let Proposed { proposal, folders, settings, .. } = proposed;
-    let options = RunOptions { dry_run, retries, ..RunOptions::default() };
-    let ran = run_with_log(logs, folders, proposal, settings, &options, control);
-    if let Some(trouble) = ran.log_error {
-        control.observer.note(&trouble.message.into());
-    }
-    if let Ok(report) = &ran.report {
-        remembering::forget_removed(folders, report);
-    }
-    let target = folders.root(proposal.task.target());
-    JobEvent::Ran(match ran.report {
-        Ok(report) => Ok(Box::new(EndedRun::new(report, target.path.clone(), proposal, ran.log.as_deref()))),
-        Err(error) => Err(refused(&error)),
-    })
-}
-
-/// Undoes a run.
-pub(super) fn undo(side: Side, folder: &Path, run: &RunId, control: &Control) -> JobEvent {
-    let undone = session::open(folder).and_then(|root| remembering::undo(&root, Some(run), control));
-    let result = undone.map_err(|error| refused(&error));
-    JobEvent::Accounted { side, recovered: false, result }
-}
-
-/// Recovers a folder's interrupted runs.
-pub(super) fn recover(side: Side, folder: &Path, how: RecoverMode, control: &Control) -> JobEvent {
-    let recovered = session::open(folder).and_then(|root| session::recover(&root, how, control));
-    let result = recovered.map_err(|error| refused(&error));
-    JobEvent::Accounted { side, recovered: true, result }
 }
 
 /// Deletes what the runs up to one of them keep.

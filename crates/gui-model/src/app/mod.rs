@@ -12,6 +12,7 @@
 
 mod acts;
 mod confirm;
+mod directing;
 mod events;
 mod filtering;
 mod folders;
@@ -45,7 +46,8 @@ use crate::keep::Remembered;
 use crate::log::{Level, Log};
 use crate::running::{JobKind, Running};
 
-pub use confirm::{Choice, Confirm, Proposed};
+pub use confirm::{Choice, Confirm, ConflictLine, Proposed};
+pub use directing::RowsMeant;
 pub use filtering::RowFilter;
 pub use folders::FolderField;
 pub use jobs::{Loaded, Runs, Unfinished};
@@ -91,6 +93,8 @@ pub struct Start {
     pub kept_path: Option<PathBuf>,
     /// The folder for logs of runs; `None` if there is none.
     pub logs: Option<PathBuf>,
+    /// The folder for memories of pairs; `None` if there is none.
+    pub memories: Option<PathBuf>,
     /// The user's own folder, which `~` stands for.
     pub home: Option<PathBuf>,
     /// The user's time zone.
@@ -140,6 +144,8 @@ pub enum Sheet {
         folder: PathBuf,
         /// The run, and those that belong to it: the newest first.
         runs: Vec<RunInfo>,
+        /// The folders that it wrote to as well.
+        others: Vec<(Side, PathBuf)>,
     },
     /// A folder or file is chosen here, because the desktop has no dialog for it.
     Pick(Picker),
@@ -255,6 +261,7 @@ pub struct App {
     written: Remembered,
     kept_path: Option<PathBuf>,
     logs: Option<PathBuf>,
+    memories: Option<PathBuf>,
     ticked_bytes: [(u32, u64); 2],
     ended: Option<Arc<EndedRun>>,
     closing: Closing,
@@ -310,6 +317,7 @@ impl App {
             settings,
             kept_path: start.kept_path,
             logs: start.logs,
+            memories: start.memories,
             ticked_bytes: [(0, 0); 2],
             ended: None,
             closing: Closing::No,
@@ -392,7 +400,7 @@ impl App {
 
     /// What a chip counts.
     pub fn chip_count(&self, chip: Chip) -> u64 {
-        self.loaded().map_or(0, |loaded| loaded.model.rows().index().count_below_root(chip))
+        self.loaded().map_or(0, |loaded| loaded.model.rows().count_under(chip))
     }
 
     /// How many rows are ticked on a side, and their bytes.

@@ -101,20 +101,7 @@ fn failure_lines(failures: &[ItemFailure]) -> Vec<FailureLine> {
 fn what_became_of_all(report: &Report, plan: &Plan) -> Line {
     let c = &report.counts;
     let planned = items(plan) + plan.skipped.len() as u64;
-    let renamed = actions::counted(ActionKind::Rename).map(|words| (c.renamed, words));
-    let changes = renamed.into_iter().chain(actions::changes(&c.changes));
-    let others = [
-        (c.file_times, "given their times"),
-        (c.folders_created, if c.folders_created == 1 { "folder made" } else { "folders made" }),
-        (c.removed + c.folders_removed, "removed"),
-        (c.failed, "failed"),
-        (c.rolled_back, "rolled back"),
-        (c.skipped, "left alone"),
-    ];
-    let parts: Vec<(u64, &str)> = std::iter::once((c.copied, "copied"))
-        .chain(changes.map(|(n, words)| (n, words.became)))
-        .chain(others)
-        .collect();
+    let parts = outcome::what_became(c);
     let known: u64 = parts.iter().map(|part| part.0).sum();
     let rest = (planned.saturating_sub(known), "not begun");
     let parts: Vec<String> = parts
@@ -166,6 +153,8 @@ pub struct EndedRun {
     pub failure_lines: Vec<FailureLine>,
     /// Of a dry run, what would be done with each item: its path, and how.
     pub decisions: Vec<(String, String)>,
+    /// What it did is not remembered and should be.
+    is_forgotten: bool,
 }
 
 impl EndedRun {
@@ -180,9 +169,12 @@ impl EndedRun {
                 .collect()
         };
         let (decisions, mut facts): (_, Vec<Line>) = if report.result == RunResult::DryRun {
-            (decisions(plan), totals())
+            (decisions(plan, task.targets().len() > 1), totals())
         } else {
             let mut facts = vec![what_became_of_all(&report, plan)];
+            if task.targets().len() > 1 {
+                facts.extend(outcome::on_each_side(&report));
+            }
             facts.extend(outcome::facts(&report, FrontEnd::Window));
             facts.extend(links(&report));
             (Vec::new(), facts)
@@ -193,6 +185,7 @@ impl EndedRun {
             paths: Vec::new(),
         }));
         Self {
+            is_forgotten: false,
             decisions,
             headline: outcome::headline(&report, task),
             facts,
@@ -204,6 +197,15 @@ impl EndedRun {
         }
     }
 
+    /// The same, and why what it did is not remembered, where it should be.
+    #[must_use]
+    pub(super) fn with_memory(mut self, not_remembered: Option<String>) -> Self {
+        let line = |text| Line { name: "memory".to_owned(), text, paths: Vec::new() };
+        self.is_forgotten = not_remembered.is_some();
+        self.facts.extend(not_remembered.map(line));
+        self
+    }
+
     /// A run that set dates.
     pub(super) fn of_times(report: Report, folder: PathBuf) -> Self {
         let failures = failures(&report);
@@ -213,6 +215,7 @@ impl EndedRun {
             |line: &Line| matches!(&*line.name, "rolled back" | "failed" | "left alone" | "not kept");
         let told = outcome::facts(&report, FrontEnd::Window).into_iter().filter(is_told);
         Self {
+            is_forgotten: false,
             decisions: Vec::new(),
             headline: outcome::times_headline(&report),
             facts: std::iter::once(place).chain(told).collect(),
@@ -224,16 +227,20 @@ impl EndedRun {
         }
     }
 
-    /// Whether what failed can be tried again from here: dates are chosen again instead.
+    /// Whether what failed can be tried again from here. Dates are chosen again instead; and a mode decides again, by what
+    /// the two folders are then.
     pub fn can_retry(&self) -> bool {
-        self.task.is_some() && !self.failures.is_empty()
+        self.task.is_some_and(|task| !matches!(task, Task::Directed(_))) && !self.failures.is_empty()
     }
 
     /// How good that is.
     pub fn tone(&self) -> Tone {
         let counts = &self.report.counts;
         match self.report.result {
-            RunResult::Completed if counts.failed == 0 && self.facts.iter().any(|f| !f.paths.is_empty()) => {
+            RunResult::Completed
+                if counts.failed == 0
+                    && (self.is_forgotten || self.facts.iter().any(|f| !f.paths.is_empty())) =>
+            {
                 Tone::Fair
             }
             RunResult::Completed | RunResult::DryRun => Tone::Good,
@@ -274,13 +281,14 @@ impl EndedRun {
     }
 }
 
-fn decisions(plan: &Plan) -> Vec<(String, String)> {
+fn decisions(plan: &Plan, both_ways: bool) -> Vec<(String, String)> {
     let words = |parts: [&str; 3]| {
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join(", ")
     };
     let planned = planned(plan, &[]).map(|item| {
         let path = if item.path.is_root() { "./".to_owned() } else { item.name() };
+        let path = if both_ways { format!("{} {path}", item.arrow()) } else { path };
         let action = match item.sign() {
             _ if actions::keeps_item(item.action) => "",
             '+' => "new",
@@ -304,19 +312,33 @@ pub struct Done {
     pub recovered: bool,
     /// Run by run.
     pub recoveries: Vec<RecoveryReport>,
+    /// The folder of each of them.
+    pub places: Vec<PathBuf>,
 }
 
 impl Done {
+    pub(super) fn new(side: Side, recovered: bool, found: Vec<(PathBuf, Vec<RecoveryReport>)>) -> Self {
+        let each = |(place, reports): (PathBuf, Vec<RecoveryReport>)| {
+            reports.into_iter().map(move |report| (place.clone(), report))
+        };
+        let (places, recoveries) = found.into_iter().flat_map(each).unzip();
+        Self { side, recovered, recoveries, places }
+    }
+
     /// In a line for each run.
     pub fn headlines(&self) -> Vec<String> {
         let what = if self.recovered { "Recovered" } else { "Undone" };
         if self.recoveries.is_empty() {
             return vec!["Nothing was left to recover.".to_owned()];
         }
-        self.recoveries
-            .iter()
-            .map(|recovery| format!("{what}: {}.", outcome::recovery_in_words(recovery)))
-            .collect()
+        let both = self.places.windows(2).any(|pair| pair[0] != pair[1]);
+        let place =
+            |place: &PathBuf| if both { format!(" in {}", display_path(place)) } else { String::new() };
+        let lines =
+            self.recoveries.iter().zip(&self.places).map(|(recovery, at)| {
+                format!("{what}{}: {}.", place(at), outcome::recovery_in_words(recovery))
+            });
+        lines.collect()
     }
 
     /// What could not be recovered.

@@ -2,13 +2,11 @@
 //!
 //! Invariant: nothing is undone or recovered that was not shown and agreed to. This module must not know how either is done.
 
-use std::path::PathBuf;
-
 use fcs_engine::compare::Side;
 use fcs_engine::history::{self, RecoverMode, RunId, RunInfo};
 
 use super::jobs::{self, UndoWanted};
-use super::{App, Sheet, Unfinished};
+use super::{App, Runs, Sheet, Unfinished};
 use crate::running::JobKind;
 
 impl App {
@@ -53,12 +51,26 @@ impl App {
         }
     }
 
-    /// Asks whether a run, and what belongs to it, is to be undone: the one with this id of those that are listed.
-    pub fn ask_undo(&mut self, side: Side, folder: PathBuf, listed: &[RunInfo], run: &RunId) {
-        let runs: Vec<RunInfo> = history::to_undo(listed, Some(run)).into_iter().cloned().collect();
-        if !runs.is_empty() {
-            self.sheet = Some(Sheet::AskUndo { side, folder, runs });
-        }
+    /// Asks whether a run, and what belongs to it, is to be undone: the one with this id of those that are listed on a side.
+    /// It is undone on the other side too, where it is listed there.
+    pub fn ask_undo(&mut self, listed: &[Runs], side: Side, run: &RunId) {
+        let Some(of) = listed.iter().find(|of| of.side == side) else { return };
+        let there = of.runs.as_deref().unwrap_or_default();
+        let runs: Vec<RunInfo> = history::to_undo(there, Some(run)).into_iter().cloned().collect();
+        let Some(newest) = runs.first() else { return };
+        let wrote = |other: &&Runs| {
+            let runs = other.runs.as_deref().unwrap_or_default().iter();
+            other.side != side && runs.into_iter().any(|run| run.group() == newest.group() && run.undoable)
+        };
+        let others = listed.iter().filter(wrote).map(|other| (other.side, other.folder.clone())).collect();
+        self.sheet = Some(Sheet::AskUndo { side, folder: of.folder.clone(), runs, others });
+    }
+
+    /// The same of a run in the list that is shown.
+    pub fn ask_undo_listed(&mut self, side: Side, run: &RunId) {
+        let Some(Sheet::History(Some(listed))) = &self.sheet else { return };
+        let listed = listed.clone();
+        self.ask_undo(&listed, side, run);
     }
 
     /// Undoes the run that the question is about.
@@ -66,10 +78,11 @@ impl App {
         if self.busy.is_some() {
             return;
         }
-        let Some(Sheet::AskUndo { side, folder, runs }) = self.sheet.take() else { return };
+        let Some(Sheet::AskUndo { side, folder, runs, .. }) = self.sheet.take() else { return };
         let Some(run) = runs.into_iter().next() else { return };
         let control = self.begin(JobKind::Undo);
-        self.jobs.start("undo", move |_| jobs::undo(side, &folder, &run.run, &control));
+        let memories = self.memories.clone();
+        self.jobs.start("undo", move |_| jobs::undo(side, &folder, &run.run, memories.as_deref(), &control));
     }
 
     /// Asks how an interrupted run is to be recovered.

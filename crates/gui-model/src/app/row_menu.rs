@@ -9,18 +9,24 @@ use std::sync::Arc;
 
 use fcs_app::user_error::{UserError, UserErrorKind};
 use fcs_engine::compare::{RowId, Side};
+use fcs_engine::directions::Choice;
 use fcs_engine::error::display_path;
 use fcs_engine::progress::full_path;
 
 use fcs_sys::Kind;
+use fcs_text::count;
 
 use super::jobs::JobEvent;
 use super::{App, Desktop};
+use crate::directed::CHOICES;
 use crate::selection::Mark;
+use crate::{mode, text};
 
 /// What can be done with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowCommand {
+    /// To decide by hand about it, or what is meant with it; `None` is what the mode says.
+    Act(Option<Choice>),
     /// To tick it on a side, or to untick it.
     Toggle(Side),
     /// To open or close a folder in the table.
@@ -46,16 +52,10 @@ pub struct RowEntry {
     pub key: &'static str,
     /// It can be used now.
     pub enabled: bool,
+    /// It is how things are now.
+    pub is_on: bool,
     /// A line separates it from the entry before.
     pub begins_group: bool,
-}
-
-/// What a side is called within a sentence.
-fn word(side: Side) -> &'static str {
-    match side {
-        Side::Left => "left",
-        Side::Right => "right",
-    }
 }
 
 impl App {
@@ -64,17 +64,18 @@ impl App {
         let Some(loaded) = self.loaded() else { return Vec::new() };
         let model = &loaded.model;
         let mut entries: Vec<RowEntry> = Vec::new();
+        entries.extend(self.act_entries(row));
         let mut group = |found: Vec<(RowCommand, String, &'static str, bool)>| {
             let first = !entries.is_empty();
             entries.extend(found.into_iter().enumerate().map(|(at, (command, words, key, enabled))| {
-                RowEntry { command, words, key, enabled, begins_group: first && at == 0 }
+                RowEntry { command, words, key, enabled, is_on: false, begins_group: first && at == 0 }
             }));
         };
         let mut here = Vec::new();
         let side = side_asked;
         if model.selection().can_tick(row, side) {
             let verb = if model.selection().mark(row, side) == Mark::On { "Untick" } else { "Tick" };
-            let words = format!("{verb} on the {}", word(side));
+            let words = format!("{verb} on the {}", text::side(side));
             here.push((RowCommand::Toggle(side), words, "Space", true));
         }
         if model.rows().can_open(row) {
@@ -91,22 +92,66 @@ impl App {
             let what = if kind == Kind::Folder { "folder" } else { "file" };
             let key =
                 if kind != Kind::Folder && side == self.side_at(row, side_asked) { "Enter" } else { "" };
-            (RowCommand::Open(side), format!("Open the {} {what}", word(side)), key, true)
+            (RowCommand::Open(side), format!("Open the {} {what}", text::side(side)), key, true)
         });
         let shown = there.iter().map(|&(side, _)| {
             let key = if side == self.side_at(row, side_asked) { "Ctrl+Enter" } else { "" };
-            (RowCommand::Reveal(side), format!("Show the {} one in its folder", word(side)), key, true)
+            (RowCommand::Reveal(side), format!("Show the {} one in its folder", text::side(side)), key, true)
         });
         let copied = there.iter().map(|&(side, _)| {
-            (RowCommand::CopyPath(side), format!("Copy the {} path", word(side)), "", true)
+            (RowCommand::CopyPath(side), format!("Copy the {} path", text::side(side)), "", true)
         });
         group(opened.chain(shown).chain(copied).collect());
         entries
     }
 
+    /// What can be decided about a row, where a mode is in force: only what makes sense for it.
+    fn act_entries(&self, row: RowId) -> Vec<RowEntry> {
+        let (Some(directed), Some(meant)) = (self.directed(), self.rows_meant(row)) else {
+            return Vec::new();
+        };
+        let enabled = self.busy.is_none();
+        // Of one row it is said without a number, and which it is now.
+        let is_one =
+            directed.count_possible(&meant.rows, Choice::Skip) == 1 && directed.can_choose(row, Choice::Skip);
+        let of = |n: u32| match (is_one, meant.ticked) {
+            (true, _) => String::new(),
+            (_, true) => format!(", {} ticked", count(u64::from(n), "row", "rows")),
+            (_, false) => format!(", {}", count(u64::from(n), "row", "rows")),
+        };
+        let entry = |command, words, key, is_on| RowEntry {
+            command: RowCommand::Act(command),
+            words,
+            key,
+            enabled,
+            is_on,
+            begins_group: false,
+        };
+        let chosen = CHOICES.into_iter().filter_map(|choice| {
+            let n = directed.count_possible(&meant.rows, choice);
+            let key = match choice {
+                Choice::ToRight => "Ctrl+→",
+                Choice::ToLeft => "Ctrl+←",
+                Choice::Remove | Choice::KeepBoth | Choice::Skip => "",
+            };
+            let words = match choice {
+                Choice::Remove if is_one => {
+                    format!("Remove from the {}", text::side(self.side_at(row, Side::Left)))
+                }
+                other => mode::choice_words(other).to_owned(),
+            };
+            let is_on = is_one && directed.is_decided(row, choice);
+            (n > 0).then(|| entry(Some(choice), format!("{words}{}", of(n)), key, is_on))
+        });
+        let by_hand = directed.count_chosen(&meant.rows);
+        let back = (by_hand > 0).then(|| entry(None, format!("As the mode says{}", of(by_hand)), "", false));
+        chosen.chain(back).collect()
+    }
+
     /// Does what an entry of a row's menu stands for.
     pub fn row_command(&mut self, row: RowId, command: RowCommand) {
         match command {
+            RowCommand::Act(choice) => self.act_on(row, choice),
             RowCommand::Toggle(side) => {
                 let Some(loaded) = self.loaded_mut() else { return };
                 let change = loaded.model.toggle(row, side);

@@ -52,7 +52,8 @@ impl App {
     }
 
     pub(super) fn settings_changed(&mut self) {
-        self.settings = self.file.settings();
+        let before = std::mem::replace(&mut self.settings, self.file.settings());
+        self.decide_after(&before);
         if self.file.path().as_os_str().is_empty() {
             return;
         }

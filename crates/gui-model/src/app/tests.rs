@@ -17,6 +17,7 @@ use fcs_testkit::{Options, listing};
 use super::*;
 
 mod cases;
+mod directing;
 mod menu;
 mod newer;
 mod times;
@@ -91,6 +92,7 @@ impl Bench {
             kept: Remembered::default(),
             kept_path: Some(home.join("window.toml")),
             logs: Some(home.join("logs")),
+            memories: Some(home.join("pairs")),
             home: Some(home.clone()),
             zone: TimeZone::UTC,
             desktop: Arc::clone(&answers) as Arc<dyn Desktop>,

@@ -182,7 +182,7 @@ impl TimesSheet {
             [None, Some(_)] => TimesTask::Set(Side::Right),
             _ => TimesTask::Copy(Side::Left),
         };
-        let cells = Cells { index: &index, zone: &zone, decimals: 0 };
+        let cells = Cells { index: &index, zone: &zone, decimals: 0, directed: None };
         Self {
             name: cells.name(row, if sides[0].is_some() { Side::Left } else { Side::Right }).into_owned(),
             sides,

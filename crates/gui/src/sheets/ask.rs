@@ -3,7 +3,7 @@
 //! Invariant: the answer that changes least is the one that Escape gives. This module must not know what follows from an
 //! answer.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use egui::{Context, RichText, Ui};
 use fcs_app::outcome::run_in_words;
@@ -18,7 +18,6 @@ use fcs_gui_model::text;
 use super::SheetRequest;
 use crate::sheet::{self, Size};
 use crate::theme::{Palette, icon};
-use crate::top::side_word;
 use crate::widgets;
 
 const SMALL: Size = Size { width: 520.0, height: None };
@@ -69,6 +68,7 @@ pub(crate) fn undo(
     side: Side,
     folder: &Path,
     runs: &[RunInfo],
+    others: &[(Side, PathBuf)],
     idle: bool,
     ctx: &Context,
     pal: &Palette,
@@ -80,7 +80,10 @@ pub(crate) fn undo(
         "Undo this run?",
         SMALL,
         |ui| {
-            line(ui, format!("On the {}: {}", side_word(side), display_path(folder)));
+            line(ui, format!("On the {}: {}", text::side(side), display_path(folder)));
+            for (side, folder) in others {
+                line(ui, format!("On the {} too: {}", text::side(*side), display_path(folder)));
+            }
             for run in runs {
                 line(ui, format!("Run: {}", run_in_words(run)));
             }
@@ -116,7 +119,7 @@ pub(crate) fn recover(
         "Recover the interrupted run?",
         SMALL,
         |ui| {
-            line(ui, format!("On the {}: {}", side_word(unfinished.side), display_path(&unfinished.folder)));
+            line(ui, format!("On the {}: {}", text::side(unfinished.side), display_path(&unfinished.folder)));
             for run in &unfinished.runs {
                 line(ui, format!("Run: {}", run_in_words(run)));
             }

@@ -6,10 +6,11 @@
 use egui::{Context, RichText, TextEdit, Ui, vec2};
 use fcs_app::overview;
 use fcs_engine::Settings;
+use fcs_engine::directions::Mode;
 use fcs_engine::preflight::Severity;
 use fcs_engine::session::Task;
 use fcs_gui_model::app::{Choice, Confirm, Proposed};
-use fcs_gui_model::text;
+use fcs_gui_model::{mode, text};
 
 use super::SheetRequest;
 use crate::bottom;
@@ -31,6 +32,7 @@ pub(crate) fn show(
     let room = confirm.room_words();
     let proposed = confirm.proposed.clone();
     let deletes = matches!(confirm.task, Task::Orphans(..));
+    let both_ways = proposed.as_ref().is_some_and(|proposed| proposed.is_both_ways());
     let permanent = proposed.as_ref().is_some_and(|proposed| proposed.proposal.removes_permanently);
     sheet::frame(
         ctx,
@@ -42,7 +44,11 @@ pub(crate) fn show(
             let mut request = None;
             let may = obstacle.is_none() && !busy;
             ui.add_enabled_ui(may, |ui| {
-                let icon = if deletes { icon::TRASH } else { icon::COPY };
+                let icon = match (deletes, both_ways) {
+                    (true, _) => icon::TRASH,
+                    (_, true) => icon::SWAP,
+                    _ => icon::COPY,
+                };
                 let draw = if permanent { widgets::danger } else { widgets::primary };
                 if draw(ui, icon, &verb).clicked() {
                     request = Some(SheetRequest::Go { dry_run: false });
@@ -86,11 +92,20 @@ fn body(confirm: &mut Confirm, settings: &Settings, ui: &mut Ui, pal: &Palette) 
     };
     places(&proposed, ui, pal);
     let mut request = None;
+    for note in &proposed.memory_notes {
+        ui.horizontal_top(|ui| {
+            widgets::glyph(ui, icon::INFO, 16.0, pal.accent);
+            widgets::text(ui, note);
+        });
+    }
+    if let Some(words) = proposed.conflict_words() {
+        request = conflicts(&words, confirm.task, &proposed, ui, pal);
+    }
     let copies = proposed.proposal.plan.totals.direct.0 + proposed.proposal.plan.totals.staged.0 > 0;
     widgets::facts(ui, proposed.facts.iter().map(|fact| (fact.name, fact.text.as_str())));
     if copies {
         ui.add_space(4.0);
-        ui.horizontal_wrapped(|ui| request = verify(settings, ui, pal));
+        ui.horizontal_wrapped(|ui| request = verify(settings, ui, pal).or(request.take()));
     }
     for &choice in &proposed.choices {
         ui.horizontal_wrapped(|ui| request = choose(choice, &proposed, ui, pal).or(request.take()));
@@ -125,20 +140,79 @@ fn body(confirm: &mut Confirm, settings: &Settings, ui: &mut Ui, pal: &Palette) 
 }
 
 fn places(proposed: &Proposed, ui: &mut Ui, pal: &Palette) {
-    let (from, to) = proposed.places();
-    let removes = matches!(proposed.proposal.task, Task::Orphans(..));
-    let rows = if removes {
-        [(icon::TRASH, "In", to), (icon::FOLDER, "Missing in", from)]
-    } else {
-        [(icon::FOLDER_OPEN, "From", from), (icon::ARROW_RIGHT, "To", to)]
+    let [first, second] = proposed.places();
+    let icons = match proposed.proposal.task {
+        Task::Orphans(..) => [icon::TRASH, icon::FOLDER],
+        _ if proposed.is_both_ways() => [icon::FOLDER_OPEN, icon::FOLDER_OPEN],
+        _ => [icon::FOLDER_OPEN, icon::ARROW_RIGHT],
     };
-    for (icon, word, path) in rows {
+    for (icon, fact) in icons.into_iter().zip([first, second]) {
         ui.horizontal(|ui| {
             widgets::glyph(ui, icon, 15.0, pal.folder);
-            widgets::key_value(ui, 78.0, word, RichText::new(path).family(theme::medium()));
+            widgets::key_value(ui, 78.0, fact.name, RichText::new(fact.text).family(theme::medium()));
         });
     }
     ui.add_space(4.0);
+}
+
+/// The conflicts, and for all of them together what becomes of them where the mode lets that be chosen.
+fn conflicts(
+    words: &str,
+    task: Task,
+    proposed: &Proposed,
+    ui: &mut Ui,
+    pal: &Palette,
+) -> Option<SheetRequest> {
+    let mut request = None;
+    ui.horizontal_top(|ui| {
+        widgets::glyph(ui, icon::WARNING, 16.0, pal.warn);
+        widgets::text(ui, RichText::new(words).family(theme::semibold()));
+    });
+    widgets::boxed(ui, "conflicts", |ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
+        for line in &proposed.conflicts {
+            two_columns(ui, &line.path, &format!("{}: {}", line.why, line.how), pal);
+        }
+        more(proposed.more_conflicts, ui, pal);
+    });
+    if let Task::Directed(Mode::TwoWay { conflicts: now }) = task {
+        ui.horizontal_wrapped(|ui| {
+            ui.label(RichText::new("Conflicts").color(pal.weak));
+            for (choice, words) in mode::CONFLICTS {
+                ui.add_space(4.0);
+                let radio = widgets::radio(ui, now == choice, words);
+                name(ui, &radio, &format!("Conflicts: {words}"));
+                if radio.clicked() && now != choice {
+                    request = Some(SheetRequest::Settle(choice));
+                }
+            }
+        });
+        widgets::note(ui, "One by one they are decided in the table, with the menu of their rows.");
+    } else {
+        widgets::note(ui, "What becomes of each is decided in the table, with the menu of its row.");
+    }
+    ui.add_space(4.0);
+    request
+}
+
+/// A path and what is said of it.
+fn two_columns(ui: &mut Ui, path: &str, words: &str, pal: &Palette) {
+    ui.horizontal(|ui| {
+        ui.set_height(16.0);
+        let half = (ui.available_width() * 0.42).floor();
+        ui.allocate_ui(vec2(half, 16.0), |ui| {
+            ui.set_min_width(half);
+            ui.add(egui::Label::new(RichText::new(path).size(12.0)).truncate());
+        });
+        let label = egui::Label::new(RichText::new(words).size(12.0).color(pal.weak)).truncate();
+        ui.add(label).on_hover_text(words);
+    });
+}
+
+fn more(more: u64, ui: &mut Ui, pal: &Palette) {
+    if more > 0 {
+        ui.label(RichText::new(format!("… and {} more", text::number(more))).color(pal.weak).size(12.0));
+    }
 }
 
 fn verify(settings: &Settings, ui: &mut Ui, pal: &Palette) -> Option<SheetRequest> {
@@ -149,7 +223,7 @@ fn verify(settings: &Settings, ui: &mut Ui, pal: &Palette) -> Option<SheetReques
 fn choose(choice: Choice, proposed: &Proposed, ui: &mut Ui, pal: &Palette) -> Option<SheetRequest> {
     let mut request = None;
     ui.label(RichText::new(choice.words()).color(pal.weak));
-    let replaces = choice.replaces(&proposed.settings);
+    let replaces = choice.replaces(proposed.proposal.task, &proposed.settings);
     for (replace, words) in [(true, choice.replace_words()), (false, "Leave alone")] {
         ui.add_space(4.0);
         let radio = widgets::radio(ui, replaces == replace, words);
@@ -190,8 +264,6 @@ fn paths(salt: &str, shown: &[String], more: u64, ui: &mut Ui, pal: &Palette) {
         for path in shown {
             ui.add(egui::Label::new(RichText::new(path).size(12.0)).truncate());
         }
-        if more > 0 {
-            ui.label(RichText::new(format!("… and {} more", text::number(more))).color(pal.weak).size(12.0));
-        }
+        self::more(more, ui, pal);
     });
 }

@@ -13,7 +13,6 @@ use jiff::tz::TimeZone;
 use super::SheetRequest;
 use crate::sheet::{self, Size};
 use crate::theme::{self, Palette, icon};
-use crate::top::side_word;
 use crate::widgets;
 
 /// Draws it; `None` while the runs are listed.
@@ -57,7 +56,7 @@ fn body(
         for of in listed {
             ui.horizontal(|ui| {
                 widgets::glyph(ui, icon::FOLDER, 15.0, pal.folder);
-                let title = format!("On the {}: {}", side_word(of.side), display_path(&of.folder));
+                let title = format!("On the {}: {}", text::side(of.side), display_path(&of.folder));
                 ui.add(egui::Label::new(RichText::new(title).family(theme::semibold())).truncate());
             });
             match &of.runs {
@@ -70,7 +69,7 @@ fn body(
                 Ok(runs) => {
                     for info in runs {
                         if run(info, ui, pal, zone, idle) {
-                            request = Some(SheetRequest::AskUndo(of.clone(), info.run.clone()));
+                            request = Some(SheetRequest::AskUndo(of.side, info.run.clone()));
                         }
                     }
                 }

@@ -16,7 +16,6 @@ use super::SheetRequest;
 use crate::sheet::{self, Size};
 use crate::table::{Look, Table};
 use crate::theme::{self, Palette, icon};
-use crate::top::side_word;
 use crate::widgets::{self, name};
 
 /// Draws it.
@@ -68,7 +67,7 @@ fn body(
             let text = format!(
                 "{} on the {} only, {}",
                 text::count(all.files + all.folders, "item", "items"),
-                side_word(orphans.side),
+                text::side(orphans.side),
                 text::size(all.bytes)
             );
             ui.add(egui::Label::new(RichText::new(text).color(pal.weak)).truncate());

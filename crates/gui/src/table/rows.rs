@@ -11,7 +11,8 @@ use egui::{
 use egui::{accesskit, pos2};
 use fcs_engine::access::Access;
 use fcs_engine::compare::{Comparison, Group, RowId, Side, Verdict};
-use fcs_gui_model::{Field, Mark, Model};
+use fcs_engine::directions::Act;
+use fcs_gui_model::{Directed, Field, Mark, Model};
 use fcs_sys::Kind;
 
 use super::paint;
@@ -122,12 +123,18 @@ fn whole(ui: &Ui, scene: &Scene<'_>, place: usize, row: RowId, actions: &mut Vec
 fn spoken(scene: &Scene<'_>, row: RowId) -> String {
     let cells = &scene.cells;
     let verdict = scene.cells.index.comparison().row(row).verdict;
-    let mut text = format!("{}, {}", cells.name(row, Side::Left), fcs_gui_model::text::status(verdict));
+    let mut text = match cells.moved_words(row) {
+        Some(words) => format!("{words}, Moved"),
+        None => format!("{}, {}", cells.name(row, Side::Left), fcs_gui_model::text::status(verdict)),
+    };
+    if let Some(words) = cells.act_words(row) {
+        text = format!("{text}, {words}");
+    }
     if let Some(words) = cells.newer_words(row) {
         text = format!("{text}, {words}");
     }
     for (side, word) in [(Side::Left, "left"), (Side::Right, "right")] {
-        if cells.index.comparison().node(row, side).is_none() {
+        if cells.entry(row, side).is_none() {
             text = format!("{text}, {word} missing");
         } else if let Some(size) = cells.exact(row, side, Field::Size) {
             text = format!("{text}, {word} {size}");
@@ -152,7 +159,7 @@ fn half(
 ) -> bool {
     let area = scene.row(place);
     let comparison = scene.cells.index.comparison();
-    let Some(entry) = comparison.entry(row, side) else {
+    let Some(entry) = scene.cells.entry(row, side) else {
         let pane = scene.geometry.panes[side as usize];
         let hole = Rect::from_x_y_ranges(pane.x_range(), area.y_range());
         let lit = row == scene.model.cursor() || ui.rect_contains_pointer(area);
@@ -359,7 +366,9 @@ fn between(p: &Painter, scene: &Scene<'_>, place: usize) {
     if !scene.geometry.gutter.is_positive() {
         return mark(p, scene, row, area);
     }
-    if scene.cells.differs_inside(row) {
+    if let Some(directed) = scene.cells.directed {
+        action(p, scene, directed, row, center);
+    } else if scene.cells.differs_inside(row) {
         paint::glyph(p, center, icon::DOTS_THREE, 15.0, scene.palette.diff);
     } else {
         let color = scene.palette.verdict(group);
@@ -371,6 +380,31 @@ fn between(p: &Painter, scene: &Scene<'_>, place: usize) {
         }
     }
     mark(p, scene, row, area);
+}
+
+/// What is to be done with a row, and whether that was decided by hand.
+fn action(p: &Painter, scene: &Scene<'_>, directed: &Directed, row: RowId, center: egui::Pos2) {
+    let palette = &scene.palette;
+    let act = directed.act(row);
+    let inside = scene.cells.index.inside().has(row);
+    let (glyph, color, aside) = match act {
+        Act::Nothing | Act::Leave if inside => (icon::DOTS_THREE, palette.diff, 0.0),
+        Act::Nothing => (icon::EQUALS, palette.weak, 0.0),
+        Act::Leave => (icon::MINUS, palette.weak, 0.0),
+        Act::CopyTo(Side::Right) => (icon::ARROW_RIGHT, palette.left, 0.0),
+        Act::CopyTo(Side::Left) => (icon::ARROW_LEFT, palette.right, 0.0),
+        // Of a moved item the new path is shown, which stays.
+        Act::RemoveFrom(Side::Left) => (icon::TRASH, palette.bad, -7.0),
+        Act::RemoveFrom(Side::Right) => (icon::TRASH, palette.bad, 7.0),
+        Act::KeepBoth { .. } => (icon::COPY, palette.diff, 0.0),
+        Act::Conflict(_) => (icon::WARNING, palette.warn, 0.0),
+        Act::Skip(_) => (icon::PROHIBIT, palette.warn, 0.0),
+    };
+    paint::glyph(p, center + egui::vec2(aside, 0.0), glyph, 15.0, color);
+    if directed.is_chosen(row) {
+        let corner = pos2(scene.geometry.gutter.right() - 7.0, center.y - 7.0);
+        p.circle_filled(corner, 3.0, palette.accent);
+    }
 }
 
 /// The mark of the side that Space ticks on.
@@ -387,7 +421,11 @@ fn mark(p: &Painter, scene: &Scene<'_>, row: RowId, area: Rect) {
 fn explain(response: Response, scene: &Scene<'_>, row: RowId, elided: &[(RowId, Side)]) {
     let Some(pointer) = response.hover_pos() else { return };
     let text = match scene.geometry.hit(pointer.x) {
-        None => Some(scene.cells.status(row)).filter(|_| scene.geometry.gutter.x_range().contains(pointer.x)),
+        None => {
+            let status = scene.cells.status(row);
+            let act = scene.cells.act_words(row).map(|words| format!("{words}\n{status}"));
+            Some(act.unwrap_or(status)).filter(|_| scene.geometry.gutter.x_range().contains(pointer.x))
+        }
         Some((side, Field::Name)) => scene.cells.exact(row, side, Field::Name).filter(|text| {
             let whole = row != Comparison::ROOT && **text == *scene.cells.name(row, side);
             !whole || elided.contains(&(row, side))

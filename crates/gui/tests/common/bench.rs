@@ -127,6 +127,7 @@ impl Bench {
             kept: Remembered { shown: vec!["-created".into()], ..Remembered::default() },
             kept_path: Some(settings.with_file_name("window.toml")),
             logs: None,
+            memories: Some(home.path().join("home/pairs")),
             home: Some(home.path().join("home")),
             zone: TimeZone::UTC,
             desktop: Arc::clone(&answers) as Arc<dyn Desktop>,
