@@ -547,7 +547,7 @@ mod tests {
 
     #[test]
     fn changes_of_single_items_are_planned_in_their_own_words() {
-        let mut totals = serde_json::to_value(fcs_engine::plan::Totals::default()).unwrap();
+        let mut totals = serde_json::to_value(Totals::default()).unwrap();
         for (name, count) in [("new_files", 1), ("moved", 2), ("metadata", 1), ("renamed", 3)] {
             totals[name] = count.into();
         }

@@ -86,7 +86,7 @@ impl<'a> Cells<'a> {
         }
         if let Some(there) = self.moved_to(row, side) {
             // In another folder or under another name: only all of it says where.
-            return Cow::Owned(self.moved_path(there, side));
+            return Cow::Owned(format!("from {}", self.moved_path(there, side)));
         }
         escaped(comparison.name_on(row, side))
     }
@@ -102,6 +102,11 @@ impl<'a> Cells<'a> {
     fn moved_to(&self, row: RowId, side: Side) -> Option<RowId> {
         let moved = self.moved(row)?;
         Some(moved.on(side)).filter(|at| *at != row)
+    }
+
+    /// Whether a row stands for an item that has another path on each side.
+    pub fn is_moved(&self, row: RowId) -> bool {
+        self.moved(row).is_some()
     }
 
     fn moved(&self, row: RowId) -> Option<Moved> {

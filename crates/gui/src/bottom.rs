@@ -159,7 +159,7 @@ fn copies(app: &mut App, ui: &mut Ui) {
         if by_hand > 0 {
             let rows = text::count(by_hand, "row", "rows");
             ui.add_space(8.0);
-            ui.label(egui::RichText::new(format!("{rows} decided by hand")).size(12.0));
+            ui.label(RichText::new(format!("{rows} decided by hand")).size(12.0));
         }
         return;
     }

@@ -70,7 +70,9 @@ fn choices(app: &mut App, ui: &mut Ui, pal: &Palette) {
             }
         });
         let hint = line.first().copied().flatten();
-        ui.horizontal(|ui| {
+        ui.horizontal_top(|ui| {
+            // Lines of a text, not of controls.
+            ui.spacing_mut().interact_size.y = 16.0;
             ui.add_space(24.0);
             widgets::note(ui, mode::hint(hint));
         });

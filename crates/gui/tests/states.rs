@@ -367,7 +367,7 @@ fn popups_are_all_named_and_close_with_escape() {
         tell(what, &bench);
         check(what, &mut bench);
         bench.key(NONE, Key::Escape);
-        assert_eq!(controls(&bench).len(), before, "{what} closes with Escape");
+        assert_ne!(foremost(&bench).accesskit_node().role(), Role::Menu, "{what} closes with Escape");
     }
 }
 

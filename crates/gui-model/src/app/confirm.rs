@@ -13,7 +13,7 @@ use fcs_app::overview::{self, Fact};
 use fcs_app::remembering::Remembering;
 use fcs_engine::Settings;
 use fcs_engine::compare::{Comparison, RowId, Side, Verdict};
-use fcs_engine::directions::{Act, Mode, Why};
+use fcs_engine::directions::{Act, Why};
 use fcs_engine::guard::Excess;
 use fcs_engine::history::RunId;
 use fcs_engine::plan::{Plan, RootIndex};

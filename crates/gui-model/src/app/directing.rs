@@ -118,9 +118,11 @@ impl App {
         for note in directed.notes() {
             self.tell(Level::Info, note);
         }
-        let rows = count(directed.count_work(), "row has", "rows have");
-        self.status_message =
-            Some(format!("{}: {rows} something to do.", mode::words(Some(directed.mode()))));
+        let words = mode::words(Some(directed.mode()));
+        self.status_message = Some(match directed.count_work() {
+            0 => format!("{words}: nothing is to be done."),
+            rows => format!("{words}: {} something to do.", count(rows, "row has", "rows have")),
+        });
     }
 
     /// Decides anew where what was decided hangs on settings that are others now.

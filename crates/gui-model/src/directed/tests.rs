@@ -126,12 +126,12 @@ fn a_row_has_the_action_of_the_mode_until_it_is_decided_by_hand_and_after_that_w
 
 #[test]
 fn only_what_makes_sense_can_be_decided() {
+    use Choice::{KeepBoth, Remove, Skip, ToLeft, ToRight};
     let case = Case::new(Mode::Update(Side::Right));
     let can = |path: &str| -> Vec<Choice> {
         let rows = case.rows(&[path]);
         CHOICES.into_iter().filter(|choice| case.directed().count_possible(&rows, *choice) > 0).collect()
     };
-    use Choice::{KeepBoth, Remove, Skip, ToLeft, ToRight};
     assert_eq!(can("both/left.txt"), [ToRight, ToLeft, KeepBoth, Skip]);
     assert_eq!(can("both/mine.txt"), [ToRight, Remove, Skip]);
     assert_eq!(can("both/theirs.txt"), [ToLeft, Remove, Skip]);

@@ -185,6 +185,7 @@ fn half(
     paint::glyph(p, parts.icon, mark, 15.0, color);
     let group = verdict.group();
     let color = match group {
+        _ if scene.cells.is_moved(row) => palette.diff,
         Group::Same => palette.text,
         // Of folders only the times are compared; what is in them says more.
         Group::Different if folder => palette.text,
@@ -305,7 +306,7 @@ fn value(p: &Painter, scene: &Scene<'_>, row: RowId, side: Side, column: usize, 
     }
     let text = scene.cells.short(row, side, field);
     let color = match (field, verdict) {
-        (Field::Status, _) if scene.cells.differs_inside(row) => palette.diff,
+        (Field::Status, _) if scene.cells.differs_inside(row) || scene.cells.is_moved(row) => palette.diff,
         (Field::Status, verdict) => palette.verdict(verdict.group()),
         (Field::Size, Verdict::Different(d)) if d.size => palette.diff,
         (Field::Created, Verdict::Different(d)) if d.created => palette.diff,
@@ -317,6 +318,8 @@ fn value(p: &Painter, scene: &Scene<'_>, row: RowId, side: Side, column: usize, 
         Field::Status => {
             let mark = if scene.cells.differs_inside(row) {
                 icon::DOTS_THREE
+            } else if scene.cells.is_moved(row) {
+                icon::SWAP
             } else {
                 paint::verdict(verdict.group())
             };
@@ -385,15 +388,21 @@ fn between(p: &Painter, scene: &Scene<'_>, place: usize) {
 /// What is to be done with a row, and whether that was decided by hand.
 fn action(p: &Painter, scene: &Scene<'_>, directed: &Directed, row: RowId, center: egui::Pos2) {
     let palette = &scene.palette;
-    let act = directed.act(row);
+    let (act, moved) = (directed.act(row), scene.cells.is_moved(row));
     let inside = scene.cells.index.inside().has(row);
     let (glyph, color, aside) = match act {
         Act::Nothing | Act::Leave if inside => (icon::DOTS_THREE, palette.diff, 0.0),
         Act::Nothing => (icon::EQUALS, palette.weak, 0.0),
         Act::Leave => (icon::MINUS, palette.weak, 0.0),
+        // Of a moved item the side that gets the new path is renamed, whichever of its rows is shown.
+        Act::CopyTo(Side::Right) | Act::RemoveFrom(Side::Right) if moved => {
+            (icon::ARROW_LINE_RIGHT, palette.diff, 0.0)
+        }
+        Act::CopyTo(Side::Left) | Act::RemoveFrom(Side::Left) if moved => {
+            (icon::ARROW_LINE_LEFT, palette.diff, 0.0)
+        }
         Act::CopyTo(Side::Right) => (icon::ARROW_RIGHT, palette.left, 0.0),
         Act::CopyTo(Side::Left) => (icon::ARROW_LEFT, palette.right, 0.0),
-        // Of a moved item the new path is shown, which stays.
         Act::RemoveFrom(Side::Left) => (icon::TRASH, palette.bad, -7.0),
         Act::RemoveFrom(Side::Right) => (icon::TRASH, palette.bad, 7.0),
         Act::KeepBoth { .. } => (icon::COPY, palette.diff, 0.0),
