@@ -295,7 +295,7 @@ pub fn accepted(info: &SettingInfo) -> String {
         (Unit::Choice(words), _) => words.join(" | "),
         (Unit::Switch, _) => "true | false".to_owned(),
         (Unit::Path, _) => "a path below both folders, or nothing".to_owned(),
-        (Unit::Name, _) => "a name with {stem}, and {ext}, {side}, {date}, {time}".to_owned(),
+        (Unit::Name, _) => "a name with {stem}".to_owned(),
         (unit, Some(range)) => {
             let least = readable(&range.start().to_string(), unit);
             match *range.end() {

@@ -154,7 +154,7 @@ impl Story {
             ),
             (r"\bprocess \d+\b", "process [PROCESS]"),
             (r#""bytes_free":\d+"#, "\"bytes_free\":[ROOM]"),
-            (r#""settings":\{[^}]*\}"#, "\"settings\":[SETTINGS]"),
+            (r#""settings":\{(?:"[^"]*"|[^"}])*\}"#, "\"settings\":[SETTINGS]"),
             (r#""volume":\{"id":\d+"#, "\"volume\":{\"id\":[ID]"),
             (r#""(owners_kept|xattrs)":(true|false)"#, "\"$1\":[DEPENDS]"),
             (r#""space":\{[^}]*\}"#, "\"space\":[ROOM]"),

@@ -12,6 +12,9 @@ use crate::failure::{CommandResult, Failure};
 use crate::output::terminal::{Screen, Tone};
 use crate::output::text::{pad, wrap};
 
+/// Characters up to which a value widens its column.
+const WIDEST: usize = 14;
+
 /// Runs the command.
 pub(crate) fn run(action: Option<&SettingsAction>, screen: &Screen) -> CommandResult {
     match action {
@@ -60,8 +63,11 @@ fn list(screen: &Screen) -> Result<(), Failure> {
         })
         .collect();
     let head = ["NAME", "VALUE", "UNIT", "DEFAULT", "RANGE"].map(str::to_owned);
+    // One long value pushes its own row alone.
     let widths: [usize; 5] = std::array::from_fn(|i| {
-        rows.iter().chain([&head]).map(|row| row[i].chars().count()).max().unwrap_or(0)
+        let widths = rows.iter().chain([&head]).map(|row| row[i].chars().count());
+        let widest = if i == 0 { usize::MAX } else { WIDEST };
+        widths.filter(|width| *width <= widest).max().unwrap_or(0)
     });
     let line = |row: &[String; 5]| {
         let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| pad(cell, width)).collect();

@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use super::ledger::{GroupDone, Ledger, Waiting};
 use crate::Settings;
 
+/// A group with the ledger, and the settings that it is committed by.
 type Lot = (Box<Ledger>, Vec<Waiting>, Settings);
 type Done = (Box<Ledger>, GroupDone);
 
@@ -47,12 +48,8 @@ impl Aside {
         self.done.recv().ok()
     }
 
-    /// As [`Aside::wait`] without waiting; the outer `None` says that it is not done yet.
-    pub(super) fn look(&self) -> Option<Option<Done>> {
-        match self.done.try_recv() {
-            Ok(done) => Some(Some(done)),
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => Some(None),
-        }
+    /// As [`Aside::wait`] without waiting; an error says whether the thread still works on it.
+    pub(super) fn look(&self) -> Result<Done, TryRecvError> {
+        self.done.try_recv()
     }
 }

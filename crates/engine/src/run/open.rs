@@ -18,6 +18,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crossbeam_channel::TryRecvError;
 use fcs_sys::{FileId, RelPath, Root, Time};
 
 use super::aside::Aside;
@@ -386,9 +387,10 @@ impl OpenRun {
     /// What became of those that waited, in the order in which they came, since this was asked last.
     pub(crate) fn take_ended(&mut self) -> Vec<ItemReport> {
         if matches!(self.ledger, Place::Aside(_)) {
-            match self.aside.as_ref().map_or(Some(None), Aside::look) {
-                None => {}
-                Some(done) => self.take_back(done),
+            match self.aside.as_ref().map_or(Err(TryRecvError::Disconnected), Aside::look) {
+                Ok(done) => self.take_back(Some(done)),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => self.take_back(None),
             }
         }
         std::mem::take(&mut self.ended)
@@ -403,7 +405,7 @@ impl OpenRun {
                 self.told(done);
             }
             Ok(_) => {}
-            Err(_) => self.ended.extend(group.into_iter().map(given_up)),
+            Err(_) => self.ended.extend(group.iter().map(given_up)),
         }
         self.stopped.take().map_or(Ok(()), Err)
     }
@@ -461,7 +463,7 @@ impl OpenRun {
 }
 
 /// A copy that waited for a group that nobody can commit any more; recovery deletes it.
-fn given_up(one: Waiting) -> ItemReport {
+fn given_up(one: &Waiting) -> ItemReport {
     let place = one.folder.target_path.join(&one.step.target_name);
     Context::skipped(RootIndex(1), place, SkipReason::Stopped)
 }

@@ -416,18 +416,18 @@ impl Case {
         // Which of them, in which way, and from which root, takes turns: each is combined with each.
         let turn = state.number as usize + point;
         let memory = memories[turn % memories.len()];
-        let order = if turn / 2 % 2 == 0 { [0, 1] } else { [1, 0] };
+        let order = if (turn / 2).is_multiple_of(2) { [0, 1] } else { [1, 0] };
         let mut pair = Pair::of(self.rules, state.mount(), memory.clone());
         if self.what == What::Unsynced {
             return self.check_unsynced(&mut pair);
         }
         self.removals_come_last(&pair)?;
-        self.recover(&pair, order, how(state.number))?;
+        recover_both(&pair, order, how(state.number))?;
         let recovered = pair.seen();
         self.whole(&recovered)?;
         self.nothing_is_lost(&pair, "recovered")?;
         pair.fs.record();
-        if turn / 4 % 2 == 0 {
+        if (turn / 4).is_multiple_of(2) {
             let afresh = self.what == What::Undo;
             return self.converges(&mut pair, afresh).map_err(|what| format!("begun again: {what}"));
         }
@@ -451,23 +451,6 @@ impl Case {
             Some(path) => Err(format!("{gone} is gone, and {path} is not there yet")),
             None => Ok(()),
         }
-    }
-
-    fn recover(&self, pair: &Pair, order: [usize; 2], how: RecoverMode) -> Result<(), String> {
-        let disk: [Root; 2] = roots(&pair.rules, &pair.fs);
-        for at in order {
-            let name = ROOTS[at].0;
-            let recoveries =
-                recover(&disk[at], how, &Control::default()).map_err(|error| format!("{name}: {error}"))?;
-            if !recoveries.iter().all(RecoveryReport::is_clean) {
-                return Err(format!("{name}: recovery was not clean: {recoveries:?}"));
-            }
-            let again = recover(&disk[at], how, &Control::default()).map_err(|error| error.to_string())?;
-            if !again.is_empty() {
-                return Err(format!("{name}: a second recovery found something: {again:?}"));
-            }
-        }
-        Ok(())
     }
 
     /// Each name holds its complete old or new item; what both changed may be on its way from one name to the other.
@@ -559,6 +542,24 @@ impl Case {
         let taken = (0..2).find(|&side| before[side] && !after[side]);
         taken.map_or(Ok(()), |side| Err(format!("{} lost what only it had kept", ROOTS[side].0)))
     }
+}
+
+/// Each root by itself, and a second time.
+fn recover_both(pair: &Pair, order: [usize; 2], how: RecoverMode) -> Result<(), String> {
+    let disk: [Root; 2] = roots(&pair.rules, &pair.fs);
+    for at in order {
+        let name = ROOTS[at].0;
+        let recoveries =
+            recover(&disk[at], how, &Control::default()).map_err(|error| format!("{name}: {error}"))?;
+        if !recoveries.iter().all(RecoveryReport::is_clean) {
+            return Err(format!("{name}: recovery was not clean: {recoveries:?}"));
+        }
+        let again = recover(&disk[at], how, &Control::default()).map_err(|error| error.to_string())?;
+        if !again.is_empty() {
+            return Err(format!("{name}: a second recovery found something: {again:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// What files of one root hold.
