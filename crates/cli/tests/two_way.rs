@@ -348,3 +348,27 @@ fn update_add_newest_and_custom_do_what_they_say() {
         );
     }
 }
+
+/// What is in a folder that was renamed has moved with it, and is not copied both ways.
+#[test]
+fn custom_says_what_becomes_of_a_folder_that_was_renamed_with_all_in_it() {
+    for (moved, names) in
+        [("skip", ["new", "old"]), ("to-right", ["new", "new"]), ("to-left", ["old", "old"])]
+    {
+        let bench = Bench::new();
+        for n in 1..=3 {
+            let content = "x".repeat(1000 * n);
+            bench.left(&format!("new/sub/f{n}"), &content, n as u64);
+            bench.right(&format!("old/sub/f{n}"), &content, n as u64);
+        }
+        let custom = format!("left-only=to-right,right-only=to-left,moved={moved}");
+        let run = bench.run("sync", &["-y", "--mode", "custom", "--custom", &custom]).expect_code(0);
+        for (root, name) in [&bench.left, &bench.right].into_iter().zip(names) {
+            let names = fs::read_dir(root).unwrap().map(|item| item.unwrap().file_name());
+            let names: Vec<_> = names.filter(|name| name != ".fcs").collect();
+            assert_eq!(names, [name], "{moved}: {run}");
+            assert_eq!(fs::read_dir(root.join(name).join("sub")).unwrap().count(), 3);
+        }
+        assert!(!run.stdout.contains(" + "), "nothing is new anywhere: {run}");
+    }
+}

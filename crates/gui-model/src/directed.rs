@@ -330,7 +330,7 @@ fn decisions(
     moves: &Moves,
     settings: &Settings,
 ) -> Decisions {
-    let moved: Vec<(RowId, RowId)> = moves.iter().map(|found| (found.left, found.right)).collect();
+    let moved = moves.rows();
     decide_knowing(comparison, Knowledge { remembered: Some(remembered), moved: &moved }, mode, settings)
 }
 

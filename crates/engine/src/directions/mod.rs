@@ -182,7 +182,8 @@ impl Why {
 pub struct Knowledge<'a> {
     /// What both sides were when they were last proven equal; `None` or empty at a first run.
     pub remembered: Option<&'a Remembered>,
-    /// Rows that are one item which was moved: the row that only the left side has, and the one that only the right has.
+    /// Rows that are one item which was moved: the row that only the left side has, and the one that only the right has. What is
+    /// in a folder that moved is among them.
     pub moved: &'a [(RowId, RowId)],
 }
 

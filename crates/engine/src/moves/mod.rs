@@ -164,6 +164,12 @@ impl Moves {
         self.all.iter().filter(|found| found.is_top)
     }
 
+    /// The two rows of each item that has moved, those in folders that move as one among them: what
+    /// [`crate::directions::Knowledge`] asks for.
+    pub fn rows(&self) -> Vec<(RowId, RowId)> {
+        self.all.iter().map(|found| (found.left, found.right)).collect()
+    }
+
     /// As [`Self::iter`], with everything in the folders. A folder comes before what is in it.
     pub(crate) fn all(&self) -> &[Move] {
         &self.all

@@ -211,7 +211,7 @@ impl Folders {
             }
             Task::Directed(mode) => {
                 let remembered = limits.remembered.as_deref();
-                let moved: Vec<_> = moves.iter().map(|found| (found.left, found.right)).collect();
+                let moved = moves.rows();
                 let knowledge = Knowledge { remembered, moved: &moved };
                 let decisions = decide_knowing(comparison, knowledge, mode, settings);
                 self.propose_decided(&decisions, comparison, selected, settings, limits, moves)

@@ -157,7 +157,7 @@ impl Pair {
     fn propose(&self) -> Round {
         let first = self.compare(&self.settings);
         let moves = moves::find(&first, Some(&self.remembered), &self.settings);
-        let moved: Vec<_> = moves.iter().map(|found| (found.left, found.right)).collect();
+        let moved = moves.rows();
         let knowledge = Knowledge { remembered: Some(&self.remembered), moved: &moved };
         let mode = Mode::TwoWay { conflicts: Conflicts::KeepBoth };
         let decisions = decide_knowing(&first, knowledge, mode, &self.settings);
