@@ -288,7 +288,7 @@ fn failing_sync() -> Result<(), String> {
 
 /// The committer ends in a panic.
 fn panic_in_the_middle() -> Result<(), String> {
-    let run = std::panic::catch_unwind(panics::a_panic_while_renaming_stops_the_run_before_its_removals);
+    let run = catch_unwind(panics::a_panic_while_renaming_stops_the_run_before_its_removals);
     run.map_err(|why| match why.downcast_ref::<String>() {
         Some(why) => why.clone(),
         None => "a panic in the middle of a run was passed over".into(),
