@@ -13,7 +13,7 @@ use fcs_engine::error::{Remedy, display_path};
 use fcs_engine::history::RecoveryReport;
 use fcs_engine::preflight::Problem;
 use fcs_engine::report::{Outcome, Report, SkipReason};
-use fcs_engine::session::SessionError;
+use fcs_engine::session::{OutOfReach, SessionError};
 use fcs_engine::{Error, ErrorKind, Note, StartError};
 use fcs_sys::{OsReason, Protection, RelPath, unc_share};
 use serde::Serialize;
@@ -179,10 +179,29 @@ pub fn of_session(error: &SessionError, who: FrontEnd) -> Option<Cow<'static, st
         SessionError::Open { side, error } => of_opening(*side, error, who),
         SessionError::Pattern(error) => hint(error, who),
         SessionError::Moved { .. } => "Nothing was written. Look at what is there, and begin again.".into(),
+        SessionError::OutOfReach { root, out } => of_out_of_reach(root, out, who).into(),
         SessionError::Start { root, error } => return of_start(error, root, who),
         // Each problem says it.
         SessionError::Refused(_) => return None,
     })
+}
+
+/// What to do about a root that a run wrote to and that is not where it was.
+pub fn of_out_of_reach(root: &Path, out: &OutOfReach, who: FrontEnd) -> String {
+    let again = match who {
+        FrontEnd::CommandLine => format!("{} again", command("undo", root)),
+        FrontEnd::Window | FrontEnd::Library => "undo the run again".to_owned(),
+    };
+    let there = fcs_text::printable(&out.path);
+    let forget = match who {
+        FrontEnd::CommandLine => {
+            format!("{} forgets the run, and --run names another one", command("runs --prune", root))
+        }
+        FrontEnd::Window | FrontEnd::Library => "prune the run, or choose another one".to_owned(),
+    };
+    format!(
+        "Connect the volume of {there}, so that the folder is at that path, and {again}. If it is gone for good, {forget}."
+    )
 }
 
 fn of_opening(side: Option<Side>, error: &Error, who: FrontEnd) -> Cow<'static, str> {

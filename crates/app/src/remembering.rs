@@ -140,7 +140,9 @@ impl Remembering {
         let known = [&folders.left, &folders.right].map(|root| {
             // What cannot be listed is not known to be gone.
             let runs = history::list(root).ok()?;
-            let stays = |run: &RunInfo| !matches!(run.state, RunState::RolledBack | RunState::PartlyUndone);
+            let stays = |run: &RunInfo| {
+                !matches!(run.state, RunState::RolledBack | RunState::RolledBackHere | RunState::PartlyUndone)
+            };
             Some(runs.into_iter().filter(stays).map(|run| run.run).collect::<HashSet<RunId>>())
         });
         let is_undone = |kept: &KeptRun| {
@@ -242,22 +244,26 @@ fn sides_of(report: &Report) -> [bool; 2] {
     })
 }
 
-/// Forgets what runs changed that are about to be undone on these roots, in the memory of every pair that has one of them, or a
+/// Forgets what a run, and all that belong to it, changed that are about to be undone on these roots, in the memory of every pair that has one of them, or a
 /// folder above or below it; whichever command it was that ran. Why it could not: then they must not be undone, or what goes
 /// back would look like a removal.
 ///
 /// # Errors
 ///
 /// In words.
-pub fn forget_undone(roots: &[Root], group: &RunId) -> Result<(), String> {
-    forget_undone_in(pairs::folder().as_deref(), roots, group)
+pub fn forget_undone(roots: &[Root], run: &RunId) -> Result<(), String> {
+    forget_undone_in(pairs::folder().as_deref(), roots, run)
 }
 
-fn forget_undone_in(memories: Option<&Path>, roots: &[Root], group: &RunId) -> Result<(), String> {
+fn forget_undone_in(memories: Option<&Path>, roots: &[Root], run: &RunId) -> Result<(), String> {
     let mut changed = Vec::new();
+    let groups = session::belonging_in(roots, run);
     for root in roots {
-        let paths = history::paths_of(root, group).map_err(|error| error.to_string())?;
-        changed.push((root, root_identity(root).ok(), paths));
+        let is = root_identity(root).ok();
+        for group in &groups {
+            let paths = history::paths_of(root, group).map_err(|error| error.to_string())?;
+            changed.push((root, is.clone(), paths));
+        }
     }
     forget_paths(memories, &changed)
 }
@@ -337,15 +343,14 @@ pub fn undo_in(
     run: Option<&RunId>,
     control: &Control,
 ) -> Result<Vec<InRoot>, SessionError> {
-    let runs = history::list(root).unwrap_or_default();
-    let chosen: Vec<RunInfo> = history::to_undo(&runs, run).into_iter().cloned().collect();
+    let chosen = session::to_undo(root, run)?;
     // In its own words.
     let Some(newest) = chosen.first() else {
         return session::undo(root, run, control)
             .map(|report| vec![InRoot { root: root.clone(), reports: vec![report] }]);
     };
     let roots = session::roots_of_all(root, &chosen);
-    forget_undone_in(memories, &roots, newest.group()).map_err(|why| {
+    forget_undone_in(memories, &roots, &newest.run).map_err(|why| {
         let error = Error::os(Op::KeepJournal, root.path.clone(), io::Error::other(why));
         SessionError::Start { root: root.path.clone(), error: StartError::Failed(error) }
     })?;

@@ -56,7 +56,9 @@ impl UserError {
     pub fn session(error: &SessionError, who: FrontEnd) -> Self {
         let kind = match error {
             SessionError::Open { .. } | SessionError::Pattern(_) => UserErrorKind::Usage,
-            SessionError::Refused(_) | SessionError::Moved { .. } => UserErrorKind::Refused,
+            SessionError::Refused(_) | SessionError::Moved { .. } | SessionError::OutOfReach { .. } => {
+                UserErrorKind::Refused
+            }
             SessionError::Start { root, error } => return Self::start(error, root, who),
         };
         Self { hint: hints::of_session(error, who).map(Cow::into_owned), ..Self::new(kind, error) }

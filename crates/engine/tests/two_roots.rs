@@ -21,7 +21,9 @@ use fcs_engine::plan::{BadRoots, Plan, RootIndex, RootPath, Target, Totals, plan
 use fcs_engine::preflight::{self, Severity};
 use fcs_engine::report::{ActionKind, Outcome, Report, RunResult};
 use fcs_engine::run::{OnError, RunOptions, StartError, run};
-use fcs_engine::session::{InRoot, recover_in_all, roots_of, undo_in_all};
+use fcs_engine::session::{
+    InRoot, SessionError, out_of_reach, recover_in_all, roots_of, roots_of_all, to_undo, undo_in_all,
+};
 use fcs_engine::settings::{ContentCheck, RemoveDespiteFailures, Undo};
 use fcs_engine::{Control, ErrorKind, Observer, OnCancel};
 use fcs_sys::{Name, RelPath, Root};
@@ -264,12 +266,132 @@ fn after_a_death_anywhere_either_root_stands_for_both() {
     assert!(deaths > 70, "{deaths} deaths");
 }
 
+/// The same, where an undo or a recovery is cut off, and then one side alone is asked: whichever it is, over or not, it leads
+/// to the end on both.
+#[test]
+fn after_a_death_of_an_undo_or_a_recovery_one_side_alone_leads_to_the_end_of_both() {
+    use RecoverMode::{Keep, RollBack};
+    let whole = bench();
+    let changes = changes_until(usize::MAX, &whole, |roots| {
+        run_on(&whole, &[&roots[0], &roots[1]], &RunOptions::default()).unwrap();
+    });
+    // Of a run that is over, the undo is cut off; of one that died, the recovery.
+    let undo = (None, None);
+    let places = [changes / 3, changes * 2 / 3, changes - 3];
+    let recoveries = [Keep, RollBack].into_iter().flat_map(|how| places.map(|at| (Some(at), Some(how))));
+    let (mut deaths, mut wrong) = (0, Vec::new());
+    for (run_dies, first) in std::iter::once(undo).chain(recoveries) {
+        // `None`: it is undone at once, where nothing waits on the side that is asked.
+        for (asked, then) in
+            [0, 1].into_iter().flat_map(|at| [None, Some(Keep), Some(RollBack)].map(|t| (at, t)))
+        {
+            for n in (1..).step_by(5) {
+                let what =
+                    format!("run dies at {run_dies:?}, {first:?} at {n}, then {then:?} asked of {asked}");
+                let bench = bench();
+                let before = both_seen(&bench);
+                let run =
+                    |roots: [Root; 2]| drop(run_on(&bench, &[&roots[0], &roots[1]], &RunOptions::default()));
+                dies_in_either(run_dies.unwrap_or(usize::MAX), &bench, run);
+                let died = dies_in_either(n, &bench, |roots| {
+                    if let Some(how) = first {
+                        drop(recover_in_all(&roots[n % 2], how, &bench.control));
+                    } else {
+                        let run = newest(&roots[n % 2]).unwrap();
+                        drop(undo_in_all(&roots, &run.run, &bench.control));
+                    }
+                });
+                let roots: [Root; 2] = bench.roots().into();
+                let asked = &roots[asked];
+                if then.is_some() || !unfinished(asked).unwrap().is_empty() {
+                    recover_in_all(asked, then.unwrap_or(Keep), &bench.control).unwrap();
+                    let waits = |root: &Root| !unfinished(root).unwrap().is_empty();
+                    let stays = |root: &Root| newest(root).is_some_and(|run| run.undoable);
+                    if roots.iter().any(waits) || stays(&roots[0]) != stays(&roots[1]) {
+                        wrong.push(format!("{what}: recovered"));
+                    }
+                }
+                if let Some(run) = newest(asked) {
+                    match undo_in_all(&roots_of(asked, &run), &run.run, &bench.control) {
+                        // It was cut off after the last thing that there was to do.
+                        Ok(_) | Err(SessionError::Start { error: StartError::NothingToUndo, .. }) => {}
+                        Err(error) => wrong.push(format!("{what}: {error}")),
+                    }
+                }
+                let now = both_seen(&bench);
+                // The dates of the folder itself are restored when it is asked, also long after.
+                let unlike = before.iter().zip(&now).flat_map(|(before, now)| diff(before, now));
+                let unlike = unlike.filter(|unlike| !unlike.starts_with("\"\":"));
+                wrong.extend(unlike.map(|unlike| format!("{what}: undone, but {unlike}")));
+                if !died {
+                    break;
+                }
+                deaths += 1;
+            }
+        }
+    }
+    println!("{deaths} places of death");
+    assert!(wrong.is_empty(), "{} of {deaths}:\n{}", wrong.len(), wrong[..wrong.len().min(12)].join("\n"));
+    assert!(deaths > 250, "{deaths} deaths");
+}
+
+/// Undone on one side alone: that one names the other as long as it is not there, or is another folder, or knows nothing of the
+/// run any more; and leads to it when it is back.
+#[test]
+fn a_side_that_is_over_names_the_other_where_that_is_not_there() {
+    let bench = bench();
+    let before = both_seen(&bench);
+    let run = run_both(&bench, &RunOptions::default()).run;
+    let (left, _) = bench.roots();
+    undo(&left, Some(&run), &bench.control).unwrap();
+    let mine = newest(&left).unwrap();
+    assert_eq!((mine.state, mine.undoable), (RunState::RolledBackHere, false));
+    let away = bench.right.with_file_name("elsewhere");
+    let names_it = |what: &str| {
+        let there = |error: &SessionError| matches!(error, SessionError::OutOfReach { out, .. } if Path::new(&out.path) == bench.right);
+        for wanted in [None, Some(&run)] {
+            let refused = to_undo(&left, wanted).unwrap_err();
+            assert!(there(&refused), "{what}: {refused}");
+        }
+        let refused = undo_in_all(&roots_of(&left, &mine), &run, &bench.control).unwrap_err();
+        assert!(there(&refused), "{what}: {refused}");
+        assert_eq!(out_of_reach(&left, std::slice::from_ref(&mine)).len(), 1, "{what}");
+        recover_in_all(&left, RecoverMode::Keep, &bench.control).unwrap();
+        assert_eq!(newest(&left).unwrap().state, RunState::RolledBackHere, "{what}");
+    };
+    fs::rename(&bench.right, &away).unwrap();
+    names_it("moved");
+    fs::create_dir(&bench.right).unwrap();
+    names_it("another folder, or a mount point");
+    fs::remove_dir(&bench.right).unwrap();
+    fs::rename(&away, &bench.right).unwrap();
+    let chosen = to_undo(&left, None).unwrap();
+    assert_eq!(chosen.len(), 1);
+    let undone = undo_in_all(&roots_of_all(&left, &chosen), &chosen[0].run, &bench.control).unwrap();
+    assert_eq!(undone.len(), 1, "{undone:?}");
+    assert_as_before(&before, &bench, "back");
+    assert!([&bench.left, &bench.right].iter().all(|root| !root.join(".fcs").exists()), "all is forgotten");
+
+    let run = run_both(&bench, &RunOptions::default()).run;
+    let (left, right) = bench.roots();
+    undo(&left, Some(&run), &bench.control).unwrap();
+    prune(&right, None).unwrap();
+    assert!(matches!(to_undo(&left, None), Err(SessionError::OutOfReach { .. })), "pruned there");
+    prune(&left, None).unwrap();
+    assert!(to_undo(&left, None).unwrap().is_empty() && list(&left).unwrap().is_empty());
+}
+
 fn newest(root: &Root) -> Option<RunInfo> {
     list(root).unwrap().into_iter().next()
 }
 
 /// Carries something out on both roots that dies at their `n`th change; whether it came so far.
 fn dies_in_either(n: usize, bench: &Bench, what: impl FnOnce([Root; 2])) -> bool {
+    changes_until(n, bench, what) >= n
+}
+
+/// The same; how many changes there were.
+fn changes_until(n: usize, bench: &Bench, what: impl FnOnce([Root; 2])) -> usize {
     let count = Arc::new(AtomicUsize::new(0));
     let script = |count: Arc<AtomicUsize>| {
         Arc::new(move |event: &Event<'_>| {
@@ -298,7 +420,7 @@ fn dies_in_either(n: usize, bench: &Bench, what: impl FnOnce([Root; 2])) -> bool
     let [left, right] =
         [(&left, "left"), (&right, "right")].map(|(root, side)| wrap(root, side, script(Arc::clone(&count))));
     what([left, right]);
-    count.load(Ordering::SeqCst) >= n
+    count.load(Ordering::SeqCst)
 }
 
 /// A failure in one root takes back what was done in the other, whichever of them it is.

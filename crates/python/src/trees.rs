@@ -459,9 +459,10 @@ pub(crate) fn undo(py: Python<'_>, root: AnyPath, run_id: Option<&str>) -> PyRes
 pub(crate) fn recover(py: Python<'_>, root: AnyPath) -> PyResult<Vec<RecoveryReport>> {
     let done = py.detach(|| {
         let root = session::open(&*root)?;
-        session::recover(&root, RecoverMode::Keep, &Control::default())
+        session::recover_in_all(&root, RecoverMode::Keep, &Control::default())
     });
-    done.map(|reports| reports.iter().map(recovery_of).collect()).map_err(|error| text::refused(&error))
+    done.map(|all| all.iter().flat_map(|at| &at.reports).map(recovery_of).collect())
+        .map_err(|error| text::refused(&error))
 }
 
 /// The runs that a folder remembers, newest first.

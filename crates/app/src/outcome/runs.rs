@@ -6,6 +6,7 @@ use std::path::Path;
 
 use fcs_engine::error::display_path;
 use fcs_engine::history::{RecoveryAction, RecoveryItem, RecoveryReport, RunInfo, RunState};
+use fcs_engine::session::{OutOfReach, Part};
 use fcs_engine::times;
 use fcs_text::{count, printable, time};
 use jiff::tz::TimeZone;
@@ -20,6 +21,7 @@ pub fn run_result(state: RunState) -> &'static str {
         RunState::Recovered => "recovered",
         RunState::PartlyUndone => "partly undone",
         RunState::RolledBack => "undone",
+        RunState::RolledBackHere => "undone on this side",
         RunState::PartlyPruned => "pruned, not all deleted",
         RunState::Unreadable => "journal unreadable",
     }
@@ -65,6 +67,41 @@ fn items_in_words(run: &RunInfo) -> String {
 pub fn unfinished_in_words(root: &Path, found: &[RunInfo]) -> String {
     let lines: Vec<String> = found.iter().map(|run| format!("  {}", describe_run(run))).collect();
     format!("A run on {} was interrupted and is not finished:\n{}", display_path(root), lines.join("\n"))
+}
+
+/// What is not over in the roots of runs, each root and run on a line of its own.
+pub fn parts_in_words(parts: &[Part]) -> String {
+    let (cut, not_begun): (Vec<&Part>, Vec<&Part>) =
+        parts.iter().partition(|part| part.run.state == RunState::Unfinished);
+    let mut words = Vec::new();
+    let mut roots: Vec<&Path> = Vec::new();
+    for root in cut.iter().map(|part| part.root.path.as_path()) {
+        if !roots.contains(&root) {
+            roots.push(root);
+        }
+    }
+    for root in roots {
+        let runs = cut.iter().filter(|part| part.root.path == root).map(|part| part.run.clone());
+        words.push(unfinished_in_words(root, &runs.collect::<Vec<_>>()));
+    }
+    words.extend(not_begun.iter().map(|part| {
+        format!(
+            "An undo was cut short between the two folders of a run, and on {} it is not undone yet:\n  {}",
+            display_path(&part.root.path),
+            describe_run(&part.run)
+        )
+    }));
+    words.join("\n")
+}
+
+/// Of a root that a run wrote to, and that is not where it was.
+pub fn out_of_reach_in_words(out: &OutOfReach) -> String {
+    format!(
+        "Run {} wrote to {} too, {}. Nothing was done there.",
+        printable(&out.run),
+        printable(&out.path),
+        printable(&out.reason())
+    )
 }
 
 /// Runs of whose journal nothing can be read, in words.

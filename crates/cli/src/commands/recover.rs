@@ -7,14 +7,15 @@ mod leftovers;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use fcs_app::outcome::unfinished_in_words;
+use fcs_app::outcome::parts_in_words;
 use fcs_engine::Control;
 use fcs_engine::error::display_path;
-use fcs_engine::history::{self, RecoverMode, RecoveryReport};
+use fcs_engine::history::{self, RecoverMode, RecoveryReport, RunInfo, RunState};
 use fcs_engine::session;
 use fcs_sys::Root;
 
 use super::recovery;
+use super::undo::tell_of_out_of_reach;
 use crate::args::RecoverArgs;
 use crate::exit::Code;
 use crate::failure::{CommandResult, Failure};
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &RecoverArgs, screen: &Arc<Screen>) -> CommandResult {
     if let Some(what) = args.leftovers {
         return leftovers::run(args, what, &root, screen);
     }
-    let found = history::unfinished(&root).map_err(|e| Failure::of(Code::Failed, &e))?;
+    let found = session::unfinished_in_all(&root)?;
     let interrupt = Interrupt::install(screen)?;
     if !args.yes && !found.is_empty() && !io::stdin().is_terminal() {
         return Err(Failure::usage("Could not ask whether to go ahead: standard input is not a terminal.")
@@ -39,7 +40,8 @@ pub(crate) fn run(args: &RecoverArgs, screen: &Arc<Screen>) -> CommandResult {
     if found.is_empty() {
         // What never got as far as touching anything is cleaned away without a question.
         let unreadable = history::unreadable(&root).unwrap_or_default();
-        session::recover(&root, RecoverMode::Keep, &Control::default())?;
+        session::recover_in_all(&root, RecoverMode::Keep, &Control::default())?;
+        tell_of_others(&root, screen);
         let code = leftovers::list(&root, &unreadable, args.json, screen)?;
         if args.json {
             recovery::end(code, screen);
@@ -54,12 +56,33 @@ pub(crate) fn run(args: &RecoverArgs, screen: &Arc<Screen>) -> CommandResult {
     let mut how = if args.rollback { RecoverMode::RollBack } else { RecoverMode::Keep };
     if !args.yes {
         interrupt.idle("Nothing was changed.");
-        screen.message(&unfinished_in_words(&root.path, &found));
-        how = choose(how, screen)?;
+        screen.message(&parts_in_words(&found));
+        how =
+            if found.iter().all(|part| part.goes_back) { finish_undo(screen)? } else { choose(how, screen)? };
     } else if !args.json && !screen.show.quiet {
-        screen.line(&unfinished_in_words(&root.path, &found));
+        screen.line(&parts_in_words(&found));
     }
-    recover(&root, how, args.json, screen, &interrupt)
+    let code = recover(&root, how, args.json, screen, &interrupt)?;
+    tell_of_others(&root, screen);
+    Ok(code)
+}
+
+/// Says in which roots of the latest runs nothing could be looked at. Of one that was undone or recovered here they may be what is
+/// left of it.
+fn tell_of_others(root: &Root, screen: &Screen) {
+    let is_cut = |run: &RunInfo| {
+        matches!(run.state, RunState::RolledBackHere | RunState::PartlyUndone | RunState::Recovered)
+    };
+    let runs = history::list(root).unwrap_or_default();
+    let runs: Vec<RunInfo> = runs.into_iter().filter(is_cut).collect();
+    tell_of_out_of_reach(root, &session::out_of_reach(root, &runs), screen);
+}
+
+fn finish_undo(screen: &Screen) -> Result<RecoverMode, Failure> {
+    match ask("Finish it? [y/N] ", screen).as_deref() {
+        Some("y" | "yes") => Ok(RecoverMode::RollBack),
+        _ => Err(Failure::new(Code::Interrupted, "Nothing was changed.")),
+    }
 }
 
 fn choose(wished: RecoverMode, screen: &Screen) -> Result<RecoverMode, Failure> {
@@ -117,7 +140,7 @@ pub(crate) fn recover(
 }
 
 fn code_of(recoveries: &[RecoveryReport], root: &Root) -> Code {
-    if history::unfinished(root).is_ok_and(|left| !left.is_empty()) {
+    if session::unfinished_in_all(root).is_ok_and(|left| !left.is_empty()) {
         Code::RecoveryNeeded
     } else if recoveries.iter().all(RecoveryReport::is_clean) {
         Code::Done

@@ -44,9 +44,8 @@ pub(crate) fn run(args: &RunsArgs, screen: &Arc<Screen>) -> CommandResult {
             "Hint: Not all that a pruned run kept could be deleted; {prune} tries again and says why."
         ));
     }
-    let unfinished = found.iter().any(|run| run.state == RunState::Unfinished);
-    // One that is still going on is nobody's fault.
-    if unfinished && history::unfinished(&root).is_ok_and(|runs| !runs.is_empty()) {
+    // One that is still going on is nobody's fault. What is over here may not be on another side.
+    if session::unfinished_in_all(&root).is_ok_and(|parts| !parts.is_empty()) {
         if !args.json {
             screen.message(&format!("Hint: {} recovers the run.", unfinished::command("recover", &root)));
         }
@@ -66,7 +65,7 @@ fn prune(
     let keeping: Vec<&RunInfo> = found
         .iter()
         .skip_while(|run| newest.is_some_and(|newest| run.run != *newest))
-        .filter(|run| run.undoable || run.state == RunState::PartlyPruned)
+        .filter(|run| run.undoable || matches!(run.state, RunState::PartlyPruned | RunState::RolledBackHere))
         .collect();
     if keeping.is_empty() {
         if let Some(wanted) = newest.filter(|newest| found.iter().all(|run| run.run != **newest)) {
@@ -153,7 +152,9 @@ fn table(found: &[RunInfo], screen: &Screen) {
     for (run, row) in found.iter().zip(&rows) {
         let tone = match run.state {
             RunState::Unfinished | RunState::Unreadable => Some(Tone::Bad),
-            RunState::DoneWithFailures | RunState::PartlyUndone => Some(Tone::Changed),
+            RunState::DoneWithFailures | RunState::PartlyUndone | RunState::RolledBackHere => {
+                Some(Tone::Changed)
+            }
             RunState::RolledBack | RunState::PartlyPruned => Some(Tone::Dim),
             RunState::Done | RunState::Cancelled | RunState::Recovered => None,
         };

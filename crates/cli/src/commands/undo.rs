@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
-use fcs_app::outcome::describe_run;
+use fcs_app::hints::{FrontEnd, of_out_of_reach};
+use fcs_app::outcome::{describe_run, out_of_reach_in_words};
 use fcs_app::remembering::forget_undone;
 use fcs_engine::Control;
 use fcs_engine::error::display_path;
 use fcs_engine::history::{self, RecoveryReport, RunId, RunInfo, StartError};
-use fcs_engine::session;
+use fcs_engine::session::{self, OutOfReach};
 use fcs_sys::Root;
 
 use super::recovery;
@@ -56,19 +57,32 @@ pub(crate) fn run(args: &UndoArgs, screen: &Arc<Screen>) -> CommandResult {
     } else if !args.json && !screen.show.quiet {
         screen.line(&text);
     }
+    let away = session::out_of_reach(&root, &chosen);
     match chosen.first() {
-        Some(run) => undo_one(&roots, run, args.json, screen, &interrupt),
+        Some(run) => {
+            let code = undo_one(&roots, run, args.json, screen, &interrupt)?;
+            tell_of_out_of_reach(&root, &away, screen);
+            Ok(code)
+        }
         None => Err(unfinished::failure(&StartError::NothingToUndo, &root)),
+    }
+}
+
+/// Says in which roots nothing could be done, and what to do about it.
+pub(super) fn tell_of_out_of_reach(root: &Root, away: &[OutOfReach], screen: &Screen) {
+    for out in away {
+        let hint = of_out_of_reach(&root.path, out, FrontEnd::CommandLine);
+        screen.message(&format!("Warning: {} {hint}", out_of_reach_in_words(out)));
     }
 }
 
 /// The runs that are meant, newest first.
 fn choose(root: &Root, wanted: Option<&RunId>) -> Result<Vec<RunInfo>, Failure> {
-    let found = history::list(root).map_err(|e| Failure::of(Code::Failed, &e))?;
-    let chosen: Vec<RunInfo> = history::to_undo(&found, wanted).into_iter().cloned().collect();
+    let chosen = session::to_undo(root, wanted)?;
     if !chosen.is_empty() {
         return Ok(chosen);
     }
+    let found = history::list(root).map_err(|e| Failure::of(Code::Failed, &e))?;
     match wanted {
         Some(wanted) if found.iter().any(|run| run.run == *wanted) => Err(Failure::usage(format_args!(
             "Could not undo run {wanted}: its originals are not kept, or it changed nothing."
@@ -88,7 +102,7 @@ fn undo_one(
 ) -> CommandResult {
     let commands: Vec<String> = roots.iter().map(|root| unfinished::command("recover", root)).collect();
     interrupt.idle(&format!("The run is undone in part; {} goes on.", commands.join(" and ")));
-    if let Err(why) = forget_undone(roots, run.group()) {
+    if let Err(why) = forget_undone(roots, &run.run) {
         let failure = Failure::new(Code::Failed, format!("{why} Nothing was undone."));
         return Err(failure.hint("Close what uses it and try again: what goes back must be forgotten first."));
     }

@@ -29,6 +29,8 @@ pub(crate) struct Ledger {
     pub(crate) rolling_back: bool,
     pub(crate) end: Option<End>,
     pub(crate) pruned: bool,
+    /// The paths of the other roots that the run wrote to.
+    pub(crate) other_roots: Vec<String>,
     /// The journal as the run had it: its number, and when it was made.
     anchor: Option<((u64, u64), Option<Time>)>,
     /// The journal that was read is not the file that the run wrote, or cannot be told to be it: its numbers are those
@@ -183,6 +185,7 @@ impl Ledger {
             rolling_back: false,
             end: None,
             pruned: false,
+            other_roots: Vec::new(),
             anchor: None,
             elsewhere: true,
             chains: Vec::new(),
@@ -288,6 +291,7 @@ impl Ledger {
             Record::RollBack => (self.rolling_back, self.end) = (true, None),
             Record::End(end) => (self.rolling_back, self.end) = (false, Some(end)),
             Record::Pruned => self.pruned = true,
+            Record::OtherRoots(roots) => self.other_roots = roots,
             Record::Emptied { step, folder } => self.step_mut(step)?.emptied = Some(folder),
             Record::Anchor { file, created } => self.anchor = Some((file, created)),
             Record::Making { folder } => self.folders.get_mut(folder as usize)?.making = true,
@@ -401,6 +405,21 @@ impl Ledger {
         self.end.is_none() && !self.pruned
     }
 
+    /// Whether it was rolled back and nobody has to know that any more: it wrote to no other root, or is over in all.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.end.is_some_and(|end| end.how == EndKind::RolledBack)
+            && (self.pruned || self.other_roots.is_empty())
+    }
+
+    /// Whether nothing will be undone with it once it is over in all roots.
+    pub(crate) fn needs_no_undo(&self) -> bool {
+        self.end.is_some_and(|end| match end.how {
+            EndKind::RolledBack => true,
+            EndKind::Recovered => self.begin.prune_at_end,
+            _ => false,
+        })
+    }
+
     /// Whether `undo` can undo it.
     pub(crate) fn is_undoable(&self) -> bool {
         let kept = self.end.is_some_and(|end| end.how != EndKind::RolledBack);
@@ -438,8 +457,11 @@ impl Ledger {
             Some(EndKind::Cancelled) => RunState::Cancelled,
             Some(EndKind::Recovered) => RunState::Recovered,
             Some(EndKind::PartlyUndone) => RunState::PartlyUndone,
-            Some(EndKind::RolledBack) => RunState::RolledBack,
+            Some(EndKind::RolledBack) if self.other_roots.is_empty() => RunState::RolledBack,
+            Some(EndKind::RolledBack) => RunState::RolledBackHere,
         };
+        let is_taken_back =
+            self.end.is_some_and(|end| matches!(end.how, EndKind::PartlyUndone | EndKind::RolledBack));
         RunInfo {
             run: self.begin.run.clone(),
             command: self.begin.command.clone(),
@@ -452,6 +474,8 @@ impl Ledger {
             retries: self.begin.retries.clone(),
             undo: self.begin.undo,
             undoable: self.is_undoable(),
+            going_back: self.rolling_back || is_taken_back,
+            other_roots: self.other_roots.clone(),
             kept_bytes,
         }
     }

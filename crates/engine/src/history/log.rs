@@ -12,10 +12,11 @@ use fcs_text::utc_time;
 
 use super::journal::{Journal, Tail};
 use super::ledger::Ledger;
-use super::record::{Begin, Record, RemovedTo};
+use super::record::{Begin, EndKind, Record, RemovedTo};
 use super::store::{LockedStore, move_to};
 use super::{Pruned, RunId, StartError, index, prune, unfinished_in};
 use crate::Settings;
+use crate::error::display_path;
 use crate::lift::move_lifted;
 use crate::names::{aside_name, kept_name};
 use crate::plan::Part;
@@ -48,6 +49,8 @@ pub(crate) struct RunLog {
     prune_at_end: bool,
     /// What it removes goes where undo cannot restore it from.
     recycles: bool,
+    /// Its journal leads to other roots.
+    leads: bool,
 }
 
 impl RunLog {
@@ -78,6 +81,7 @@ impl RunLog {
             }
         };
         let stores: Vec<(LockedStore, Vec<RunId>)> = stores.into_iter().zip(listed).collect();
+        let written: Vec<String> = openings.iter().map(|one| display_path(&one.target.path)).collect();
         // One id that is later than that of any run on any of them.
         let others: Vec<RunId> = stores.iter().flat_map(|(_, runs)| runs.iter().cloned()).collect();
         let later = id.clone().later_than(&others);
@@ -87,9 +91,12 @@ impl RunLog {
         for (opening, (store, others)) in openings.into_iter().zip(stores.by_ref()) {
             let target = opening.target;
             let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, target.path.clone(), e));
+            let own = display_path(&target.path);
+            let others_of = written.iter().filter(|path| **path != own).cloned().collect();
             let later = later.clone().ok_or_else(|| failed(io::ErrorKind::AlreadyExists.into()));
             let begun = later.and_then(|run| {
-                Self::begin(opening, run, store, &others, Arc::clone(&stopped)).map_err(failed)
+                let roots = (store, others_of);
+                Self::begin(opening, run, roots, &others, Arc::clone(&stopped)).map_err(failed)
             });
             match begun {
                 Ok(log) => logs.push(log),
@@ -107,18 +114,19 @@ impl RunLog {
     fn begin(
         opening: Opening<'_>,
         run: RunId,
-        store: LockedStore,
+        (store, other_roots): (LockedStore, Vec<String>),
         others: &[RunId],
         stopped: Arc<AtomicBool>,
     ) -> io::Result<Self> {
         let Opening { part, mut begin, .. } = opening;
         begin.retries = match begin.retries.take() {
-            Some(first) if others.contains(&first) => Some(group_of(&store, first)?),
+            Some(first) if others.contains(&first) => group_of(&store, first)?,
             // Undone or pruned meanwhile: this one stands for itself.
             _ => None,
         };
         begin.run = run.clone();
         let (group, prune_at_end) = (begin.group().clone(), begin.prune_at_end);
+        let leads = !other_roots.is_empty();
         let recycles = begin.removed == RemovedTo::RecycleBin;
         let (file, kept) = store.create(&run)?;
         let mut journal = Journal::new(Arc::clone(&file), Tail::default());
@@ -126,7 +134,7 @@ impl RunLog {
             let now = file.metadata()?;
             Ok(Record::Anchor { file: (now.id.file, now.id.file_high), created: now.created })
         };
-        let written = list(&part, begin, anchor, &mut journal).and_then(|()| {
+        let written = list(&part, begin, (anchor, other_roots), &mut journal).and_then(|()| {
             #[cfg(fcs_planted)]
             if crate::planted::is(crate::planted::Fault::OneJournal) && !part.is_first() {
                 return journal.write();
@@ -135,7 +143,8 @@ impl RunLog {
             store.sync_names()
         });
         let (journal, untidy) = (Mutex::new(journal), AtomicBool::new(false));
-        let log = Self { store, run, group, journal, file, kept, stopped, untidy, prune_at_end, recycles };
+        let log =
+            Self { store, run, group, journal, file, kept, stopped, untidy, prune_at_end, recycles, leads };
         match written {
             Ok(()) => Ok(log),
             Err(e) => {
@@ -234,12 +243,14 @@ impl RunLog {
         (&self.store, self.journal())
     }
 
-    /// Releases the lock, and removes `.fcs` if nothing is left in it.
-    pub(crate) fn close(self) -> Result<(), Error> {
-        let Self { store, journal, file, kept, .. } = self;
+    /// Releases the lock, and removes `.fcs` if nothing is left in it. Where the run `is_gone`, rolled back in this root and in all
+    /// others, so is its journal.
+    pub(crate) fn close(self, is_gone: bool) -> Result<(), Error> {
+        let Self { store, run, journal, file, kept, .. } = self;
         drop((journal, file, kept));
         let root = store.root().path.clone();
-        store.remove_if_empty().map_err(|e| Error::os(Op::KeepJournal, root, e))
+        let gone = if is_gone { store.delete_if_empty(&run).map(drop) } else { Ok(()) };
+        gone.and_then(|()| store.remove_if_empty()).map_err(|e| Error::os(Op::KeepJournal, root, e))
     }
 
     /// Ends the run: from here on it is over.
@@ -257,12 +268,12 @@ impl RunLog {
         &self.run
     }
 
-    /// Prunes what is not kept after the run: its own originals, with `undo` off; its journal, if nothing `changed`; and
+    /// Prunes what is not kept after the run: its own originals, with `undo` off; its journal, if nothing `changed` in any root; and
     /// earlier runs whose term is over. Where nothing was `committed`, only folders were made or given times, earlier runs
     /// keep what they have: there is nothing new that undo would restore instead. Returns the runs that were pruned
     /// before their time, because all of them take too much of the volume, and what could not be deleted.
     pub(crate) fn prune(self, settings: &Settings, changed: bool, committed: bool) -> Result<Pruned, Error> {
-        let Self { store, run, group, journal, file, kept, prune_at_end, recycles, .. } = self;
+        let Self { store, run, group, journal, file, kept, prune_at_end, recycles, leads, .. } = self;
         drop((journal, file, kept));
         let root = store.root().path.clone();
         let failed = |e| Error::os(Op::ReadJournal, root.clone(), e);
@@ -277,7 +288,7 @@ impl RunLog {
             // What stays of it is tried once more with those before it, and told then.
             let _ = prune::delete_originals(&store, own);
             prune::after(&store, (&group, &run), limit).map(|(pruned, _)| pruned)
-        } else if (!changed || recycles) && store.delete_if_empty(&run).is_ok_and(|gone| gone) {
+        } else if (!changed || recycles && !leads) && store.delete_if_empty(&run).is_ok_and(|gone| gone) {
             Ok(Pruned::default())
         } else if committed {
             prune::after(&store, (&group, &run), limit).map(|(pruned, its)| {
@@ -299,10 +310,12 @@ impl RunLog {
     }
 }
 
-/// The first of the runs to which `run` belongs.
-fn group_of(store: &LockedStore, run: RunId) -> io::Result<RunId> {
+/// The first of the runs to which `run` belongs, if it was not undone.
+fn group_of(store: &LockedStore, run: RunId) -> io::Result<Option<RunId>> {
     let (ledger, _) = super::open(store, &run)?;
-    Ok(ledger.map_or(run, |ledger| ledger.begin.group().clone()))
+    let Some(ledger) = ledger else { return Ok(Some(run)) };
+    let is_undone = ledger.end.is_some_and(|end| end.how == EndKind::RolledBack);
+    Ok((!is_undone).then(|| ledger.begin.group().clone()))
 }
 
 /// Where an original went.
@@ -369,11 +382,14 @@ fn lock(opening: &Opening<'_>) -> Result<LockedStore, StartError> {
 fn list(
     plan: &Part<'_>,
     begin: Begin,
-    anchor: impl Fn() -> io::Result<Record>,
+    (anchor, other_roots): (impl Fn() -> io::Result<Record>, Vec<String>),
     journal: &mut Journal,
 ) -> io::Result<()> {
     journal.append(&Record::Begin(begin));
     journal.append(&anchor()?);
+    if !other_roots.is_empty() {
+        journal.append(&Record::OtherRoots(other_roots));
+    }
     crate::ops::list(plan, journal)?;
     journal.append(&Record::Ready);
     Ok(())

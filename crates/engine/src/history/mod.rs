@@ -76,6 +76,8 @@ pub enum RunState {
     PartlyUndone,
     /// It was rolled back.
     RolledBack,
+    /// It was rolled back on this root. In another one that it wrote to, it may not be yet.
+    RolledBackHere,
     /// Its originals are being pruned; not all could be deleted yet.
     PartlyPruned,
     /// Its journal is damaged, or of a newer version of this program.
@@ -107,6 +109,10 @@ pub struct RunInfo {
     pub undo: Undo,
     /// Whether `undo` can undo it.
     pub undoable: bool,
+    /// Whether an undo of it, or its rolling back, was begun, however far that got.
+    pub going_back: bool,
+    /// The paths of the other roots that it wrote to, under the same id.
+    pub other_roots: Vec<String>,
     /// Bytes of the originals it keeps.
     pub kept_bytes: u64,
 }
@@ -264,6 +270,14 @@ pub fn list(root: &Root) -> crate::Result<Vec<RunInfo>> {
     Ok(runs)
 }
 
+/// As [`list`], without what the runs keep.
+pub(crate) fn infos(root: &Root) -> crate::Result<Vec<RunInfo>> {
+    let failed = |e| Error::os(Op::ReadJournal, root.path.clone(), e);
+    let Some(look) = StoreReader::open(root).map_err(failed)? else { return Ok(Vec::new()) };
+    let runs = look.run_ids().map_err(failed)?.into_iter().rev();
+    Ok(runs.filter_map(|run| look_at(&look, &run, 0)).map(|(info, _)| info).collect())
+}
+
 /// One run, with its ledger if that can be read; `None` if another process has let it go since it was listed.
 fn look_at(look: &StoreReader, run: &RunId, kept: u64) -> Option<(RunInfo, Option<Ledger>)> {
     let file = match look.journal(run) {
@@ -296,14 +310,8 @@ pub fn unreadable(root: &Root) -> crate::Result<Vec<RunInfo>> {
 
 /// Both [`unfinished`] and [`unreadable`] runs, newest first, from one reading of the journals: before every command.
 pub fn troubled(root: &Root) -> crate::Result<Vec<RunInfo>> {
-    let failed = |e| Error::os(Op::ReadJournal, root.path.clone(), e);
-    let Some(look) = StoreReader::open(root).map_err(failed)? else { return Ok(Vec::new()) };
-    let mut runs = Vec::new();
-    for run in look.run_ids().map_err(failed)?.into_iter().rev() {
-        // What they keep is not asked for.
-        let info = look_at(&look, &run, 0).map(|(info, _)| info);
-        runs.extend(info.filter(|run| matches!(run.state, RunState::Unfinished | RunState::Unreadable)));
-    }
+    let mut runs = infos(root)?;
+    runs.retain(|run| matches!(run.state, RunState::Unfinished | RunState::Unreadable));
     if !runs.is_empty() && in_progress(root)?.is_some() {
         runs.clear();
     }
@@ -354,6 +362,8 @@ fn blank(run: &RunId, kept_bytes: u64, state: RunState) -> RunInfo {
         retries: None,
         undo: Undo::Last,
         undoable: false,
+        going_back: false,
+        other_roots: Vec::new(),
         kept_bytes,
     }
 }
@@ -447,11 +457,11 @@ fn recover_in(
             unready.extend(journal.is_empty().then_some(run));
             continue;
         };
-        if ledger.pruned {
-            tell_of(&prune::delete_originals(store, &[run]), control);
-        } else if ledger.end.is_some_and(|end| end.how == EndKind::RolledBack) {
+        if ledger.is_gone() {
             // It took all of it back.
             store.delete_if_empty(&run).map_err(failed)?;
+        } else if ledger.pruned {
+            tell_of(&prune::delete_originals(store, &[run]), control);
         } else if !ledger.ready {
             unready.push(run);
         } else if ledger.end.is_none() {
@@ -484,7 +494,8 @@ fn recover_one(
         journal.append(&Ledger::end_record(EndKind::Recovered, 0));
         journal.sync().map_err(failed)?;
         recovery.state = RunState::Recovered;
-        if ledger.begin.prune_at_end {
+        // Of several roots each says that it was recovered until it is in all.
+        if ledger.begin.prune_at_end && ledger.other_roots.is_empty() {
             tell_of(&prune::delete_originals(store, std::slice::from_ref(&recovery.run)), control);
         } else {
             index::write(store, &recovery.run);
@@ -499,6 +510,38 @@ fn recover_one(
     recovery.items.append(&mut back.items);
     recovery.state = back.state;
     Ok(recovery)
+}
+
+/// Forgets runs that are over in every root that they wrote to: here they were rolled back, or kept without anything to
+/// undo them with. First every root must say so, in [`say_over`]; else the last would not know what became of the others.
+pub(crate) fn forget(root: &Root, runs: &[RunId]) -> Result<(), StartError> {
+    let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.path.clone(), e));
+    locked(root, "recovery", |store| {
+        for run in runs.iter().filter(|run| store.run_ids().is_ok_and(|known| known.contains(run))) {
+            let (Some(ledger), _) = open(store, run).map_err(failed)? else { continue };
+            if ledger.is_gone() {
+                store.delete_if_empty(run).map_err(failed)?;
+            } else if ledger.pruned {
+                let _ = prune::delete_originals(store, std::slice::from_ref(run));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Writes down that these runs are over in every root that they wrote to.
+pub(crate) fn say_over(root: &Root, runs: &[RunId]) -> Result<(), StartError> {
+    let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, root.path.clone(), e));
+    locked(root, "recovery", |store| {
+        for run in runs.iter().filter(|run| store.run_ids().is_ok_and(|known| known.contains(run))) {
+            let (Some(ledger), mut journal) = open(store, run).map_err(failed)? else { continue };
+            if ledger.needs_no_undo() && !ledger.pruned {
+                journal.append(&Record::Pruned);
+                journal.sync().map_err(failed)?;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Asks who has those items open that could not be changed because of it.

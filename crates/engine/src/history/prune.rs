@@ -71,6 +71,8 @@ pub(crate) struct Past {
     alive: Vec<RunInfo>,
     /// Rolled back, or half pruned: nothing of them can be undone.
     dead: Vec<RunId>,
+    /// Rolled back here, but perhaps not in other roots, to which their journals lead: kept as long as what is kept there.
+    marks: Vec<RunInfo>,
 }
 
 impl Past {
@@ -84,11 +86,13 @@ impl Past {
         store: &LockedStore,
         wanted: Option<&RunId>,
     ) -> io::Result<(Self, Option<(Ledger, Tail)>)> {
-        let (mut alive, mut dead, mut given) = (Vec::new(), Vec::new(), None);
+        let (mut alive, mut dead, mut marks, mut given) = (Vec::new(), Vec::new(), Vec::new(), None);
         for run in store.run_ids()? {
             let (Some(ledger), tail) = Ledger::read(&store.journal(&run)?)? else { continue };
-            if ledger.pruned || ledger.end.is_some_and(|end| end.how == EndKind::RolledBack) {
+            if ledger.pruned || ledger.is_gone() {
                 dead.push(run);
+            } else if ledger.end.is_some_and(|end| end.how == EndKind::RolledBack) {
+                marks.push(ledger.info(0));
             } else if ledger.end.is_some() {
                 // The list says what was there; nobody wants to wait for each original to be asked at each run's end.
                 // Only of what is in a folder that was replaced it says nothing.
@@ -104,7 +108,7 @@ impl Past {
                 }
             }
         }
-        Ok((Self { alive, dead }, given))
+        Ok((Self { alive, dead, marks }, given))
     }
 
     /// The oldest runs whose term is over, without a gap. `current` is the group of a run that has just ended; what was to
@@ -120,6 +124,7 @@ impl Past {
             .map_while(|run| (!kept.contains(run.group())).then(|| run.run.clone()))
             .collect();
         expired.extend(self.dead.iter().cloned());
+        expired.extend(self.marks.iter().filter(|run| over(run)).map(|run| run.run.clone()));
         expired
     }
 
@@ -198,7 +203,9 @@ pub fn prune(root: &Root, newest: Option<&RunId>) -> Result<Pruned, StartError> 
         return newest.map_or_else(|| Ok(Pruned::default()), |run| Err(StartError::NoSuchRun(run.clone())));
     }
     super::locked(root, "pruning", |store| {
-        let past = Past::read(store).map_err(failed)?;
+        let mut past = Past::read(store).map_err(failed)?;
+        past.marks.retain(|run| newest.is_none_or(|newest| run.run <= *newest));
+        past.dead.extend(past.marks.drain(..).map(|run| run.run));
         let end = match newest {
             None => past.alive.len(),
             Some(newest) => {
@@ -300,7 +307,7 @@ mod tests {
     }
 
     fn past(alive: Vec<RunInfo>) -> Past {
-        Past { alive, dead: Vec::new() }
+        Past { alive, dead: Vec::new(), marks: Vec::new() }
     }
 
     /// R2: a later run says nothing about earlier ones; and undo works run by run, so nothing is pruned from the middle.

@@ -136,6 +136,8 @@ pub(crate) enum Record {
         /// What it is to have.
         wanted: ItemMetadata,
     },
+    /// The run writes to other roots too, each of which has a journal of the same run: their paths.
+    OtherRoots(Vec<String>),
 }
 
 /// What a run is.

@@ -122,7 +122,10 @@ pub(crate) fn revert(
     journal.append(&Ledger::end_record(how, 0));
     journal.sync()?;
     if clean {
-        store.delete_if_empty(&run)?;
+        // Of several roots each keeps saying so until it is over in all: else this one could not lead to the others.
+        if ledger.other_roots.is_empty() {
+            store.delete_if_empty(&run)?;
+        }
     } else {
         index::write(store, &run);
     }

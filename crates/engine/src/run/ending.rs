@@ -112,7 +112,9 @@ pub(super) fn end(contexts: &mut [Context<'_>], entered: &[Vec<Entered>]) -> End
     if !all(contexts, synced) || !contexts.iter().all(keep) {
         return Ending::Unfinished;
     }
-    contexts.iter_mut().for_each(prune);
+    // A root in which nothing was changed leads to one in which something was.
+    let changed = contexts.iter().any(Context::has_changed);
+    contexts.iter_mut().for_each(|context| prune(context, changed));
     Ending::Kept
 }
 
@@ -130,8 +132,8 @@ fn keep(context: &Context<'_>) -> bool {
 }
 
 /// Prunes what is not kept any longer. The run is over whatever becomes of what earlier ones kept.
-fn prune(context: &mut Context<'_>) {
-    let (changed, committed) = (context.has_changed(), context.commits() > 0);
+fn prune(context: &mut Context<'_>, changed: bool) {
+    let committed = context.commits() > 0;
     let Some(log) = context.take_log() else { return };
     match log.prune(context.settings, changed, committed) {
         Ok(pruned) => {
@@ -220,7 +222,17 @@ fn roll_back(contexts: &mut [Context<'_>]) -> Ending {
     if several && !contexts.iter().all(says_so) {
         return Ending::Unfinished;
     }
-    let endings: Vec<Ending> = contexts.iter_mut().map(roll_back_one).collect();
+    let (endings, logs): (Vec<Ending>, Vec<Option<RunLog>>) = contexts.iter_mut().map(roll_back_one).unzip();
+    let logs: Vec<(&Context<'_>, RunLog)> =
+        contexts.iter().zip(logs).filter_map(|(context, log)| Some((context, log?))).collect();
+    // Each root leads to the others until it is over in all of them, and all say so.
+    let is_over = endings.iter().all(|ending| matches!(ending, Ending::Kept | Ending::RolledBack));
+    let is_gone = several && is_over && logs.iter().all(|(_, log)| log.promise([Record::Pruned]).is_ok());
+    for (context, log) in logs {
+        if let Err(error) = log.close(is_gone) {
+            context.complain(&error);
+        }
+    }
     let is = |wanted: &[Ending]| endings.iter().all(|ending| wanted.contains(ending));
     if is(&[Ending::Kept]) {
         Ending::Kept
@@ -233,9 +245,10 @@ fn roll_back(contexts: &mut [Context<'_>]) -> Ending {
     }
 }
 
-fn roll_back_one(context: &mut Context<'_>) -> Ending {
+/// Rolls the run back in one root, which may have to lead to the others still.
+fn roll_back_one(context: &mut Context<'_>) -> (Ending, Option<RunLog>) {
     context.control.progress.enter(Phase::RollBack);
-    let Some(log) = context.take_log() else { return Ending::Kept };
+    let Some(log) = context.take_log() else { return (Ending::Kept, None) };
     let recovery = log.replay().and_then(|mut ledger| {
         // What the journals of several roots say already is no attempt before this one: nothing went back so far, and what
         // somebody else changed meanwhile is told by its change time.
@@ -247,7 +260,7 @@ fn roll_back_one(context: &mut Context<'_>) -> Ending {
         Ok(recovery) => recovery,
         Err(e) => {
             context.complain(&log.error(e));
-            return Ending::Unfinished;
+            return (Ending::Unfinished, Some(log));
         }
     };
     let mut left: HashMap<_, _> =
@@ -261,8 +274,6 @@ fn roll_back_one(context: &mut Context<'_>) -> Ending {
         }
     });
     left.values().for_each(|error| context.complain(error));
-    if let Err(error) = log.close() {
-        context.complain(&error);
-    }
-    if recovery.state == RunState::RolledBack { Ending::RolledBack } else { Ending::PartlyRolledBack }
+    let is_whole = recovery.state == RunState::RolledBack;
+    (if is_whole { Ending::RolledBack } else { Ending::PartlyRolledBack }, Some(log))
 }

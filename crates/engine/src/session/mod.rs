@@ -65,7 +65,10 @@ pub use root::{check_not_moved, clear_leftovers, open, prune, recover, undo};
 pub use series::{FileOutcome, FileReport, Series, SeriesReport};
 pub use task::{Limits, Proposal, SideGuard, Task};
 pub use terms::root_identity;
-pub use together::{InRoot, recover_in_all, roots_of, roots_of_all, undo_in_all};
+pub use together::{
+    InRoot, OutOfReach, Part, belonging_in, out_of_reach, recover_in_all, roots_of, roots_of_all, to_undo,
+    undo_in_all, unfinished_in_all,
+};
 
 /// Why something could not begin. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +94,17 @@ pub enum SessionError {
         path: PathBuf,
         /// What is there.
         why: String,
+    },
+    /// An undo could not be finished: the run is over in this root, and another one that it wrote to is not where it was.
+    #[error(
+        "Could not finish the undo of run {}: it was undone on {}, but it wrote to {} too, {}. Nothing was changed.",
+        out.run, display_path(root), out.path, out.reason()
+    )]
+    OutOfReach {
+        /// The root that was asked.
+        root: PathBuf,
+        /// The other one.
+        out: OutOfReach,
     },
     /// A run, an undo, a recovery or a pruning could not begin.
     #[error("{error}")]

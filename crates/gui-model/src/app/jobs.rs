@@ -26,9 +26,9 @@ use fcs_engine::directions::Mode;
 use fcs_engine::error::display_path;
 use fcs_engine::history::{self, RecoveryReport, RunId, RunInfo};
 use fcs_engine::report::{ItemReport, Report};
-use fcs_engine::session::{self, Folders, SessionError};
+use fcs_engine::session::{self, Folders, Part, SessionError};
 use fcs_engine::{Control, Error, Note, Observer, OnCancel, Settings};
-use fcs_sys::{Name, RelPath};
+use fcs_sys::{Name, RelPath, Root};
 
 use super::confirm::Proposed;
 use super::orphans::Orphans;
@@ -300,24 +300,30 @@ pub(super) fn refused(error: &SessionError) -> UserError {
 }
 
 fn waiting(folders: &Folders) -> Vec<Unfinished> {
-    let found = [Side::Left, Side::Right].map(|side| {
-        let root = folders.root(side);
+    unfinished_on([Side::Left, Side::Right].map(|side| (side, folders.root(side).clone())))
+}
+
+/// What is not over on these roots, or on others that their runs wrote to and to which only these lead.
+fn unfinished_on(roots: impl IntoIterator<Item = (Side, Root)>) -> Vec<Unfinished> {
+    let roots: Vec<(Side, Root)> = roots.into_iter().collect();
+    let found = roots.iter().map(|(side, root)| {
         // That they cannot be listed is said when a run is begun, which is refused then.
-        let runs = history::unfinished(root).unwrap_or_default();
-        Unfinished { side, folder: root.path.clone(), runs }
+        let parts = session::unfinished_in_all(root).unwrap_or_default().into_iter();
+        let is_told_here = |part: &Part| {
+            part.root.path == root.path || roots.iter().all(|(_, other)| other.path != part.root.path)
+        };
+        let runs = parts.filter(is_told_here).map(|part| part.run).collect();
+        Unfinished { side: *side, folder: root.path.clone(), runs }
     });
-    found.into_iter().filter(|found| !found.runs.is_empty()).collect()
+    found.filter(|found| !found.runs.is_empty()).collect()
 }
 
 /// Looks for interrupted runs on two folders, as far as they can be opened.
 pub(super) fn look(paths: [PathBuf; 2]) -> JobEvent {
     let sides = [Side::Left, Side::Right].into_iter().zip(paths);
-    let found = sides.filter_map(|(side, path)| {
-        let root = session::open(&path).ok()?;
-        let runs = history::unfinished(&root).ok().filter(|runs| !runs.is_empty())?;
-        Some(Unfinished { side, folder: root.path, runs })
-    });
-    JobEvent::Waiting(found.collect())
+    JobEvent::Waiting(unfinished_on(
+        sides.filter_map(|(side, path)| Some((side, session::open(&path).ok()?))),
+    ))
 }
 
 fn at_paths(paths: &[RelPath], comparison: &Comparison, side: Side) -> Bits {

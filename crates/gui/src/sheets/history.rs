@@ -94,7 +94,7 @@ fn run(info: &RunInfo, ui: &mut Ui, pal: &Palette, zone: &TimeZone, idle: bool) 
                 let (glyph, colour) = state_look(info.state, pal);
                 widgets::glyph(ui, glyph, 18.0, colour);
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    if info.undoable {
+                    if info.undoable || info.state == RunState::RolledBackHere {
                         ui.add_enabled_ui(idle, |ui| {
                             let button = widgets::button(ui, icon::UNDO, "Undo…");
                             widgets::name(
@@ -134,7 +134,9 @@ fn state_look(state: RunState, pal: &Palette) -> (&'static str, egui::Color32) {
         RunState::Done => (icon::CHECK_CIRCLE, pal.ok),
         RunState::Recovered | RunState::Cancelled => (icon::CHECK_CIRCLE, pal.weak),
         RunState::RolledBack | RunState::PartlyPruned => (icon::UNDO, pal.weak),
-        RunState::DoneWithFailures | RunState::PartlyUndone => (icon::WARNING, pal.warn),
+        RunState::DoneWithFailures | RunState::PartlyUndone | RunState::RolledBackHere => {
+            (icon::WARNING, pal.warn)
+        }
         RunState::Unfinished | RunState::Unreadable => (icon::WARNING_CIRCLE, pal.bad),
     }
 }
