@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use fcs_testkit::{Item, Kind, Listing, Options, listing};
 
 use crate::judge::{Deviation, States, When, Wrong, said, unequal};
-use crate::program::{Program, Ran, Side, Verb};
+use crate::program::{Program, Side, Verb};
 use crate::supervise::{Kill, ProcessEnd};
 use crate::trees::{self, Edit, TwoWay};
 
@@ -191,11 +191,6 @@ impl Both {
             })
             .collect()
     }
-}
-
-/// Whether an undo found nothing that could be undone on the side that was asked.
-pub(crate) fn says_nothing_to_undo(ran: &Ran) -> bool {
-    ran.end == ProcessEnd::Code(2) && ran.said.contains("no run on this folder that could be undone")
 }
 
 /// What tells one version of an item from another.

@@ -69,16 +69,7 @@ impl PairBench {
             let mut found = if is_again && ran.end != ProcessEnd::Killed {
                 self.judge_again(&ran, &now, undone)
             } else {
-                // A recovery that was itself cut short may be over on the side that is asked, and is finished from the other.
-                let is_recovery = |step: &Step| matches!(step.verb, Verb::RecoverAt(_));
-                let goes_on = is_recovery(step) && cycle.0.get(number + 1).is_some_and(is_recovery);
-                let was_cut = outcome.killed.iter().any(|(verb, _)| matches!(verb, Verb::RecoverAt(_)));
-                let when = if ran.end == ProcessEnd::Killed || goes_on && was_cut {
-                    When::Crashed
-                } else {
-                    When::Recovered
-                };
-                self.judge_step((*step, when), &ran, [&before, &now], &mut outcome)
+                self.judge_step(*step, &ran, [&before, &now], &mut outcome)
             };
             let is_undo = |step: &Step| matches!(step.verb, Verb::UndoAt(_));
             if is_undo(step) && ran.end != ProcessEnd::Killed && !cycle.0[number + 1..].iter().any(is_undo) {
@@ -99,19 +90,18 @@ impl PairBench {
 
     fn judge_step(
         &self,
-        (step, when): (Step, When),
+        step: Step,
         ran: &Ran,
         [before, now]: [&[Listing; 2]; 2],
         outcome: &mut Outcome,
     ) -> Vec<(FaultKind, String)> {
         let killed = ran.end == ProcessEnd::Killed;
-        // An undo that was cut short between the two sides is over on one of them, which then says so; whether it is over on
-        // both in the end is asked after the last one.
-        let idle = matches!(step.verb, Verb::UndoAt(_))
-            && (*before == self.both.edited || both::says_nothing_to_undo(ran));
+        let when = if killed { When::Crashed } else { When::Recovered };
+        // An undo that has nothing to do says so.
+        let idle = matches!(step.verb, Verb::UndoAt(_)) && *before == self.both.edited;
         let stage = match step.verb {
             Verb::TwoWay if !killed => Stage::Merged,
-            Verb::UndoAt(_) if !killed && !idle => Stage::Edited,
+            Verb::UndoAt(_) if !killed => Stage::Edited,
             _ => Stage::Between,
         };
         let mut faults = Vec::new();

@@ -181,19 +181,16 @@ impl Dealer {
         let first = side(&mut self.rng);
         add(Verb::RecoverAt(first), None);
         add(Verb::RecoverAt(first.other()), None);
-        let undo_side = side(&mut self.rng);
-        let (undo, other_undo) = (Verb::UndoAt(undo_side), Verb::UndoAt(undo_side.other()));
+        let undo = Verb::UndoAt(side(&mut self.rng));
         if undo_killed {
             add(undo, None);
-            add(other_undo, None);
         } else if self.rng.bool() {
             if self.rng.usize(0..3) == 0 {
                 add(undo, self.point(undo));
                 add(Verb::RecoverAt(first), None);
                 add(Verb::RecoverAt(first.other()), None);
-                add(other_undo, None);
             }
-            add(undo, None);
+            add(Verb::UndoAt(side(&mut self.rng)), None);
         }
         if self.rng.usize(0..3) > 0 {
             add(Verb::TwoWay, None);

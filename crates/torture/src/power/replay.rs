@@ -192,13 +192,7 @@ impl Socket {
             if both::look(&folder)? == both.edited {
                 self.run(program, undo)?;
             } else {
-                // One that was cut off between the two sides is over on one of them, and is finished from the other.
-                let half =
-                    question.verb != Verb::TwoWay && both::says_nothing_to_undo(&self.run(program, undo)?);
-                let undo = if half { Verb::UndoAt(question.from.other()) } else { undo };
-                if half || question.verb == Verb::TwoWay {
-                    self.ask(program, undo, finding)?;
-                }
+                self.ask(program, undo, finding)?;
                 afresh = true;
             }
             let wrong = both.not_undone(&both::look(&folder)?);
