@@ -42,8 +42,11 @@ pub fn plan_decided(
     }
     let mut plans = sides.into_iter().map(|side| {
         let acts = || rows().map(|row| (row, decisions.act(row)));
-        let removals =
-            decisions.mode == Mode::Mirror(side) || acts().any(|(_, act)| act == Act::RemoveFrom(side));
+        // Names that were swapped or handed on in a ring are all ends of moves, and none of them goes.
+        let ring = matches!(decisions.mode, Mode::TwoWay { .. }) && !moves.is_empty();
+        let removals = ring
+            || decisions.mode == Mode::Mirror(side)
+            || acts().any(|(_, act)| act == Act::RemoveFrom(side));
         let kinds = acts()
             .any(|(row, act)| act == Act::CopyTo(side) && comparison.row(row).verdict == Verdict::KindClash);
         let choose = |row| if selected(row) { wanted(row, side) } else { Wanted::Nothing };

@@ -182,6 +182,11 @@ impl<'a> Since<'a> {
         off.into_iter().find(|(_, count)| count * 2 > seen).map_or(0, |(hours, _)| hours)
     }
 
+    /// Whether nothing at all is remembered.
+    pub(super) fn is_first_run(&self) -> bool {
+        self.remembered.is_none()
+    }
+
     /// The side whose item has the later modified time, beyond what these volumes can tell apart and what is let pass.
     pub(super) fn newer(&self, row: RowId) -> Option<Side> {
         let comparison = self.comparison;

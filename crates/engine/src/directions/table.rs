@@ -58,7 +58,12 @@ impl Memory {
 }
 
 /// What is to be done.
-pub(super) fn act(mode: Mode, seen: Seen, category: Category, memory: Option<Memory>) -> Act {
+pub(super) fn act(
+    mode: Mode,
+    seen: Seen,
+    category: Category,
+    (memory, is_first_run): (Option<Memory>, bool),
+) -> Act {
     match (mode, seen) {
         (Mode::Mirror(to) | Mode::Update(to) | Mode::Add(to), Seen::Only(side)) if side != to => {
             Act::CopyTo(to)
@@ -74,6 +79,9 @@ pub(super) fn act(mode: Mode, seen: Seen, category: Category, memory: Option<Mem
         },
         (Mode::TwoWay { .. }, Seen::Only(side)) => one_sided(side, memory),
         (Mode::TwoWay { conflicts }, Seen::Both { stake, newer }) => match two_sided(stake, newer, memory) {
+            // Where nothing is remembered, what one side changed looks like a conflict, too: no choice between the two is meant
+            // for that.
+            Act::Conflict(why) if is_first_run && conflicts != Conflicts::KeepBoth => Act::Conflict(why),
             Act::Conflict(why) => settle(conflicts, newer, why),
             other => other,
         },

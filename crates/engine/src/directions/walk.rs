@@ -34,6 +34,7 @@ pub(super) struct Walker<'a> {
     settings: &'a Settings,
     since: Since<'a>,
     mode: Mode,
+    moved: &'a [(RowId, RowId)],
     /// The side on which items of another kind are replaced.
     kinds: Option<Side>,
     marks: Vec<u8>,
@@ -69,6 +70,7 @@ impl<'a> Walker<'a> {
             settings,
             since: Since::new(comparison, remembered, settings),
             mode,
+            moved: knowledge.moved,
             kinds,
             marks,
             acts: vec![Act::Nothing; comparison.rows.len()],
@@ -82,12 +84,26 @@ impl<'a> Walker<'a> {
                 self.mark(row);
                 self.acts[row as usize] = self.act(row);
             }
+            self.keep_what_does_not_arrive();
             for row in (1..self.comparison.rows.len() as RowId).rev() {
                 self.keep_what_holds(row);
                 self.bring_folder_along(row);
             }
         }
         Decisions { mode: self.mode, acts: self.acts }
+    }
+
+    /// An item that has moved stays at its old path where it is not to come to its new one, which may have been decided
+    /// otherwise: it may be the last of its content.
+    fn keep_what_does_not_arrive(&mut self) {
+        for &(left, right) in self.moved {
+            for (new, old, to) in [(left, right, Side::Right), (right, left, Side::Left)] {
+                let act = |row: RowId| self.acts.get(row as usize).copied();
+                if act(old) == Some(Act::RemoveFrom(to)) && act(new) != Some(Act::CopyTo(to)) {
+                    self.acts[old as usize] = Act::Leave;
+                }
+            }
+        }
     }
 
     fn has(&self, row: RowId, mark: u8) -> bool {
@@ -154,6 +170,7 @@ impl<'a> Walker<'a> {
                     Category::LeftOnly | Category::RightOnly if self.has(row, MOVED) => Category::Moved,
                     category => category,
                 };
+                let memory = (memory, self.since.is_first_run());
                 self.possible(row, table::act(self.mode, seen, category, memory))
             }
         }

@@ -100,8 +100,9 @@ fn check(left: &Item, right: &Item, remembered: &Item, mode: Mode) {
     let told = || format!("{mode:?}\nleft {left:?}\nright {right:?}\nremembered {remembered:?}");
     let mut memory = remember_item(remembered);
     let mut sides = [left.clone(), right.clone()];
-    // Keeping both takes two runs.
-    let most = if modes_keep_both(mode) { 3 } else { 2 };
+    // Keeping both takes two runs, and a first run leaves for the next one what is chosen for conflicts.
+    let first_of_two = memory.is_empty() && chooses_a_side(mode);
+    let most = if modes_keep_both(mode) || first_of_two { 3 } else { 2 };
     for run in 1..=most {
         let comparison = compare_models(&sides[0], &sides[1], Exact, &settings);
         let decisions = decide(&comparison, Some(&memory), mode, &settings);
@@ -142,6 +143,10 @@ fn check(left: &Item, right: &Item, remembered: &Item, mode: Mode) {
         memory = remembered_after(&memory, &comparison, &decisions, &compared);
         sides = applied.sides;
     }
+}
+
+fn chooses_a_side(mode: Mode) -> bool {
+    matches!(mode, Mode::TwoWay { conflicts: Conflicts::Newest | Conflicts::Left | Conflicts::Right })
 }
 
 fn modes_keep_both(mode: Mode) -> bool {

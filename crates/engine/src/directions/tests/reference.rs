@@ -60,6 +60,7 @@ enum State {
 
 pub(super) struct Reference<'a> {
     mode: Mode,
+    first_run: bool,
     rows: BTreeMap<Path, Row<'a>>,
 }
 
@@ -121,7 +122,8 @@ impl<'a> Reference<'a> {
     ) -> impl Iterator<Item = (Path, Act)> {
         let mut paths = BTreeSet::from([Path::new()]);
         sides.iter().for_each(|side| paths_of(side, &Path::new(), &mut paths));
-        let mut all = Self { mode, rows: BTreeMap::new() };
+        let first_run = remembered.and_then(Item::items).is_none_or(BTreeMap::is_empty);
+        let mut all = Self { mode, first_run, rows: BTreeMap::new() };
         // Sorted, so that a folder comes before what is in it.
         for path in &paths {
             let row = all.row(sides, remembered, path);
@@ -296,6 +298,9 @@ impl<'a> Reference<'a> {
                     && Self::change(row, side) == Change::Unchanged
                     && self.is_missing_for_certain(path, 1 - side);
                 if is_removed { Act::Remove(side) } else { Act::To(1 - side) }
+            }
+            (Mode::TwoWay("newest" | "left" | "right"), None) if self.first_run => {
+                Self::two_way(row, "later")
             }
             (Mode::TwoWay(conflicts), None) => Self::two_way(row, conflicts),
             (Mode::Custom(words), _) => Self::custom(row, only, words),
