@@ -149,14 +149,9 @@ impl Learning<'_> {
             };
             return known(grade, evidence.hash().map(|hash| hash.0));
         }
-        if after.row(row).verdict == Verdict::Same
-            && let Some(from) = self.moved_from(path)
-        {
-            let alike = |stamp: &Stamp| {
-                (stamp.kind, stamp.size, stamp.modified) == (left.kind, left.size, left.modified)
-            };
-            let was = self.remembered.get(&from).filter(|was| was.stamps.iter().all(alike));
-            return known(was.map_or(Grade::Looks, |was| was.grade), was.and_then(|was| was.hash));
+        // What was known of it under its old name may not be so any more: the rename alone read nothing.
+        if after.row(row).verdict == Verdict::Same && self.moved_from(path).is_some() {
+            return known(Grade::Looks, None);
         }
         let before = before.filter(|&row| self.first.row(row).verdict == Verdict::Same)?;
         let untouched = [(Side::Left, &left), (Side::Right, &right)].into_iter().all(|(side, now)| {

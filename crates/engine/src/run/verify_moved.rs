@@ -105,6 +105,7 @@ impl Reading<'_> {
     ) -> Result<Option<Evidence>, Stop> {
         let mut open = vec![(folder, paths)];
         let mut all = None;
+        let mut first = None;
         while let Some((folder, (from, to))) = open.pop() {
             let on_target = |to: &RelPath, e| Error::os(Op::Verify, self.context.target_path(to), e);
             let mut files = Vec::new();
@@ -120,12 +121,18 @@ impl Reading<'_> {
                 }
             }
             for name in files {
-                let found =
-                    self.file((&from.join(&name), None), (&folder, &name, volume), &to.join(&name))?;
-                all = weaker(all, found);
+                match self.file((&from.join(&name), None), (&folder, &name, volume), &to.join(&name)) {
+                    Ok(found) => all = weaker(all, found),
+                    Err(Stop::Cancelled) => return Err(Stop::Cancelled),
+                    // The folder is one item of the report, which names the first; each of the others is named beside it.
+                    Err(Stop::Error(error)) if first.is_some() => {
+                        self.context.complain(&error.with_target(TargetState::Moved));
+                    }
+                    Err(Stop::Error(error)) => first = Some(error),
+                }
             }
         }
-        Ok(all)
+        first.map_or(Ok(all), |error| Err(error.into()))
     }
 
     /// Compares one file. The comparison that found it saw `expect` on the source; without that the sizes must do.
