@@ -14,6 +14,7 @@ use fcs_engine::directions::Mode;
 use fcs_engine::error::display_path;
 use fcs_engine::history::{self, RecoveryReport, RunId, RunInfo, RunState};
 use fcs_engine::memory::{OtherTerm, Remembered, RootIdentity, Terms};
+use fcs_engine::preflight::{Problem, Severity};
 use fcs_engine::report::{ActionKind, ItemReport, Outcome, Report, RunResult};
 use fcs_engine::session::{self, Folders, InRoot, Proposal, SessionError, Task, root_identity};
 use fcs_engine::settings::Undo;
@@ -44,6 +45,8 @@ pub struct Remembering {
     pub remembered: Arc<Remembered>,
     /// What is to be said about it, once.
     pub notes: Vec<String>,
+    /// Why nothing may be done now.
+    in_use: Option<String>,
     kept: Option<Kept>,
 }
 
@@ -73,7 +76,7 @@ impl Remembering {
         if !mode.uses_memory() {
             return None;
         }
-        let mut memory = Self { remembered: Arc::default(), notes: Vec::new(), kept: None };
+        let mut memory = Self { remembered: Arc::default(), notes: Vec::new(), in_use: None, kept: None };
         match memory.open(memories, folders, settings) {
             Ok(None) => {}
             Ok(Some(why)) => memory.notes.push(first_run(mode, &why)),
@@ -99,7 +102,10 @@ impl Remembering {
             return Err(format!("{place}, where memories are kept, is in one of the two folders"));
         }
         let lookalike = states.lookalike(&terms.roots).ok().flatten();
-        let mut pair = states.find(&terms.roots).map_err(|error| error.to_string())?;
+        let mut pair = match states.find(&terms.roots) {
+            Err(error @ StateError::InUse { .. }) => return Ok(self.refuse(&error)),
+            found => found.map_err(|error| error.to_string())?,
+        };
         if let Some(pair) = &mut pair {
             self.forget_undone_elsewhere(pair, folders, settings);
         }
@@ -121,11 +127,25 @@ impl Remembering {
                 || "nothing is remembered of these two folders yet".to_owned(),
                 |other| other.sides.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join(", and "),
             )),
-            Err(error @ StateError::InUse { .. }) => return Err(error.to_string()),
+            // What is remembered is not known, which is not the same as nothing.
+            Err(error @ StateError::InUse { .. }) => return Ok(self.refuse(&error)),
             Err(error) => Some(error.to_string().trim_end_matches('.').to_owned()),
         };
         self.kept = Some(Kept { states, pair, terms, start });
         Ok(why)
+    }
+
+    fn refuse(&mut self, error: &StateError) -> Option<String> {
+        self.in_use = Some(format!("{error} Nothing was changed. Run again when it has ended."));
+        None
+    }
+
+    /// Has a proposal refused that was made without knowing what is remembered, because another program has that open.
+    pub fn judge(&self, proposal: &mut Proposal) {
+        if let Some(text) = self.in_use.clone() {
+            let problem = Problem { severity: Severity::Refuses, text, remedy: None };
+            proposal.preflight.problems.insert(0, problem);
+        }
     }
 
     /// Forgets what was learned from runs that a side which they wrote to knows no more: they were undone there, perhaps by

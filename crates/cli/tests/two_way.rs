@@ -372,3 +372,97 @@ fn custom_says_what_becomes_of_a_folder_that_was_renamed_with_all_in_it() {
         assert!(!run.stdout.contains(" + "), "nothing is new anywhere: {run}");
     }
 }
+
+/// Where nothing is remembered, what one side alone changed looks like a conflict. No choice between the sides is meant for that.
+#[test]
+fn a_first_run_replaces_nothing_whatever_is_chosen_for_conflicts() {
+    for choice in ["newest", "left", "right"] {
+        let bench = Bench::new();
+        bench.both("x", "as it was", 1);
+        let _ = two_way(&bench, &[]).expect_code(0);
+        // Later, and of another size, so that each choice would have something to say.
+        bench.left("x", "the edit of today", if choice == "newest" { 0 } else { 50 });
+        let run = two_way(&bench, &["--exclude", "*.tmp", "--conflicts", choice]);
+        let run = run.expect_code(3);
+        assert!(run.stdout.contains("first run") && run.stdout.contains("! x"), "{choice}: {run}");
+        let read = [&bench.left, &bench.right].map(|root| fs::read_to_string(root.join("x")).unwrap());
+        assert_eq!(read, ["the edit of today", "as it was"], "{choice}");
+    }
+}
+
+/// What another process has open is not nothing.
+#[test]
+fn a_memory_that_is_in_use_is_no_reason_for_a_first_run() {
+    let bench = Bench::new();
+    bench.both("stays", "s", 1);
+    bench.both("goes", "g", 1);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    fs::remove_file(bench.left.join("goes")).unwrap();
+    let found = listing(bench.fcs.home(), &Options::default()).unwrap();
+    let memories: Vec<_> =
+        found.keys().filter(|path| path.extension().is_some_and(|it| it == "redb")).collect();
+    assert_eq!(memories.len(), 1, "{memories:?}");
+    let memory = fs::File::open(bench.fcs.home().join(memories[0])).unwrap();
+    memory.lock().unwrap();
+    let refused = two_way(&bench, &[]).expect_code(8);
+    assert!(refused.to_string().contains("another process uses it. Nothing was changed."), "{refused}");
+    assert!(!bench.left.join("goes").exists() && bench.right.join("goes").exists());
+    memory.unlock().unwrap();
+    let _ = two_way(&bench, &[]).expect_code(0);
+    assert!(!bench.right.join("goes").exists(), "the removal travels");
+}
+
+/// An item that moved is not taken from its old path while its new one was decided otherwise.
+#[test]
+fn no_choice_for_what_moved_takes_the_last_of_a_file() {
+    let bench = Bench::new();
+    let [x, y] = [1, 2].map(|n| format!("{n}").repeat(5000 + n));
+    bench.both("a", &x, 1);
+    bench.both("b", &y, 2);
+    bench.both("k", "k", 3);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    fs::rename(bench.left.join("b"), bench.left.join("c")).unwrap();
+    fs::rename(bench.left.join("a"), bench.left.join("b")).unwrap();
+    for custom in ["moved=to-right", "moved=to-left", "moved=to-right,right-newer=skip"] {
+        let args = ["-y", "--mode", "custom", "--undo", "off", "--max-delete", "9", "--custom", custom];
+        let run = bench.run("sync", &args);
+        let all: Vec<String> = [&bench.left, &bench.right]
+            .iter()
+            .flat_map(|root| {
+                ["a", "b", "c"].map(|name| fs::read_to_string(root.join(name)).unwrap_or_default())
+            })
+            .collect();
+        assert!(all.contains(&x) && all.contains(&y), "{custom}: {run}");
+    }
+}
+
+/// Two names that were swapped are renamed, whether or not anything is removed in the same run.
+#[test]
+fn names_that_were_swapped_are_renamed() {
+    let bench = Bench::new();
+    for n in 1..=3 {
+        bench.both(&format!("f{n}"), &n.to_string().repeat(5000 + n), n as u64);
+    }
+    let _ = two_way(&bench, &[]).expect_code(0);
+    for (from, to) in [("f1", "t"), ("f2", "f1"), ("t", "f2")] {
+        fs::rename(bench.left.join(from), bench.left.join(to)).unwrap();
+    }
+    let run = two_way(&bench, &[]).expect_code(0);
+    assert!(run.stdout.contains("2 items moved") && !run.stdout.contains("replaced"), "{run}");
+    assert_equal(&bench);
+}
+
+/// Of a folder that moved as one each file that is not what the source has is named.
+#[test]
+fn each_file_of_a_folder_that_moved_and_differs_is_named_and_nothing_is_claimed_of_it() {
+    let bench = Bench::new();
+    for n in 1..=4 {
+        bench.left(&format!("new/f{n}"), &"l".repeat(5000 + n), n as u64);
+        let there = if n % 2 == 0 { "r" } else { "l" };
+        bench.right(&format!("old/f{n}"), &there.repeat(5000 + n), n as u64);
+    }
+    let run = bench.run("sync", &["-y"]).expect_code(5);
+    for (name, told) in [("f1", false), ("f2", true), ("f3", false), ("f4", true)] {
+        assert_eq!(run.stderr.contains(&format!("new/{name}:")), told, "{name}: {run}");
+    }
+}

@@ -348,7 +348,10 @@ fn carry_out(
             Task::Copy(_) | Task::Orphans(..) => Moves::default(),
         };
         let limits = &Limits { remembered, ..limits.clone() };
-        let proposal = folders.propose_moving(task, &comparison, &|_| true, settings, limits, &moves);
+        let mut proposal = folders.propose_moving(task, &comparison, &|_| true, settings, limits, &moves);
+        if let Some(memory) = &memory {
+            memory.judge(&mut proposal);
+        }
         if proposal.preflight.refuses() {
             return Err(Refusal::Text(text::problems(&proposal.preflight.problems)));
         }

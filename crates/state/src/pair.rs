@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fcs_engine::history::RunId;
 use fcs_engine::memory::{MemoryChange, Remembered, RootIdentity, Terms};
@@ -330,7 +330,11 @@ impl Pair {
     }
 }
 
-/// Opens a memory, every page of which is checked: a damaged one is an error here, and not a panic later.
+/// How long another process may have a memory open, which loads it or saves to it.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
+/// Opens a memory, after whoever has it open, every page of which is checked: a damaged one is an error here, and not a panic later.
 fn open(file: &Path) -> Result<Database, StateError> {
     match fs::metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StateError::Missing),
@@ -340,8 +344,16 @@ fn open(file: &Path) -> Result<Database, StateError> {
         }
         Ok(_) => {}
     }
-    let opened = Builder::new().set_cache_size(CACHE).set_check_integrity_on_open(true).open(file);
-    opened.map_err(|error| state_error(error.into(), file, "open"))
+    let begun = Instant::now();
+    loop {
+        let opened = Builder::new().set_cache_size(CACHE).set_check_integrity_on_open(true).open(file);
+        match opened.map_err(|error| state_error(error.into(), file, "open")) {
+            Err(StateError::InUse { .. }) if begun.elapsed() < LONGEST_WAIT => {
+                std::thread::sleep(BETWEEN_TRIES);
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Makes the file smaller where that is worth it, and closes it.

@@ -164,11 +164,19 @@ impl States {
     ///
     /// # Errors
     ///
-    /// [`StateError::Io`] where the folder cannot be listed.
+    /// [`StateError::Io`] where the folder cannot be listed, [`StateError::InUse`] where it may be one that cannot be opened now.
     pub fn find(&self, roots: &[RootIdentity; 2]) -> Result<Option<Pair>, StateError> {
-        let mut found = None;
+        let (mut found, mut in_use) = (None, None);
         for info in self.list()? {
-            let Ok(known) = &info.roots else { continue };
+            let known = match &info.roots {
+                Ok(known) => known,
+                // It may be the one.
+                Err(StateError::InUse { path }) => {
+                    in_use = Some(StateError::InUse { path: path.clone() });
+                    continue;
+                }
+                Err(_) => continue,
+            };
             let straight = known[0].is(&roots[0]) && known[1].is(&roots[1]);
             if straight || known[0].is(&roots[1]) && known[1].is(&roots[0]) {
                 let pair = Pair::new(&self.folder, info.id, roots, !straight);
@@ -178,7 +186,7 @@ impl States {
                 found.get_or_insert(pair);
             }
         }
-        Ok(found)
+        in_use.filter(|_| found.is_none()).map_or(Ok(found), Err)
     }
 
     /// As [`States::find`]; where there is none, one that remembers nothing yet.

@@ -45,6 +45,9 @@ impl<'a> Proposal<'a> {
         };
         let Session { folders, settings, .. } = session;
         let mut proposed = folders.propose_moving(spec.task, comparison, &|_| true, settings, &limits, moves);
+        if let Some(memory) = memory {
+            memory.judge(&mut proposed);
+        }
         if proposed.removes_permanently && spec.removes_unlimited() {
             let text = "Without an undo store a removal cannot be undone, so -y alone is not enough. \
                         Add --max-delete N to say how many items may be removed, or leave out -y to be asked.";

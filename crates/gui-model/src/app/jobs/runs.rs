@@ -62,7 +62,7 @@ pub(in crate::app) fn prepare(
         let proposal = folders.propose(task, comparison, &|row| bits.has(row), &settings, &limits);
         (proposal, AskedFor::Ticked(bits))
     };
-    let (proposal, asked) = match rows {
+    let (mut proposal, asked) = match rows {
         PlannedRows::Ticked(bits) => by_ticks(bits.clone()),
         PlannedRows::Paths(paths) => by_ticks(at_paths(paths, comparison, task.target())),
         PlannedRows::Decided(directed) => {
@@ -79,6 +79,9 @@ pub(in crate::app) fn prepare(
             (proposal, AskedFor::Decided { by_hand: directed.chosen().len() as u64, conflicts })
         }
     };
+    if let Some(memory) = &memory {
+        memory.judge(&mut proposal);
+    }
     let untried =
         !proposal.plan.folders.is_empty() && task.targets().iter().any(|&side| folders.is_untried(side));
     Proposed::new(proposal, Arc::clone(folders), settings, untried, asked, index, memory)
