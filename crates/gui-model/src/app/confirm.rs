@@ -13,7 +13,7 @@ use fcs_app::overview::{self, Fact};
 use fcs_app::remembering::Remembering;
 use fcs_engine::Settings;
 use fcs_engine::compare::{Comparison, RowId, Side, Verdict};
-use fcs_engine::directions::{Act, Why};
+use fcs_engine::directions::{Act, Conflicts, Why};
 use fcs_engine::guard::Excess;
 use fcs_engine::history::RunId;
 use fcs_engine::plan::{Plan, RootIndex};
@@ -76,6 +76,8 @@ pub struct Proposed {
     pub more_conflicts: u64,
     /// Whether any is left for later.
     pub leaves_conflicts: bool,
+    /// Nothing is remembered of the two folders.
+    first_run: bool,
     /// What is said about the memory of the two folders.
     pub memory_notes: Vec<String>,
     /// The first files that are newer than what replaces them.
@@ -133,6 +135,7 @@ impl Proposed {
             conflicts: shown.map(|found| conflict_line(found, index.comparison())).collect(),
             more_conflicts,
             leaves_conflicts,
+            first_run: memory.as_ref().is_some_and(|memory| memory.remembered.is_empty()),
             memory_notes: memory.iter().flat_map(|memory| memory.notes.clone()).collect(),
             facts,
             choices: Choice::of(task, plan),
@@ -201,6 +204,13 @@ impl Proposed {
             1 => Some(format!("An older file replaces this newer one{on}:")),
             n => Some(format!("Older files replace these {} newer ones{on}:", number(n))),
         }
+    }
+
+    /// What is offered for all conflicts: where nothing is remembered no side is chosen, because what one side alone changed looks
+    /// like a conflict there.
+    pub fn conflict_choices(&self) -> impl Iterator<Item = (Conflicts, &'static str)> {
+        let settles = |choice| !matches!(choice, Conflicts::Later | Conflicts::KeepBoth);
+        mode::CONFLICTS.into_iter().filter(move |(choice, _)| !self.first_run || !settles(*choice))
     }
 
     /// How many conflicts there are, and that they are left for later, where they are.

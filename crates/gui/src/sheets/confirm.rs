@@ -10,7 +10,7 @@ use fcs_engine::directions::Mode;
 use fcs_engine::preflight::Severity;
 use fcs_engine::session::Task;
 use fcs_gui_model::app::{Choice, Confirm, Proposed};
-use fcs_gui_model::{mode, text};
+use fcs_gui_model::text;
 
 use super::SheetRequest;
 use crate::bottom;
@@ -178,7 +178,7 @@ fn conflicts(
     if let Task::Directed(Mode::TwoWay { conflicts: now }) = task {
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new("Conflicts").color(pal.weak));
-            for (choice, words) in mode::CONFLICTS {
+            for (choice, words) in proposed.conflict_choices() {
                 ui.add_space(4.0);
                 let radio = widgets::radio(ui, now == choice, words);
                 name(ui, &radio, &format!("Conflicts: {words}"));
