@@ -11,12 +11,12 @@ use super::ledger::{GroupDone, Ledger, Waiting};
 use crate::Settings;
 
 /// A group with the ledger, and the settings that it is committed by.
-type Lot = (Box<Ledger>, Vec<Waiting>, Settings);
+type GroupJob = (Box<Ledger>, Vec<Waiting>, Settings);
 type Done = (Box<Ledger>, GroupDone);
 
 /// The thread, which ends when this goes.
 pub(super) struct Aside {
-    lots: Sender<Lot>,
+    lots: Sender<GroupJob>,
     done: Receiver<Done>,
     _thread: JoinHandle<()>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Aside {
 impl Aside {
     /// `None` where the system gives no thread.
     pub(super) fn start() -> Option<Self> {
-        let (lots, todo) = bounded::<Lot>(1);
+        let (lots, todo) = bounded::<GroupJob>(1);
         let (report, done) = bounded(1);
         let work = move || {
             for (mut ledger, group, settings) in &todo {
@@ -39,7 +39,7 @@ impl Aside {
     }
 
     /// Begins with a group; nothing of an earlier one is under way. Gives everything back where the thread has ended.
-    pub(super) fn begin(&self, lot: Lot) -> Result<(), Box<Lot>> {
+    pub(super) fn begin(&self, lot: GroupJob) -> Result<(), Box<GroupJob>> {
         self.lots.send(lot).map_err(|refused| Box::new(refused.into_inner()))
     }
 

@@ -45,7 +45,7 @@ const GROUP_BYTES: u64 = 64 << 20;
 pub(crate) struct OpenRun {
     target: Root,
     options: RunOptions,
-    ledger: Place,
+    ledger: LedgerAt,
     aside: Option<Aside>,
     whole: Arc<Whole>,
     id: RunId,
@@ -65,7 +65,7 @@ pub(crate) struct OpenRun {
 }
 
 /// Where the ledger is.
-enum Place {
+enum LedgerAt {
     Here(Box<Ledger>),
     /// With a group: the places of its files, and their steps.
     Aside(Vec<(RelPath, Step)>),
@@ -128,7 +128,7 @@ impl OpenRun {
         Ok(Self {
             target,
             options,
-            ledger: Place::Here(Box::new(ledger)),
+            ledger: LedgerAt::Here(Box::new(ledger)),
             aside: None,
             whole,
             id,
@@ -162,9 +162,9 @@ impl OpenRun {
     /// Whether nothing may change any more, so that the run waits for recovery. Of a group that is under way it is not known.
     pub(crate) fn is_stopped(&self) -> bool {
         match &self.ledger {
-            Place::Here(ledger) => ledger.is_stopped(),
-            Place::Aside(_) => self.whole.is_broken(),
-            Place::Lost => true,
+            LedgerAt::Here(ledger) => ledger.is_stopped(),
+            LedgerAt::Aside(_) => self.whole.is_broken(),
+            LedgerAt::Lost => true,
         }
     }
 
@@ -175,21 +175,21 @@ impl OpenRun {
 
     /// Whether any copy waits for its group.
     pub(crate) fn has_waiting(&self) -> bool {
-        !self.group.is_empty() || matches!(self.ledger, Place::Aside(_))
+        !self.group.is_empty() || matches!(self.ledger, LedgerAt::Aside(_))
     }
 
     /// The ledger, after the group that it is with.
     fn ledger(&mut self) -> Result<&mut Ledger, StartError> {
-        if matches!(self.ledger, Place::Aside(_)) {
+        if matches!(self.ledger, LedgerAt::Aside(_)) {
             let done = self.aside.as_ref().and_then(Aside::wait);
             self.take_back(done);
         }
         match &mut self.ledger {
-            Place::Here(ledger) => {
+            LedgerAt::Here(ledger) => {
                 ledger.add_failures(std::mem::take(&mut self.failed_apart));
                 Ok(ledger)
             }
-            Place::Aside(_) | Place::Lost => Err(had_to_stop(&self.target)),
+            LedgerAt::Aside(_) | LedgerAt::Lost => Err(had_to_stop(&self.target)),
         }
     }
 
@@ -198,12 +198,12 @@ impl OpenRun {
         let ledger = match done {
             Some((ledger, done)) => {
                 self.told(done);
-                Place::Here(ledger)
+                LedgerAt::Here(ledger)
             }
-            None => Place::Lost,
+            None => LedgerAt::Lost,
         };
         let with = std::mem::replace(&mut self.ledger, ledger);
-        if let (Place::Lost, Place::Aside(group)) = (&self.ledger, with) {
+        if let (LedgerAt::Lost, LedgerAt::Aside(group)) = (&self.ledger, with) {
             self.aside = None;
             let lost: Vec<_> = group.into_iter().map(|(place, step)| self.defect(place, &step)).collect();
             self.ended.extend(lost);
@@ -386,7 +386,7 @@ impl OpenRun {
 
     /// What became of those that waited, in the order in which they came, since this was asked last.
     pub(crate) fn take_ended(&mut self) -> Vec<ItemReport> {
-        if matches!(self.ledger, Place::Aside(_)) {
+        if matches!(self.ledger, LedgerAt::Aside(_)) {
             match self.aside.as_ref().map_or(Err(TryRecvError::Disconnected), Aside::look) {
                 Ok(done) => self.take_back(Some(done)),
                 Err(TryRecvError::Empty) => {}
@@ -421,13 +421,13 @@ impl OpenRun {
         let group = self.take_group();
         let with =
             group.iter().map(|one| (one.folder.target_path.join(&one.step.target_name), one.step.clone()));
-        let with = Place::Aside(with.collect());
+        let with = LedgerAt::Aside(with.collect());
         match (std::mem::replace(&mut self.ledger, with), &self.aside) {
-            (Place::Here(ledger), Some(aside)) => {
+            (LedgerAt::Here(ledger), Some(aside)) => {
                 if let Err(refused) = aside.begin((ledger, group, settings.clone())) {
                     let (ledger, group, _) = *refused;
                     self.aside = None;
-                    self.ledger = Place::Here(ledger);
+                    self.ledger = LedgerAt::Here(ledger);
                     self.group = group;
                     return self.commit(settings);
                 }
@@ -455,7 +455,7 @@ impl OpenRun {
         let made = std::mem::take(&mut self.made);
         let mut notes = std::mem::take(&mut self.notes);
         let Ok(_) = self.ledger() else { return (RunResult::Stopped, self.ended, notes) };
-        let Place::Here(ledger) = self.ledger else { return (RunResult::Stopped, self.ended, notes) };
+        let LedgerAt::Here(ledger) = self.ledger else { return (RunResult::Stopped, self.ended, notes) };
         let (result, items, more) = ledger.end(made, (settings, control));
         notes.extend(more);
         (result, items, notes)

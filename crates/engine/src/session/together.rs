@@ -174,7 +174,7 @@ pub fn undo_in_all(roots: &[Root], run: &RunId, control: &Control) -> Result<Vec
             return Err(refusal(first, out));
         }
         if whole.goes_back() {
-            whole.forget();
+            whole.prune();
             return Err(start(first, StartError::NothingToUndo));
         }
         // In its own words.
@@ -187,7 +187,7 @@ pub fn undo_in_all(roots: &[Root], run: &RunId, control: &Control) -> Result<Vec
     for (root, run) in wanted {
         all.push(in_root(root, vec![undo(root, Some(run), control)?]));
     }
-    Whole::of(first, &look(first)?, run, &mut Around::default()).forget();
+    Whole::of(first, &look(first)?, run, &mut Around::default()).prune();
     Ok(all)
 }
 
@@ -253,7 +253,7 @@ pub fn recover_in_all(root: &Root, how: RecoverMode, control: &Control) -> Resul
         all.push(in_root(&other, vec![report]));
     }
     let mine = look(root)?;
-    wholes(root, &mine).for_each(|whole| whole.forget());
+    wholes(root, &mine).for_each(|whole| whole.prune());
     Ok(all)
 }
 
@@ -328,9 +328,9 @@ impl Whole {
         parts.collect()
     }
 
-    /// Lets go of what is over in all roots: they need not lead to each other any more. What could not be let go of now is
-    /// when it is asked for again.
-    fn forget(&self) {
+    /// Prunes what is over in all roots, whose journals need not name each other any more. What cannot be pruned now is pruned
+    /// when the run is asked for again.
+    fn prune(&self) {
         let is_waiting = |run: &RunInfo| run.state == RunState::Unfinished || run.going_back && run.undoable;
         let is_mark = |run: &RunInfo| {
             matches!(run.state, RunState::RolledBackHere | RunState::Recovered | RunState::PartlyPruned)

@@ -154,7 +154,7 @@ fn a_first_run_says_what_it_means_and_leaves_what_differs_for_later() {
 }
 
 #[test]
-fn changes_and_removals_go_both_ways_and_one_undo_takes_both_sides_and_the_memory_back() {
+fn changes_and_removals_go_both_ways_and_one_undo_undoes_both_sides_and_the_memory() {
     let mut bench = remembered();
     assert!(bench.app.directed().unwrap().notes().is_empty(), "the memory holds");
     assert_eq!(bench.act("mine.txt"), Act::CopyTo(Side::Right));
