@@ -36,7 +36,7 @@ pub fn counted(action: ActionKind) -> Option<Counted> {
         ActionKind::Move => Counted {
             planned: ["item moved", "items moved"],
             fact: "moved",
-            done: ["item to another folder", "items to another folder"],
+            done: ["item to another path", "items to another path"],
             became: "moved",
         },
         ActionKind::SetMetadata => Counted {
@@ -98,7 +98,7 @@ pub fn planned(action: ActionKind, bytes: u64, to: Option<&str>) -> String {
         ActionKind::FileTimes | ActionKind::FolderTimes => "times only".to_owned(),
         ActionKind::SetMetadata => "permissions or times only".to_owned(),
         ActionKind::Rename => format!("renamed to {}", to.unwrap_or("the source's spelling")),
-        ActionKind::Move => format!("moved to {}", to.unwrap_or("another folder")),
+        ActionKind::Move => format!("moved to {}", to.unwrap_or("another path")),
         ActionKind::CopyLink => "link".to_owned(),
         ActionKind::CopyNew | ActionKind::Replace | ActionKind::Remove => size(bytes),
     }

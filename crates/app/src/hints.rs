@@ -14,7 +14,7 @@ use fcs_engine::history::RecoveryReport;
 use fcs_engine::preflight::Problem;
 use fcs_engine::report::{Outcome, Report, SkipReason};
 use fcs_engine::session::{OutOfReach, SessionError};
-use fcs_engine::{Error, ErrorKind, Note, StartError};
+use fcs_engine::{Error, ErrorKind, Note, StartError, TargetState};
 use fcs_sys::{OsReason, Protection, RelPath, unc_share};
 use serde::Serialize;
 
@@ -41,6 +41,11 @@ pub fn hint(error: &Error, who: FrontEnd) -> Cow<'static, str> {
         ErrorKind::SourceStale | ErrorKind::TargetStale => "Compare again, then copy.",
         ErrorKind::ChangedMeanwhile | ErrorKind::SourceHasIt => "Compare again.",
         ErrorKind::SourceUnsteady => "Close the program that writes to it and run again.",
+        // The item that was renamed may never have been the source's: size and date are all that was compared.
+        ErrorKind::Mismatch { .. } if error.target == Some(TargetState::Moved) => {
+            "It may be another file of the same size and date: compare by content, and copy it again. If it should be the same \
+             one, do not trust this disk, cable or memory until you have tested it."
+        }
         ErrorKind::Mismatch { .. } => {
             "Do not trust this disk, cable or memory until you have tested it; then run again."
         }
@@ -334,7 +339,7 @@ pub fn of_recovery(recovery: &RecoveryReport, who: FrontEnd) -> Vec<ItemHint> {
 
 #[cfg(test)]
 mod tests {
-    use fcs_engine::{Op, Settings, TargetState};
+    use fcs_engine::{Op, Settings};
 
     use super::*;
 

@@ -392,7 +392,7 @@ mod tests {
         let told = facts(&report, FrontEnd::Window).into_iter().map(|line| (line.name, line.text));
         let expected = [
             ("renamed", "1 item to the source's spelling"),
-            ("moved", "2 items to another folder"),
+            ("moved", "2 items to another path"),
             ("metadata", "1 item given other permissions or times"),
         ];
         assert!(told.eq(expected.map(|(name, text)| (name.to_owned(), text.to_owned()))));

@@ -227,7 +227,7 @@ fn what_was_renamed_is_shown_renamed_and_renamed_back() {
     let off = bench.run("sync", &["-n", "--moves", "off", "--max-delete", "100"]).expect_code(0);
     assert!(!off.stdout.contains('→') && off.stdout.contains("- single"), "{off}");
     let run = bench.run("sync", &["-y"]).expect_code(0);
-    assert!(run.stdout.contains("3 items to another folder") || run.stdout.contains("moved"), "{run}");
+    assert!(run.stdout.contains("3 items to another path"), "{run}");
     assert_equal(&bench.left, &bench.right);
     let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
     assert_eq!(bench.seen(), before);

@@ -465,4 +465,5 @@ fn each_file_of_a_folder_that_moved_and_differs_is_named_and_nothing_is_claimed_
     for (name, told) in [("f1", false), ("f2", true), ("f3", false), ("f4", true)] {
         assert_eq!(run.stderr.contains(&format!("new/{name}:")), told, "{name}: {run}");
     }
+    assert!(run.stderr.contains("It may be another file of the same size and date"), "{run}");
 }
