@@ -1,3 +1,7 @@
+//! What is known of content, on a file system whose change times prove something. Only Linux has one here.
+
+#![cfg(target_os = "linux")]
+
 use std::fs;
 use std::path::Path;
 

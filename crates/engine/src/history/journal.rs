@@ -292,6 +292,7 @@ impl<'a> Reader<'a> {
 mod tests {
     use fcs_sys::{Access, Name, open_root};
 
+    use super::super::record::is_read;
     use super::super::{Ledger, VERSION};
     use super::*;
 
@@ -415,6 +416,8 @@ mod tests {
         let name = Name::new(*b"j").unwrap();
         for (payload, version) in [
             (postcard::to_stdvec(&(0u32, 2u32, "r1")).unwrap(), Some(2)),
+            (postcard::to_stdvec(&(0u32, VERSION + 1, "r1")).unwrap(), Some(VERSION + 1)),
+            (postcard::to_stdvec(&(0u32, 4u32, "r1")).unwrap(), None),
             (postcard::to_stdvec(&(99u32, 2u32, "r1")).unwrap(), None),
         ] {
             let mut bytes = (payload.len() as u32).to_le_bytes().to_vec();
@@ -503,7 +506,7 @@ mod tests {
             let mut tail = Tail::default();
             let raw = read_bytes(input).0;
             // The records of another version's are not what they seem, and nobody asks for them.
-            let is_ours = matches!(raw.first(), Some(Record::Begin(begin)) if begin.version == VERSION);
+            let is_ours = matches!(raw.first(), Some(Record::Begin(begin)) if is_read(begin.version));
             for record in raw.into_iter().filter(|_| is_ours) {
                 let payload = postcard::to_stdvec(&record).unwrap();
                 tail.number += 1;

@@ -9,7 +9,7 @@ use fcs_sys::{Attributes, FileId, FileRef, Kind, Metadata, Name, RelPath, Time};
 
 use super::journal::{self, Tail};
 use super::record::{
-    Begin, EmptiedFolder, End, EndKind, FileStamp, FolderRecord, Record, RemovedTo, VERSION,
+    Begin, EmptiedFolder, End, EndKind, FileStamp, FolderRecord, Record, RemovedTo, is_read,
 };
 use super::{RunInfo, RunState};
 use crate::ops::Operation;
@@ -177,7 +177,7 @@ impl Ledger {
 
     fn begin(first: Record) -> Option<Self> {
         let Record::Begin(begin) = first else { return None };
-        (begin.version == VERSION).then(|| Self {
+        is_read(begin.version).then(|| Self {
             begin,
             folders: Vec::new(),
             steps: Vec::new(),

@@ -4,8 +4,8 @@
 //! durable does the first unfinished file appear. So whoever finds a journal knows where to look and what belonged
 //! there, even if nothing that was written later survived.
 //!
-//! Invariant: the order of variants and fields is the format. New ones go at the end, changed ones need a new
-//! [`VERSION`].
+//! Invariant: the order of variants and fields is the format. New variants go at the end, and they too need a new
+//! [`VERSION`]: to a program that does not know one, the journal ends before it.
 
 use std::io;
 
@@ -22,7 +22,14 @@ pub(crate) use crate::ops::vocabulary::StepKind;
 use crate::settings::Undo;
 
 /// Version of the format.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
+/// The oldest one that is read: since then variants were only added.
+const OLDEST_READ: u32 = 4;
+
+/// Whether a journal of this format is read.
+pub(crate) fn is_read(version: u32) -> bool {
+    (OLDEST_READ..=VERSION).contains(&version)
+}
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -163,11 +170,11 @@ pub(crate) struct Begin {
     pub(crate) retries: Option<RunId>,
 }
 
-/// The format of a first record, if it is another than [`VERSION`]. Every version begins a journal with the same variant
+/// The format of a first record, if it is one that is not read. Every version begins a journal with the same variant
 /// and the number of its format.
 pub(crate) fn other_version(payload: &[u8]) -> Option<u32> {
     let ((variant, version), _) = postcard::take_from_bytes::<(u32, u32)>(payload).ok()?;
-    (variant == 0 && version != VERSION).then_some(version)
+    (variant == 0 && !is_read(version)).then_some(version)
 }
 
 impl Begin {
