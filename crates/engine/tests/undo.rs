@@ -14,10 +14,11 @@ use std::sync::{Arc, Mutex};
 use common::{Bench, age, assert_no_strays_beside, is_journal, noise};
 use fcs_engine::compare::Side;
 use fcs_engine::history::{
-    RecoverMode, RecoveryAction, RecoveryReport, RunState, StartError, list, recover, undo, unfinished,
+    RecoverMode, RecoveryAction, RecoveryReport, RunState, StartError, list, paths_of, recover, undo,
+    unfinished,
 };
 use fcs_engine::plan::{Plan, plan_sync};
-use fcs_engine::report::{ItemReport, Outcome, Report, RunResult};
+use fcs_engine::report::{ActionKind, ItemReport, Outcome, Report, RunResult};
 use fcs_engine::run::{OnError, RunOptions, run};
 use fcs_engine::settings::{RemoveDespiteFailures, Undo};
 use fcs_engine::{Cancel, Control, Observer, OnCancel, TargetState};
@@ -296,6 +297,25 @@ fn a_cancelled_run_can_be_kept_and_undone_or_rolled_back() {
         }
     }
     assert!(cut_short >= 4, "some runs were cut short: {cut_short}");
+}
+
+/// A memory forgets what is undone; what a run never came to is still as it is remembered.
+#[test]
+fn what_a_run_did_not_come_to_is_not_among_what_it_may_have_changed() {
+    let mut not_reached = 0;
+    for scenario in SCENARIOS {
+        let (bench, _, report, _) = cancelled(scenario, 1, OnCancel::Keep);
+        let (_, right) = bench.roots();
+        let changed = paths_of(&right, &report.run).unwrap();
+        // Folders are listed before anything is done, and those that a run makes are all among them.
+        let folders = [ActionKind::FolderTimes, ActionKind::CreateFolder];
+        for item in report.items.iter().filter(|item| !folders.contains(&item.action)) {
+            let is_done = matches!(item.outcome, Outcome::Done { .. });
+            not_reached += usize::from(!is_done);
+            assert_eq!(changed.contains(&item.path), is_done, "{scenario}: {item:?}\n{changed:?}");
+        }
+    }
+    assert!(not_reached >= 4, "{not_reached}");
 }
 
 /// Enough for several threads, in folders of different sizes.

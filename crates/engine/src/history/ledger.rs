@@ -330,6 +330,13 @@ impl Ledger {
         self.elsewhere = self.anchor != Some(now);
     }
 
+    /// Whether a step may have changed something. What was never announced was not: it had to be durable here before.
+    pub(crate) fn may_be_done(&self, step: &LedgerStep) -> bool {
+        let at = |number: u64| usize::try_from(number.checked_sub(1)?).ok();
+        let carrier = step.within.and_then(|number| self.steps.get(at(number)?));
+        step.intended || step.is_chained || carrier.is_some_and(|carrier| carrier.intended)
+    }
+
     fn commit_carried(&mut self, carries: &[u64]) -> Option<()> {
         for &number in carries {
             let step = self.step_mut(number)?;

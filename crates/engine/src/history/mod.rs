@@ -318,8 +318,8 @@ pub fn troubled(root: &Root) -> crate::Result<Vec<RunInfo>> {
     Ok(runs)
 }
 
-/// The paths of everything that a run, and all that belong to it, were to change on a root, old and new; of runs whose journals
-/// cannot be read none are known. Changes nothing.
+/// The paths of everything that a run, and all that belong to it, may have changed on a root, old and new; of runs whose
+/// journals cannot be read none are known. Changes nothing.
 pub fn paths_of(root: &Root, group: &RunId) -> crate::Result<Vec<RelPath>> {
     let failed = |e| Error::os(Op::ReadJournal, root.path.clone(), e);
     let Some(look) = StoreReader::open(root).map_err(failed)? else { return Ok(Vec::new()) };
@@ -330,10 +330,13 @@ pub fn paths_of(root: &Root, group: &RunId) -> crate::Result<Vec<RelPath>> {
             continue;
         }
         for folder in &ledger.folders {
-            paths.push(folder.path.clone());
-            for step in &ledger.steps[folder.steps.clone()] {
+            let before = paths.len();
+            for step in ledger.steps[folder.steps.clone()].iter().filter(|step| ledger.may_be_done(step)) {
                 paths.push(folder.path.join(&step.name));
                 paths.extend(step.does.new_path().cloned());
+            }
+            if folder.record.create || paths.len() > before {
+                paths.push(folder.path.clone());
             }
         }
     }
