@@ -47,6 +47,8 @@ pub(super) struct Question<'a> {
 pub(super) struct Finding {
     pub(super) columns: Vec<&'static str>,
     pub(super) faults: Vec<String>,
+    /// What each command said that was run on it.
+    story: Vec<String>,
 }
 
 impl Finding {
@@ -190,7 +192,7 @@ impl Socket {
             let undo = Verb::UndoAt(question.from);
             // When nothing was done there is nothing to undo, and it says so.
             if both::look(&folder)? == both.edited {
-                self.run(program, undo)?;
+                self.run(program, undo, finding)?;
             } else {
                 self.ask(program, undo, finding)?;
                 afresh = true;
@@ -203,7 +205,8 @@ impl Socket {
         self.ask(program, Verb::TwoWay, finding)?;
         let wrong = both.unsettled(&both::look(&folder)?, afresh);
         if !wrong.is_empty() {
-            finding.fault("unsettled", format!("after the next run:\n  {}", wrong.join("\n  ")));
+            let story = finding.story.join("\n  ");
+            finding.fault("unsettled", format!("after the next run:\n  {}\n  {story}", wrong.join("\n  ")));
         }
         both.lost(&folder)?
             .into_iter()
@@ -211,14 +214,17 @@ impl Socket {
         Ok(())
     }
 
-    fn run(&self, program: &Program, verb: Verb) -> Result<Ran, String> {
+    fn run(&self, program: &Program, verb: Verb, finding: &mut Finding) -> Result<Ran, String> {
         let folder = self.mount_point();
         let [left, right] = both::roots(&folder);
-        program.run_keeping(&program.words(verb, &left, &right), Kill::Never, &film::state(&folder))
+        let words = program.words(verb, &left, &right);
+        let ran = program.run_keeping(&words, Kill::Never, &film::state(&folder))?;
+        finding.story.push(format!("{verb} ended with {:?}: {}", ran.end, ran.said.trim_end()));
+        Ok(ran)
     }
 
     fn ask(&self, program: &Program, verb: Verb, finding: &mut Finding) -> Result<(), String> {
-        let ran = self.run(program, verb)?;
+        let ran = self.run(program, verb, finding)?;
         if ran.end != ProcessEnd::Code(0) {
             finding.fault("failed", format!("{verb} ended with {:?}: {}", ran.end, ran.said.trim_end()));
         }
@@ -250,7 +256,7 @@ impl Socket {
         let start = &question.film.right;
         // When nothing was done, or it was rolled back, there is nothing to undo, and it says so.
         if judge::look(right)? == *start {
-            self.run(program, Verb::Undo)?;
+            self.run(program, Verb::Undo, finding)?;
         } else {
             self.ask(program, Verb::Undo, finding)?;
         }
