@@ -12,6 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use fcs_engine::compare::{Comparison, RowId, Verdict, compare};
 use fcs_engine::scan::scan_pair;
 use fcs_engine::{Control, Settings};
+use fcs_sys::{Time, Times};
 use fcs_testkit::faulty::{Act, Call, Event, wrap};
 use proptest::prelude::*;
 
@@ -78,6 +79,16 @@ impl Pair {
         for (at, root) in roots.iter().enumerate() {
             fs::create_dir(root).unwrap();
             self.items.keys().for_each(|path| made(at, Path::new(path)));
+        }
+        // However long it took to make them.
+        let date = Time::new(BEGIN as i64, 0);
+        let all = self.items.keys().map(Path::new);
+        let folders = (0..2).flat_map(|at| {
+            all.clone().map(move |path| (at, path)).filter(|(at, path)| self.item_at(path, *at) == Some(None))
+        });
+        for (at, path) in folders {
+            let folder = fcs_sys::open_root(&roots[at].join(path)).unwrap();
+            folder.dir.set_times(Times { modified: Some(date), created: None }).unwrap();
         }
         let [left, right] = roots.map(|root| fcs_sys::open_root(&root).unwrap());
         // No permission, in the system's numbers.

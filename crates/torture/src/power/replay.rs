@@ -186,7 +186,9 @@ impl Socket {
         // Where the journal of one side alone is not over, only that side knows that there is something to do.
         self.ask(program, Verb::RecoverAt(question.from.other()), finding)?;
         look("recovered", When::Recovered, finding)?;
-        let mut afresh = question.verb != Verb::TwoWay;
+        // Whoever opens a memory writes to its first block. Where that may be garbage, the memory is refused, and the rules of a
+        // first run hold.
+        let mut afresh = question.verb != Verb::TwoWay || question.garbage;
         if question.undo {
             finding.count("undone");
             let undo = Verb::UndoAt(question.from);
