@@ -135,6 +135,11 @@ pub fn facts(report: &Report, who: FrontEnd) -> Vec<Line> {
     if c.failed > 0 {
         fact("failed", count(c.failed, "item, listed below", "items, listed below"));
     }
+    let replaced = report.differing.iter().filter(|found| found.replaced);
+    let replaced: Vec<String> = replaced.map(|found| found.path.to_string()).collect();
+    if !replaced.is_empty() {
+        lines.push(with_paths("then copied", "moved, and then not what the source has", replaced));
+    }
     lines.extend(
         left_alone(report, who).into_iter().map(|(why, paths)| with_paths("left alone", &why, paths)),
     );
@@ -309,7 +314,7 @@ fn not_kept(report: &Report) -> BTreeMap<String, Vec<String>> {
 #[cfg(test)]
 mod tests {
     use fcs_engine::plan::RootIndex;
-    use fcs_engine::report::SCHEMA;
+    use fcs_engine::report::{Differing, SCHEMA};
     use fcs_engine::{ErrorKind, Op, Settings};
     use fcs_sys::{RelPath, Time};
 
@@ -346,6 +351,7 @@ mod tests {
             counts,
             notes: Vec::new(),
             items,
+            differing: Vec::new(),
         }
     }
 
@@ -363,6 +369,20 @@ mod tests {
         assert!(line("left alone").text.ends_with(": 12 items"));
         assert_eq!(line("not kept").text, "a\\x1b: 1 item");
         assert_eq!(line("not verified").text, "1 as requested");
+    }
+
+    #[test]
+    fn what_was_copied_because_what_was_moved_differs_is_listed_and_the_rest_is_not() {
+        let found = |path: &str, replaced| Differing {
+            root: RootIndex(1),
+            moved: RelPath::root(),
+            path: RelPath::parse(path.as_bytes()).unwrap(),
+            replaced,
+        };
+        let report = Report { differing: vec![found("a", true), found("b", false)], ..report(Vec::new()) };
+        let [line] = &facts(&report, FrontEnd::Window)[..] else { panic!() };
+        assert_eq!((line.name.as_str(), &line.paths), ("then copied", &vec!["a".to_owned()]));
+        assert_eq!(line.text, "moved, and then not what the source has: 1 item");
     }
 
     #[test]

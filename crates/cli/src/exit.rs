@@ -19,7 +19,8 @@ Exit codes:
        --strict
   4    some items failed, the rest is done (or rolled back, as requested);
        for compare: some items could not be read or compared
-  5    some copies failed verification and were discarded
+  5    some copies failed verification and were discarded, or what was moved is
+       not what the source has and could not be replaced by it
   6    the run was rolled back: the folder is as it was before
   7    all failures are items that changed after the comparison; run again
   8    refused before anything was written: one folder given twice, one inside
@@ -168,6 +169,7 @@ mod tests {
             counts,
             notes: vec!["a note".to_owned().into()],
             items,
+            differing: Vec::new(),
         };
         Code::of_report(&report, strict)
     }

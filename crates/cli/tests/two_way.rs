@@ -452,16 +452,47 @@ fn names_that_were_swapped_are_renamed() {
     assert_equal(&bench);
 }
 
-/// Of a folder that moved as one each file that is not what the source has is named.
-#[test]
-fn each_file_of_a_folder_that_moved_and_differs_is_named_and_nothing_is_claimed_of_it() {
+/// A folder that only has another name, and two files in it that only look alike.
+fn renamed_with_others_in_it() -> Bench {
     let bench = Bench::new();
     for n in 1..=4 {
         bench.left(&format!("new/f{n}"), &"l".repeat(5000 + n), n as u64);
         let there = if n % 2 == 0 { "r" } else { "l" };
         bench.right(&format!("old/f{n}"), &there.repeat(5000 + n), n as u64);
     }
-    let run = bench.run("sync", &["-y"]).expect_code(5);
+    bench
+}
+
+/// Each file of a folder that moved as one that is not what the source has is copied in the same run, and named.
+#[test]
+fn what_moved_and_differs_is_copied_in_the_same_run_which_says_so_and_one_undo_takes_it_back() {
+    for mode in [&["--mode", "mirror"][..], &[]] {
+        let bench = renamed_with_others_in_it();
+        let before = seen(&bench);
+        let run = bench.run("sync", &[&["-y"], mode].concat()).expect_code(0);
+        let told = "then copied   moved, and then not what the source has: 2 items\n      ! new/f2\n      ! new/f4\n";
+        assert!(run.stdout.contains(told) && run.stdout.contains("2 files and links copied"), "{run}");
+        assert_equal(&bench);
+        let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+        assert_eq!(seen(&bench), before, "{mode:?}");
+        let run = bench.run("sync", &[&["-y", "--json"], mode].concat()).expect_code(0);
+        let items: Vec<String> = json_lines(&run)
+            .iter()
+            .filter(|event| event["event"] == "item" && event["outcome"]["kind"] == "done")
+            .filter_map(|event| Some(format!("{} {}", event["action"].as_str()?, event["path"].as_str()?)))
+            .collect();
+        for item in ["move old", "replace new/f2", "replace new/f4"] {
+            assert_eq!(items.iter().filter(|found| *found == item).count(), 1, "{item}: {run}");
+        }
+    }
+}
+
+#[test]
+fn without_an_undo_store_each_file_that_moved_and_differs_is_named_and_stays() {
+    let bench = renamed_with_others_in_it();
+    let run = bench.run("sync", &["-y", "--undo", "off"]).expect_code(5);
+    assert!(run.stdout.contains("nothing would keep what a copy replaces"), "{run}");
+    assert_eq!(fs::read_to_string(bench.right.join("new/f2")).unwrap(), "r".repeat(5002));
     for (name, told) in [("f1", false), ("f2", true), ("f3", false), ("f4", true)] {
         assert_eq!(run.stderr.contains(&format!("new/{name}:")), told, "{name}: {run}");
     }

@@ -319,6 +319,19 @@ impl ItemReport {
     }
 }
 
+/// A file that was moved, by itself or with a folder, and is not what the source has at its new path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Differing {
+    /// The root in which it was moved, by its place in [`Report::roots`].
+    pub root: RootIndex,
+    /// What was moved, by its old path below the root: the file, or a folder that it is in.
+    pub moved: RelPath,
+    /// Where the file is now, below the root.
+    pub path: RelPath,
+    /// The source's version was copied over it and verified, by an item of its own. Else it is still what it was.
+    pub replaced: bool,
+}
+
 /// Totals of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -370,6 +383,13 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Of these items.
+    pub(crate) fn of(items: &[ItemReport]) -> Self {
+        let mut counts = Self::default();
+        items.iter().for_each(|item| counts.add(item));
+        counts
+    }
+
     /// Whether anything was made, changed or removed.
     pub fn any_change(&self) -> bool {
         let made = self.copied + self.folders_created + self.removed + self.folders_removed;
@@ -445,6 +465,21 @@ pub enum RunResult {
     DryRun,
 }
 
+impl RunResult {
+    /// How a run ended that was neither rolled back nor stopped.
+    pub(crate) fn of(items: &[ItemReport], counts: &Counts) -> Self {
+        let is_cancelled =
+            |item: &ItemReport| matches!(item.outcome, Outcome::Skipped { why: SkipReason::Cancelled });
+        if items.iter().any(is_cancelled) {
+            Self::Cancelled
+        } else if counts.failed > 0 {
+            Self::CompletedWithFailures
+        } else {
+            Self::Completed
+        }
+    }
+}
+
 /// Everything about one run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -476,6 +511,9 @@ pub struct Report {
     pub notes: Vec<Note>,
     /// Every item the run touched or left alone.
     pub items: Vec<ItemReport>,
+    /// Files that were moved and were not what the source has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differing: Vec<Differing>,
 }
 
 #[cfg(test)]

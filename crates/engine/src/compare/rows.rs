@@ -1,5 +1,6 @@
 //! Looking things up in a comparison.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use fcs_sys::{Kind, RelPath};
@@ -44,6 +45,26 @@ impl Comparison {
     pub fn name_on(&self, row: RowId, side: Side) -> &[u8] {
         let of = |side| self.node(row, side).map(|node| self.tree(side).name(node));
         of(side).or_else(|| of(side.other())).unwrap_or_default()
+    }
+
+    /// The row of this name in a folder's row, as names are paired. A binary search: rows are in the order of names.
+    pub(crate) fn child_named(&self, folder: RowId, name: &[u8]) -> Option<RowId> {
+        let order = self.left.order();
+        let mut rows = self.children(folder);
+        while rows.start < rows.end {
+            let middle = rows.start + (rows.end - rows.start) / 2;
+            match order.compare_keys(self.name(middle), name) {
+                Ordering::Equal => return Some(middle),
+                Ordering::Less => rows.start = middle + 1,
+                Ordering::Greater => rows.end = middle,
+            }
+        }
+        None
+    }
+
+    /// The row of a path.
+    pub(crate) fn row_of(&self, path: &RelPath) -> Option<RowId> {
+        path.names().try_fold(Self::ROOT, |folder, name| self.child_named(folder, name.as_bytes()))
     }
 
     /// A row's path below the root, in the left side's spelling as far as it has the folders, else the right's.

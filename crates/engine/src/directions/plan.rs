@@ -2,7 +2,6 @@
 //!
 //! Invariant: a plan does what was decided or less. What the planner finds to stand against an act is skipped and told.
 
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use fcs_sys::{Kind, Name};
@@ -146,17 +145,7 @@ fn second_names(
     names
 }
 
-/// Whether nothing in a row's folder has this name on either side. Rows are in the order of names, which may be many.
+/// Whether nothing in a row's folder has this name on either side.
 fn is_free(comparison: &Comparison, row: RowId, name: &Name) -> bool {
-    let order = comparison.left.order();
-    let mut rows = comparison.children(comparison.row(row).parent);
-    while rows.start < rows.end {
-        let middle = rows.start + (rows.end - rows.start) / 2;
-        match order.compare_keys(comparison.name(middle), name.as_bytes()) {
-            Ordering::Equal => return false,
-            Ordering::Less => rows.start = middle + 1,
-            Ordering::Greater => rows.end = middle,
-        }
-    }
-    true
+    comparison.child_named(comparison.row(row).parent, name.as_bytes()).is_none()
 }

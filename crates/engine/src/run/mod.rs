@@ -172,6 +172,7 @@ pub fn run(
     };
     progress.enter(Phase::Done);
     let (mut items, mut notes) = (Vec::new(), plan.notes.iter().cloned().map(Note::from).collect::<Vec<_>>());
+    let differing = contexts.iter().flat_map(Context::take_differing).collect();
     let first = contexts.first().map(|context| [context.source, context.target]);
     let [source, target] =
         first.map_or_else(Default::default, |roots| roots.map(|root| display_path(&root.path)));
@@ -180,7 +181,7 @@ pub fn run(
         items.extend(its_items);
         notes.extend(its_notes);
     }
-    let counts = counts_of(&items);
+    let counts = Counts::of(&items);
     Ok(Report {
         schema: SCHEMA,
         engine_version: env!("CARGO_PKG_VERSION"),
@@ -192,10 +193,11 @@ pub fn run(
         target,
         roots: roots.iter().map(|root| display_path(&root.path)).collect(),
         settings: settings.clone(),
-        result: result.unwrap_or_else(|| result_of(&items, &counts)),
+        result: result.unwrap_or_else(|| RunResult::of(&items, &counts)),
         counts,
         notes,
         items,
+        differing,
     })
 }
 
@@ -298,23 +300,4 @@ fn dry_run(context: &Context<'_>) {
     remove::dry_run(context);
     respell::give_up(context, SkipReason::DryRun);
     ops::give_up(context, When::AtTheEnd, SkipReason::DryRun);
-}
-
-fn counts_of(items: &[ItemReport]) -> Counts {
-    let mut counts = Counts::default();
-    items.iter().for_each(|item| counts.add(item));
-    counts
-}
-
-/// How a run ended that was neither rolled back nor stopped.
-fn result_of(items: &[ItemReport], counts: &Counts) -> RunResult {
-    let is_cancelled =
-        |item: &ItemReport| matches!(item.outcome, Outcome::Skipped { why: SkipReason::Cancelled });
-    if items.iter().any(is_cancelled) {
-        RunResult::Cancelled
-    } else if counts.failed > 0 {
-        RunResult::CompletedWithFailures
-    } else {
-        RunResult::Completed
-    }
 }

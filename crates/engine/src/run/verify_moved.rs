@@ -3,8 +3,8 @@
 //! A rename changes no byte, so this proves what no rename can: that the bytes which were there before the run are those of
 //! the source. Nothing else tells what these are, so the source is read too, once, as the target is.
 //!
-//! Invariants: of a folder that moved as one is said what is known of all in it. What cannot be compared or differs is told,
-//! and nothing is renamed back or removed because of it.
+//! Invariants: of a folder that moved as one is said what is known of all in it, and each file that differs is listed. What
+//! cannot be compared or differs is told, and nothing is renamed back, replaced or removed here because of it.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -86,26 +86,35 @@ impl Reading<'_> {
         match moved.item.expect.kind {
             Kind::File => {
                 let from = (&source.path, Some(&source.expect));
-                self.file(from, (dir, name, volume), &moved.item.to)
+                let found = self.file(from, (dir, name, volume), &moved.item.to);
+                self.list_differing(moved.item, &found, &moved.item.to);
+                found
             }
             Kind::Folder => {
                 let on_target = |e| Error::os(Op::Verify, self.context.target_path(&moved.item.to), e);
                 let folder = dir.open_dir(name).map_err(on_target)?;
-                self.folder(folder, (source.path.clone(), moved.item.to.clone()), volume)
+                self.folder(moved.item, folder, (source.path.clone(), moved.item.to.clone()), volume)
             }
             Kind::Symlink | Kind::Other => Ok(None),
         }
     }
 
+    fn list_differing(&self, item: &Moved, found: &Result<Option<Evidence>, Stop>, path: &RelPath) {
+        if matches!(found, Err(Stop::Error(error)) if is_mismatch(error)) {
+            self.context.note_differing(&item.from, path.clone());
+        }
+    }
+
     fn folder(
         &mut self,
+        item: &Moved,
         folder: DirRef,
         paths: (RelPath, RelPath),
         volume: &Volume,
     ) -> Result<Option<Evidence>, Stop> {
         let mut open = vec![(folder, paths)];
         let mut all = None;
-        let mut first = None;
+        let mut told: Option<Error> = None;
         while let Some((folder, (from, to))) = open.pop() {
             let on_target = |to: &RelPath, e| Error::os(Op::Verify, self.context.target_path(to), e);
             let mut files = Vec::new();
@@ -121,18 +130,24 @@ impl Reading<'_> {
                 }
             }
             for name in files {
-                match self.file((&from.join(&name), None), (&folder, &name, volume), &to.join(&name)) {
+                let path = to.join(&name);
+                let found = self.file((&from.join(&name), None), (&folder, &name, volume), &path);
+                self.list_differing(item, &found, &path);
+                match found {
                     Ok(found) => all = weaker(all, found),
                     Err(Stop::Cancelled) => return Err(Stop::Cancelled),
-                    // The folder is one item of the report, which names the first; each of the others is named beside it.
-                    Err(Stop::Error(error)) if first.is_some() => {
-                        self.context.complain(&error.with_target(TargetState::Moved));
-                    }
-                    Err(Stop::Error(error)) => first = Some(error),
+                    // The folder is one item of the report, which names one: what could not be compared before what differs,
+                    // which is listed whatever is named. Each of the others is told beside it.
+                    Err(Stop::Error(error)) => match &told {
+                        None => told = Some(error),
+                        Some(_) if is_mismatch(&error) => {}
+                        Some(first) if is_mismatch(first) => told = Some(error),
+                        Some(_) => self.context.complain(&error.with_target(TargetState::Moved)),
+                    },
                 }
             }
         }
-        first.map_or(Ok(all), |error| Err(error.into()))
+        told.map_or(Ok(all), |error| Err(error.into()))
     }
 
     /// Compares one file. The comparison that found it saw `expect` on the source; without that the sizes must do.
@@ -221,6 +236,10 @@ impl Reading<'_> {
             Err(PumpError::Read(e)) => Err(failed(e).into()),
         }
     }
+}
+
+fn is_mismatch(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::Mismatch { .. })
 }
 
 /// What is known of two together. A single file's hash is not that of a folder.

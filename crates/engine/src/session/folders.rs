@@ -10,7 +10,8 @@ use fcs_sys::{CaseRule, CreatedTime, Location, Root, Time};
 use fcs_text::printable;
 
 use super::root::{check_not_moved, open_as, start};
-use super::{Proposal, SessionError, Task, freed, make_durable};
+use super::withheld::Withheld;
+use super::{Proposal, SessionError, Task, make_durable, second};
 use crate::compare::{Comparison, Side, Trusted, compare_trusting};
 use crate::filter::Filter;
 use crate::memory::{MemoryChange, Remembered, learned};
@@ -121,7 +122,8 @@ impl Folders {
         settable(&self.left) && settable(&self.right)
     }
 
-    /// Carries out a proposal. Of the options, what the proposal says already (command, where removed items go, what was
+    /// Carries out a proposal, and in a second run that belongs to the first what only its end shows to be needed: names that
+    /// were made free are filled, and what was moved and is not what the source has is copied. Of the options, what the proposal says already (command, where removed items go, what was
     /// tried of the volume) is taken from it.
     ///
     /// # Errors
@@ -142,12 +144,14 @@ impl Folders {
             probes: self.probes().map(Option::<&VolumeProbe>::cloned).into(),
             ..options.clone()
         };
-        let mut report = self.run_plan(&proposal.plan, task, settings, &options, control)?;
+        let (withheld, first) = Withheld::of(control);
+        let mut report = self.run_plan(&proposal.plan, task, settings, &options, &first)?;
         report.notes.extend(proposal.known_content.clone());
-        if proposal.freed.is_empty() || options.dry_run {
-            return Ok(report);
+        if !options.dry_run {
+            report = second::run(self, proposal, report, settings, &options, control);
         }
-        Ok(freed::fill(self, proposal, report, settings, &options, control))
+        withheld.tell(&report);
+        Ok(report)
     }
 
     pub(super) fn run_plan(

@@ -40,13 +40,14 @@
 
 mod durable;
 mod folders;
-mod freed;
 mod mounts;
 mod root;
+mod second;
 mod series;
 mod task;
 mod terms;
 mod together;
+mod withheld;
 
 use std::path::PathBuf;
 
@@ -58,10 +59,10 @@ use crate::{Error, StartError};
 pub use durable::make_durable;
 pub use folders::Folders;
 pub(crate) use folders::filter;
-pub use freed::fill_plan;
 pub use mounts::Mounts;
 pub(crate) use root::start;
 pub use root::{check_not_moved, clear_leftovers, open, prune, recover, undo};
+pub use second::fill_plan;
 pub use series::{FileOutcome, FileReport, Series, SeriesReport};
 pub use task::{Limits, Proposal, SideGuard, Task};
 pub use terms::root_identity;

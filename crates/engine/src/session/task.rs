@@ -122,6 +122,8 @@ pub struct Proposal {
     pub conflicts: Vec<(RelPath, Why)>,
     /// What is copied once a name is free for it.
     pub(super) freed: Vec<Freed>,
+    /// As many files may get other content, where that was allowed on purpose.
+    pub(super) allowed_changes: Option<u64>,
 }
 
 /// An item of which the version on one side gives its name to that of the other side, which is then copied there.
@@ -266,6 +268,7 @@ impl Folders {
             known_content: comparison.content_read.note(comparison.began),
             conflicts: Vec::new(),
             freed,
+            allowed_changes: limits.allowed_changes,
         };
         proposal.preflight = self.preflight(&proposal, settings);
         let plan = &proposal.plan;

@@ -23,7 +23,7 @@ use crate::names::{staged_name, unlisted_name};
 use crate::plan::{FolderPlan, ItemChange, Part, Step};
 use crate::probe::{self, VolumeProbe};
 use crate::progress::{add, full_path};
-use crate::report::ItemReport;
+use crate::report::{Differing, ItemReport};
 use crate::{Control, Error, ErrorKind, Note, Op, Settings, TargetState};
 
 /// What concerns a run in all roots that it writes to.
@@ -63,10 +63,12 @@ pub(crate) struct Context<'a> {
     whole: Arc<Whole>,
     /// Steps that failed.
     failed: AtomicU64,
-    /// Steps that were to bring something over and failed: where to, and what their sources look like.
     /// Removals that were begun because a folder was to take their names.
     made_way: Mutex<HashSet<u64>>,
+    /// Steps that were to bring something over and failed: where to, and what their sources look like.
     failed_steps: Mutex<Vec<(RelPath, Fingerprint)>>,
+    /// Files that were moved and are not what the source has.
+    differing: Mutex<Vec<Differing>>,
     /// Steps that are committed and durable.
     committed: AtomicU64,
     /// Folders made.
@@ -331,6 +333,7 @@ impl<'a> Context<'a> {
             failed: AtomicU64::new(0),
             made_way: Mutex::default(),
             failed_steps: Mutex::default(),
+            differing: Mutex::default(),
             committed: AtomicU64::new(0),
             made: AtomicU64::new(0),
             dated: AtomicBool::new(false),

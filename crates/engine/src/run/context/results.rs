@@ -10,7 +10,7 @@ use fcs_sys::{Fingerprint, OsReason, RelPath};
 use super::{Context, CopyJob, is_served};
 use crate::plan::{Action, FolderPlan, RootIndex, Step};
 use crate::progress::add;
-use crate::report::{ActionKind, Evidence, ItemReport, Outcome, SkipReason};
+use crate::report::{ActionKind, Differing, Evidence, ItemReport, Outcome, SkipReason};
 use crate::run::OnError;
 use crate::run::meter::Owed;
 use crate::{Error, ErrorKind, Note, Op, TargetState};
@@ -88,6 +88,19 @@ impl Context<'_> {
     pub(crate) fn note_failed_move(&self, paths: [&RelPath; 2], seen: Fingerprint) {
         let mut failed = self.failed_steps.lock().unwrap_or_else(PoisonError::into_inner);
         failed.extend(paths.map(|path| (path.clone(), seen)));
+    }
+
+    /// A file that was moved is not what the source has.
+    pub(crate) fn note_differing(&self, moved: &RelPath, path: RelPath) {
+        let found = Differing { root: self.plan.root, moved: moved.clone(), path, replaced: false };
+        self.differing.lock().unwrap_or_else(PoisonError::into_inner).push(found);
+    }
+
+    /// The files that were moved and are not what the source has, by their paths.
+    pub(crate) fn take_differing(&self) -> Vec<Differing> {
+        let mut all = std::mem::take(&mut *self.differing.lock().unwrap_or_else(PoisonError::into_inner));
+        all.sort_by(|a, b| a.path.cmp(&b.path));
+        all
     }
 
     /// The steps that were to bring something over, or to where the source has it, and failed.
