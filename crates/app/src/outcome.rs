@@ -352,6 +352,7 @@ mod tests {
             notes: Vec::new(),
             items,
             differing: Vec::new(),
+            pruned: Vec::new(),
         }
     }
 

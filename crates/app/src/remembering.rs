@@ -12,7 +12,7 @@ use std::sync::Arc;
 use fcs_engine::compare::{Comparison, Side};
 use fcs_engine::directions::Mode;
 use fcs_engine::error::display_path;
-use fcs_engine::history::{self, RecoveryReport, RunId, RunInfo, RunState};
+use fcs_engine::history::{self, Pruned, RecoveryReport, RunId, RunInfo, RunState};
 use fcs_engine::memory::{OtherTerm, Remembered, RootIdentity, Terms};
 use fcs_engine::preflight::{Problem, Severity};
 use fcs_engine::report::{ActionKind, ItemReport, Outcome, Report, RunResult};
@@ -157,21 +157,16 @@ impl Remembering {
         if kept.is_empty() {
             return;
         }
-        let known = [&folders.left, &folders.right].map(|root| {
-            // What cannot be listed is not known to be gone.
-            let runs = history::list(root).ok()?;
-            let stays = |run: &RunInfo| {
-                !matches!(run.state, RunState::RolledBack | RunState::RolledBackHere | RunState::PartlyUndone)
-            };
-            Some(runs.into_iter().filter(stays).map(|run| run.run).collect::<HashSet<RunId>>())
+        // What cannot be listed is not known to be gone.
+        let listed = [&folders.left, &folders.right].map(|root| history::list(root).ok());
+        let undone = kept.iter().enumerate().rev().filter(|(at, run)| {
+            let sides = listed.iter().enumerate();
+            sides.filter(|(side, _)| run.wrote[*side]).any(|(side, listed)| {
+                let later = kept[at + 1..].iter().filter(|later| later.wrote[side]);
+                listed.as_ref().is_some_and(|listed| is_undone(run, later, side, listed))
+            })
         });
-        let is_undone = |kept: &KeptRun| {
-            let mut sides = kept.wrote.into_iter().zip(&known);
-            sides
-                .any(|(wrote, known)| wrote && known.as_ref().is_some_and(|known| !known.contains(&kept.run)))
-        };
-        let undone = kept.iter().rev().filter(|kept| is_undone(kept));
-        let gone = undone.filter(|kept| pair.forget_run(&kept.run).is_ok()).count() as u64;
+        let gone = undone.filter(|(_, kept)| pair.forget_run(&kept.run).is_ok()).count() as u64;
         if gone > 0 {
             let runs = fcs_text::count(gone, "earlier run", "earlier runs");
             self.notes.push(format!(
@@ -209,7 +204,26 @@ impl Remembering {
         settings: &Settings,
         control: &Control,
     ) -> Option<String> {
-        let Kept { states, pair, terms, start } = self.kept?;
+        let Self { remembered, kept, .. } = self;
+        let kept = kept?;
+        let states = kept.states.clone();
+        let why = kept.save(&remembered, folders, first, (proposal, report), settings, control);
+        account_for_pruned(&states, folders, report);
+        why
+    }
+}
+
+impl Kept {
+    fn save(
+        self,
+        remembered: &Remembered,
+        folders: &Folders,
+        first: &Comparison,
+        (proposal, report): (&Proposal, &Report),
+        settings: &Settings,
+        control: &Control,
+    ) -> Option<String> {
+        let Self { states, pair, terms, start } = self;
         let over = matches!(
             report.result,
             RunResult::Completed | RunResult::CompletedWithFailures | RunResult::Cancelled
@@ -217,7 +231,7 @@ impl Remembering {
         if !over {
             return None;
         }
-        let learned = folders.learn(first, (proposal, report), &self.remembered, settings, control);
+        let learned = folders.learn(first, (proposal, report), remembered, settings, control);
         let changes = match learned {
             Ok(changes) => changes,
             Err(error) => return Some(format!("What this run did is not remembered: {error}")),
@@ -235,6 +249,27 @@ impl Remembering {
         });
         saved.err().map(|error| format!("What this run did is not remembered: {error}"))
     }
+}
+
+/// Whether what a run did may be undone on a side, of which these runs are listed, and the `later` ones are known to have written
+/// to it.
+///
+/// That it was pruned there, by a program that said so here, explains that it is not listed. But not if the journals are not
+/// those of then: a later run is missing for which nothing accounts, or the run is back. Then the folder was set back, and may have
+/// been undone since, or before.
+fn is_undone<'a>(
+    run: &KeptRun,
+    mut later: impl Iterator<Item = &'a KeptRun>,
+    side: usize,
+    listed: &[RunInfo],
+) -> bool {
+    let find = |run: &KeptRun| listed.iter().find(|listed| listed.run == run.run);
+    let is_missing = |run: &KeptRun| !find(run).is_some_and(RunInfo::stands);
+    if !run.accounted[side] {
+        return is_missing(run);
+    }
+    let is_back = find(run).is_some_and(|run| run.state != RunState::PartlyPruned);
+    is_back || later.any(|later| !later.accounted[side] && is_missing(later))
 }
 
 fn first_run(mode: Mode, why: &str) -> String {
@@ -266,16 +301,16 @@ fn sides_of(report: &Report) -> [bool; 2] {
 
 /// Forgets what a run, and all that belong to it, changed that are about to be undone on these roots, in the memory of every pair that has one of them, or a
 /// folder above or below it; whichever command it was that ran. Why it could not: then they must not be undone, or what goes
-/// back would look like a removal.
+/// back would look like a removal. Says which runs these are, for [`account_for_undone`].
 ///
 /// # Errors
 ///
 /// In words.
-pub fn forget_undone(roots: &[Root], run: &RunId) -> Result<(), String> {
+pub fn forget_undone(roots: &[Root], run: &RunId) -> Result<Vec<RunId>, String> {
     forget_undone_in(pairs::folder().as_deref(), roots, run)
 }
 
-fn forget_undone_in(memories: Option<&Path>, roots: &[Root], run: &RunId) -> Result<(), String> {
+fn forget_undone_in(memories: Option<&Path>, roots: &[Root], run: &RunId) -> Result<Vec<RunId>, String> {
     let mut changed = Vec::new();
     let groups = session::belonging_in(roots, run);
     for root in roots {
@@ -285,7 +320,19 @@ fn forget_undone_in(memories: Option<&Path>, roots: &[Root], run: &RunId) -> Res
             changed.push((root, is.clone(), paths));
         }
     }
-    forget_paths(memories, &changed)
+    forget_paths(memories, &changed)?;
+    Ok(groups)
+}
+
+/// Notes that runs were undone of which everything was forgotten before, where all of it went back: then it is not missed later.
+pub fn account_for_undone(runs: &[RunId], undone: &[InRoot]) {
+    account_for_undone_in(pairs::folder().as_deref(), runs, undone);
+}
+
+fn account_for_undone_in(memories: Option<&Path>, runs: &[RunId], undone: &[InRoot]) {
+    let Ok(states) = pairs::open_in(memories) else { return };
+    let is_whole = |at: &&InRoot| at.reports.iter().all(|report| report.state == RunState::RolledBack);
+    undone.iter().filter(is_whole).for_each(|at| account(&states, &at.root, runs));
 }
 
 /// Forgets paths below these roots in the memory of every pair that they concern.
@@ -314,14 +361,18 @@ fn forget_paths(
     Ok(())
 }
 
-/// Forgets what a run that goes by no memory has removed, in the memory of every pair that has one of the roots: on a volume that
-/// does not keep numbers, what its user puts back would look as if only the other side had removed it.
-pub fn forget_removed(folders: &Folders, report: &Report) {
-    forget_removed_in(pairs::folder().as_deref(), folders, report);
+/// What the memories must know of a run that goes by none. Forgets what it has removed, in the memory of every pair that has one of
+/// the roots: on a volume that does not keep numbers, what its user puts back would look as if only the other side had removed it.
+/// And notes which runs were pruned, so that they do not look undone.
+pub fn tell(folders: &Folders, report: &Report) {
+    tell_in(pairs::folder().as_deref(), folders, report);
 }
 
 /// The same, with the memories in this folder.
-pub fn forget_removed_in(memories: Option<&Path>, folders: &Folders, report: &Report) {
+pub fn tell_in(memories: Option<&Path>, folders: &Folders, report: &Report) {
+    if let Ok(states) = pairs::open_in(memories) {
+        account_for_pruned(&states, folders, report);
+    }
     for side in [Side::Left, Side::Right] {
         let removed = report.items.iter().filter(|item| {
             item.root == side.into()
@@ -335,6 +386,57 @@ pub fn forget_removed_in(memories: Option<&Path>, folders: &Folders, report: &Re
             drop(forget_paths(memories, &[(root, root_identity(root).ok(), paths)]));
         }
     }
+}
+
+/// Notes which runs cannot be undone any more on a root, and stand or were undone after all of it was forgotten, in the memory of
+/// every pair that has the root. That is only for the next run to go by as much as it can: what could not be noted counts as undone
+/// elsewhere.
+fn account(states: &States, root: &Root, runs: &[RunId]) {
+    let (Ok(is), Ok(all)) = (root_identity(root), states.list()) else { return };
+    for info in all.iter().filter(|_| !runs.is_empty()) {
+        let Ok(known) = &info.roots else { continue };
+        let sides = [0, 1].map(|side| known[side].is(&is));
+        if sides.contains(&true)
+            && let Err(error) = states.by_id(&info.id).and_then(|mut pair| pair.account(sides, runs))
+        {
+            tracing::info!(%error, "a memory was not told which runs were pruned");
+        }
+    }
+}
+
+/// As [`account`], of what a run has pruned.
+fn account_for_pruned(states: &States, folders: &Folders, report: &Report) {
+    for side in [Side::Left, Side::Right] {
+        let here = report.pruned.iter().filter(|(root, _)| *root == side.into());
+        let here: Vec<RunId> = here.map(|(_, run)| run.clone()).collect();
+        account(states, folders.root(side), &here);
+    }
+}
+
+/// Deletes what the runs of a root up to and including `newest` keep for undo, as [`session::prune`] does.
+///
+/// # Errors
+///
+/// As for [`session::prune`].
+pub fn prune(root: &Root, newest: Option<&RunId>) -> Result<Pruned, SessionError> {
+    prune_in(pairs::folder().as_deref(), root, newest)
+}
+
+/// The same, with the memories in this folder.
+///
+/// # Errors
+///
+/// As for [`prune`].
+pub fn prune_in(
+    memories: Option<&Path>,
+    root: &Root,
+    newest: Option<&RunId>,
+) -> Result<Pruned, SessionError> {
+    let pruned = session::prune(root, newest)?;
+    if let Ok(states) = pairs::open_in(memories) {
+        account(&states, root, &pruned.stand);
+    }
+    Ok(pruned)
 }
 
 /// Undoes a run of a root, or without `run` the latest that was not undone yet, with all that belong to it and in every root that
@@ -370,11 +472,13 @@ pub fn undo_in(
             .map(|report| vec![InRoot { root: root.clone(), reports: vec![report] }]);
     };
     let roots = session::roots_of_all(root, &chosen);
-    forget_undone_in(memories, &roots, &newest.run).map_err(|why| {
+    let runs = forget_undone_in(memories, &roots, &newest.run).map_err(|why| {
         let error = Error::os(Op::KeepJournal, root.path.clone(), io::Error::other(why));
         SessionError::Start { root: root.path.clone(), error: StartError::Failed(error) }
     })?;
-    session::undo_in_all(&roots, &newest.run, control)
+    let undone = session::undo_in_all(&roots, &newest.run, control)?;
+    account_for_undone_in(memories, &runs, &undone);
+    Ok(undone)
 }
 
 /// Paths below an open root, as they are below one of a pair's; none where the two have nothing to do with each other.

@@ -170,6 +170,7 @@ mod tests {
             notes: vec!["a note".to_owned().into()],
             items,
             differing: Vec::new(),
+            pruned: Vec::new(),
         };
         Code::of_report(&report, strict)
     }

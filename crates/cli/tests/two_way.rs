@@ -498,3 +498,98 @@ fn without_an_undo_store_each_file_that_moved_and_differs_is_named_and_stays() {
     }
     assert!(run.stderr.contains("It may be another file of the same size and date"), "{run}");
 }
+
+/// That a run is not listed any more because it was pruned says nothing: what it brought together is still known, and what its user
+/// removed stays away.
+#[test]
+fn a_removal_travels_also_when_what_it_was_copied_by_was_pruned() {
+    type Pruned = fn(&Bench);
+    let cases: [(&str, Pruned); 4] = [
+        ("by the next run", |bench| {
+            let _ = two_way(bench, &["--undo", "last"]).expect_code(0);
+            bench.left("next", "2", 3);
+            bench.right("next too", "3", 3);
+            let _ = two_way(bench, &["--undo", "last"]).expect_code(0);
+        }),
+        ("by a run that goes by no memory", |bench| {
+            let _ = two_way(bench, &["--undo", "last"]).expect_code(0);
+            bench.left("next", "2", 3);
+            let _ = bench.run("copy", &["-y", "--undo", "last"]).expect_code(0);
+            bench.right("next too", "3", 3);
+            let _ = bench.run_on("copy", &["-y", "--undo", "last"], &bench.right, &bench.left).expect_code(0);
+        }),
+        ("by hand", |bench| {
+            let _ = two_way(bench, &[]).expect_code(0);
+            let _ = bench.run_on_left("runs", &["--prune", "-y"]).expect_code(0);
+            let _ = bench.run_on_right("runs", &["--prune", "-y"]).expect_code(0);
+            assert!(!bench.left.join(".fcs").exists() && !bench.right.join(".fcs").exists());
+        }),
+        ("by the next run, which was undone", |bench| {
+            let _ = two_way(bench, &["--undo", "last"]).expect_code(0);
+            bench.left("next", "2", 3);
+            bench.right("next too", "3", 3);
+            let _ = two_way(bench, &["--undo", "last"]).expect_code(0);
+            let _ = bench.run_on_left("undo", &["-y"]).expect_code(0);
+        }),
+    ];
+    for (name, pruned) in cases {
+        let bench = Bench::new();
+        bench.both("stays", "s", 1);
+        bench.both("edited", "e", 1);
+        bench.both("edited too", "e", 1);
+        let _ = two_way(&bench, &[]).expect_code(0);
+        bench.left("removed on the right", "1", 2);
+        bench.right("removed on the left", "1", 2);
+        bench.left("edited", "once", 2);
+        bench.right("edited too", "once", 2);
+        pruned(&bench);
+        fs::remove_file(bench.right.join("removed on the right")).unwrap();
+        fs::remove_file(bench.left.join("removed on the left")).unwrap();
+        let run = two_way(&bench, &[]).expect_code(0);
+        assert!(!run.stdout.contains("counts as not seen before"), "{name}: {run}");
+        assert!(!bench.left.join("removed on the right").exists(), "{name}: {run}");
+        assert!(!bench.right.join("removed on the left").exists(), "{name}: {run}");
+    }
+}
+
+/// The other way round: that earlier runs were pruned explains nothing where the journals are not those of then.
+#[test]
+fn that_a_run_was_pruned_explains_nothing_once_the_journals_are_others() {
+    type Changed = fn(&Bench);
+    let cases: [(&str, Changed); 3] = [
+        ("journals that were lost", |bench| fs::remove_dir_all(bench.right.join(".fcs")).unwrap()),
+        ("a folder that was set back to before", |bench| set_back(bench, "backup of before")),
+        ("a folder that was set back to when the run was not pruned", |bench| set_back(bench, "backup")),
+    ];
+    for (name, changed) in cases {
+        let bench = Bench::new();
+        bench.both("stays", "s", 1);
+        let _ = two_way(&bench, &["--undo", "last"]).expect_code(0);
+        bench.left("new", "the only copy", 2);
+        copy_tree(&bench.right, &bench.dir.path().join("backup of before"));
+        let _ = two_way(&bench, &["--undo", "last"]).expect_code(0);
+        copy_tree(&bench.right, &bench.dir.path().join("backup"));
+        bench.left("next", "2", 3);
+        let _ = two_way(&bench, &["--undo", "last"]).expect_code(0);
+        changed(&bench);
+        drop(fs::remove_file(bench.right.join("new")));
+        let run = two_way(&bench, &["--undo", "last"]).expect_code(0);
+        assert!(run.stdout.contains("counts as not seen before"), "{name}: {run}");
+        assert_eq!(fs::read_to_string(bench.left.join("new")).unwrap(), "the only copy", "{name}: {run}");
+    }
+}
+
+/// Sets the right folder back; it stays the same folder.
+fn set_back(bench: &Bench, backup: &str) {
+    for entry in fs::read_dir(&bench.right).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+    }
+    copy_tree(&bench.dir.path().join(backup), &bench.right);
+}
+
+/// With dates.
+fn copy_tree(from: &std::path::Path, to: &std::path::Path) {
+    let status = std::process::Command::new("cp").arg("-aT").arg(from).arg(to).status().unwrap();
+    assert!(status.success());
+}

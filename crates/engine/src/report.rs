@@ -514,6 +514,10 @@ pub struct Report {
     /// Files that were moved and were not what the source has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differing: Vec<Differing>,
+    /// Runs that cannot be undone any more since, in the root of that number, and of which nothing was undone; for who
+    /// remembers what runs did.
+    #[serde(skip)]
+    pub pruned: Vec<(RootIndex, RunId)>,
 }
 
 #[cfg(test)]

@@ -257,4 +257,6 @@ fn what_is_in_a_kept_folder_counts_as_kept() {
     let third = copy(&source, &target, &Settings { undo_max_percent: 20, ..settings }, Arc::new(|_| Act::Go));
     assert_eq!(kept(&report.run), None, "{:?}", third.notes);
     assert!(third.notes.iter().any(|note| note.contains("293.0 KiB")), "{:?}", third.notes);
+    let pruned: Vec<_> = third.pruned.iter().map(|(root, run)| (root.0, run.clone())).collect();
+    assert_eq!(pruned, [(1, report.run)], "and for who remembers runs");
 }

@@ -370,7 +370,7 @@ fn carry_out(
         }
         let mut report = folders.run(&proposal, settings, &options, &control).map_err(Refusal::Session)?;
         match memory {
-            None => remembering::forget_removed(&folders, &report),
+            None => remembering::tell(&folders, &report),
             Some(mut memory) => {
                 report.notes.extend(memory.notes.drain(..).map(Note::from));
                 let done = (&proposal, &report);

@@ -273,8 +273,24 @@ impl Pair {
         let file = self.file();
         let mut runs = store::runs(&open(&file)?).map_err(|fault| state_error(fault, &file, "read"))?;
         runs.sort_by_key(|kept| kept.saved);
-        runs.iter_mut().for_each(|kept| kept.wrote = self.turned(kept.wrote));
+        for kept in &mut runs {
+            (kept.wrote, kept.accounted) = (self.turned(kept.wrote), self.turned(kept.accounted));
+        }
         Ok(runs)
+    }
+
+    /// Notes that the journals of these sides, left and right, let these runs go because they were pruned there, or undone
+    /// after all of it was forgotten: that they are not there any more says nothing. What is not noted must be taken for undone,
+    /// so this comes after it was done.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pair::load`].
+    pub fn account(&mut self, sides: [bool; 2], runs: &[RunId]) -> Result<(), StateError> {
+        let file = self.file();
+        let database = open(&file)?;
+        let noted = store::account(&database, self.turned(sides), runs);
+        noted.map(drop).map_err(|fault| state_error(fault, &file, "save"))
     }
 
     /// Drops what is known of runs, which cannot be forgotten here any more; what is remembered stays.

@@ -96,6 +96,27 @@ struct RunRecord {
     changes: u64,
     /// The sides that the run wrote to; neither where that is not known.
     wrote: [bool; 2],
+    /// See [`KeptRun::accounted`].
+    accounted: [bool; 2],
+}
+
+/// A record as it was before runs were accounted for.
+#[derive(Deserialize)]
+struct OldRunRecord {
+    saved: Time,
+    blocks: u32,
+    changes: u64,
+    wrote: [bool; 2],
+}
+
+impl RunRecord {
+    /// An earlier version of this program reads what this one writes, because it reads no further than it knows.
+    fn restore(run: &str, bytes: &[u8]) -> Done<Self> {
+        restore(run, bytes).or_else(|_| {
+            let OldRunRecord { saved, blocks, changes, wrote } = restore(run, bytes)?;
+            Ok(Self { saved, blocks, changes, wrote, accounted: [false; 2] })
+        })
+    }
 }
 
 /// A run of which it is known what it changed.
@@ -109,6 +130,9 @@ pub struct KeptRun {
     pub changes: u64,
     /// The sides, left and right, that it wrote to and whose journals have it; neither where that is not known.
     pub wrote: [bool; 2],
+    /// The sides whose journals need not have it any more, as far as this user's programs did not let it go for another reason
+    /// ([`Pair::account`](crate::Pair::account)).
+    pub accounted: [bool; 2],
 }
 
 fn store<T: Serialize>(key: &str, value: &T) -> Done<Vec<u8>> {
@@ -246,8 +270,8 @@ pub(crate) fn forget_run(
     let head = {
         let mut head_table = write.open_table(HEAD)?;
         let before = head(&head_table)?.ok_or(Fault::Wrong("it does not say what it remembers"))?;
-        let record: RunRecord = match write.open_table(RUNS)?.get(run.as_str())? {
-            Some(found) => restore(run, found.value())?,
+        let record = match write.open_table(RUNS)?.get(run.as_str())? {
+            Some(found) => RunRecord::restore(run, found.value())?,
             None => return Ok(None),
         };
         let mut work = Work::new(&write, devices, Some(&before), None)?;
@@ -292,9 +316,10 @@ pub(crate) fn runs(database: &Database) -> Done<Vec<KeptRun>> {
     let table = read.open_table(RUNS)?;
     let each = table.iter()?.map(|found| {
         let (run, record) = found?;
-        let RunRecord { saved, changes, wrote, .. } = restore(run.value(), record.value())?;
+        let RunRecord { saved, changes, wrote, accounted, .. } =
+            RunRecord::restore(run.value(), record.value())?;
         let run = run.value().parse().map_err(|_| BadBlock("a run has a name that is none"))?;
-        Ok(KeptRun { run, saved, changes, wrote })
+        Ok(KeptRun { run, saved, changes, wrote, accounted })
     });
     each.collect()
 }
@@ -308,8 +333,8 @@ pub(crate) fn drop_runs(database: &Database, runs: &[RunId]) -> Done<Option<Head
         let mut work = Work::new(&write, [0; 2], Some(&before), None)?;
         let mut any = false;
         for run in runs {
-            let record: Option<RunRecord> = match work.runs.get(run.as_str())? {
-                Some(found) => Some(restore(run, found.value())?),
+            let record = match work.runs.get(run.as_str())? {
+                Some(found) => Some(RunRecord::restore(run, found.value())?),
                 None => None,
             };
             if let Some(record) = record {
@@ -328,6 +353,34 @@ pub(crate) fn drop_runs(database: &Database, runs: &[RunId]) -> Done<Option<Head
     };
     write.commit()?;
     Ok(Some(head))
+}
+
+/// Accounts for runs on some sides; whether any is known here and was not accounted for.
+pub(crate) fn account(database: &Database, sides: [bool; 2], runs: &[RunId]) -> Done<bool> {
+    let write = begin(database)?;
+    let mut any = false;
+    {
+        // What is remembered is the same, so whoever loaded it may still save.
+        head(&write.open_table(HEAD)?)?.ok_or(Fault::Wrong("it does not say what it remembers"))?;
+        let mut table = write.open_table(RUNS)?;
+        for run in runs {
+            let found = match table.get(run.as_str())? {
+                Some(found) => RunRecord::restore(run, found.value())?,
+                None => continue,
+            };
+            let accounted = [found.accounted[0] || sides[0], found.accounted[1] || sides[1]];
+            if accounted != found.accounted {
+                any = true;
+                table.insert(run.as_str(), store(run, &RunRecord { accounted, ..found })?.as_slice())?;
+            }
+        }
+    }
+    if any {
+        write.commit()?;
+    } else {
+        write.abort()?;
+    }
+    Ok(any)
 }
 
 #[cfg(test)]

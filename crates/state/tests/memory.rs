@@ -272,3 +272,30 @@ fn long_paths_and_many_items_in_any_order_are_kept() {
     let saved = pair.save(None, &terms("all"), Start::Loaded, gone).unwrap();
     assert!(saved.bytes <= before && saved.items <= 3, "{saved:?} {before}");
 }
+
+#[test]
+fn a_run_is_accounted_for_side_by_side_and_who_has_loaded_may_still_save() {
+    let (_tmp, states) = states();
+    let mut pair = states.pair(&roots()).unwrap().of_run_on([true, true]);
+    let it = known(&mut fastrand::Rng::with_seed(1));
+    let item = |name: &str| MemoryChange { path: path(name), known: Some(it) };
+    pair.save(Some(&run("first")), &terms("all"), Start::Afresh, [item("a")]).unwrap();
+    pair.save(Some(&run("second")), &terms("all"), Start::Loaded, [item("b")]).unwrap();
+    let mut mirrored = states.find(&{
+        let [left, right] = roots();
+        [right, left]
+    });
+    let mirrored = mirrored.as_mut().unwrap().as_mut().unwrap();
+    assert!(mirrored.is_mirrored());
+    mirrored.account([true, false], &[run("first"), run("none")]).unwrap();
+    let accounted = |pair: &Pair| {
+        let runs = pair.runs().unwrap().into_iter();
+        runs.map(|kept| (kept.run.to_string(), kept.accounted)).collect::<BTreeSet<_>>()
+    };
+    let expected = [("first".to_owned(), [false, true]), ("second".to_owned(), [false, false])];
+    assert_eq!(accounted(&pair), BTreeSet::from(expected));
+    assert!(accounted(mirrored).contains(&("first".to_owned(), [true, false])));
+    // Not lost when the run saves again, and no reason to refuse who has loaded before.
+    pair.save(Some(&run("first")), &terms("all"), Start::Loaded, [item("c")]).unwrap();
+    assert!(accounted(&pair).contains(&("first".to_owned(), [false, true])));
+}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use console::measure_text_width;
 use fcs_app::hints::{FrontEnd, with_hint};
 use fcs_app::outcome::{describe_run, origin, run_result};
+use fcs_app::remembering;
 use fcs_engine::error::display_path;
 use fcs_engine::history::{self, RunId, RunInfo, RunState, StartError};
 use fcs_engine::session;
@@ -96,7 +97,7 @@ fn prune(
             return Err(Failure::new(Code::Interrupted, "Nothing was changed."));
         }
     }
-    let pruned = session::prune(root, newest)?;
+    let pruned = remembering::prune(root, newest)?;
     if args.json {
         pruned
             .runs

@@ -3,10 +3,9 @@
 //! Invariant: without a terminal, `-y` or the word that is asked for there is no consent; problems are always told.
 
 use fcs_app::hints::{FrontEnd, note_words, with_hint};
-use fcs_app::overview;
+use fcs_app::{overview, remembering};
 use fcs_engine::compare::Side;
 use fcs_engine::preflight::MakeRoom;
-use fcs_engine::session;
 
 use super::proposal::Proposal;
 use super::{events, preview};
@@ -116,7 +115,7 @@ pub(super) fn make_room(
             return Err(Failure::new(Code::Interrupted, "Nothing was written."));
         }
     }
-    let pruned = session::prune(proposal.session.folders.root(side(&room)), Some(&room.newest))?;
+    let pruned = remembering::prune(proposal.session.folders.root(side(&room)), Some(&room.newest))?;
     pruned
         .errors
         .iter()

@@ -21,7 +21,7 @@ mod spec;
 use std::sync::Arc;
 
 use fcs_app::hints::FrontEnd;
-use fcs_app::remembering::{Remembering, forget_removed, recalled};
+use fcs_app::remembering::{self, Remembering, recalled};
 use fcs_app::report_file::ReportFile;
 use fcs_app::run_log::{self, Ran, run_with_log};
 use fcs_app::settings_file::refused;
@@ -225,7 +225,7 @@ fn prepare_and_run(
     }
     let report = report?;
     if memory.is_none() {
-        forget_removed(&session.folders, &report);
+        remembering::tell(&session.folders, &report);
     }
     if let (Some(memory), Some(first), false) = (memory, first, spec.dry_run) {
         let (folders, done) = (&session.folders, (&proposal.proposed, &report));

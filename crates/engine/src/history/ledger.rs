@@ -418,6 +418,12 @@ impl Ledger {
             && (self.pruned || self.other_roots.is_empty())
     }
 
+    /// Whether what it did is as it left it: no undo of it was ever begun.
+    pub(crate) fn stands(&self) -> bool {
+        let kept = [EndKind::Kept, EndKind::Cancelled, EndKind::Recovered];
+        !self.rolling_back && self.end.is_some_and(|end| kept.contains(&end.how))
+    }
+
     /// Whether nothing will be undone with it once it is over in all roots.
     pub(crate) fn needs_no_undo(&self) -> bool {
         self.end.is_some_and(|end| match end.how {

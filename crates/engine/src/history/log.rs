@@ -51,6 +51,8 @@ pub(crate) struct RunLog {
     recycles: bool,
     /// Its journal leads to other roots.
     leads: bool,
+    /// Earlier runs that were pruned when it began and of which nothing was undone.
+    outdated: Vec<RunId>,
 }
 
 impl RunLog {
@@ -68,7 +70,7 @@ impl RunLog {
             }
         }
         // Not before all are free: what earlier runs keep is no price for a run that does not begin.
-        stores.iter().for_each(prune::outdated);
+        let mut outdated = stores.iter().map(prune::outdated).collect::<Vec<_>>().into_iter();
         let listed = stores.iter().map(|store| {
             let failed = |e| StartError::Failed(Error::os(Op::KeepJournal, store.root().path.clone(), e));
             store.run_ids().map_err(failed)
@@ -98,6 +100,7 @@ impl RunLog {
                 let roots = (store, others_of);
                 Self::begin(opening, run, roots, &others, Arc::clone(&stopped)).map_err(failed)
             });
+            let begun = begun.map(|log| Self { outdated: outdated.next().unwrap_or_default(), ..log });
             match begun {
                 Ok(log) => logs.push(log),
                 Err(error) => {
@@ -143,8 +146,21 @@ impl RunLog {
             store.sync_names()
         });
         let (journal, untidy) = (Mutex::new(journal), AtomicBool::new(false));
-        let log =
-            Self { store, run, group, journal, file, kept, stopped, untidy, prune_at_end, recycles, leads };
+        let outdated = Vec::new();
+        let log = Self {
+            store,
+            run,
+            group,
+            journal,
+            file,
+            kept,
+            stopped,
+            untidy,
+            prune_at_end,
+            recycles,
+            leads,
+            outdated,
+        };
         match written {
             Ok(()) => Ok(log),
             Err(e) => {
@@ -263,6 +279,11 @@ impl RunLog {
         self.kept.sync()
     }
 
+    /// The earlier runs that were pruned when it began and of which nothing was undone; once.
+    pub(crate) fn take_outdated(&mut self) -> Vec<RunId> {
+        std::mem::take(&mut self.outdated)
+    }
+
     /// The run's id; a later one than any run before it has, whatever the clock says.
     pub(crate) fn run(&self) -> &RunId {
         &self.run
@@ -283,13 +304,13 @@ impl RunLog {
         let mut replayed = None;
         let pruned = if prune_at_end {
             // Nothing of it can be undone, so what earlier runs keep is still worth keeping.
-            Ok(Pruned::of(Vec::new(), prune::delete_originals(&store, own)))
+            Ok(Pruned::of(Vec::new(), prune::delete_originals(&store, own), own.to_vec()))
         } else if settings.undo == Undo::Off {
             // What stays of it is tried once more with those before it, and told then.
             let _ = prune::delete_originals(&store, own);
             prune::after(&store, (&group, &run), limit).map(|(pruned, _)| pruned)
         } else if (!changed || recycles && !leads) && store.delete_if_empty(&run).is_ok_and(|gone| gone) {
-            Ok(Pruned::default())
+            Ok(Pruned { stand: own.to_vec(), ..Pruned::default() })
         } else if committed {
             prune::after(&store, (&group, &run), limit).map(|(pruned, its)| {
                 replayed = its;

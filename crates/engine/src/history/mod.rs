@@ -122,6 +122,13 @@ impl RunInfo {
     pub fn group(&self) -> &RunId {
         self.retries.as_ref().unwrap_or(&self.run)
     }
+
+    /// Whether nothing that it did was undone on this root, as far as anybody knows.
+    pub fn stands(&self) -> bool {
+        let is_undone =
+            matches!(self.state, RunState::RolledBack | RunState::RolledBackHere | RunState::PartlyUndone);
+        !self.going_back && !is_undone
+    }
 }
 
 /// What an undo undoes, of the runs of a root, newest first: the run `wanted` and all that belong to it, or without

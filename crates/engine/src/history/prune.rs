@@ -34,6 +34,8 @@ pub struct Pruned {
     /// What could not be deleted, one for each run that stays because of it. Such a run cannot be undone any more; each
     /// later pruning tries again.
     pub errors: Vec<Error>,
+    /// All runs that cannot be undone any more since, and of which nothing was undone: what they did stands from now on.
+    pub stand: Vec<RunId>,
 }
 
 /// Deletes the originals of these runs, and then their journals. One that stays keeps no other from going, and nobody
@@ -73,6 +75,8 @@ pub(crate) struct Past {
     dead: Vec<RunId>,
     /// Rolled back here, but perhaps not in other roots, to which their journals lead: kept as long as what is kept there.
     marks: Vec<RunInfo>,
+    /// All of which nothing was undone.
+    stand: HashSet<RunId>,
 }
 
 impl Past {
@@ -87,8 +91,12 @@ impl Past {
         wanted: Option<&RunId>,
     ) -> io::Result<(Self, Option<(Ledger, Tail)>)> {
         let (mut alive, mut dead, mut marks, mut given) = (Vec::new(), Vec::new(), Vec::new(), None);
+        let mut stand = HashSet::new();
         for run in store.run_ids()? {
             let (Some(ledger), tail) = Ledger::read(&store.journal(&run)?)? else { continue };
+            if ledger.stands() {
+                stand.insert(run.clone());
+            }
             if ledger.pruned || ledger.is_gone() {
                 dead.push(run);
             } else if ledger.end.is_some_and(|end| end.how == EndKind::RolledBack) {
@@ -108,7 +116,12 @@ impl Past {
                 }
             }
         }
-        Ok((Self { alive, dead, marks }, given))
+        Ok((Self { alive, dead, marks, stand }, given))
+    }
+
+    /// Those of which nothing was undone; when what they keep is being deleted, nothing ever will be.
+    fn standing<'a>(&self, runs: impl IntoIterator<Item = &'a RunId>) -> Vec<RunId> {
+        runs.into_iter().filter(|run| self.stand.contains(*run)).cloned().collect()
     }
 
     /// The oldest runs whose term is over, without a gap. `current` is the group of a run that has just ended; what was to
@@ -157,15 +170,21 @@ fn is_over(run: &RunInfo, now: Time, followed: bool) -> bool {
     }
 }
 
-/// Prunes the runs whose days are over. They need not wait for a run to succeed, and no run waits for them.
-pub(crate) fn outdated(store: &LockedStore) {
+/// Prunes the runs whose days are over. They need not wait for a run to succeed, and no run waits for them. Returns those of
+/// which nothing was undone.
+pub(crate) fn outdated(store: &LockedStore) -> Vec<RunId> {
     match Past::read(store) {
         Ok(past) => {
-            for (_, error) in delete_originals(store, &past.expired(None)) {
-                tracing::warn!("{error}");
-            }
+            let expired = past.expired(None);
+            let Pruned { errors, stand, .. } =
+                Pruned::of(Vec::new(), delete_originals(store, &expired), past.standing(&expired));
+            errors.iter().for_each(|error| tracing::warn!("{error}"));
+            stand
         }
-        Err(error) => tracing::warn!(%error, "what is kept could not be looked through"),
+        Err(error) => {
+            tracing::warn!(%error, "what is kept could not be looked through");
+            Vec::new()
+        }
     }
 }
 
@@ -179,19 +198,25 @@ pub(crate) fn after(
     let (mut past, own) = Past::read_and_give(store, Some(run))?;
     let expired = past.expired(Some(current));
     let mut stay = delete_originals(store, &expired);
+    let mut stand = past.standing(&expired);
     past.alive.retain(|run| !expired.contains(&run.run));
     let mut beyond: Vec<RunInfo> = Vec::new();
     if let Some(limit) = limit {
         beyond.extend(past.beyond(limit).into_iter().cloned());
-        stay.extend(delete_originals(store, &beyond.iter().map(|run| run.run.clone()).collect::<Vec<_>>()));
+        let ids: Vec<RunId> = beyond.iter().map(|run| run.run.clone()).collect();
+        stay.extend(delete_originals(store, &ids));
+        stand.extend(past.standing(&ids));
     }
-    Ok((Pruned::of(beyond, stay), own))
+    Ok((Pruned::of(beyond, stay, stand), own))
 }
 
 impl Pruned {
-    pub(crate) fn of(mut runs: Vec<RunInfo>, stay: Vec<(RunId, Error)>) -> Self {
+    pub(crate) fn of(mut runs: Vec<RunInfo>, stay: Vec<(RunId, Error)>, mut stand: Vec<RunId>) -> Self {
         runs.retain(|run| stay.iter().all(|(stays, _)| *stays != run.run));
-        Self { runs, errors: stay.into_iter().map(|(_, error)| error).collect() }
+        // Whose journal could not be written to may still be undone.
+        let unsaid = |run: &RunId| stay.iter().any(|(stays, error)| stays == run && error.op != Op::Prune);
+        stand.retain(|run| !unsaid(run));
+        Self { runs, errors: stay.into_iter().map(|(_, error)| error).collect(), stand }
     }
 }
 
@@ -216,10 +241,12 @@ pub fn prune(root: &Root, newest: Option<&RunId>) -> Result<Pruned, StartError> 
                 past.alive.iter().take_while(|run| run.run <= *newest).count()
             }
         };
+        let ids: Vec<RunId> =
+            past.alive.iter().take(end).map(|run| &run.run).chain(&past.dead).cloned().collect();
+        let stand = past.standing(&ids);
         let go: Vec<RunInfo> = past.alive.into_iter().take(end).collect();
-        let ids: Vec<RunId> = go.iter().map(|run| run.run.clone()).chain(past.dead).collect();
         let stay = delete_originals(store, &ids);
-        Ok(Pruned::of(go, stay))
+        Ok(Pruned::of(go, stay, stand))
     })
 }
 
@@ -307,7 +334,7 @@ mod tests {
     }
 
     fn past(alive: Vec<RunInfo>) -> Past {
-        Past { alive, dead: Vec::new(), marks: Vec::new() }
+        Past { alive, dead: Vec::new(), marks: Vec::new(), stand: HashSet::new() }
     }
 
     /// R2: a later run says nothing about earlier ones; and undo works run by run, so nothing is pruned from the middle.

@@ -139,6 +139,7 @@ fn prune(context: &mut Context<'_>, changed: bool) {
         Ok(pruned) => {
             pruned.runs.iter().for_each(|run| context.add_note(pruned_early(run, context.settings)));
             pruned.errors.iter().for_each(|error| context.add_note(stays(error)));
+            context.let_go(pruned.stand);
         }
         Err(error) => context.complain(&error),
     }

@@ -129,7 +129,8 @@ pub fn run(
     let run_id = logs.peek().map_or(id, |log| log.run().clone());
     let whole = Arc::<Whole>::default();
     let contexts = parts.into_iter().map(|part| {
-        let log = if is_written(&part.0) { logs.next() } else { None };
+        let mut log = if is_written(&part.0) { logs.next() } else { None };
+        whole.let_go(part.0.root, log.iter_mut().flat_map(RunLog::take_outdated));
         let (run_id, whole) = (run_id.clone(), Arc::clone(&whole));
         Context::new(part, settings, control, run_id, options, log, whole)
     });
@@ -198,6 +199,7 @@ pub fn run(
         notes,
         items,
         differing,
+        pruned: whole.take_pruned(),
     })
 }
 

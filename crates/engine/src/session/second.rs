@@ -264,6 +264,7 @@ fn and(mut first: Report, second: Report, control: &Control) -> Report {
         }
     }
     first.items.extend(second.items);
+    first.pruned.extend(second.pruned);
     first.counts = Counts::of(&first.items);
     let new: Vec<Note> = second.notes.into_iter().filter(|note| !first.notes.contains(note)).collect();
     first.notes.extend(new);

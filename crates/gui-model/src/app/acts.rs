@@ -168,8 +168,9 @@ impl App {
         let side = if room.root == Side::Left.into() { Side::Left } else { Side::Right };
         let folders = Arc::clone(&proposed.folders);
         let newest = room.newest.clone();
+        let memories = self.memories.clone();
         self.begin(JobKind::Prune);
-        self.jobs.start("make room", move |_| jobs::prune(&folders, side, &newest));
+        self.jobs.start("make room", move |_| jobs::prune(&folders, side, &newest, memories.as_deref()));
     }
 
     /// Tries again what failed in the run that is shown.

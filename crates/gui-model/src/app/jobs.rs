@@ -16,10 +16,10 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use fcs_app::hints::{FrontEnd, note_words, with_hint};
-use fcs_app::known;
 use fcs_app::report_file::ReportFile;
 use fcs_app::settings_file::{SettingsFile, write_in_one_step};
 use fcs_app::user_error::{UserError, UserErrorKind};
+use fcs_app::{known, remembering};
 use fcs_engine::access::{self, Access};
 use fcs_engine::compare::{Comparison, RowId, Side};
 use fcs_engine::directions::Mode;
@@ -370,8 +370,9 @@ pub(crate) fn find(comparison: &Comparison, path: &RelPath, side: Side) -> Optio
 }
 
 /// Deletes what the runs up to one of them keep.
-pub(super) fn prune(folders: &Folders, side: Side, newest: &RunId) -> JobEvent {
-    let pruned = session::prune(folders.root(side), Some(newest)).map_err(|error| refused(&error));
+pub(super) fn prune(folders: &Folders, side: Side, newest: &RunId, memories: Option<&Path>) -> JobEvent {
+    let pruned =
+        remembering::prune_in(memories, folders.root(side), Some(newest)).map_err(|error| refused(&error));
     JobEvent::Pruned(pruned)
 }
 

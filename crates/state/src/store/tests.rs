@@ -255,3 +255,28 @@ fn blocks_are_full_of_items_and_no_larger_than_a_page() {
         );
     }
 }
+
+/// A file of the version before knows of no run that it was accounted for.
+#[test]
+fn a_record_of_a_run_is_read_by_this_version_and_by_the_one_before() {
+    #[derive(Serialize)]
+    struct Old {
+        saved: Time,
+        blocks: u32,
+        changes: u64,
+        wrote: [bool; 2],
+    }
+    let new = RunRecord {
+        saved: Time::new(7, 8),
+        blocks: 3,
+        changes: 900,
+        wrote: [true, false],
+        accounted: [true, false],
+    };
+    let bytes = store("r", &new).unwrap();
+    assert_eq!(RunRecord::restore("r", &bytes).unwrap(), new);
+    let OldRunRecord { saved, blocks, changes, wrote } = restore("r", &bytes).unwrap();
+    let old = store("r", &Old { saved, blocks, changes, wrote }).unwrap();
+    assert_eq!(RunRecord::restore("r", &old).unwrap(), RunRecord { accounted: [false; 2], ..new });
+    assert!(RunRecord::restore("other", &old).is_err());
+}

@@ -10,7 +10,7 @@ use fcs_engine::memory::Known;
 use fcs_sys::Time;
 use redb::{ReadableTable, Table, WriteTransaction};
 
-use super::{CHANGED, Done, Fault, Head, ITEMS, Items, RUNS, RunRecord, each_item, restore, store};
+use super::{CHANGED, Done, Fault, Head, ITEMS, Items, RUNS, RunRecord, each_item, store};
 use crate::codec::{Devices, Encoder};
 
 /// Most bytes of a block and its key: a page of 4096 bytes, less what the database writes around them.
@@ -46,8 +46,8 @@ impl<'txn> Work<'txn> {
         let runs = write.open_table(RUNS)?;
         let record = |(run, wrote): (&RunId, [bool; 2])| -> Done<(RunId, RunRecord)> {
             let record = match runs.get(run.as_str())? {
-                Some(found) => restore(run, found.value())?,
-                None => RunRecord { saved: Time::EPOCH, blocks: 0, changes: 0, wrote },
+                Some(found) => RunRecord::restore(run, found.value())?,
+                None => RunRecord { saved: Time::EPOCH, blocks: 0, changes: 0, wrote, accounted: [false; 2] },
             };
             Ok((run.clone(), record))
         };
@@ -210,7 +210,7 @@ impl<'txn> Work<'txn> {
         let mut kept_since = None;
         for found in self.runs.iter()? {
             let (run, record) = found?;
-            let record: RunRecord = restore(run.value(), record.value())?;
+            let record = RunRecord::restore(run.value(), record.value())?;
             kept_since = Some(kept_since.map_or(record.saved, |since: Time| since.min(record.saved)));
         }
         Ok(Totals { items: self.items_count, bytes: self.bytes, kept_since })

@@ -5,7 +5,7 @@
 use fcs_sys::{DirRef, FileId, Name};
 
 use super::Context;
-use crate::history::{FileStamp, Record, RunLog};
+use crate::history::{FileStamp, Record, RunId, RunLog};
 use crate::progress::add;
 
 impl Context<'_> {
@@ -71,6 +71,11 @@ impl Context<'_> {
     /// The journal and undo store.
     pub(crate) fn log(&self) -> Option<&RunLog> {
         self.log.as_ref()
+    }
+
+    /// Notes runs of this root that cannot be undone any more.
+    pub(crate) fn let_go(&self, runs: Vec<RunId>) {
+        self.whole.let_go(self.plan.root, runs);
     }
 
     /// Takes the log out, to end it.

@@ -20,7 +20,7 @@ use crate::history::{RunId, RunLog};
 use crate::identity::Numbers;
 use crate::lift::Lifted;
 use crate::names::{staged_name, unlisted_name};
-use crate::plan::{FolderPlan, ItemChange, Part, Step};
+use crate::plan::{FolderPlan, ItemChange, Part, RootIndex, Step};
 use crate::probe::{self, VolumeProbe};
 use crate::progress::{add, full_path};
 use crate::report::{Differing, ItemReport};
@@ -33,9 +33,22 @@ pub(crate) struct Whole {
     aborted: AtomicBool,
     /// A part of the run ended in a panic.
     broken: AtomicBool,
+    /// See [`Report::pruned`](crate::report::Report::pruned).
+    pruned: Mutex<Vec<(RootIndex, RunId)>>,
 }
 
 impl Whole {
+    /// Notes runs that cannot be undone any more.
+    pub(crate) fn let_go(&self, root: RootIndex, runs: impl IntoIterator<Item = RunId>) {
+        let mut pruned = self.pruned.lock().unwrap_or_else(PoisonError::into_inner);
+        pruned.extend(runs.into_iter().map(|run| (root, run)));
+    }
+
+    /// All that were noted.
+    pub(crate) fn take_pruned(&self) -> Vec<(RootIndex, RunId)> {
+        std::mem::take(&mut *self.pruned.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Whether a part of the run ended in a panic, so that nothing may change any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::SeqCst)

@@ -134,7 +134,7 @@ pub(in crate::app) fn run(proposed: &Proposed, request: RunRequest, control: &Co
             let first = proposed.index.comparison();
             not_remembered = memory.learn(folders, first, (proposal, report), settings, control);
         }
-        (Ok(report), None) => remembering::forget_removed_in(memories.as_deref(), folders, report),
+        (Ok(report), None) => remembering::tell_in(memories.as_deref(), folders, report),
         (Err(_), _) => {}
     }
     let target = folders.root(proposal.task.target());

@@ -598,7 +598,7 @@ fn r7_what_could_not_be_deleted_to_make_room_is_told() {
     let mut bench = Bench::new();
     let error = fcs_engine::Error::new(fcs_engine::Op::Prune, "kept", fcs_engine::ErrorKind::TargetStale);
     let text = with_hint(&error, FrontEnd::Window);
-    let pruned = fcs_engine::history::Pruned { runs: Vec::new(), errors: vec![error] };
+    let pruned = fcs_engine::history::Pruned { errors: vec![error], ..Default::default() };
     bench.app.take(JobEvent::Pruned(Ok(pruned)));
     let lines = bench.app.log.lines();
     assert!(lines.iter().any(|line| line.level == Level::Warning && line.text == text), "{lines:#?}");
