@@ -18,5 +18,6 @@ pub mod report_file;
 pub mod run_log;
 pub mod settings_file;
 pub mod times;
+pub mod together;
 pub mod user_error;
 pub mod volumes;

@@ -22,7 +22,7 @@ use fcs_engine::{Control, Error, Op, Settings, StartError};
 use fcs_state::{KeptRun, Pair, Start, StateError, States};
 use fcs_sys::{Name, RelPath, Root, Time};
 
-use crate::pairs;
+use crate::{pairs, together};
 
 /// What holds where nothing is remembered.
 const FIRST_RUN: &str = "nothing is removed, and what differs is left alone";
@@ -472,12 +472,14 @@ pub fn undo_in(
             .map(|report| vec![InRoot { root: root.clone(), reports: vec![report] }]);
     };
     let roots = session::roots_of_all(root, &chosen);
+    let holding = together::hold_roots_in(memories, &roots)?;
     let runs = forget_undone_in(memories, &roots, &newest.run).map_err(|why| {
         let error = Error::os(Op::KeepJournal, root.path.clone(), io::Error::other(why));
         SessionError::Start { root: root.path.clone(), error: StartError::Failed(error) }
     })?;
     let undone = session::undo_in_all(&roots, &newest.run, control)?;
     account_for_undone_in(memories, &runs, &undone);
+    holding.release();
     Ok(undone)
 }
 

@@ -7,7 +7,7 @@ mod common;
 
 use std::fs;
 
-use common::{Bench, json_lines};
+use common::{Bench, json_lines, write};
 use fcs_testkit::{Options, diff, listing};
 
 fn two_way(bench: &Bench, args: &[&str]) -> fcs_testkit::bin::Run {
@@ -592,4 +592,62 @@ fn set_back(bench: &Bench, backup: &str) {
 fn copy_tree(from: &std::path::Path, to: &std::path::Path) {
     let status = std::process::Command::new("cp").arg("-aT").arg(from).arg(to).status().unwrap();
     assert!(status.success());
+}
+
+/// Two runs of one pair would each go by what the other one changes, also where they write to different sides.
+#[test]
+fn two_runs_of_a_pair_exclude_each_other_and_no_lock_is_put_where_nothing_is_written() {
+    use fcs_app::together::hold_in;
+    use fcs_engine::Settings;
+    use fcs_engine::compare::Side;
+    use fcs_engine::directions::{Conflicts, Mode};
+    use fcs_engine::session::{Folders, Limits, Task};
+
+    let bench = Bench::new();
+    bench.both("stays", "s", 1);
+    bench.right("brought", "b", 1);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    let memories: Vec<_> = listing(bench.fcs.home(), &Options::default()).unwrap().into_keys().collect();
+    let pairs = memories.iter().find(|path| path.ends_with("pairs")).unwrap();
+    let pairs = bench.fcs.home().join(pairs);
+    let other = bench.dir.path().join("OTHER");
+    fs::create_dir(&other).unwrap();
+    write(&other.join("from the other"), "o", 2);
+    bench.left("new", "n", 2);
+    // Something that a plain copy does and a two-way run leaves.
+    bench.left("conflict", "of the left", 2);
+    bench.right("conflict", "of the right", 3);
+    // As another program would that is in the middle of such a run.
+    let held = |task: Task, left: &std::path::Path, right: &std::path::Path| {
+        let (settings, control) = (Settings::default(), fcs_engine::Control::default());
+        let folders = Folders::open(left, right, &[], &[], &settings).unwrap();
+        let comparison = folders.compare(&settings, &control).unwrap();
+        let proposal = folders.propose(task, &comparison, &|_| true, &settings, &Limits::default());
+        hold_in(Some(&pairs), &folders, &proposal).unwrap()
+    };
+    let mode = Mode::TwoWay { conflicts: Conflicts::Later };
+    let (left, right) = (bench.left.as_path(), bench.right.as_path());
+    let refused = |run: fcs_testkit::bin::Run, what: &str| {
+        let run = run.expect_code(8);
+        assert!(run.stderr.contains("Another run is in progress on this folder"), "{what}: {run}");
+    };
+    let before = bench.traces();
+
+    // It writes to the right side only.
+    let two_way_run = held(Task::Directed(mode), left, right);
+    refused(two_way(&bench, &[]), "the same");
+    refused(bench.run_on("sync", &["-y", "--mode", "two-way"], right, left), "the same, from the other side");
+    refused(bench.run_on("copy", &["-y"], right, left), "a copy the other way");
+    refused(bench.run_on("copy", &["-y"], &other, left), "what writes to the side that is gone by");
+    refused(bench.run_on_left("undo", &["-y"]), "an undo there");
+    assert_eq!(bench.traces(), before, "nothing was written to any root");
+    let _ = bench.run_on("copy", &["-y"], left, &other).expect_code(0);
+    two_way_run.release();
+
+    let copy = held(Task::Copy(Side::Right), left, right);
+    refused(bench.run_on("copy", &["-y"], right, left), "a copy the other way while one copies");
+    let _ = bench.run_on("copy", &["-y"], left, &other).expect_code(0);
+    copy.release();
+    let _ = two_way(&bench, &[]).expect_code(3);
+    assert_eq!(fs::read_to_string(bench.right.join("new")).unwrap(), "n");
 }

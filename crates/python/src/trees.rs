@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fcs_app::remembering::{self, Remembering};
+use fcs_app::together::{self, Holding};
 use fcs_app::{hints, known};
 use fcs_engine::compare::{Side, Verdict};
 use fcs_engine::directions::{Conflicts, Custom, Mode};
@@ -365,6 +366,8 @@ fn carry_out(
             return Err(Refusal::Text(proposal.missing_volumes.join(" ")));
         }
         let options = RunOptions { dry_run, ..RunOptions::default() };
+        let holding = if dry_run { None } else { Some(together::hold(&folders, &proposal)) };
+        let holding = holding.transpose().map_err(Refusal::Session)?;
         if let (Some(memory), false) = (&mut memory, dry_run) {
             memory.before(&proposal).map_err(Refusal::Text)?;
         }
@@ -382,6 +385,7 @@ fn carry_out(
                 report.notes.extend(why.map(Note::from));
             }
         }
+        holding.into_iter().for_each(Holding::release);
         Ok(report)
     };
     match request.wait(py, &control, work)? {

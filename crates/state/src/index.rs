@@ -37,18 +37,7 @@ pub struct BadPairId;
 impl PairId {
     /// Of two folders: the same each time, so that two processes that meet them first make one memory.
     pub(crate) fn of(roots: &[RootIdentity; 2]) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        for root in roots {
-            let RootIdentity { path, below, volume, number, made, .. } = root;
-            let is_by_path = root.is_by_path();
-            let text = format!(
-                "{:?}",
-                (is_by_path.then_some(path), number.is_none().then_some(below), volume, number, made)
-            );
-            hasher.update(text.as_bytes());
-            hasher.update(&[0]);
-        }
-        Self(hasher.finalize().to_hex()[..16].to_owned())
+        Self(key_of(roots))
     }
 
     /// As text.
@@ -63,6 +52,22 @@ impl PairId {
     pub(crate) fn memory(&self, folder: &Path) -> PathBuf {
         folder.join(format!("{self}.redb"))
     }
+}
+
+/// 16 hexadecimal digits that are the same for the same folders each time.
+pub(crate) fn key_of(roots: &[RootIdentity]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for root in roots {
+        let RootIdentity { path, below, volume, number, made, .. } = root;
+        let is_by_path = root.is_by_path();
+        let text = format!(
+            "{:?}",
+            (is_by_path.then_some(path), number.is_none().then_some(below), volume, number, made)
+        );
+        hasher.update(text.as_bytes());
+        hasher.update(&[0]);
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
 }
 
 impl FromStr for PairId {

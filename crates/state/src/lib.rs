@@ -25,6 +25,7 @@
 
 mod codec;
 mod index;
+mod locks;
 #[cfg(test)]
 mod made;
 mod pair;
@@ -37,6 +38,7 @@ use std::path::PathBuf;
 use fcs_engine::error::display_path;
 
 pub use index::{BadPairId, PairId};
+pub use locks::{HeldLocks, LockError, LockName, Use};
 pub use pair::{Loaded, Pair, Saved, Start};
 pub use states::{Limits, Lookalike, PairInfo, Pruned, States};
 pub use store::KeptRun;

@@ -347,8 +347,8 @@ impl Pair {
 }
 
 /// How long another process may have a memory open, which loads it or saves to it.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// Opens a memory, after whoever has it open, every page of which is checked: a damaged one is an error here, and not a panic later.
 fn open(file: &Path) -> Result<Database, StateError> {

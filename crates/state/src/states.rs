@@ -102,11 +102,16 @@ impl States {
     /// Whether the memories are in neither folder, and neither folder is in them. Where they are not apart nothing is
     /// to be remembered: a run would find its own memory among the items.
     pub fn is_apart(&self, roots: [&Root; 2]) -> bool {
+        self.is_apart_from(&roots)
+    }
+
+    /// As [`States::is_apart`], of any number of folders.
+    pub fn is_apart_from(&self, roots: &[&Root]) -> bool {
         // What is not there yet will be in the nearest folder that is, which may well hold the roots, too.
         let Some((at, own)) = self.folder.ancestors().find_map(|at| Some((at, open_root(at).ok()?))) else {
             return false;
         };
-        roots.into_iter().all(|root| match nesting(&own, root) {
+        roots.iter().all(|root| match nesting(&own, root) {
             Ok(Nesting::Apart) => true,
             Ok(Nesting::SecondInFirst) => at != self.folder,
             _ => false,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fcs_app::hints::{FrontEnd, of_out_of_reach};
 use fcs_app::outcome::{describe_run, out_of_reach_in_words};
 use fcs_app::remembering::{account_for_undone, forget_undone};
+use fcs_app::together;
 use fcs_engine::Control;
 use fcs_engine::error::display_path;
 use fcs_engine::history::{self, RecoveryReport, RunId, RunInfo, StartError};
@@ -102,6 +103,7 @@ fn undo_one(
 ) -> CommandResult {
     let commands: Vec<String> = roots.iter().map(|root| unfinished::command("recover", root)).collect();
     interrupt.idle(&format!("The run is undone in part; {} goes on.", commands.join(" and ")));
+    let holding = together::hold_roots(roots)?;
     let runs = forget_undone(roots, &run.run).map_err(|why| {
         let failure = Failure::new(Code::Failed, format!("{why} Nothing was undone."));
         failure.hint("Close what uses it and try again: what goes back must be forgotten first.")
@@ -110,6 +112,7 @@ fn undo_one(
     interrupt.idle("");
     let undone = undone?;
     account_for_undone(&runs, &undone);
+    holding.release();
     let clean = undone.iter().flat_map(|at| &at.reports).all(RecoveryReport::is_clean);
     let code = if clean { Code::Done } else { Code::Failed };
     for (at, recovery) in undone.iter().flat_map(|at| at.reports.iter().map(move |recovery| (at, recovery))) {

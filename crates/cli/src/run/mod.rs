@@ -25,6 +25,7 @@ use fcs_app::remembering::{self, Remembering, recalled};
 use fcs_app::report_file::ReportFile;
 use fcs_app::run_log::{self, Ran, run_with_log};
 use fcs_app::settings_file::refused;
+use fcs_app::together::{self, Holding};
 use fcs_app::user_error::UserErrorKind;
 use fcs_engine::error::display_path;
 use fcs_engine::moves::Moves;
@@ -204,6 +205,8 @@ fn prepare_and_run(
     }
     let leaves = if spec.dry_run { "Nothing was written.".to_owned() } else { leaves(&proposal.targets()) };
     interrupt.working(&control.cancel, leaves);
+    let hold = || together::hold(&session.folders, &proposal.proposed);
+    let holding = if spec.dry_run { None } else { Some(hold()?) };
     if let (Some(memory), false) = (&mut memory, spec.dry_run) {
         let not_begun = |why| Failure::new(Code::Refused, format!("{why} Nothing was written."));
         memory.before(&proposal.proposed).map_err(not_begun)?;
@@ -233,6 +236,7 @@ fn prepare_and_run(
             screen.message(&format!("Note: {why}"));
         }
     }
+    holding.into_iter().for_each(Holding::release);
     if let Some(log) = log.filter(|_| screen.show.verbose && !spec.json) {
         screen.line(&format!("Log: {}", display_path(&log)));
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use fcs_app::remembering::{self, Remembering};
 use fcs_app::run_log::{self, run_with_log};
+use fcs_app::together::{self, Holding};
 use fcs_app::user_error::{UserError, UserErrorKind};
 use fcs_app::volumes;
 use fcs_engine::compare::Side;
@@ -119,6 +120,12 @@ pub(in crate::app) fn run(proposed: &Proposed, request: RunRequest, control: &Co
     let Proposed { proposal, folders, settings, .. } = proposed;
     let RunRequest { dry_run, retries, logs, memories } = request;
     let mut memory = proposed.take_memory().filter(|_| !dry_run);
+    let holding =
+        if dry_run { None } else { Some(together::hold_in(memories.as_deref(), folders, proposal)) };
+    let holding = match holding.transpose() {
+        Ok(holding) => holding,
+        Err(error) => return JobEvent::Ran(Err(refused(&error))),
+    };
     if let Some(Err(why)) = memory.as_mut().map(|memory| memory.before(proposal)) {
         let message = format!("{why} Nothing was written.");
         return JobEvent::Ran(Err(UserError { message, hint: None, kind: UserErrorKind::Refused }));
@@ -137,6 +144,7 @@ pub(in crate::app) fn run(proposed: &Proposed, request: RunRequest, control: &Co
         (Ok(report), None) => remembering::tell_in(memories.as_deref(), folders, report),
         (Err(_), _) => {}
     }
+    holding.into_iter().for_each(Holding::release);
     let target = folders.root(proposal.task.target());
     JobEvent::Ran(match ran.report {
         Ok(report) => {
