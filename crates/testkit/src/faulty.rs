@@ -666,6 +666,9 @@ impl Locks for FaultyFile {
     fn is_locked(&self) -> io::Result<bool> {
         self.shared.run(Call::TryLock, &self.path, || Ok(false), || self.inner.is_locked())
     }
+    fn has_no_writer(&self) -> io::Result<bool> {
+        self.shared.run(Call::TryLock, &self.path, || Ok(false), || self.inner.has_no_writer())
+    }
 }
 
 impl Holes for FaultyFile {

@@ -55,6 +55,8 @@ pub(super) struct Verdicts {
     pub(super) bytes: u64,
     /// The first 32 bytes of the digests of equal pairs, where they were asked for.
     pub(super) hashes: Vec<(RowId, [u8; 32])>,
+    /// Rows with a file that somebody may have been writing to when it was read, in order; where hashes were asked for.
+    pub(super) written_to: Vec<RowId>,
 }
 
 impl Verdicts {
@@ -68,7 +70,7 @@ impl Verdicts {
 }
 
 /// Compares the content of the files of `candidates`, which must have equal sizes above zero. Roots and trees with the
-/// left side first. With `hashes`, those of equal pairs are kept.
+/// left side first. With `hashes`, those of equal pairs are kept, and it is asked who writes to the files.
 pub(super) fn compare_files(
     roots: [&Root; 2],
     trees: [&Tree; 2],
@@ -81,7 +83,10 @@ pub(super) fn compare_files(
     let pairs = Pairs {
         rows,
         control,
-        sides: [0, 1].map(|side| ScannedFiles::new(roots[side], trees[side], Op::Compare)),
+        sides: [0, 1].map(|side| {
+            let files = ScannedFiles::new(roots[side], trees[side], Op::Compare);
+            if hashes { files.asking_for_writers() } else { files }
+        }),
         algorithm: match settings.compare_content {
             ContentCheck::Blake3 => Some(Algorithm::Blake3),
             ContentCheck::Sha512 => Some(Algorithm::Sha512),
@@ -106,6 +111,14 @@ pub(super) fn compare_files(
         verdicts.errors.extend(found.errors);
         verdicts.hashes.extend(found.hashes);
         verdicts.bytes += found.bytes;
+    }
+    let written_to = pairs.sides.map(ScannedFiles::into_written_to);
+    if written_to.iter().any(|nodes| !nodes.is_empty()) {
+        let is_written_to = |row: &&RowId| {
+            let nodes = nodes_of(&rows[**row as usize]);
+            nodes.is_some_and(|nodes| (0..2).any(|side| written_to[side].binary_search(&nodes[side]).is_ok()))
+        };
+        verdicts.written_to = candidates.iter().filter(is_written_to).copied().collect();
     }
     verdicts.cancelled = cancelled;
     verdicts.findings.sort_unstable_by_key(|(row, _)| *row);

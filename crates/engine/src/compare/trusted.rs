@@ -1,7 +1,7 @@
 //! What a memory of the two folders knows of files that have not changed since, so that they are not read; and what
 //! reading teaches such a memory.
 //!
-//! A change time proves that nothing was written after a file was read if three things hold, and a file of which one
+//! A change time proves that nothing was written after a file was read if four things hold, and a file of which one
 //! does not is read again each time:
 //!
 //! 1. The file system moves the change time with the first byte that is written, also through a mapping, and no program
@@ -11,6 +11,10 @@
 //! 2. The change time is [older](is_settled) than the reading by more than the clock of the file system can blur.
 //! 3. It is kept to parts of a second. A job that runs each hour on the hour would, after the clock was set back, give
 //!    the file the very second that it had.
+//! 4. Nobody had the file open to write, or mapped so, at a moment between the scan and the reading
+//!    ([`has_no_writer`](fcs_sys::Locks::has_no_writer)). One call of `write` moves the change time where it begins and may put
+//!    bytes down long after; who begins later moves it later. Asked before the reading and not after it: such a call may end in
+//!    between.
 //!
 //! Invariant: a pair counts as equal without being read only if every byte of both was read and found equal, not too long
 //! ago, and both files still are the very ones that were seen then: same kind, size, modified and change time, and
@@ -56,6 +60,8 @@ pub struct ContentRead {
     pub(crate) equal: Vec<RowId>,
     /// Their digests, where they were asked for.
     hashes: Vec<[u8; 32]>,
+    /// Rows, in order, with a file that somebody may have been writing to when it was read.
+    written_to: Vec<RowId>,
     /// Whether a memory may learn from it.
     teaches: bool,
 }
@@ -179,6 +185,7 @@ impl ContentRead {
             })
             .collect();
         self.teaches = teaches;
+        self.written_to = std::mem::take(&mut verdicts.written_to);
         let mut hashes = std::mem::take(&mut verdicts.hashes);
         hashes.sort_unstable_by_key(|(row, _)| *row);
         if hashes.iter().map(|(row, _)| row).eq(&self.equal) {
@@ -227,6 +234,7 @@ impl Comparison {
         let gone = forgotten(self, remembered).into_iter();
         let gone = gone.map(|path| MemoryChange { path, known: None });
         let read = self.content_read.equal.iter().enumerate().filter(|_| self.content_read.teaches);
+        let read = read.filter(|(_, id)| self.content_read.written_to.binary_search(id).is_err());
         let read = read.filter_map(|(at, &id)| {
             let row = self.row(id);
             let stamp = |tree: &Tree, node| proof(tree, &tree.entry(node), self.began);

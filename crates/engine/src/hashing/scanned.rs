@@ -4,7 +4,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fcs_sys::{Access, DirRef, FileRef, Metadata, Root};
 
@@ -36,6 +36,8 @@ pub(crate) struct ScannedFiles<'a> {
     dirs: TreeDirs<'a>,
     /// What they are read for, for messages.
     op: Op,
+    /// Files that somebody may have been writing to before they were read, where that is asked.
+    written_to: Option<Mutex<Vec<NodeId>>>,
 }
 
 /// The folder that a worker used last, so that files of one folder cost one look-up.
@@ -44,7 +46,20 @@ pub(crate) struct LastFolder(Option<(u32, DirRef)>);
 
 impl<'a> ScannedFiles<'a> {
     pub(crate) fn new(root: &'a Root, tree: &'a Tree, op: Op) -> Self {
-        Self { root, tree, dirs: TreeDirs::new(tree, &root.dir), op }
+        Self { root, tree, dirs: TreeDirs::new(tree, &root.dir), op, written_to: None }
+    }
+
+    /// Asks of each file before it is read whether anybody may be writing to it.
+    pub(crate) fn asking_for_writers(self) -> Self {
+        Self { written_to: Some(Mutex::default()), ..self }
+    }
+
+    /// The files of which that was so, sorted.
+    pub(crate) fn into_written_to(self) -> Vec<NodeId> {
+        let written_to = self.written_to.unwrap_or_default().into_inner();
+        let mut nodes = written_to.unwrap_or_else(PoisonError::into_inner);
+        nodes.sort_unstable();
+        nodes
     }
 
     pub(crate) fn root(&self) -> &'a Root {
@@ -97,6 +112,11 @@ impl<'a> ScannedFiles<'a> {
         });
         let (file, now) = opened.map_err(|e| Failure::Of(Error::os(Op::Open, self.path(node), e)))?;
         self.check_is(last, node, &now)?;
+        if let Some(written_to) = &self.written_to
+            && !file.has_no_writer().unwrap_or(false)
+        {
+            written_to.lock().unwrap_or_else(PoisonError::into_inner).push(node);
+        }
         Ok(file)
     }
 

@@ -13,6 +13,12 @@ pub trait Locks {
     /// asked; on systems where one can only ask by trying, it takes a shared lock for a moment.
     fn is_locked(&self) -> io::Result<bool>;
 
+    /// Whether at one moment of the call nobody, this process included, had the file open to write to it or mapped so; whoever
+    /// stores to it later opened it later. `false` where somebody had, or where the system cannot tell this caller.
+    fn has_no_writer(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
     /// Gives the lock back before the handle is closed. Nothing has to be done where a handle is never another process's too:
     /// one that was forked off has all of them, and the lock lasts until the last is closed.
     fn unlock(&self) -> io::Result<()> {
@@ -29,6 +35,11 @@ impl dyn File + '_ {
     /// As [`Locks::unlock`].
     pub fn unlock(&self) -> io::Result<()> {
         self.as_locks().ok_or(io::ErrorKind::Unsupported)?.unlock()
+    }
+
+    /// As [`Locks::has_no_writer`].
+    pub fn has_no_writer(&self) -> io::Result<bool> {
+        self.as_locks().ok_or(io::ErrorKind::Unsupported)?.has_no_writer()
     }
 
     /// As [`Locks::is_locked`].

@@ -103,6 +103,11 @@ impl Locks for UnixFile {
     }
 
     #[cfg(target_os = "linux")]
+    fn has_no_writer(&self) -> io::Result<bool> {
+        super::lease::has_no_writer(self.fd.as_fd())
+    }
+
+    #[cfg(target_os = "linux")]
     fn unlock(&self) -> io::Result<()> {
         super::lock::free(self.fd.as_fd())
     }
