@@ -235,6 +235,24 @@ fn what_was_renamed_is_shown_renamed_and_renamed_back() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn what_moved_to_where_it_cannot_come_stays_and_is_told() {
+    for mode in [&[][..], &["--mode", "mirror"]] {
+        let bench = Bench::new();
+        from_a_clock(&bench.left.join("single"), &"s".repeat(5000));
+        let _ = bench.run("sync", &["-y"]).expect_code(0);
+        std::fs::create_dir(bench.left.join("d")).unwrap();
+        std::fs::rename(bench.left.join("single"), bench.left.join("d/single")).unwrap();
+        std::fs::write(bench.right.join("d"), "a file").unwrap();
+        let run = bench.run("sync", &[&["-y", "--set", "replace_kinds=never"], mode].concat()).expect_code(3);
+        let told = "not removed, because it has another path on the other side and is not brought over to that: 1 item\n      \
+                    ! single\n";
+        assert!(run.stdout.contains(told), "{run}");
+        assert!(bench.right.join("single").exists(), "{run}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_renamed_folder_is_one_line_and_content_is_read_where_asked() {
     let bench = Bench::new();
     from_a_clock(&bench.left.join("album/a"), &"a".repeat(5000));

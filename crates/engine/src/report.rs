@@ -161,6 +161,8 @@ pub enum SkipReason {
     Mounted,
     /// Both sides have a version of their own, and which one is wanted is not known.
     Conflict,
+    /// Not removed: it has another path on the other side, and is not brought over to that.
+    NewPathLacking,
 }
 
 impl SkipReason {
@@ -182,6 +184,9 @@ impl SkipReason {
             Self::LinkNotHeld => "the target volume cannot hold this symbolic link",
             Self::Mounted => "a volume is mounted here",
             Self::Conflict => "each side has a version of its own, and which one is wanted is not known",
+            Self::NewPathLacking => {
+                "not removed, because it has another path on the other side and is not brought over to that"
+            }
         }
     }
 }

@@ -361,9 +361,12 @@ fn what_somebody_edited_since_is_not_replaced() {
     rename_and_make_other(&pair, Side::Left);
     let edited = pair.right.join("there/one");
     let path = edited.clone();
+    let opened = AtomicU64::new(0);
     let pair = pair.script(move |event| {
         // Both were looked at by then.
-        if event.side == "source" && event.call == Call::OpenFile && event.path.as_bytes() == b"there/one" {
+        let is_it =
+            event.side == "source" && event.call == Call::OpenFile && event.path.as_bytes() == b"there/one";
+        if is_it && opened.fetch_add(1, Ordering::SeqCst) == 0 {
             put(&path, "somebody's");
         }
         Act::Go

@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use common::put;
+use fcs_engine::compare::Side;
 use fcs_engine::directions::{Conflicts, Mode, Why};
 use fcs_engine::history::{RunState, list};
 use fcs_engine::memory::Remembered;
-use fcs_engine::report::{Report, RunResult};
+use fcs_engine::report::{Outcome, Report, RunResult, SkipReason};
 use fcs_engine::run::RunOptions;
 use fcs_engine::session::{Folders, Limits, Proposal, Task, roots_of, undo_in_all};
-use fcs_engine::settings::Undo;
+use fcs_engine::settings::{ReplaceKinds, Undo};
 use fcs_engine::{Control, Settings};
 use fcs_testkit::listing::{Kind, Listing, Options, diff, listing};
 
@@ -350,6 +351,29 @@ fn the_version_that_loses_its_name_is_called_as_the_setting_says() {
     pair.sync(Conflicts::KeepBoth);
     let kept = pair.both("a (left, 1970-01-12 13-47-00).txt");
     assert_eq!(kept, [Some("left's".into()), Some("left's".into())], "{:?}", pair.seen("left").keys());
+}
+
+/// A file that was moved into a folder of which the other side has a file: it stays where it was, and it is said.
+#[test]
+fn what_cannot_come_to_its_new_path_stays_at_the_old_one_in_every_mode() {
+    for mode in [Mode::Mirror(Side::Right), Mode::TwoWay { conflicts: Conflicts::Later }] {
+        let mut pair = Pair::with(&["a", "keep"]);
+        fs::create_dir(pair.left.join("d")).unwrap();
+        pair.rename("left", "a", "d/a");
+        pair.write("right", "d", "a file");
+        pair.settings.replace_kinds = ReplaceKinds::Never;
+        let (folders, _, proposal) = pair.propose(mode);
+        let report =
+            folders.run(&proposal, &pair.settings, &RunOptions::default(), &Control::default()).unwrap();
+        assert_eq!(pair.both("a"), [None, Some("the first a".into())], "{mode:?}: {report:#?}");
+        let told = report.items.iter().find(|item| item.path.to_string() == "a").unwrap();
+        assert_eq!(told.root, Side::Right.into(), "{mode:?}");
+        let why = SkipReason::NewPathLacking;
+        assert!(
+            matches!(told.outcome, Outcome::Skipped { why: found } if found == why),
+            "{mode:?}: {told:?}"
+        );
+    }
 }
 
 /// The name that is made free is filled in a second run, which needs its room too.

@@ -88,10 +88,16 @@ fn wanted(
     }
 }
 
-/// The side of which it is told that a row is skipped: the one that would be written to.
+/// The side of which it is told that a row is skipped: the one that would be written to, which of a removal is the one that
+/// has the item.
 fn told_on(comparison: &Comparison, decisions: &Decisions, row: RowId) -> Side {
     let lacks = |side| comparison.node(row, side).is_none();
-    decisions.mode.target().unwrap_or(if lacks(Side::Left) { Side::Left } else { Side::Right })
+    let lacking = if lacks(Side::Left) { Side::Left } else { Side::Right };
+    let stays = matches!(
+        decisions.act(row),
+        Act::Skip(SkipReason::NotEmpty | SkipReason::Mounted | SkipReason::NewPathLacking)
+    );
+    decisions.mode.target().unwrap_or(if stays { lacking.other() } else { lacking })
 }
 
 /// Adds the moves of those items of a side that lose their names.

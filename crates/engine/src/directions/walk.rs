@@ -100,7 +100,7 @@ impl<'a> Walker<'a> {
             for (new, old, to) in [(left, right, Side::Right), (right, left, Side::Left)] {
                 let act = |row: RowId| self.acts.get(row as usize).copied();
                 if act(old) == Some(Act::RemoveFrom(to)) && act(new) != Some(Act::CopyTo(to)) {
-                    self.acts[old as usize] = Act::Leave;
+                    self.acts[old as usize] = Act::Skip(SkipReason::NewPathLacking);
                 }
             }
         }

@@ -23,25 +23,37 @@ const SMALL: u64 = 1024;
 const SHARED_BY: u32 = 16;
 
 /// The rows that may be one end of a move: files of which everything is known, and which the other side has not there.
+#[derive(Clone)]
 pub(super) struct Candidates {
     left: Vec<RowId>,
     right: Vec<RowId>,
+    /// On each side, files of which everything is known, at paths of which it is not, and which the other side has not there.
+    blocked: [Vec<RowId>; 2],
 }
 
 impl Candidates {
     pub(super) fn of(comparison: &Comparison) -> Self {
         let mut blocked = vec![false; comparison.rows.len()];
         let (mut left, mut right) = (Vec::new(), Vec::new());
+        let mut shut: [Vec<RowId>; 2] = Default::default();
         for at in 0..comparison.rows.len() as RowId {
             let row = comparison.row(at);
             let unknown =
                 matches!(row.verdict, Verdict::Unreadable | Verdict::NameClash | Verdict::KindClash);
             blocked[at as usize] = unknown || blocked[row.parent as usize];
-            if blocked[at as usize] {
-                continue;
-            }
             let is_file =
                 |side| comparison.entry(at, side).is_some_and(|entry: Entry| entry.kind == Kind::File);
+            if blocked[at as usize] {
+                for side in [Side::Left, Side::Right] {
+                    let tree = comparison.tree(side);
+                    let is_known =
+                        comparison.node(at, side).is_some_and(|node| tree.node_error(node).is_none());
+                    if is_known && is_file(side) && !is_file(side.other()) {
+                        shut[index(side)].push(at);
+                    }
+                }
+                continue;
+            }
             match row.verdict {
                 Verdict::LeftOnly if is_file(Side::Left) => left.push(at),
                 Verdict::RightOnly if is_file(Side::Right) => right.push(at),
@@ -56,7 +68,7 @@ impl Candidates {
                 _ => {}
             }
         }
-        Self { left, right }
+        Self { left, right, blocked: shut }
     }
 
     pub(super) fn are_none(&self) -> bool {
@@ -65,6 +77,7 @@ impl Candidates {
 }
 
 /// What was found.
+#[derive(Default)]
 pub(super) struct Found {
     /// Known without reading anything.
     pub(super) sure: Vec<Move>,
@@ -100,20 +113,65 @@ pub(super) fn find(
     candidates: &Candidates,
     remembered: Option<&Remembered>,
 ) -> Found {
-    let mut finder = Finder {
-        comparison,
-        criteria,
-        step: criteria.step(),
-        dates: HashMap::new(),
-        matched: [HashSet::new(), HashSet::new()],
-        found: Found { sure: Vec::new(), doubtful: Vec::new() },
-    };
+    let mut finder = Finder::new(comparison, criteria);
     if let Some(remembered) = remembered {
         finder.by_number(candidates, remembered);
     }
     finder.by_looks(candidates);
     finder.by_folder();
     finder.found
+}
+
+/// The files at blocked paths of one side that are files which only the other side has, where nothing of either was `found`
+/// to have moved; left and right. In doubt they are: nothing but that these stay follows from it.
+pub(super) fn blocked(
+    comparison: &Comparison,
+    criteria: &Criteria<'_>,
+    candidates: &Candidates,
+    remembered: Option<&Remembered>,
+    found: &Found,
+) -> Vec<(RowId, RowId)> {
+    let [left, right] = &candidates.blocked;
+    if left.is_empty() && right.is_empty() {
+        return Vec::new();
+    }
+    let mut all = candidates.clone();
+    all.left.extend(left);
+    all.right.extend(right);
+    let mut finder = Finder::new(comparison, criteria);
+    for found in &found.sure {
+        finder.matched[0].insert(found.left);
+        finder.matched[1].insert(found.right);
+    }
+    if let Some(remembered) = remembered {
+        finder.by_number(&all, remembered);
+    }
+    finder.by_looks(&all);
+    let is_alone = |row: RowId, side, shut: &[RowId]| {
+        let only = if side == Side::Left { Verdict::LeftOnly } else { Verdict::RightOnly };
+        comparison.row(row).verdict == only && shut.binary_search(&row).is_err()
+    };
+    let is_shut = |row: &RowId, shut: &[RowId]| shut.binary_search(row).is_ok();
+    let Found { sure, doubtful } = finder.found;
+    let pairs = sure.into_iter().chain(doubtful).map(|found| (found.left, found.right));
+    let pairs = pairs.filter(|(l, r)| {
+        is_shut(l, left) && is_alone(*r, Side::Right, right)
+            || is_shut(r, right) && is_alone(*l, Side::Left, left)
+    });
+    pairs.collect()
+}
+
+impl<'a> Finder<'a> {
+    fn new(comparison: &'a Comparison, criteria: &'a Criteria<'a>) -> Self {
+        Self {
+            comparison,
+            criteria,
+            step: criteria.step(),
+            dates: HashMap::new(),
+            matched: [HashSet::new(), HashSet::new()],
+            found: Found::default(),
+        }
+    }
 }
 
 impl Finder<'_> {

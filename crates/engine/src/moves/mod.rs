@@ -10,7 +10,7 @@
 //! that the memory knows by its number may have been edited as well: then it moves, and is brought over.
 //!
 //! Invariants: in doubt an item has not moved: it is copied, which is never wrong. What could not be read, what clashes
-//! and what a pattern hides is no candidate. What is said of a pair that did not change is what the comparison would say of
+//! and what a pattern hides is no candidate; only that it is the same file as one that is elsewhere is said, so that nobody removes that. What is said of a pair that did not change is what the comparison would say of
 //! it at one path.
 //!
 //! This module must not know what is done about a move, nor which side is written to.
@@ -85,22 +85,29 @@ pub struct Moves {
     unread: Vec<Move>,
     /// Why some of those could not be read.
     errors: Vec<Error>,
+    /// Files that only one side has and that another file of the other side is, of which too little is known to move
+    /// anything there: below a clash, or what could not be read. Left and right.
+    blocked: Vec<(RowId, RowId)>,
 }
 
 /// Finds what has moved, reading nothing. Goes by `remembered` where the pair has a memory.
 ///
 /// Where content is a criterion, or `moves = content`, some pairs have to be read first: see [`Moves::read`].
 pub fn find(comparison: &Comparison, remembered: Option<&Remembered>, settings: &Settings) -> Moves {
-    let candidates = matching::Candidates::of(comparison);
-    if settings.moves == MoveChoice::Off
-        || !settings.compare_existence
-        || comparison.cancelled
-        || candidates.are_none()
-    {
+    if settings.moves == MoveChoice::Off || !settings.compare_existence || comparison.cancelled {
         return Moves::default();
     }
+    let candidates = matching::Candidates::of(comparison);
     let criteria = Criteria::of(&comparison.left, &comparison.right, settings);
-    let found = matching::find(comparison, &criteria, &candidates, remembered);
+    let found = if candidates.are_none() {
+        matching::Found::default()
+    } else {
+        matching::find(comparison, &criteria, &candidates, remembered)
+    };
+    let blocked = matching::blocked(comparison, &criteria, &candidates, remembered, &found);
+    if candidates.are_none() {
+        return Moves { blocked, ..Moves::default() };
+    }
     let content_counts = settings.compare_content != ContentCheck::Off;
     let size = |found: &Move| comparison.entry(found.left, Side::Left).map_or(0, |entry| entry.size);
     let mut all = found.sure;
@@ -112,7 +119,7 @@ pub fn find(comparison: &Comparison, remembered: Option<&Remembered>, settings: 
         |found: &Move| found.why != Why::Hash && (!content_counts || found.is_changed || size(found) == 0);
     let (known, mut unread): (Vec<Move>, Vec<Move>) = all.into_iter().partition(is_known);
     unread.sort_unstable_by_key(|found| found.left);
-    Moves { unread, ..Moves::of(comparison, &criteria, known) }
+    Moves { unread, blocked, ..Moves::of(comparison, &criteria, known) }
 }
 
 /// Whether one of the two paths of a move is one that both sides have.
@@ -151,7 +158,7 @@ impl Moves {
         all.sort_unstable_by_key(|found| found.left);
         let all = folders::with_folders(comparison, criteria, &all);
         let by_right = all.iter().enumerate().map(|(at, found)| (found.right, at)).collect();
-        Self { all, by_right, unread: Vec::new(), errors: Vec::new() }
+        Self { all, by_right, ..Self::default() }
     }
 
     /// Whether nothing has moved.
@@ -164,10 +171,11 @@ impl Moves {
         self.all.iter().filter(|found| found.is_top)
     }
 
-    /// The two rows of each item that has moved, those in folders that move as one among them: what
-    /// [`crate::directions::Knowledge`] asks for.
+    /// The two rows of each item that has moved, those in folders that move as one among them, and those that cannot be moved
+    /// because of what is at their new paths: what [`crate::directions::Knowledge`] asks for.
     pub fn rows(&self) -> Vec<(RowId, RowId)> {
-        self.all.iter().map(|found| (found.left, found.right)).collect()
+        let all = self.all.iter().map(|found| (found.left, found.right));
+        all.chain(self.blocked.iter().copied()).collect()
     }
 
     /// As [`Self::iter`], with everything in the folders. A folder comes before what is in it.
@@ -222,6 +230,6 @@ impl Moves {
         let equal = self.unread.into_iter().zip(read.are_equal).filter(|(_, is_equal)| *is_equal);
         known.extend(equal.map(|(found, _)| Move { why: Why::Hash, ..found }));
         let criteria = Criteria::of(&comparison.left, &comparison.right, settings);
-        Self { errors: read.errors, ..Self::of(comparison, &criteria, known) }
+        Self { errors: read.errors, blocked: self.blocked, ..Self::of(comparison, &criteria, known) }
     }
 }

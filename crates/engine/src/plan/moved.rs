@@ -5,12 +5,12 @@
 //! an end of a move only where its item leaves by a move and another one comes by a move: names that are handed on or
 //! swapped. So it has an item whatever cuts a run off, and all of such a chain moves, or nothing of it. No move begins, ends or passes below another one, because a run renames each item once, where it stands.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fcs_sys::{Kind, Name};
 
 use super::planner::{MOVED, Planner, RowAction, SELECTED};
-use crate::compare::{Comparison, RowId};
+use crate::compare::{Comparison, RowId, Side};
 use crate::moves::{Move, Moves, is_in_chain, keep_whole_chains};
 use crate::ops::ItemChange;
 use crate::plan::{Moved, SourceOfMove};
@@ -59,6 +59,30 @@ impl Planner<'_> {
         chained.retain(|found| alike.get(&looks(found)) == Some(&1));
         keep_whole_chains(self.comparison, &mut chained);
         chained
+    }
+
+    /// A file or link that is one with another path of the source stays where that is not brought over: it may be the last
+    /// that shows it. To be asked when it is known what moves.
+    pub(super) fn keep_what_does_not_arrive(&mut self) {
+        let Some(moves) = self.moves.filter(|_| self.work.copies && self.work.removals) else { return };
+        let mut kept = HashSet::new();
+        for (left, right) in moves.rows() {
+            let (new, old) = if self.source == Side::Left { (left, right) } else { (right, left) };
+            let is_folder = |entry: Entry| entry.kind == Kind::Folder;
+            let goes = !self.has(old, MOVED)
+                && self.has(old, SELECTED)
+                && self.comparison.entry(old, self.target).is_some_and(|entry| !is_folder(entry))
+                && self.action(old) == RowAction::Remove;
+            if !goes {
+                continue;
+            }
+            let arrives =
+                matches!(self.action(new), RowAction::Copy | RowAction::CopyLink | RowAction::SetTimes);
+            if !(arrives && self.has(new, SELECTED)) {
+                kept.insert(old);
+            }
+        }
+        self.kept = kept;
     }
 
     /// What is at the name that a row's file goes to, when its turn comes.

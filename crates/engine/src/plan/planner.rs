@@ -3,7 +3,7 @@
 //!
 //! Invariant: pure. Each selected row becomes one operation, one [`Skip`], or nothing, by [`Planner::action`] alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fcs_sys::user::User;
 use fcs_sys::{Kind, Name, Place, Time};
@@ -89,6 +89,8 @@ pub(crate) struct Planner<'a> {
     pub(super) movers: HashMap<RowId, RowId>,
     /// Rows of which the source's item is brought over once the target's has moved there, each with the row that has that.
     pub(super) changed: HashMap<RowId, RowId>,
+    /// Rows that stay because they are what the source has at another path, to which it is not brought.
+    pub(super) kept: HashSet<RowId>,
     pub(crate) network: bool,
     /// On one side at least permissions and owners are made up, and say nothing.
     pub(crate) made_up_permissions: bool,
@@ -114,6 +116,7 @@ impl<'a> Planner<'a> {
             moves: None,
             movers: HashMap::new(),
             changed: HashMap::new(),
+            kept: HashSet::new(),
             network,
             made_up_permissions: [&comparison.left, &comparison.right]
                 .iter()
@@ -223,6 +226,7 @@ impl<'a> Planner<'a> {
             }
         }
         self.mark_moves();
+        self.keep_what_does_not_arrive();
         let mut anything = false;
         for row in (0..rows).rev() {
             let action = self.action(row);
@@ -269,6 +273,9 @@ impl<'a> Planner<'a> {
     pub(crate) fn action(&self, row: RowId) -> RowAction {
         if self.has(row, MOVED) {
             return self.action_of_moved(row);
+        }
+        if self.kept.contains(&row) {
+            return RowAction::Skip(SkipReason::NewPathLacking);
         }
         let Some(source) = self.comparison.entry(row, self.source) else { return self.action_on_orphan(row) };
         if !self.work.copies {

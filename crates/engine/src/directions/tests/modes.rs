@@ -4,7 +4,7 @@ use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
 use crate::Settings;
 use crate::compare::{Comparison, RowId, Side};
-use crate::directions::{Act, Decisions, Mode, decide, plan_decided};
+use crate::directions::{Act, Decisions, Knowledge, Mode, decide, decide_knowing, plan_decided};
 use crate::model::{compare_models, trees};
 use crate::moves;
 use crate::plan::{Plan, plan, plan_sync};
@@ -46,16 +46,19 @@ proptest! {
         let to = if to_left { Side::Left } else { Side::Right };
         let all = |_: RowId| true;
         let some = |row: RowId| choice.rotate_left(row) & 1 == 1;
-        let mirror = decide(&comparison, None, Mode::Mirror(to), &settings);
+        let moves = moves::find(&comparison, None, &settings);
+        let moved = moves.rows();
+        let knowledge = Knowledge { remembered: None, moved: &moved };
+        let mirror = decide_knowing(&comparison, knowledge, Mode::Mirror(to), &settings);
         let sync = plan_sync(&comparison, to, &all, &settings);
-        prop_assert_eq!(text(&plan_decided(&comparison, &mirror, &all, &settings, &moves::find(&comparison, None, &settings))), text(&sync));
+        prop_assert_eq!(text(&plan_decided(&comparison, &mirror, &all, &settings, &moves)), text(&sync));
         prop_assert_eq!(skips(&comparison, &mirror).len(), sync.skipped.len(), "what is decided is what is told");
         let update = decide(&comparison, None, Mode::Update(to), &settings);
         let copy = plan(&comparison, to, &all, &settings);
-        prop_assert_eq!(text(&plan_decided(&comparison, &update, &all, &settings, &moves::find(&comparison, None, &settings))), text(&copy));
+        prop_assert_eq!(text(&plan_decided(&comparison, &update, &all, &settings, &moves)), text(&copy));
         prop_assert_eq!(skips(&comparison, &update).len(), copy.skipped.len());
         prop_assert!(update.conflicts().next().is_none() && mirror.conflicts().next().is_none());
-        let chosen = plan_decided(&comparison, &update, &some, &settings, &moves::find(&comparison, None, &settings));
+        let chosen = plan_decided(&comparison, &update, &some, &settings, &moves);
         let copy = plan(&comparison, to, &some, &settings);
         prop_assert_eq!(chosen.totals, copy.totals);
     }

@@ -8,8 +8,8 @@ use crate::compare::{Comparison, RowId, Side};
 use crate::model::{Item, compare_models, compare_trees, path, trees};
 use crate::moves;
 use crate::plan::tests::carry_out;
-use crate::plan::{Plan, plan, plan_sync, plan_sync_moving};
-use crate::report::ActionKind;
+use crate::plan::{Plan, Skip, plan, plan_orphans, plan_sync, plan_sync_moving};
+use crate::report::{ActionKind, SkipReason};
 use crate::settings::{MoveChoice, ReplaceKinds};
 use crate::tree::NameOrder::{Exact, Folded};
 
@@ -181,6 +181,56 @@ fn only_who_removes_moves_and_only_what_is_selected_on_both_sides() {
     assert_eq!(moved(&back), ["d > e"], "the other way");
 }
 
+/// What stays because it is not brought to the path that the source has it at.
+fn kept(plan: &Plan) -> Vec<String> {
+    let kept = plan.skipped.iter().filter(|skip| skip.why == SkipReason::NewPathLacking);
+    kept.map(|skip| skip.path.to_string()).collect()
+}
+
+#[test]
+fn what_does_not_arrive_at_its_new_path_is_not_removed_from_the_old_one() {
+    let settings = Settings { replace_kinds: ReplaceKinds::Never, ..Settings::default() };
+    let new = || Item::folder(3, [("x", f(BIG, 1)), ("y", f(BIG, 2))]);
+    let right = |more: Item| Item::folder(0, [("d", more), ("x", f(BIG, 1)), ("z", f(BIG, 3))]);
+    let empty = || Item::folder(3, []);
+    for (case, left, right) in [
+        ("a file has the folder's name", Item::folder(0, [("d", new())]), right(f(9, 9))),
+        (
+            "the folder was not listed to its end",
+            Item::folder(0, [("d", new().unlistable())]),
+            right(empty()),
+        ),
+        ("nor was the one on the other side", Item::folder(0, [("d", new())]), right(empty().unlistable())),
+    ] {
+        let comparison = compared(&left, &right);
+        let plan = plan_sync(&comparison, THERE, &|_| true, &settings);
+        assert_eq!((kept(&plan), moved(&plan)), (vec!["x".to_owned()], Vec::new()), "{case}");
+        let removed: Vec<String> =
+            plan.removed().map(|(folder, item)| folder.path.join(&item.name).to_string()).collect();
+        assert_eq!(removed, ["z"], "{case}: nothing is known of that");
+        let back = plan_sync(&comparison, Side::Left, &|_| true, &settings);
+        assert_eq!(kept(&back), Vec::<String>::new(), "{case}: what stays there anyway needs no word");
+        let orphans = plan_orphans(&comparison, THERE, &|_| true, &settings);
+        assert_eq!(orphans.removed().count(), 2, "{case}: whoever removes nothing else says what goes");
+    }
+    // Nobody chose the new path.
+    let left = Item::folder(0, [("d", new())]);
+    let comparison = compared(&left, &right(empty()));
+    let new = row(&comparison, "d/x", Side::Left);
+    let plan = plan_sync(&comparison, THERE, &|row| row != new, &settings);
+    assert_eq!(kept(&plan), ["x"]);
+    assert_eq!(moved(&plan_sync(&comparison, THERE, &|_| true, &settings)), ["x > d/x"]);
+}
+
+/// Two folders that each hold a name that is two on the other side.
+#[test]
+fn what_is_below_two_names_that_are_one_keeps_its_old_path() {
+    let left = Item::folder(0, [("D", Item::folder(3, [("x", f(BIG, 1))])), ("d", f(1, 1))]);
+    let right = Item::folder(0, [("x", f(BIG, 1))]);
+    let comparison = compare_models(&left, &right, Folded, &Settings::default());
+    assert_eq!(kept(&everything(&comparison)), ["x"]);
+}
+
 #[test]
 fn what_cannot_be_renamed_is_copied() {
     let left = Item::folder(0, [("d", Item::folder(3, [("a", f(BIG, 1)), ("b", f(BIG, 2))]))]);
@@ -307,14 +357,20 @@ proptest! {
         let comparison = compared(&left, &right);
         for choice in [u64::MAX, choice] {
             let selected = |row: RowId| choice.rotate_left(row) & 1 == 1;
-            let plan = |moves| plan_sync(&comparison, THERE, &selected, &kinds_stay(moves));
-            let (with, without) = (plan(MoveChoice::On), plan(MoveChoice::Off));
+            let with = plan_sync(&comparison, THERE, &selected, &kinds_stay(MoveChoice::On));
+            // What stays because it does not arrive is as if nobody had chosen it.
+            let stays = |skip: &Skip| skip.why == SkipReason::NewPathLacking;
+            let kept: Vec<RowId> = with.skipped.iter().filter(|skip| stays(skip))
+                .map(|skip| row(&comparison, &skip.path.to_string(), THERE)).collect();
+            let selected = |row: RowId| selected(row) && !kept.contains(&row);
+            let without = plan_sync(&comparison, THERE, &selected, &kinds_stay(MoveChoice::Off));
             let [mut one, mut other] = [right.clone(), right.clone()];
             carry_out(&with, &left, &mut one);
             carry_out(&without, &left, &mut other);
             prop_assert_eq!(&one, &other);
             prop_assert!(with.totals.bytes <= without.totals.bytes);
-            prop_assert_eq!(&with.skipped, &without.skipped);
+            let others: Vec<Skip> = with.skipped.iter().filter(|skip| !stays(skip)).cloned().collect();
+            prop_assert_eq!(&others, &without.skipped);
             if choice == u64::MAX && with.skipped.is_empty() {
                 prop_assert_eq!(&one, &left);
             }
