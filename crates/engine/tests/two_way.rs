@@ -353,6 +353,31 @@ fn the_version_that_loses_its_name_is_called_as_the_setting_says() {
     assert_eq!(kept, [Some("left's".into()), Some("left's".into())], "{:?}", pair.seen("left").keys());
 }
 
+#[test]
+fn the_version_that_loses_its_name_gets_one_that_nothing_has_that_a_pattern_hides() {
+    let mut pair = Pair::with(&["a.txt", "d/b"]);
+    // What a pattern hides is on the disk of one side, under the first and the second name.
+    pair.write("left", "a.conflict-left.txt", "hidden left");
+    pair.write("right", "a.conflict-left-2.txt", "hidden right");
+    pair.write("right", "d/b.conflict-right", "hidden below");
+    pair.exclude = vec!["*.conflict-*".into()];
+    for (side, what) in [("left", "left's"), ("right", "right's later")] {
+        pair.write(side, "a.txt", what);
+        pair.write(side, "d/b", what);
+    }
+    pair.write("left", "d/b", "left's latest");
+    let report = pair.sync(Conflicts::KeepBoth);
+    assert_eq!(report.counts.skipped, 0, "{report:#?}");
+    assert_eq!(pair.both("a.conflict-left-3.txt"), [Some("left's".into()), Some("left's".into())]);
+    assert_eq!(
+        pair.both("d/b.conflict-right-2"),
+        [Some("right's later".into()), Some("right's later".into())]
+    );
+    assert_eq!(pair.both("a.conflict-left.txt"), [Some("hidden left".into()), None]);
+    assert_eq!(pair.both("a.conflict-left-2.txt"), [None, Some("hidden right".into())]);
+    assert_eq!(pair.both("d/b.conflict-right"), [None, Some("hidden below".into())]);
+}
+
 /// A file that was moved into a folder of which the other side has a file: it stays where it was, and it is said.
 #[test]
 fn what_cannot_come_to_its_new_path_stays_at_the_old_one_in_every_mode() {

@@ -27,6 +27,7 @@ use crate::report::SkipReason;
 pub use category::Category;
 pub use custom::{BadCustom, Choice, Custom};
 pub use plan::plan_decided;
+pub(crate) use plan::{HiddenNames, folders_of_second_names, plan_beside};
 pub use second_name::ConflictName;
 pub use since::{Change, forgotten};
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a plan does what was decided or less. What the planner finds to stand against an act is skipped and told.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use fcs_sys::{Kind, Name};
 
@@ -10,7 +10,6 @@ use super::{Act, Decisions, Mode, Why};
 use crate::Settings;
 use crate::compare::{Comparison, RowId, Side, Verdict};
 use crate::moves::Moves;
-use crate::names::{NameOrder, fold};
 use crate::plan::{Plan, Planner, Scope, Wanted};
 use crate::report::SkipReason;
 
@@ -29,8 +28,49 @@ pub fn plan_decided(
     settings: &Settings,
     moves: &Moves,
 ) -> Plan {
+    plan_beside(comparison, decisions, selected, settings, moves, &HiddenNames::default())
+}
+
+/// Names that items of a folder have which are not in the comparison, as patterns hide them: by the folder's row, the keys by
+/// which names are one.
+#[derive(Debug, Default)]
+pub(crate) struct HiddenNames(HashMap<RowId, HashSet<Vec<u8>>>);
+
+impl HiddenNames {
+    /// Adds what one side has in a folder, whether hidden or not.
+    pub(crate) fn add<'n>(
+        &mut self,
+        comparison: &Comparison,
+        folder: RowId,
+        names: impl IntoIterator<Item = &'n [u8]>,
+    ) {
+        let order = comparison.left.order();
+        self.0.entry(folder).or_default().extend(names.into_iter().map(|name| order.key(name)));
+    }
+}
+
+/// The folders in which items are to be given second names.
+pub(crate) fn folders_of_second_names(
+    comparison: &Comparison,
+    decisions: &Decisions,
+    selected: &dyn Fn(RowId) -> bool,
+) -> BTreeSet<RowId> {
+    let rows = (0..comparison.rows.len() as RowId).filter(|&row| selected(row));
+    let rows = rows.filter(|&row| matches!(decisions.act(row), Act::KeepBoth { .. }));
+    rows.map(|row| comparison.row(row).parent).collect()
+}
+
+/// As [`plan_decided`], and these names are not free either.
+pub(crate) fn plan_beside(
+    comparison: &Comparison,
+    decisions: &Decisions,
+    selected: &dyn Fn(RowId) -> bool,
+    settings: &Settings,
+    moves: &Moves,
+    hidden: &HiddenNames,
+) -> Plan {
     let rows = || (0..comparison.rows.len() as RowId).filter(|&row| selected(row));
-    let names = second_names(comparison, decisions, rows(), settings);
+    let names = second_names(comparison, decisions, rows(), settings, hidden);
     let wanted = |row, side| wanted(comparison, decisions, &names, row, side);
     let is_target = |side: Side| {
         decisions.mode.target() == Some(side) || rows().any(|row| wanted(row, side) != Wanted::Nothing)
@@ -126,6 +166,7 @@ fn second_names(
     decisions: &Decisions,
     rows: impl Iterator<Item = RowId>,
     settings: &Settings,
+    hidden: &HiddenNames,
 ) -> HashMap<RowId, Name> {
     let order = comparison.left.order();
     let mut names = HashMap::new();
@@ -139,19 +180,13 @@ fn second_names(
         let own = comparison.name_on(row, loser);
         let candidates = (1..=MOST_VERSIONS)
             .map_while(|number| settings.conflict_name.make(own, loser, entry.modified, number));
-        let free = candidates.filter(|name| is_free(comparison, row, name)).find(|name| {
-            let key = match order {
-                NameOrder::Exact => name.as_bytes().to_vec(),
-                NameOrder::Folded => fold(name.as_bytes()),
-            };
-            taken.insert((comparison.row(row).parent, key))
-        });
+        let folder = comparison.row(row).parent;
+        let hidden = hidden.0.get(&folder);
+        let free = candidates.filter(|name| comparison.child_named(folder, name.as_bytes()).is_none());
+        let free = free.map(|name| (order.key(name.as_bytes()), name));
+        let mut free = free.filter(|(key, _)| hidden.is_none_or(|hidden| !hidden.contains(key)));
+        let free = free.find(|(key, _)| taken.insert((folder, key.clone()))).map(|(_, name)| name);
         names.extend(free.map(|name| (row, name)));
     }
     names
-}
-
-/// Whether nothing in a row's folder has this name on either side.
-fn is_free(comparison: &Comparison, row: RowId, name: &Name) -> bool {
-    comparison.child_named(comparison.row(row).parent, name.as_bytes()).is_none()
 }

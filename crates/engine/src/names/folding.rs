@@ -24,6 +24,14 @@ impl NameOrder {
         }
     }
 
+    /// What two names that count as one have in common.
+    pub(crate) fn key(self, name: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Exact => name.to_vec(),
+            Self::Folded => fold(name),
+        }
+    }
+
     /// Total order of names.
     pub fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
         match self {

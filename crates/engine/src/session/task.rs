@@ -3,15 +3,20 @@
 //! Invariant: nothing is written here, and what a plan removes is judged by the guard every time. This module must not
 //! know how a user agrees.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use fcs_sys::{Kind, RelPath};
+use fcs_sys::{Kind, Name, RelPath};
 
 use super::{Folders, Mounts, mounts};
 use crate::compare::{Comparison, RowId, Side};
-use crate::directions::{Act, Decisions, Knowledge, Mode, Why, decide_knowing, plan_decided};
+use crate::dir_cursor::DirCursor;
+use crate::directions::{
+    Act, Decisions, HiddenNames, Knowledge, Mode, Why, decide_knowing, folders_of_second_names, plan_beside,
+};
 use crate::error::Remedy;
 use crate::guard::{self, Excess, MassChange};
+use crate::history::names_in;
 use crate::memory::Remembered;
 use crate::moves::{self, Moves};
 use crate::plan::{Plan, RootIndex, plan, plan_orphans, plan_sync_moving};
@@ -232,7 +237,8 @@ impl Folders {
         moves: &Moves,
     ) -> Proposal {
         let task = Task::Directed(decisions.mode());
-        let plan = plan_decided(comparison, decisions, selected, settings, moves);
+        let hidden = self.hidden_names(comparison, &folders_of_second_names(comparison, decisions, selected));
+        let plan = plan_beside(comparison, decisions, selected, settings, moves, &hidden);
         let conflicts = decisions.conflicts().filter(|(row, _)| selected(*row));
         let conflicts = conflicts.map(|(row, why)| (comparison.path(row), why)).collect();
         let rows = (0..comparison.rows.len() as RowId).filter(|&row| selected(row));
@@ -245,6 +251,21 @@ impl Folders {
         });
         let freed = freed.collect();
         Proposal { conflicts, ..self.proposal(task, (plan, freed), comparison, settings, limits) }
+    }
+
+    /// The names that are taken in these folders, on both sides. What cannot be listed now adds none: the run then fails at a
+    /// name that is taken, and replaces nothing.
+    fn hidden_names(&self, comparison: &Comparison, folders: &BTreeSet<RowId>) -> HiddenNames {
+        let mut hidden = HiddenNames::default();
+        for side in [Side::Left, Side::Right] {
+            let mut way = DirCursor::new(&self.root(side).dir);
+            for &folder in folders.iter().filter(|&&folder| comparison.node(folder, side).is_some()) {
+                let names = way.open(&comparison.path_on(folder, side)).and_then(|dir| names_in(&dir));
+                let names = names.unwrap_or_default();
+                hidden.add(comparison, folder, names.iter().map(Name::as_bytes));
+            }
+        }
+        hidden
     }
 
     fn proposal(
