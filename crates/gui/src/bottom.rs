@@ -240,7 +240,8 @@ pub(crate) fn status(app: &mut App, ui: &mut Ui, pal: &Palette) {
             if summary.identical() {
                 widgets::glyph(ui, icon::CHECK_CIRCLE, 14.0, pal.ok);
                 ui.add(weak("Both sides are the same".to_owned()));
-            } else if !copy.is_empty() {
+            } else if !copy.is_empty() && app.directed().is_none() {
+                // A mode copies less, and removes and moves besides; its plan says so.
                 ui.add(weak(format!("To copy: {}", copy.join("  "))))
                     .on_hover_text("All differences, whether ticked or not");
             }
