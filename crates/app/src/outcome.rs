@@ -17,8 +17,8 @@ use fcs_engine::settings::Undo;
 use fcs_text::{count, number, printable, seconds, size};
 
 pub use self::runs::{
-    describe_run, is_problem, origin, out_of_reach_in_words, parts_in_words, recovery_in_words, run_in_words,
-    run_result, unfinished_in_words, unreadable_in_words,
+    describe_run, how_it_ended, is_problem, kept_nothing_in_words, origin, out_of_reach_in_words,
+    parts_in_words, recovery_in_words, run_in_words, run_result, unfinished_in_words, unreadable_in_words,
 };
 use crate::actions::{self, counted, slash};
 use crate::hints::{FrontEnd, skip_words};

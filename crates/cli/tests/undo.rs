@@ -157,3 +157,37 @@ fn json_tells_each_item_and_the_code() {
     );
     assert_eq!(all.last().unwrap()["exit_code"], 0);
 }
+
+/// Whoever undoes a run is told of a later one that kept nothing: what that one changed stays.
+#[test]
+fn a_later_run_that_kept_nothing_is_told_before_an_earlier_one_is_undone() {
+    let bench = Bench::new();
+    bench.left("a", "1", 1);
+    let _ = bench.run("copy", &["-y"]).expect_code(0);
+    bench.left("b", "2", 2);
+    let _ = bench.run("copy", &["-y", "--undo", "off"]).expect_code(0);
+    let listed = bench.run_on_right("runs", &[]).expect_code(0);
+    assert!(listed.stdout.contains("done, nothing kept") && !listed.stderr.contains("Hint"), "{listed}");
+    assert_eq!(fs::read_dir(bench.right.join(".fcs/undo")).unwrap().count(), 1, "nothing is kept of it");
+    let told = "A later run kept nothing for undo, and what it changed stays as it is: copy from ";
+    let asked = bench.run_on_right("undo", &["-n"]).expect_code(0);
+    assert!(asked.stdout.contains(told), "{asked}");
+    // Recovery, with nothing to recover, leaves it; and so does a later run, whose undo it does not concern.
+    let _ = bench.run_on_right("recover", &[]).expect_code(0);
+    bench.left("c", "3", 3);
+    let _ = bench.run("copy", &["-y"]).expect_code(0);
+    let last = bench.run_on_right("undo", &["-y"]).expect_code(0);
+    assert!(!last.stdout.contains(told), "{last}");
+    let first = bench.run_on_right("undo", &["-y", "--json"]).expect_code(0);
+    let events = json_lines(&first);
+    let note = events.iter().find(|event| event["event"] == "note").unwrap();
+    assert!(note["text"].as_str().unwrap().starts_with(told) && note["run"].is_string(), "{first}");
+    assert!(
+        !bench.right.join("a").exists() && bench.right.join("b").exists() && !bench.right.join("c").exists()
+    );
+    assert!(!bench.right.join(".fcs").exists(), "no earlier run is left that it could be told of");
+
+    // Alone it leaves no trace.
+    let _ = bench.run("copy", &["-y", "--undo", "off"]).expect_code(0);
+    assert!(!bench.right.join(".fcs").exists());
+}

@@ -27,6 +27,16 @@ pub fn run_result(state: RunState) -> &'static str {
     }
 }
 
+/// How a run ended, and whether that was all there is to it.
+pub fn how_it_ended(run: &RunInfo) -> &'static str {
+    if run.kept_nothing { "done, nothing kept" } else { run_result(run.state) }
+}
+
+/// What is to be known before earlier runs than this one are undone.
+pub fn kept_nothing_in_words(later: &RunInfo) -> String {
+    format!("A later run kept nothing for undo, and what it changed stays as it is: {}.", run_in_words(later))
+}
+
 /// One run in one line, with the name that commands take: `6921c0a3f2: copy from /a, begun …`.
 pub fn describe_run(run: &RunInfo) -> String {
     format!("{}: {}", printable(&run.run), run_in_words(run))

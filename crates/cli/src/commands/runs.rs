@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use console::measure_text_width;
 use fcs_app::hints::{FrontEnd, with_hint};
-use fcs_app::outcome::{describe_run, origin, run_result};
+use fcs_app::outcome::{describe_run, how_it_ended, origin};
 use fcs_app::remembering;
 use fcs_engine::error::display_path;
 use fcs_engine::history::{self, RunId, RunInfo, RunState, StartError};
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &RunsArgs, screen: &Arc<Screen>) -> CommandResult {
         table(&found, screen);
     }
     // Only deleting finds out what is in the way.
-    if !args.json && found.iter().any(|run| run.state == RunState::PartlyPruned) {
+    if !args.json && found.iter().any(|run| run.state == RunState::PartlyPruned && !run.kept_nothing) {
         let prune = unfinished::command("runs --prune", &root);
         screen.message(&format!(
             "Hint: Not all that a pruned run kept could be deleted; {prune} tries again and says why."
@@ -177,7 +177,7 @@ fn cells(run: &RunInfo) -> [String; 8] {
             Some(_) => format!("{}, retry", printable(&run.command)),
             None => printable(&run.command).into_owned(),
         }),
-        run_result(run.state).to_owned(),
+        how_it_ended(run).to_owned(),
         or_dash(number(run.items)),
         if run.undoable { "yes" } else { "no" }.to_owned(),
         size(run.kept_bytes),
@@ -199,6 +199,7 @@ struct JsonRun<'a> {
     retries: Option<&'a RunId>,
     undo: String,
     undoable: bool,
+    kept_nothing: bool,
     kept_bytes: u64,
 }
 
@@ -217,6 +218,7 @@ impl<'a> JsonRun<'a> {
             retries: info.retries.as_ref(),
             undo: info.undo.to_string(),
             undoable: info.undoable,
+            kept_nothing: info.kept_nothing,
             kept_bytes: info.kept_bytes,
         }
     }

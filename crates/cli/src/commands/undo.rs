@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use fcs_app::hints::{FrontEnd, of_out_of_reach};
-use fcs_app::outcome::{describe_run, out_of_reach_in_words};
+use fcs_app::outcome::{describe_run, kept_nothing_in_words, out_of_reach_in_words};
 use fcs_app::remembering::{account_for_undone, forget_undone};
 use fcs_app::together;
 use fcs_engine::Control;
@@ -13,12 +13,14 @@ use fcs_engine::error::display_path;
 use fcs_engine::history::{self, RecoveryReport, RunId, RunInfo, StartError};
 use fcs_engine::session::{self, OutOfReach};
 use fcs_sys::Root;
+use serde::Serialize;
 
 use super::recovery;
 use crate::args::UndoArgs;
 use crate::exit::Code;
 use crate::failure::{CommandResult, Failure};
 use crate::interrupt::Interrupt;
+use crate::output::json;
 use crate::output::terminal::Screen;
 use crate::output::text::size;
 use crate::question::{ask, expect_terminal};
@@ -38,8 +40,16 @@ pub(crate) fn run(args: &UndoArgs, screen: &Arc<Screen>) -> CommandResult {
     let lines: Vec<String> = chosen.iter().map(|run| format!("Undo {}", describe_run(run))).collect();
     let roots = session::roots_of_all(&root, &chosen);
     let places: Vec<String> = roots.iter().map(|root| display_path(&root.path)).collect();
-    let text =
+    let mut text =
         format!("On {}\n{}; {} of originals kept.", places.join("\nand "), lines.join("\n"), size(kept));
+    let found = history::list(&root).map_err(|e| Failure::of(Code::Failed, &e))?;
+    if let Some(later) = history::kept_nothing_after(&found, &chosen) {
+        let words = kept_nothing_in_words(later);
+        text = format!("{text}\nNote: {words}");
+        if args.json {
+            json::print(screen, &JsonNote { event: "note", text: &words, run: &later.run });
+        }
+    }
     if args.dry_run {
         if args.json {
             recovery::end(Code::Done, screen);
@@ -67,6 +77,13 @@ pub(crate) fn run(args: &UndoArgs, screen: &Arc<Screen>) -> CommandResult {
         }
         None => Err(unfinished::failure(&StartError::NothingToUndo, &root)),
     }
+}
+
+#[derive(Serialize)]
+struct JsonNote<'a> {
+    event: &'static str,
+    text: &'a str,
+    run: &'a RunId,
 }
 
 /// Says in which roots nothing could be done, and what to do about it.

@@ -15,6 +15,7 @@ use super::{RunInfo, RunState};
 use crate::ops::Operation;
 use crate::ops::move_::chain::{self, LinkAt};
 use crate::ops::set_metadata::ItemMetadata;
+use crate::settings::Undo;
 
 /// A run as its journal tells it.
 #[derive(Debug)]
@@ -424,6 +425,11 @@ impl Ledger {
         !self.rolling_back && self.end.is_some_and(|end| kept.contains(&end.how))
     }
 
+    /// Whether it was to keep nothing for undo, and what it had kept goes. Its journal may stay, to say that it was there.
+    pub(crate) fn kept_nothing(&self) -> bool {
+        self.pruned && self.stands() && (self.begin.undo == Undo::Off || self.begin.prune_at_end)
+    }
+
     /// Whether nothing will be undone with it once it is over in all roots.
     pub(crate) fn needs_no_undo(&self) -> bool {
         self.end.is_some_and(|end| match end.how {
@@ -488,6 +494,7 @@ impl Ledger {
             undo: self.begin.undo,
             undoable: self.is_undoable(),
             going_back: self.rolling_back || is_taken_back,
+            kept_nothing: self.kept_nothing(),
             other_roots: self.other_roots.clone(),
             kept_bytes,
         }

@@ -304,10 +304,12 @@ impl RunLog {
         let mut replayed = None;
         let pruned = if prune_at_end {
             // Nothing of it can be undone, so what earlier runs keep is still worth keeping.
-            Ok(Pruned::of(Vec::new(), prune::delete_originals(&store, own), own.to_vec()))
+            let stay = prune::keep_nothing_of(&store, &run);
+            // Its journal goes at once where it tells nobody anything.
+            prune::idle(&store).map(|()| Pruned::of(Vec::new(), stay, own.to_vec()))
         } else if settings.undo == Undo::Off {
             // What stays of it is tried once more with those before it, and told then.
-            let _ = prune::delete_originals(&store, own);
+            let _ = prune::keep_nothing_of(&store, &run);
             prune::after(&store, (&group, &run), limit).map(|(pruned, _)| pruned)
         } else if (!changed || recycles && !leads) && store.delete_if_empty(&run).is_ok_and(|gone| gone) {
             Ok(Pruned { stand: own.to_vec(), ..Pruned::default() })

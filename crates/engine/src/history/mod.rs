@@ -111,6 +111,8 @@ pub struct RunInfo {
     pub undoable: bool,
     /// Whether an undo of it, or its rolling back, was begun, however far that got.
     pub going_back: bool,
+    /// It was to keep nothing for undo, and is listed for who undoes an earlier run across it.
+    pub kept_nothing: bool,
     /// The paths of the other roots that it wrote to, under the same id.
     pub other_roots: Vec<String>,
     /// Bytes of the originals it keeps.
@@ -145,6 +147,13 @@ pub fn to_undo<'a>(runs: &'a [RunInfo], wanted: Option<&RunId>) -> Vec<&'a RunIn
         runs.iter().filter(can).filter(|run| run.group() == chosen.group()).collect();
     group.sort_by(|a, b| b.run.cmp(&a.run));
     group
+}
+
+/// The latest run, of those of a root, newest first, that kept nothing for undo and came after one of those that are undone: what
+/// it changed stays as it left it.
+pub fn kept_nothing_after<'a>(runs: &'a [RunInfo], undone: &[RunInfo]) -> Option<&'a RunInfo> {
+    let oldest = undone.iter().map(|run| &run.run).min()?;
+    runs.iter().find(|run| run.kept_nothing && run.run > *oldest)
 }
 
 /// Why a run, a recovery or an undo could not begin. Nothing was changed.
@@ -373,6 +382,7 @@ fn blank(run: &RunId, kept_bytes: u64, state: RunState) -> RunInfo {
         undo: Undo::Last,
         undoable: false,
         going_back: false,
+        kept_nothing: false,
         other_roots: Vec::new(),
         kept_bytes,
     }
@@ -470,7 +480,7 @@ fn recover_in(
         if ledger.is_gone() {
             // It took all of it back.
             store.delete_if_empty(&run).map_err(failed)?;
-        } else if ledger.pruned {
+        } else if ledger.pruned && !(ledger.kept_nothing() && store.keeps_nothing(&run)) {
             tell_of(&prune::delete_originals(store, &[run]), control);
         } else if !ledger.ready {
             unready.push(run);
@@ -626,7 +636,10 @@ fn undo_in(
             None => recovery,
         });
     }
-    whole.ok_or(StartError::NothingToUndo)
+    let whole = whole.ok_or(StartError::NothingToUndo)?;
+    // What kept nothing and came after the last that can be undone tells nobody anything any more.
+    prune::idle(store).map_err(failed)?;
+    Ok(whole)
 }
 
 /// Does something under the lock, and removes `.fcs` if nothing is left in it.

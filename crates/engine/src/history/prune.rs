@@ -43,11 +43,18 @@ pub struct Pruned {
 /// Returns the runs that stay, and why.
 pub(crate) fn delete_originals(store: &LockedStore, runs: &[RunId]) -> Vec<(RunId, Error)> {
     runs.iter()
-        .filter_map(|run| delete_originals_of(store, run).err().map(|error| (run.clone(), error)))
+        .filter_map(|run| delete_originals_of(store, run, true).err().map(|error| (run.clone(), error)))
         .collect()
 }
 
-fn delete_originals_of(store: &LockedStore, run: &RunId) -> Result<(), Error> {
+/// Deletes what a run kept that was to keep nothing, but not its journal: that says that it was there, to who undoes an earlier
+/// run. It goes when no earlier one is kept any more.
+pub(crate) fn keep_nothing_of(store: &LockedStore, run: &RunId) -> Vec<(RunId, Error)> {
+    let error = delete_originals_of(store, run, false).err();
+    error.into_iter().map(|error| (run.clone(), error)).collect()
+}
+
+fn delete_originals_of(store: &LockedStore, run: &RunId, journal_too: bool) -> Result<(), Error> {
     let failed = |e| Error::os(Op::KeepJournal, store.root().path.clone(), e);
     let file = store.journal(run).map_err(failed)?;
     let (ledger, tail) = Ledger::read(&file).map_err(failed)?;
@@ -64,7 +71,7 @@ fn delete_originals_of(store: &LockedStore, run: &RunId) -> Result<(), Error> {
         }
     }
     // Where an original beside its old name stays, the journal does too: nothing else says what it is.
-    beside.and_then(|()| store.delete_all(run, &whole))
+    beside.and_then(|()| store.delete_all(run, &whole, journal_too))
 }
 
 /// The runs of a root that are over, oldest first. Runs that are not stay, and so do journals that make no sense: what
@@ -77,6 +84,8 @@ pub(crate) struct Past {
     marks: Vec<RunInfo>,
     /// All of which nothing was undone.
     stand: HashSet<RunId>,
+    /// Those that were to keep nothing, and keep nothing.
+    empty: Vec<RunId>,
 }
 
 impl Past {
@@ -91,13 +100,15 @@ impl Past {
         wanted: Option<&RunId>,
     ) -> io::Result<(Self, Option<(Ledger, Tail)>)> {
         let (mut alive, mut dead, mut marks, mut given) = (Vec::new(), Vec::new(), Vec::new(), None);
-        let mut stand = HashSet::new();
+        let (mut stand, mut empty) = (HashSet::new(), Vec::new());
         for run in store.run_ids()? {
             let (Some(ledger), tail) = Ledger::read(&store.journal(&run)?)? else { continue };
             if ledger.stands() {
                 stand.insert(run.clone());
             }
-            if ledger.pruned || ledger.is_gone() {
+            if ledger.kept_nothing() && store.keeps_nothing(&run) {
+                empty.push(run);
+            } else if ledger.pruned || ledger.is_gone() {
                 dead.push(run);
             } else if ledger.end.is_some_and(|end| end.how == EndKind::RolledBack) {
                 marks.push(ledger.info(0));
@@ -116,7 +127,7 @@ impl Past {
                 }
             }
         }
-        Ok((Self { alive, dead, marks, stand }, given))
+        Ok((Self { alive, dead, marks, stand, empty }, given))
     }
 
     /// Those of which nothing was undone; when what they keep is being deleted, nothing ever will be.
@@ -138,7 +149,18 @@ impl Past {
             .collect();
         expired.extend(self.dead.iter().cloned());
         expired.extend(self.marks.iter().filter(|run| over(run)).map(|run| run.run.clone()));
+        let stay: Vec<&RunId> =
+            self.alive.iter().map(|run| &run.run).filter(|run| !expired.contains(run)).collect();
+        expired.extend(self.idle(&stay));
         expired
+    }
+
+    /// Of the runs that keep nothing, those that tell nobody anything any more, where these stay: all but the latest, and that one
+    /// too where none before it can be undone.
+    fn idle(&self, stay: &[&RunId]) -> Vec<RunId> {
+        let Some((latest, others)) = self.empty.split_last() else { return Vec::new() };
+        let tells = stay.iter().any(|run| *run < latest);
+        others.iter().chain((!tells).then_some(latest)).cloned().collect()
     }
 
     /// The oldest runs that must go so that all the others keep at most `limit` bytes. The latest stays in any case.
@@ -188,6 +210,14 @@ pub(crate) fn outdated(store: &LockedStore) -> Vec<RunId> {
     }
 }
 
+/// Deletes the journals of runs that kept nothing and tell nobody anything any more.
+pub(crate) fn idle(store: &LockedStore) -> io::Result<()> {
+    let past = Past::read(store)?;
+    let stay: Vec<&RunId> = past.alive.iter().map(|run| &run.run).collect();
+    drop(delete_originals(store, &past.idle(&stay)));
+    Ok(())
+}
+
 /// Prunes after the run `run` of the group `current`: what is expired, and the oldest beyond `limit` bytes. Returns the latter, which
 /// their term would have kept, and what stays; and what the journal of `run` says, so that it need not be read again.
 pub(crate) fn after(
@@ -231,6 +261,8 @@ pub fn prune(root: &Root, newest: Option<&RunId>) -> Result<Pruned, StartError> 
         let mut past = Past::read(store).map_err(failed)?;
         past.marks.retain(|run| newest.is_none_or(|newest| run.run <= *newest));
         past.dead.extend(past.marks.drain(..).map(|run| run.run));
+        let empty = std::mem::take(&mut past.empty).into_iter();
+        past.dead.extend(empty.filter(|run| newest.is_none_or(|newest| run <= newest)));
         let end = match newest {
             None => past.alive.len(),
             Some(newest) => {
@@ -334,7 +366,7 @@ mod tests {
     }
 
     fn past(alive: Vec<RunInfo>) -> Past {
-        Past { alive, dead: Vec::new(), marks: Vec::new(), stand: HashSet::new() }
+        Past { alive, dead: Vec::new(), marks: Vec::new(), stand: HashSet::new(), empty: Vec::new() }
     }
 
     /// R2: a later run says nothing about earlier ones; and undo works run by run, so nothing is pruned from the middle.
@@ -353,6 +385,19 @@ mod tests {
         assert_eq!(last.expired(Some(&id("b"))), ["a"]);
         assert_eq!(last.expired(Some(&id("onewithoutundo"))), ["a"], "b has its own term");
         assert!(last.expired(None).is_empty(), "no run has followed");
+    }
+
+    /// What kept nothing is of interest to who undoes an earlier run across it, the latest alone, and to nobody else.
+    #[test]
+    fn the_latest_run_that_kept_nothing_is_listed_as_long_as_an_earlier_one_can_be_undone() {
+        let mut runs = past(vec![run("b", None, Undo::Days(30), 3, 1), run("e", None, Undo::Days(30), 1, 1)]);
+        runs.empty = ["a", "c", "d"].map(id).to_vec();
+        assert_eq!(runs.expired(None), ["a", "c"]);
+        runs.empty = vec![id("a")];
+        assert_eq!(runs.expired(None), ["a"], "none before it can be undone");
+        runs.alive = vec![run("b", None, Undo::Days(2), 3, 1), run("e", None, Undo::Days(30), 1, 1)];
+        runs.empty = vec![id("c")];
+        assert_eq!(runs.expired(None), ["b", "c"], "that one is over");
     }
 
     /// V2: a retry does not push out the run that it belongs to, and both go together.

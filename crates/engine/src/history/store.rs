@@ -275,6 +275,11 @@ impl LockedStore {
         if_there(self.undo.open_dir(&own(run)?))
     }
 
+    /// Whether all that a run kept is gone from the undo store.
+    pub(crate) fn keeps_nothing(&self, run: &str) -> bool {
+        matches!(self.kept_if_there(run), Ok(None))
+    }
+
     /// Opens the path index of a run to read it, if it has one.
     pub(crate) fn index(&self, run: &str) -> io::Result<Option<FileRef>> {
         if_there(self.runs.open_file(&index_name(run)?, Access::Read))
@@ -298,11 +303,11 @@ impl LockedStore {
         [&self.undo, &self.runs, &self.fcs, &self.root.dir].into_iter().try_for_each(|dir| dir.sync())
     }
 
-    /// Deletes the originals of a run and then its journal. Only for a run whose journal says so. Where one cannot be
+    /// Deletes the originals of a run and then, where it is to go, its `journal`. Only for a run whose journal says so. Where one cannot be
     /// deleted, the others are, the journal stays, and the first that stays is reported.
     ///
     /// Folders among `whole` went there whole; any other was empty, and what is in it is somebody else's.
-    pub(crate) fn delete_all(&self, run: &str, whole: &HashSet<Name>) -> Result<(), Error> {
+    pub(crate) fn delete_all(&self, run: &str, whole: &HashSet<Name>, journal: bool) -> Result<(), Error> {
         let place = self.root.path.join(FOLDER).join(UNDO).join(run);
         let failed = |e| Error::os(Op::Prune, place.clone(), e);
         let mut refused = None;
@@ -317,7 +322,14 @@ impl LockedStore {
                 }
             }
         }
-        refused.map_or_else(|| self.delete_if_empty(run).map(|_| ()).map_err(failed), Err)
+        let delete = || {
+            if journal {
+                return self.delete_if_empty(run).map(|_| ());
+            }
+            self.remove_index(run)?;
+            if_there(self.undo.remove_dir(&own(run)?)).map(|_| ())
+        };
+        refused.map_or_else(|| delete().map_err(failed), Err)
     }
 
     /// Deletes the journal of a run that keeps nothing. Where the undo store holds something, whatever it is, both

@@ -333,7 +333,11 @@ impl Whole {
     fn prune(&self) {
         let is_waiting = |run: &RunInfo| run.state == RunState::Unfinished || run.going_back && run.undoable;
         let is_mark = |run: &RunInfo| {
-            matches!(run.state, RunState::RolledBackHere | RunState::Recovered | RunState::PartlyPruned)
+            !run.kept_nothing
+                && matches!(
+                    run.state,
+                    RunState::RolledBackHere | RunState::Recovered | RunState::PartlyPruned
+                )
         };
         let goes_back = self.goes_back();
         let is_over = self.out_of_reach.is_empty()

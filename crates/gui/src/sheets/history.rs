@@ -3,7 +3,7 @@
 //! Invariant: lists what the folders say, changes nothing. This module must not know how a run is undone.
 
 use egui::{Context, RichText, ScrollArea, Ui, vec2};
-use fcs_app::outcome::run_result;
+use fcs_app::outcome::how_it_ended;
 use fcs_engine::error::display_path;
 use fcs_engine::history::{RunInfo, RunState};
 use fcs_gui_model::app::Runs;
@@ -112,7 +112,7 @@ fn run(info: &RunInfo, ui: &mut Ui, pal: &Palette, zone: &TimeZone, idle: bool) 
                             _ => text::time(info.started, zone, 0),
                         };
                         let belongs = if info.retries.is_some() { ", retries an earlier run" } else { "" };
-                        let head = format!("{begun}   {}{belongs}", run_result(info.state));
+                        let head = format!("{begun}   {}{belongs}", how_it_ended(info));
                         ui.add(egui::Label::new(RichText::new(head).family(theme::medium())).truncate());
                         let more = format!(
                             "{} from {}, {}, {} of originals kept",
