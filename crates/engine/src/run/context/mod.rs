@@ -144,6 +144,9 @@ pub(crate) struct Volume {
 /// content does so by chance, one that answers from its cache each time.
 const MOST_UNCOUNTED: u64 = 3;
 
+/// Descriptors of the process that are not of the run: locks, logs, reports and what its caller has open.
+const OPEN_ELSEWHERE: usize = 24;
+
 impl Volume {
     /// Whether the volume is synced as a whole; else every file and folder by itself. After one failure for the rest
     /// of the run: the kernel reports it once, so a later success says nothing about files that were written before.
@@ -327,8 +330,9 @@ impl<'a> Context<'a> {
         // Shares of the limit, so that even one file per folder stays within it: the batches being filled, verified and
         // renamed 1/8 each, the two that were renamed and are not yet durable 1/12 each (their files are closed, their
         // folders are not), jobs 1/16; the rest is for folders on the way and everything else in the process. Where the
-        // limit is 64, that is as little as it may be.
+        // limit is 64, that is as little as it may be. Shares of what is left: whoever uses the engine holds locks and logs.
         let open_files = fcs_sys::raise_open_file_limit().unwrap_or(1024).min(1 << 20) as usize;
+        let open_files = open_files.saturating_sub(OPEN_ELSEWHERE);
         let batch_files = usize::try_from(settings.batch_max_files).unwrap_or(usize::MAX);
         Self {
             plan,
