@@ -116,6 +116,12 @@ fn take(
             let error = StartError::Locked { root: root.path.clone(), holder };
             Err(SessionError::Start { root: root.path.clone(), error })
         }
+        // Somebody holds what is held for moments: whether the rest is free is not known.
+        Err(LockError::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            let (root, holder) = (roots[0], "another process".to_owned());
+            let error = StartError::Locked { root: root.path.clone(), holder };
+            Err(SessionError::Start { root: root.path.clone(), error })
+        }
         Err(LockError::Io(error)) => {
             tracing::info!(%error, "there are no locks of this user; those of the roots must do");
             Ok(Holding(None))
