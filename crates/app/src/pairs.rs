@@ -51,15 +51,15 @@ pub fn open_in(folder: Option<&Path>) -> Result<States, UserError> {
     States::open(folder).map_err(|error| user_error(&error))
 }
 
-/// What is kept at most, with these settings: what a run changed is kept as long as its originals are.
+/// What is kept at most, with these settings: what a run changed is kept as long as its originals are. Not for less than the usual
+/// term: the settings are those of this run, and earlier ones, whose term was longer, can still be undone.
 pub fn limits(settings: &Settings) -> Limits {
+    let usual = Limits::default();
     let term = match settings.undo {
-        Undo::Off => Duration::ZERO,
-        // Until the next run, which drops it; a pair may never have one.
-        Undo::Last => Limits::default().term,
-        Undo::Days(days) => DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX)),
+        Undo::Off | Undo::Last => usual.term,
+        Undo::Days(days) => DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX)).max(usual.term),
     };
-    Limits { term, ..Limits::default() }
+    Limits { term, ..usual }
 }
 
 /// As a front end says it.
@@ -87,8 +87,9 @@ mod tests {
     #[test]
     fn what_a_run_changed_is_kept_as_long_as_its_originals() {
         let limits = |undo| limits(&Settings { undo, ..Settings::default() });
-        assert_eq!(limits(Undo::Off).term, Duration::ZERO);
-        assert_eq!(limits(Undo::Days(3)).term, 3 * DAY);
+        assert_eq!(limits(Undo::Off), Limits::default(), "earlier runs can be undone");
+        assert_eq!(limits(Undo::Days(3)), Limits::default());
+        assert_eq!(limits(Undo::Days(365)).term, 365 * DAY);
         assert_eq!(limits(Undo::Days(u64::MAX)).term, DAY.saturating_mul(u32::MAX));
         assert_eq!(limits(Undo::Last), Limits::default());
     }

@@ -4,6 +4,8 @@
 //! from its work by its memory. What was undone is forgotten before anything goes back: a memory that is behind costs a
 //! question, one that is ahead takes what never arrived for removed.
 
+mod others;
+
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
@@ -12,7 +14,9 @@ use std::sync::Arc;
 use fcs_engine::compare::{Comparison, Side};
 use fcs_engine::directions::Mode;
 use fcs_engine::error::display_path;
-use fcs_engine::history::{self, Pruned, RecoveryReport, RunId, RunInfo, RunState};
+use fcs_engine::history::{
+    self, ChangedPaths, Pruned, RecoverMode, RecoveryReport, RunId, RunInfo, RunState,
+};
 use fcs_engine::memory::{OtherTerm, Remembered, RootIdentity, Terms};
 use fcs_engine::preflight::{Problem, Severity};
 use fcs_engine::report::{ActionKind, ItemReport, Outcome, Report, RunResult};
@@ -181,9 +185,9 @@ impl Remembering {
     ///
     /// In words; then the run must not begin.
     pub fn before(&mut self, proposal: &Proposal) -> Result<(), String> {
-        let freed: HashSet<RelPath> = proposal.freed().cloned().collect();
+        let freed = ChangedPaths { items: proposal.freed().cloned().collect(), ..ChangedPaths::default() };
         match self.kept.as_mut().and_then(|kept| kept.pair.as_mut()) {
-            Some(pair) if !freed.is_empty() => match pair.forget_items(&freed) {
+            Some(pair) if !freed.items.is_empty() => match pair.forget_items(&freed) {
                 Ok(())
                 | Err(StateError::Missing | StateError::Damaged { .. } | StateError::OtherVersion { .. }) => {
                     Ok(())
@@ -236,8 +240,13 @@ impl Kept {
             Ok(changes) => changes,
             Err(error) => return Some(format!("What this run did is not remembered: {error}")),
         };
+        let since = Time::now().as_nanos().saturating_sub(pairs::limits(settings).term.as_nanos() as i128);
+        let since = Time::from_nanos(since);
         if changes.is_empty() && start == Start::Loaded {
-            return None;
+            let noted = pair.map_or(Ok(()), |mut pair| others::note(&mut pair, folders, since));
+            return noted
+                .err()
+                .map(|error| format!("It is not remembered which other runs there are: {error}"));
         }
         // A run that keeps nothing for undo is never undone, so nothing of it need be forgotten.
         let did_something = report.counts.any_change() && settings.undo != Undo::Off;
@@ -245,6 +254,7 @@ impl Kept {
         let saved = pair.map_or_else(|| states.pair(&terms.roots), Ok).and_then(|mut pair| {
             pair = pair.of_run_on(sides_of(report));
             pair.save(run, &terms, start, changes)?;
+            others::note(&mut pair, folders, since)?;
             states.prune(&pairs::limits(settings), Some(pair.id()), Time::now())
         });
         saved.err().map(|error| format!("What this run did is not remembered: {error}"))
@@ -338,16 +348,15 @@ fn account_for_undone_in(memories: Option<&Path>, runs: &[RunId], undone: &[InRo
 /// Forgets paths below these roots in the memory of every pair that they concern.
 fn forget_paths(
     memories: Option<&Path>,
-    changed: &[(&Root, Option<RootIdentity>, Vec<RelPath>)],
+    changed: &[(&Root, Option<RootIdentity>, ChangedPaths)],
 ) -> Result<(), String> {
     let Ok(states) = pairs::open_in(memories) else { return Ok(()) };
     for info in states.list().map_err(|error| error.to_string())? {
         let Ok(known) = &info.roots else { continue };
-        let here = changed.iter().flat_map(|(root, is, paths)| {
-            let sides = known.iter().map(move |side| (side, *root, is.as_ref(), paths));
-            sides.flat_map(|(side, root, is, paths)| paths_in(side, root, is, paths))
-        });
-        let here: HashSet<RelPath> = here.collect();
+        let mut here = ChangedPaths::default();
+        for (root, is, paths) in changed {
+            known.iter().for_each(|side| here.extend(paths_in(side, root, is.as_ref(), paths)));
+        }
         if here.is_empty() {
             continue;
         }
@@ -374,12 +383,17 @@ pub fn tell_in(memories: Option<&Path>, folders: &Folders, report: &Report) {
         account_for_pruned(&states, folders, report);
     }
     for side in [Side::Left, Side::Right] {
-        let removed = report.items.iter().filter(|item| {
-            item.root == side.into()
-                && matches!(item.outcome, Outcome::Done { .. })
-                && matches!(item.action, ActionKind::Remove | ActionKind::RemoveFolder | ActionKind::Move)
-        });
-        let paths: Vec<RelPath> = removed.map(|item| item.path.clone()).collect();
+        let mut paths = ChangedPaths::default();
+        for item in report.items.iter().filter(|item| item.root == side.into()) {
+            match (item.action, &item.outcome) {
+                (ActionKind::Remove | ActionKind::RemoveFolder, Outcome::Done { .. }) => {
+                    paths.items.insert(item.path.clone());
+                }
+                // With all that is in it.
+                (ActionKind::Move, Outcome::Done { .. }) => _ = paths.whole.insert(item.path.clone()),
+                _ => {}
+            }
+        }
         if !paths.is_empty() {
             let root = folders.root(side);
             // Whoever cannot forget goes by what the disks show: elsewhere numbers tell what was put back.
@@ -473,33 +487,83 @@ pub fn undo_in(
     };
     let roots = session::roots_of_all(root, &chosen);
     let holding = together::hold_roots_in(memories, &roots)?;
-    let runs = forget_undone_in(memories, &roots, &newest.run).map_err(|why| {
-        let error = Error::os(Op::KeepJournal, root.path.clone(), io::Error::other(why));
-        SessionError::Start { root: root.path.clone(), error: StartError::Failed(error) }
-    })?;
+    let runs = forget_undone_in(memories, &roots, &newest.run).map_err(|why| not_forgotten(root, why))?;
     let undone = session::undo_in_all(&roots, &newest.run, control)?;
     account_for_undone_in(memories, &runs, &undone);
     holding.release();
     Ok(undone)
 }
 
+/// Recovers the runs of a root, and each of them in the other roots that it wrote to, as [`session::recover_in_all`] does, and forgets
+/// first what of them goes back that was over.
+///
+/// # Errors
+///
+/// As for [`session::recover_in_all`].
+pub fn recover(root: &Root, how: RecoverMode, control: &Control) -> Result<Vec<InRoot>, SessionError> {
+    recover_in(pairs::folder().as_deref(), root, how, control)
+}
+
+/// The same, with the memories in this folder.
+///
+/// # Errors
+///
+/// As for [`recover`].
+pub fn recover_in(
+    memories: Option<&Path>,
+    root: &Root,
+    how: RecoverMode,
+    control: &Control,
+) -> Result<Vec<InRoot>, SessionError> {
+    let mut forget = |roots: &[Root], run: &RunId| {
+        forget_undone_in(memories, roots, run).map(drop).map_err(|why| not_forgotten(root, why))
+    };
+    session::recover_in_all(root, how, control, &mut forget)
+}
+
+fn not_forgotten(root: &Root, why: String) -> SessionError {
+    let error = Error::os(Op::KeepJournal, root.path.clone(), io::Error::other(why));
+    SessionError::Start { root: root.path.clone(), error: StartError::Failed(error) }
+}
+
 /// Paths below an open root, as they are below one of a pair's; none where the two have nothing to do with each other.
-fn paths_in(known: &RootIdentity, root: &Root, is: Option<&RootIdentity>, paths: &[RelPath]) -> Vec<RelPath> {
+fn paths_in(
+    known: &RootIdentity,
+    root: &Root,
+    is: Option<&RootIdentity>,
+    paths: &ChangedPaths,
+) -> ChangedPaths {
     if is.is_some_and(|is| is.is(known)) {
-        return paths.to_vec();
+        return paths.clone();
     }
     let relative = |path: &Path| {
         let names = path.components().map(|part| Name::from_os(part.as_os_str()).ok());
-        names
-            .collect::<Option<Vec<Name>>>()
-            .map(|names| names.iter().fold(RelPath::root(), |all, name| all.join(name)))
+        names.collect::<Option<Vec<Name>>>().map(|names| path_of(names.iter()))
     };
     if let Some(above) = root.path.strip_prefix(&known.path).ok().and_then(relative) {
         let below = |path: &RelPath| path.names().fold(above.clone(), |all, name| all.join(&name));
-        return paths.iter().map(below).collect();
+        let all = |paths: &HashSet<RelPath>| paths.iter().map(below).collect();
+        return ChangedPaths { items: all(&paths.items), whole: all(&paths.whole) };
     }
-    let Some(inner) = known.path.strip_prefix(&root.path).ok().and_then(relative) else { return Vec::new() };
+    let Some(inner) = known.path.strip_prefix(&root.path).ok().and_then(relative) else {
+        return ChangedPaths::default();
+    };
     let depth = inner.names().count();
-    let inside = paths.iter().filter(|path| path.names().take(depth).eq(inner.names()));
-    inside.map(|path| path.names().skip(depth).fold(RelPath::root(), |all, name| all.join(&name))).collect()
+    let inside = |path: &RelPath| {
+        let names: Vec<Name> = path.names().skip(depth).collect();
+        path.starts_with(&inner).then(|| path_of(names.iter()))
+    };
+    let mut found = ChangedPaths {
+        items: paths.items.iter().filter_map(inside).collect(),
+        whole: paths.whole.iter().filter_map(inside).collect(),
+    };
+    // A folder in which the root is.
+    if paths.whole.iter().any(|path| inner.starts_with(path)) {
+        found.whole.insert(RelPath::root());
+    }
+    found
+}
+
+fn path_of<'a>(names: impl Iterator<Item = &'a Name>) -> RelPath {
+    names.fold(RelPath::root(), |all, name| all.join(name))
 }

@@ -115,11 +115,21 @@ fn what_was_undone_on_one_side_alone_is_not_taken_for_removed_either() {
     assert_eq!(fs::read_to_string(bench.right.join("second")).unwrap(), "the only copy too");
 }
 
+/// Undoes the latest run without the memory of the pair, as another computer does.
+fn undone_elsewhere(bench: &Bench) {
+    let state = bench.fcs.home().join("state");
+    let hidden = bench.fcs.home().join("another user's");
+    fs::rename(&state, &hidden).unwrap();
+    let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+    let _ = fs::remove_dir_all(&state);
+    fs::rename(&hidden, &state).unwrap();
+}
+
 /// Whatever ran and however it is undone: the only copy of a file stays where its user made it.
 #[test]
 fn no_undo_makes_a_two_way_run_remove_what_the_undone_one_had_copied() {
     type Undone = fn(&Bench);
-    let cases: [(&str, Undone); 5] = [
+    let cases: [(&str, Undone); 7] = [
         ("kept until the next run", |bench| {
             let _ = two_way(bench, &["--undo", "last"]).expect_code(0);
             let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
@@ -143,6 +153,16 @@ fn no_undo_makes_a_two_way_run_remove_what_the_undone_one_had_copied() {
             let _ = two_way(bench, &[]).expect_code(0);
             let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
         }),
+        ("by copy, learned afterwards, and undone by somebody who has no memory of the pair", |bench| {
+            let _ = bench.run("copy", &["-y"]).expect_code(0);
+            let _ = two_way(bench, &[]).expect_code(0);
+            undone_elsewhere(bench);
+        }),
+        ("after a run that kept nothing, by somebody who has no memory of the pair", |bench| {
+            let _ = two_way(bench, &[]).expect_code(0);
+            let _ = two_way(bench, &["--undo", "off"]).expect_code(0);
+            undone_elsewhere(bench);
+        }),
         ("in part", |bench| {
             bench.left("new too", "2", 3);
             let _ = two_way(bench, &[]).expect_code(0);
@@ -161,6 +181,73 @@ fn no_undo_makes_a_two_way_run_remove_what_the_undone_one_had_copied() {
         let run = two_way(&bench, &[]);
         assert_eq!(fs::read_to_string(bench.left.join("new")).unwrap(), "the only copy", "{what}: {run}");
     }
+}
+
+/// The folder and all that is in it go back as one, and all of it is forgotten.
+#[test]
+fn what_is_in_a_folder_that_went_back_is_not_taken_for_removed() {
+    let moved: fn(&Bench) = |bench| {
+        fs::rename(bench.left.join("d"), bench.left.join("e")).unwrap();
+        let _ = two_way(bench, &[]).expect_code(0);
+        let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+        bench.right("d/f", "edited", 5);
+    };
+    let replaced: fn(&Bench) = |bench| {
+        fs::remove_dir_all(bench.left.join("d")).unwrap();
+        bench.left("d", "a file in its place", 5);
+        let _ = bench.run("sync", &["-y"]).expect_code(0);
+        let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+        fs::remove_file(bench.left.join("d")).unwrap();
+    };
+    for (how, goes_back) in [("moved", moved), ("replaced by a file", replaced)] {
+        let bench = Bench::new();
+        (0..8).for_each(|i| bench.both(&format!("stays {i}"), "s", 1));
+        bench.both("d/f", "precious", 1);
+        let _ = two_way(&bench, &[]).expect_code(0);
+        goes_back(&bench);
+        let run = two_way(&bench, &["--undo", "off"]);
+        for root in [&bench.left, &bench.right] {
+            let there = listing(root, &Options::default()).unwrap();
+            let is_it = |path: &std::path::PathBuf| {
+                fs::read_to_string(root.join(path)).is_ok_and(|text| text == "precious")
+            };
+            assert!(there.keys().any(is_it), "{how}, {}: {run}", root.display());
+        }
+    }
+}
+
+/// A user's date on a folder is not set back by the next run, because an undo took it from the other side.
+#[test]
+fn the_date_of_a_folder_that_went_back_is_not_carried_over() {
+    let bench = Bench::new();
+    bench.both("d/f", "f", 1);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    let date = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    fs::File::open(bench.left.join("d")).unwrap().set_modified(date).unwrap();
+    let _ = two_way(&bench, &[]).expect_code(0);
+    let _ = bench.run_on_right("undo", &["-y"]).expect_code(0);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    assert_eq!(fs::metadata(bench.left.join("d")).unwrap().modified().unwrap(), date);
+}
+
+/// A recovery brings an undo to its end that could not reach one side, and forgets what goes back there.
+#[test]
+fn what_a_recovery_undoes_is_not_taken_for_removed() {
+    let bench = Bench::new();
+    (0..8).for_each(|i| bench.both(&format!("stays {i}"), "s", 1));
+    let _ = two_way(&bench, &[]).expect_code(0);
+    bench.left("x", "precious", 2);
+    bench.right("y", "so that both sides are written to", 2);
+    let _ = two_way(&bench, &[]).expect_code(0);
+    let away = bench.dir.path().join("away");
+    fs::rename(&bench.right, &away).unwrap();
+    let _ = bench.run_on_left("undo", &["-y"]).expect_code(0);
+    fs::rename(&away, &bench.right).unwrap();
+    let _ = two_way(&bench, &[]);
+    let recovered = bench.run_on_right("recover", &["-y"]);
+    assert!(!bench.right.join("x").exists(), "it went back there: {recovered}");
+    let run = two_way(&bench, &[]);
+    assert_eq!(fs::read_to_string(bench.left.join("x")).unwrap(), "precious", "{run}");
 }
 
 /// What another command removes is forgotten: whoever puts it back, date and all, has put it back.

@@ -235,12 +235,15 @@ fn after_a_death_anywhere_either_root_stands_for_both() {
                 });
                 let roots: [Root; 2] = bench.roots().into();
                 let from = [0, 1].map(|i| &roots[(n + i) % 2]).into_iter().find(|r| newest(r).is_some());
-                for at in from.iter().flat_map(|r| recover_in_all(r, how, &bench.control).unwrap()) {
+                for at in from
+                    .iter()
+                    .flat_map(|r| recover_in_all(r, how, &bench.control, &mut |_, _| Ok(())).unwrap())
+                {
                     assert!(at.reports.iter().all(RecoveryReport::is_clean), "{what}: {at:#?}");
                 }
                 // What waits for nothing here may wait there: the run died before this root was begun.
                 for root in &roots {
-                    recover_in_all(root, how, &bench.control).unwrap();
+                    recover_in_all(root, how, &bench.control, &mut |_, _| Ok(())).unwrap();
                     assert_no_strays_beside(&root.path);
                 }
                 assert_whole(&bench, &what);
@@ -295,7 +298,7 @@ fn after_a_death_of_an_undo_or_a_recovery_one_side_alone_leads_to_the_end_of_bot
                 dies_in_either(run_dies.unwrap_or(usize::MAX), &bench, run);
                 let died = dies_in_either(n, &bench, |roots| {
                     if let Some(how) = first {
-                        drop(recover_in_all(&roots[n % 2], how, &bench.control));
+                        drop(recover_in_all(&roots[n % 2], how, &bench.control, &mut |_, _| Ok(())));
                     } else {
                         let run = newest(&roots[n % 2]).unwrap();
                         drop(undo_in_all(&roots, &run.run, &bench.control));
@@ -304,7 +307,7 @@ fn after_a_death_of_an_undo_or_a_recovery_one_side_alone_leads_to_the_end_of_bot
                 let roots: [Root; 2] = bench.roots().into();
                 let asked = &roots[asked];
                 if then.is_some() || !unfinished(asked).unwrap().is_empty() {
-                    recover_in_all(asked, then.unwrap_or(Keep), &bench.control).unwrap();
+                    recover_in_all(asked, then.unwrap_or(Keep), &bench.control, &mut |_, _| Ok(())).unwrap();
                     let waits = |root: &Root| !unfinished(root).unwrap().is_empty();
                     let stays = |root: &Root| newest(root).is_some_and(|run| run.undoable);
                     if roots.iter().any(waits) || stays(&roots[0]) != stays(&roots[1]) {
@@ -356,7 +359,7 @@ fn a_side_that_is_over_names_the_other_where_that_is_not_there() {
         let refused = undo_in_all(&roots_of(&left, &mine), &run, &bench.control).unwrap_err();
         assert!(there(&refused), "{what}: {refused}");
         assert_eq!(out_of_reach(&left, std::slice::from_ref(&mine)).len(), 1, "{what}");
-        recover_in_all(&left, RecoverMode::Keep, &bench.control).unwrap();
+        recover_in_all(&left, RecoverMode::Keep, &bench.control, &mut |_, _| Ok(())).unwrap();
         assert_eq!(newest(&left).unwrap().state, RunState::RolledBackHere, "{what}");
     };
     fs::rename(&bench.right, &away).unwrap();

@@ -466,7 +466,7 @@ pub(crate) fn undo(py: Python<'_>, root: AnyPath, run_id: Option<&str>) -> PyRes
 pub(crate) fn recover(py: Python<'_>, root: AnyPath) -> PyResult<Vec<RecoveryReport>> {
     let done = py.detach(|| {
         let root = session::open(&*root)?;
-        session::recover_in_all(&root, RecoverMode::Keep, &Control::default())
+        remembering::recover(&root, RecoverMode::Keep, &Control::default())
     });
     done.map(|all| all.iter().flat_map(|at| &at.reports).map(recovery_of).collect())
         .map_err(|error| text::refused(&error))

@@ -3,13 +3,12 @@
 //! Invariant: the memory is open only while a call lasts. Whoever saves goes on from what was loaded, which must still
 //! be what is there, or forgets all that was there.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use fcs_engine::history::RunId;
+use fcs_engine::history::{ChangedPaths, RunId};
 use fcs_engine::memory::{MemoryChange, Remembered, RootIdentity, Terms};
 use fcs_sys::{RelPath, Time};
 use redb::{Builder, Database};
@@ -162,6 +161,18 @@ impl Pair {
         start: Start,
         changes: impl IntoIterator<Item = MemoryChange>,
     ) -> Result<Saved, StateError> {
+        self.save_noting(run, terms, start, changes, false)
+    }
+
+    /// As [`Pair::save`]; with `notes_all` the run is said to have changed also what stays as it is remembered.
+    fn save_noting(
+        &mut self,
+        run: Option<&RunId>,
+        terms: &Terms,
+        start: Start,
+        changes: impl IntoIterator<Item = MemoryChange>,
+        notes_all: bool,
+    ) -> Result<Saved, StateError> {
         let file = self.file();
         let generation = match start {
             Start::Loaded => {
@@ -177,6 +188,7 @@ impl Pair {
             terms: &own_terms,
             run,
             wrote: self.wrote,
+            notes_all,
             now: Time::now(),
             generation,
             least,
@@ -251,15 +263,15 @@ impl Pair {
         self.saved(&head).map(drop)
     }
 
-    /// Forgets items by their paths, spelled as in what is loaded.
+    /// Forgets the items whose paths, spelled as in what is loaded, are among these.
     ///
     /// # Errors
     ///
     /// Those of [`Pair::load`] and [`Pair::save`].
-    pub fn forget_items(&mut self, paths: &HashSet<RelPath>) -> Result<(), StateError> {
+    pub fn forget_items(&mut self, paths: &ChangedPaths) -> Result<(), StateError> {
         let Loaded { terms, remembered, .. } = self.load()?;
         let known = remembered.iter().filter_map(|(path, _)| RelPath::parse(path).ok());
-        let gone = known.filter(|path| paths.contains(path)).map(|path| MemoryChange { path, known: None });
+        let gone = known.filter(|path| paths.has(path)).map(|path| MemoryChange { path, known: None });
         let gone: Vec<_> = gone.collect();
         if gone.is_empty() { Ok(()) } else { self.save(None, &terms, Start::Loaded, gone).map(drop) }
     }
@@ -291,6 +303,31 @@ impl Pair {
         let database = open(&file)?;
         let noted = store::account(&database, self.turned(sides), runs);
         noted.map(drop).map_err(|fault| state_error(fault, &file, "save"))
+    }
+
+    /// Notes which of what is remembered a run changed that saved nothing here, and on which sides, left and right: for
+    /// [`Pair::forget_run`]. What is remembered stays.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pair::load`] and [`Pair::save`].
+    pub fn note_run(
+        &mut self,
+        run: &RunId,
+        wrote: [bool; 2],
+        paths: &ChangedPaths,
+    ) -> Result<(), StateError> {
+        let Loaded { terms, remembered, .. } = self.load()?;
+        let changed = remembered.iter().filter_map(|(path, known)| {
+            let path = RelPath::parse(path).ok().filter(|path| paths.has(path))?;
+            Some(MemoryChange { path, known: Some(*known) })
+        });
+        let changed: Vec<_> = changed.collect();
+        let wrote = self.turned(wrote);
+        let own = std::mem::replace(&mut self.wrote, wrote);
+        let saved = self.save_noting(Some(run), &terms, Start::Loaded, changed, true);
+        self.wrote = own;
+        saved.map(drop)
     }
 
     /// Drops what is known of runs, which cannot be forgotten here any more; what is remembered stays.

@@ -206,6 +206,8 @@ pub(crate) struct Saving<'a> {
     pub(crate) run: Option<&'a RunId>,
     /// See [`KeptRun::wrote`].
     pub(crate) wrote: [bool; 2],
+    /// The run is another than saves: it is said to have changed all of this, also what stays as it is remembered.
+    pub(crate) notes_all: bool,
     pub(crate) now: Time,
     /// The state that the changes are of; `None` forgets whatever there was.
     pub(crate) generation: Option<u64>,
@@ -228,6 +230,7 @@ pub(crate) fn save(
         }
         let run = how.run.map(|run| (run, how.wrote));
         let mut work = Work::new(&write, how.devices, before.as_ref(), run)?;
+        work.notes_all = how.notes_all;
         let mirror = |known: Known| if how.mirrored { known.mirrored() } else { known };
         let changes = changes.map(|(path, known)| (path.as_bytes().to_vec(), known.map(mirror)));
         if how.generation.is_none() {
@@ -235,13 +238,14 @@ pub(crate) fn save(
         }
         work.set_all(changes)?;
         let Totals { items, bytes, kept_since } = work.finish(how.now)?;
+        let (generation, saved_by) = before.map_or((0, None), |head| (head.generation, head.run));
         let head = Head {
             terms: how.terms.clone(),
-            generation: before.map_or(0, |head| head.generation).max(how.least) + 1,
+            generation: generation.max(how.least) + 1,
             items,
             bytes,
             saved: how.now,
-            run: how.run.cloned(),
+            run: if how.notes_all { saved_by } else { how.run.cloned() },
             kept_since,
         };
         set_head(&mut head_table, &head)?;

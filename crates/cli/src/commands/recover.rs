@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use fcs_app::outcome::parts_in_words;
+use fcs_app::remembering;
 use fcs_engine::Control;
 use fcs_engine::error::display_path;
 use fcs_engine::history::{self, RecoverMode, RecoveryReport, RunInfo, RunState};
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &RecoverArgs, screen: &Arc<Screen>) -> CommandResult {
     if found.is_empty() {
         // What never got as far as touching anything is cleaned away without a question.
         let unreadable = history::unreadable(&root).unwrap_or_default();
-        session::recover_in_all(&root, RecoverMode::Keep, &Control::default())?;
+        remembering::recover(&root, RecoverMode::Keep, &Control::default())?;
         tell_of_others(&root, screen);
         let code = leftovers::list(&root, &unreadable, args.json, screen)?;
         if args.json {
@@ -112,7 +113,7 @@ pub(crate) fn recover(
 ) -> CommandResult {
     interrupt
         .idle(&format!("The run is still not finished; {} goes on.", unfinished::command("recover", root)));
-    let recovered = session::recover_in_all(root, how, &Control::default());
+    let recovered = remembering::recover(root, how, &Control::default());
     interrupt.idle("");
     let recovered = recovered?;
     if let [_, others @ ..] = recovered.as_slice()

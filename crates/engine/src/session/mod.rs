@@ -67,8 +67,8 @@ pub use series::{FileOutcome, FileReport, Series, SeriesReport};
 pub use task::{Limits, Proposal, SideGuard, Task};
 pub use terms::root_identity;
 pub use together::{
-    InRoot, OutOfReach, Part, belonging_in, out_of_reach, recover_in_all, roots_of, roots_of_all, to_undo,
-    undo_in_all, unfinished_in_all,
+    BeforeUndo, InRoot, OutOfReach, Part, belonging_in, out_of_reach, recover_in_all, roots_of, roots_of_all,
+    to_undo, undo_in_all, unfinished_in_all,
 };
 
 /// Why something could not begin. Nothing was written.

@@ -47,6 +47,9 @@ impl OutOfReach {
     }
 }
 
+/// Hears which run is about to be undone in which roots, and may say why not.
+pub type BeforeUndo<'a> = dyn FnMut(&[Root], &RunId) -> Result<(), SessionError> + 'a;
+
 /// A part of a run that is not over in a root.
 #[derive(Debug)]
 pub struct Part {
@@ -207,12 +210,18 @@ pub fn unfinished_in_all(root: &Root) -> Result<Vec<Part>, SessionError> {
 
 /// Recovers every interrupted run of a root, and each of them in the other roots that it wrote to, all in one way: else one
 /// side would keep what the other rolls back. What is over here and not there leads there; and what goes back in one of them
-/// already goes back in all.
+/// already goes back in all. What was over is undone then; who keeps a memory of it hears so before, with the roots and the run,
+/// and where it says why that must not be, nothing more is done.
 ///
 /// # Errors
 ///
-/// As for [`recover`].
-pub fn recover_in_all(root: &Root, how: RecoverMode, control: &Control) -> Result<Vec<InRoot>, SessionError> {
+/// As for [`recover`], and what `before_undo` says.
+pub fn recover_in_all(
+    root: &Root,
+    how: RecoverMode,
+    control: &Control,
+    before_undo: &mut BeforeUndo<'_>,
+) -> Result<Vec<InRoot>, SessionError> {
     let mine = look(root)?;
     let parts: Vec<Part> = wholes(root, &mine).flat_map(Whole::rest).collect();
     let goes_back = how == RecoverMode::RollBack;
@@ -249,6 +258,7 @@ pub fn recover_in_all(root: &Root, how: RecoverMode, control: &Control) -> Resul
     let mut groups = HashSet::new();
     ended.retain(|(root, run)| groups.insert((root.path.clone(), run.group().clone())));
     for (other, run) in ended {
+        before_undo(&roots_of(&other, &run), &run.run)?;
         let report = undo(&other, Some(&run.run), control)?;
         all.push(in_root(&other, vec![report]));
     }

@@ -4,15 +4,15 @@
 //! The memory is not on the disk: it is a value that is saved at a moment, at once and durably, as `fcs_state` does it. What is
 //! asked here is whether that moment was too early.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fcs_engine::compare::{Comparison, RowId, Side, compare};
 use fcs_engine::directions::{Act, Conflicts, Knowledge, Mode, decide_knowing, plan_decided};
 use fcs_engine::filter::Filter;
 use fcs_engine::history::{
-    RecoverMode, RecoveryReport, RunId, RunState, StartError, list, originals, paths_of, recover, to_undo,
-    undo,
+    ChangedPaths, RecoverMode, RecoveryReport, RunId, RunState, StartError, list, originals, paths_of,
+    recover, to_undo, undo,
 };
 use fcs_engine::memory::{MemoryChange, Remembered, learned};
 use fcs_engine::moves;
@@ -246,14 +246,14 @@ impl Pair {
 
     /// What is about to be undone.
     fn to_forget(&self) -> Vec<MemoryChange> {
-        let mut paths = HashSet::new();
+        let mut paths = ChangedPaths::default();
         for root in roots(&self.rules, &self.fs) {
             if let Some(run) = to_undo(&list(&root).unwrap(), None).first() {
                 paths.extend(paths_of(&root, run.group()).unwrap());
             }
         }
         let known = self.remembered.iter().filter_map(|(path, _)| RelPath::parse(path).ok());
-        known.filter(|path| paths.contains(path)).map(|path| MemoryChange { path, known: None }).collect()
+        known.filter(|path| paths.has(path)).map(|path| MemoryChange { path, known: None }).collect()
     }
 
     /// Undoes the run in both roots, which are taken in this order.

@@ -97,7 +97,9 @@ impl App {
         }
         let Some(Sheet::AskRecover { unfinished, how }) = self.sheet.take() else { return };
         let control = self.begin(JobKind::Recover);
-        self.jobs
-            .start("recover", move |_| jobs::recover(unfinished.side, &unfinished.folder, how, &control));
+        let memories = self.memories.clone();
+        self.jobs.start("recover", move |_| {
+            jobs::recover(unfinished.side, &unfinished.folder, how, memories.as_deref(), &control)
+        });
     }
 }

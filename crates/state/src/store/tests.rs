@@ -169,6 +169,7 @@ fn a_power_cut_leaves_what_was_before_a_save_or_what_was_to_be() {
             history.push((run.clone(), changed));
             let how = Saving {
                 wrote: [false; 2],
+                notes_all: false,
                 devices: DEVICES,
                 mirrored: false,
                 terms: &terms(),
@@ -227,6 +228,7 @@ fn blocks_are_full_of_items_and_no_larger_than_a_page() {
         let terms = terms();
         let how = Saving {
             wrote: [false; 2],
+            notes_all: false,
             devices: DEVICES,
             mirrored: false,
             terms: &terms,

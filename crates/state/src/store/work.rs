@@ -32,6 +32,8 @@ pub(super) struct Work<'txn> {
     pub(super) items_count: u64,
     pub(super) bytes: u64,
     run: Option<(RunId, RunRecord)>,
+    /// Items are noted with the run also where they stay as they are remembered.
+    pub(super) notes_all: bool,
     /// What becomes the next block of `changed`.
     block: Encoder,
 }
@@ -59,6 +61,7 @@ impl<'txn> Work<'txn> {
             items_count: head.map_or(0, |head| head.items),
             bytes: head.map_or(0, |head| head.bytes),
             run,
+            notes_all: false,
             runs,
             block: Encoder::new(devices, b""),
         })
@@ -163,7 +166,7 @@ impl<'txn> Work<'txn> {
                     let was = old.next_if(|(old, _)| *old == path).map(|(_, known)| known);
                     let mut is = was;
                     while let Some((_, now)) = edits.next_if(|(other, _)| *other == path) {
-                        if is != now {
+                        if is != now || self.notes_all {
                             self.note(&path)?;
                         }
                         is = now;

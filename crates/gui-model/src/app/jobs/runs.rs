@@ -169,8 +169,15 @@ pub(in crate::app) fn undo(
 }
 
 /// Recovers a folder's interrupted runs, on both sides where they wrote to both.
-pub(in crate::app) fn recover(side: Side, folder: &Path, how: RecoverMode, control: &Control) -> JobEvent {
-    let recovered = session::open(folder).and_then(|root| session::recover_in_all(&root, how, control));
+pub(in crate::app) fn recover(
+    side: Side,
+    folder: &Path,
+    how: RecoverMode,
+    memories: Option<&Path>,
+    control: &Control,
+) -> JobEvent {
+    let recovered =
+        session::open(folder).and_then(|root| remembering::recover_in(memories, &root, how, control));
     accounted(side, true, recovered)
 }
 
